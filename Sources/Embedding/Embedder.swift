@@ -1,0 +1,53 @@
+/// Turns texts into dense vectors: the transformer inside the binary, or an OpenAI-compatible service.
+package protocol Embedder: Sendable {
+    /// What a collection records, so that vectors of two models never meet in one index.
+    var identity: EmbedderIdentity { get }
+
+    /// One unit vector of `identity.dimension` floats for each text, in order; long texts are truncated to the
+    /// model's window. Cancelling the task stops between batches.
+    ///
+    /// - Throws: `EmbeddingError`.
+    func embed(_ texts: [String]) async throws -> [[Float]]
+}
+
+package struct EmbedderIdentity: Sendable, Equatable {
+    /// The model's published name, for example `all-MiniLM-L6-v2`.
+    package let name: String
+    /// The weights' digest, or what the service calls the model's version.
+    package let revision: String
+    package let dimension: Int
+
+    package init(name: String, revision: String, dimension: Int) {
+        self.name = name
+        self.revision = revision
+        self.dimension = dimension
+    }
+}
+
+package struct EmbeddingError: Error, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable {
+        /// The binary was built without a model.
+        case noModel
+        /// The embedded weights are not what the build recorded.
+        case damagedModel
+        case timeout
+        /// The service refused or could not be reached.
+        case unavailable
+        /// The service's answer is not what its protocol says.
+        case invalidResponse
+        case cancelled
+    }
+
+    package let code: Code
+    /// What happened and what to do about it.
+    package let message: String
+    package let isRetryable: Bool
+
+    package init(_ code: Code, _ message: String, isRetryable: Bool = false) {
+        self.code = code
+        self.message = message
+        self.isRetryable = isRetryable
+    }
+
+    package var description: String { message }
+}

@@ -1,0 +1,50 @@
+import HNSW
+import JSON
+import Vectors
+
+/// One named dense vector of a collection.
+public struct DenseVectorSchema: Sendable, Equatable, Codable {
+    /// Components, 1…65 536.
+    public var dimension: Int
+    public var metric: Metric
+    public var hnsw: HNSWParameters
+
+    public init(dimension: Int, metric: Metric = .cosine, hnsw: HNSWParameters = HNSWParameters()) {
+        self.dimension = dimension
+        self.metric = metric
+        self.hnsw = hnsw
+    }
+}
+
+/// One named sparse vector of a collection.
+public struct SparseVectorSchema: Sendable, Equatable, Codable {
+    /// Whether a query's weights are multiplied by ln(1 + (N − n + .5) / (n + .5)), counted when it is asked.
+    public var usesIDF: Bool
+
+    public init(usesIDF: Bool = false) { self.usesIDF = usesIDF }
+}
+
+/// The type of a payload member that is indexed for filters and order.
+public enum PayloadIndexKind: String, Sendable, Codable, CaseIterable {
+    case keyword, integer, float, bool
+}
+
+/// What a collection holds, fixed when it is made, but for the payload indexes.
+public struct CollectionSchema: Sendable, Equatable, Codable {
+    public var dense: [String: DenseVectorSchema]
+    public var sparse: [String: SparseVectorSchema]
+    /// Indexed payload members by path.
+    public var payloadIndexes: [String: PayloadIndexKind]
+    /// Free facts about the collection (embedder, analyser, …), shown and compared by its owner.
+    public var metadata: [String: String]
+
+    public init(
+        dense: [String: DenseVectorSchema] = [:], sparse: [String: SparseVectorSchema] = [:],
+        payloadIndexes: [String: PayloadIndexKind] = [:], metadata: [String: String] = [:]
+    ) {
+        self.dense = dense
+        self.sparse = sparse
+        self.payloadIndexes = payloadIndexes
+        self.metadata = metadata
+    }
+}

@@ -1,0 +1,66 @@
+import JSON
+
+/// Which points count: all of `must`, none of `mustNot`, and at least one of `should` where there are any.
+public struct Filter: Sendable, Equatable {
+    public var must: [Condition]
+    public var should: [Condition]
+    public var mustNot: [Condition]
+
+    public init(must: [Condition] = [], should: [Condition] = [], mustNot: [Condition] = []) {
+        self.must = must
+        self.should = should
+        self.mustNot = mustNot
+    }
+
+    public var isEmpty: Bool { must.isEmpty && should.isEmpty && mustNot.isEmpty }
+}
+
+/// One test of a point. A *path* names a payload member: `a.b` goes into objects, `a[].b` into every element of an
+/// array; where a path meets several values, one that passes is enough.
+public indirect enum Condition: Sendable, Equatable {
+    case match(path: String, anyOf: [MatchValue])
+    /// A value is there and none of `noneOf`.
+    case matchExcept(path: String, noneOf: [MatchValue])
+    case range(path: String, NumericRange)
+    /// Missing, null or an empty array.
+    case isEmpty(path: String)
+    /// Present and null.
+    case isNull(path: String)
+    case hasID(Set<PointID>)
+    case hasVector(String)
+    /// One element of the array at `path` passes the whole filter.
+    case nested(path: String, Filter)
+    case filter(Filter)
+}
+
+/// What a payload value is compared with; the types must agree.
+public enum MatchValue: Hashable, Sendable {
+    case keyword(String)
+    case integer(Int64)
+    case bool(Bool)
+}
+
+/// Bounds on a number; all that are given must hold.
+public struct NumericRange: Sendable, Equatable {
+    public var greaterThan: Double?
+    public var atLeast: Double?
+    public var lessThan: Double?
+    public var atMost: Double?
+
+    public init(
+        greaterThan: Double? = nil, atLeast: Double? = nil, lessThan: Double? = nil, atMost: Double? = nil
+    ) {
+        self.greaterThan = greaterThan
+        self.atLeast = atLeast
+        self.lessThan = lessThan
+        self.atMost = atMost
+    }
+
+    public func contains(_ value: Double) -> Bool {
+        if let greaterThan, !(value > greaterThan) { return false }
+        if let atLeast, !(value >= atLeast) { return false }
+        if let lessThan, !(value < lessThan) { return false }
+        if let atMost, !(value <= atMost) { return false }
+        return true
+    }
+}

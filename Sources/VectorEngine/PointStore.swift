@@ -1,0 +1,185 @@
+import JSON
+import Vectors
+
+/// Where points live: the embedded engine, or a remote Qdrant. Memory is written against this seam alone.
+///
+/// Every method names its collection; an absent one throws `collectionNotFound`. A write that returns is on disk and
+/// is seen by every later read of every process on the same directory.
+public protocol PointStore: Sendable {
+    func collectionNames() async throws -> [String]
+    /// Facts about a collection; nil when there is none of that name.
+    func describe(_ collection: String) async throws -> CollectionDescription?
+    /// Throws `collectionExists` when there is one, also when it was made by another process a moment ago.
+    func createCollection(_ collection: String, schema: CollectionSchema) async throws
+    func deleteCollection(_ collection: String) async throws
+
+    /// Inserts or replaces whole points, all of them or (on an error) none; order within `points` counts.
+    @discardableResult
+    func upsert(_ points: [Point], in collection: String) async throws -> UpdateReceipt
+    /// Deletes what `selector` names; ids that are not there are passed over.
+    @discardableResult
+    func delete(_ selector: PointSelector, in collection: String) async throws -> UpdateReceipt
+    /// Merges `members` into the payload of each selected point; a member with the value null is removed.
+    @discardableResult
+    func mergePayload(
+        _ members: Payload, of selector: PointSelector, in collection: String
+    ) async throws -> UpdateReceipt
+
+    /// The points of `ids` that exist, in the order asked.
+    func retrieve(_ ids: [PointID], with: PointParts, in collection: String) async throws -> [Point]
+    func scroll(_ request: ScrollRequest, in collection: String) async throws -> ScrollPage
+    func count(_ filter: Filter?, in collection: String) async throws -> Int
+    /// Answers several queries on one view of the collection, one list a query, nearest (highest score) first.
+    func query(_ queries: [PointQuery], in collection: String) async throws -> [[ScoredPoint]]
+}
+
+/// Which points a write touches.
+public enum PointSelector: Sendable, Equatable {
+    case ids([PointID])
+    case filter(Filter)
+}
+
+/// Which parts of a point an answer carries.
+public struct PointParts: Sendable, Equatable {
+    public var payload: Bool
+    public var vectors: Bool
+
+    public static let idOnly = PointParts(payload: false, vectors: false)
+    public static let payload = PointParts(payload: true, vectors: false)
+    public static let all = PointParts(payload: true, vectors: true)
+
+    public init(payload: Bool, vectors: Bool) {
+        self.payload = payload
+        self.vectors = vectors
+    }
+}
+
+/// What a write did: its place in the change log, and how many points it touched.
+public struct UpdateReceipt: Sendable, Equatable {
+    public let sequence: UInt64
+    public let affected: Int
+
+    public init(sequence: UInt64, affected: Int) {
+        self.sequence = sequence
+        self.affected = affected
+    }
+}
+
+public struct CollectionDescription: Sendable, Equatable {
+    public let schema: CollectionSchema
+    public let pointCount: Int
+    /// Points in sealed segments, that is: reached by a graph.
+    public let indexedPointCount: Int
+    public let segmentCount: Int
+    /// Bytes of the collection's files.
+    public let sizeBytes: Int
+    /// Where the collection is kept: a file's absolute path or a URL.
+    public let location: String
+
+    public init(
+        schema: CollectionSchema, pointCount: Int, indexedPointCount: Int, segmentCount: Int, sizeBytes: Int,
+        location: String
+    ) {
+        self.schema = schema
+        self.pointCount = pointCount
+        self.indexedPointCount = indexedPointCount
+        self.segmentCount = segmentCount
+        self.sizeBytes = sizeBytes
+        self.location = location
+    }
+}
+
+/// A page of points in id order, or in the order of an indexed number (`order`).
+public struct ScrollRequest: Sendable, Equatable {
+    public var filter: Filter?
+    /// Points to return at most.
+    public var limit: Int
+    /// The first id of the page (inclusive); only without `order`.
+    public var startAt: PointID?
+    public var order: PayloadOrder?
+    public var parts: PointParts
+
+    public init(
+        filter: Filter? = nil, limit: Int = 10, startAt: PointID? = nil, order: PayloadOrder? = nil,
+        parts: PointParts = .payload
+    ) {
+        self.filter = filter
+        self.limit = limit
+        self.startAt = startAt
+        self.order = order
+        self.parts = parts
+    }
+}
+
+/// Order by an indexed integer or float member; points without it are left out, ties go by id.
+public struct PayloadOrder: Sendable, Equatable {
+    public var path: String
+    public var descending: Bool
+
+    public init(path: String, descending: Bool = false) {
+        self.path = path
+        self.descending = descending
+    }
+}
+
+public struct ScrollPage: Sendable, Equatable {
+    public let points: [Point]
+    /// Where the next page starts; nil at the end and for ordered pages.
+    public let next: PointID?
+
+    public init(points: [Point], next: PointID?) {
+        self.points = points
+        self.next = next
+    }
+}
+
+/// One search.
+public struct PointQuery: Sendable, Equatable {
+    public enum Target: Sendable, Equatable {
+        /// Nearest by the collection's metric for the vector `name`.
+        case dense(name: String, [Float])
+        /// Highest inner product; only points that share an index with the query are found.
+        case sparse(name: String, SparseVector)
+    }
+
+    public var target: Target
+    public var filter: Filter?
+    public var limit: Int
+    /// Candidates a graph keeps (*ef*); nil leaves it to the collection.
+    public var breadth: Int?
+    /// Every matching point is scored; no graph.
+    public var isExact: Bool
+    /// Over which points IDF counts N and n; nil means the query's own `filter`.
+    public var idfCorpus: Filter?
+    public var scoreThreshold: Float?
+    public var parts: PointParts
+
+    public init(
+        target: Target, filter: Filter? = nil, limit: Int = 10, breadth: Int? = nil, isExact: Bool = false,
+        idfCorpus: Filter? = nil, scoreThreshold: Float? = nil, parts: PointParts = .idOnly
+    ) {
+        self.target = target
+        self.filter = filter
+        self.limit = limit
+        self.breadth = breadth
+        self.isExact = isExact
+        self.idfCorpus = idfCorpus
+        self.scoreThreshold = scoreThreshold
+        self.parts = parts
+    }
+}
+
+/// A point that a query found, with the metric's score (larger is nearer for cosine, dot and sparse).
+public struct ScoredPoint: Sendable, Equatable {
+    public let id: PointID
+    public let score: Float
+    public let payload: Payload?
+    public let vectors: PointVectors?
+
+    public init(id: PointID, score: Float, payload: Payload? = nil, vectors: PointVectors? = nil) {
+        self.id = id
+        self.score = score
+        self.payload = payload
+        self.vectors = vectors
+    }
+}

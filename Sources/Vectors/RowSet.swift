@@ -1,0 +1,64 @@
+/// A set of row offsets in one segment, as a bitmap: one bit a row, 64 rows a word.
+package struct RowSet: Sendable, Equatable {
+    /// Bit `r & 63` of word `r >> 6` says whether row `r` is a member; bits beyond the last row are clear.
+    package internal(set) var words: [UInt64]
+
+    package init() { words = [] }
+
+    /// The empty set with room for rows `0..<rowCount`.
+    package init(rowCount: Int) { words = Array(repeating: 0, count: (rowCount + 63) >> 6) }
+
+    /// All rows `0..<rowCount`.
+    package init(allOf rowCount: Int) {
+        words = Array(repeating: ~0, count: (rowCount + 63) >> 6)
+        if rowCount & 63 != 0 { words[words.count - 1] = (1 << UInt64(rowCount & 63)) - 1 }
+    }
+
+    package init(words: [UInt64]) { self.words = words }
+
+    @inlinable package func contains(_ row: Int) -> Bool {
+        let word = row >> 6
+        return word < words.count && words[word] & (1 << UInt64(row & 63)) != 0
+    }
+
+    package mutating func insert(_ row: Int) {
+        let word = row >> 6
+        if word >= words.count { words.append(contentsOf: repeatElement(0, count: word + 1 - words.count)) }
+        words[word] |= 1 << UInt64(row & 63)
+    }
+
+    package mutating func remove(_ row: Int) {
+        let word = row >> 6
+        if word < words.count { words[word] &= ~(1 << UInt64(row & 63)) }
+    }
+
+    /// Members; costs one pass over the words.
+    package var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+    package var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
+
+    package mutating func formUnion(_ other: RowSet) {
+        if other.words.count > words.count {
+            words.append(contentsOf: repeatElement(0, count: other.words.count - words.count))
+        }
+        for i in other.words.indices { words[i] |= other.words[i] }
+    }
+
+    package mutating func formIntersection(_ other: RowSet) {
+        for i in words.indices { words[i] &= i < other.words.count ? other.words[i] : 0 }
+    }
+
+    package mutating func subtract(_ other: RowSet) {
+        for i in 0..<min(words.count, other.words.count) { words[i] &= ~other.words[i] }
+    }
+
+    /// Calls `body` with every member, ascending.
+    @inlinable package func forEach(_ body: (Int) throws -> Void) rethrows {
+        for (i, word) in words.enumerated() {
+            var rest = word
+            while rest != 0 {
+                try body((i << 6) + rest.trailingZeroBitCount)
+                rest &= rest - 1
+            }
+        }
+    }
+}

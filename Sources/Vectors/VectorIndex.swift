@@ -1,0 +1,30 @@
+/// A row and its distance to the query; ordered nearest first, equal distances by row.
+public struct Neighbor: Sendable, Equatable, Comparable {
+    public var distance: Float
+    public var row: UInt32
+
+    public init(distance: Float, row: UInt32) {
+        self.distance = distance
+        self.row = row
+    }
+
+    @inlinable public static func < (a: Neighbor, b: Neighbor) -> Bool {
+        a.distance < b.distance || (a.distance == b.distance && a.row < b.row)
+    }
+}
+
+/// Finds the rows of one block that lie nearest to a query: `FlatIndex` exactly, `HNSWGraph` by walking a graph.
+package protocol VectorIndex: Sendable {
+    /// Rows the index covers: `0..<rowCount` of its block.
+    var rowCount: Int { get }
+
+    /// The `k` nearest rows to `query` (`dimension` floats, normalised for cosine), nearest first.
+    ///
+    /// - Parameters:
+    ///   - breadth: how many candidates a graph keeps (the paper's *ef*), at least `k`; the flat index ignores it.
+    ///   - allowed: only these rows are returned; nil allows all.
+    ///   - deleted: these rows are never returned; nil means none.
+    func search(
+        _ query: UnsafePointer<Float>, k: Int, breadth: Int, allowed: RowSet?, deleted: RowSet?
+    ) -> [Neighbor]
+}
