@@ -1,1 +1,105 @@
+// Distance kernels, one function per instruction set, and the few primitives a graph walk needs from C.
+//
+// A *level* is a family of instructions; `ck_best_level` is chosen once, from the processor alone, and
+// `ck_kernels_at` hands out the function table of any level this machine has, so that tests and benches can run
+// every one of them. No kernel allocates, no kernel keeps state, and pointers need no alignment.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sched.h>
+#include <string.h>
+
+#pragma clang assume_nonnull begin
+
+typedef enum ck_level {
+    CK_PORTABLE = 0,
+    CK_AVX2 = 1,    // with FMA
+    CK_AVX512 = 2,  // F, BW, DQ, VL and VNNI
+    CK_NEON = 3,    // aarch64
+} ck_level;
+enum { CK_LEVEL_COUNT = 4 };
+
+typedef float (*ck_pair_fn)(const float *a, const float *b, size_t dimension);
+/// Writes the distance of `query` to row `rows[i]` of `base` (rows × dimension, row-major) to `out[i]`, `i < count`.
+typedef void (*ck_rows_fn)(const float *query, const float *base, size_t dimension, const uint32_t *rows, size_t count,
+                           float *out);
+/// Puts every (`distances[i]`, `rows[i]`), `i < count`, that is nearer than the last of `pool` into its place.
+///
+/// `pool` is `capacity` keys, ascending, with room for 8 more behind them; empty slots are INT64_MAX. Equal distances are
+/// ordered by row; NaN is never inserted. `*worst` is the distance a candidate must not exceed (infinity while there
+/// are empty slots) and is kept up to date. Returns the lowest position written, `capacity` when nothing was.
+typedef int64_t (*ck_insert_fn)(int64_t *pool, int64_t capacity, const float *distances, const uint32_t *rows,
+                                int64_t count, float *worst);
+
+typedef struct ck_kernels {
+    const char *name;
+    ck_pair_fn _Nonnull dot;         // ⟨a, b⟩
+    ck_pair_fn _Nonnull l2_squared;  // Σ (aᵢ − bᵢ)²
+    ck_pair_fn _Nonnull manhattan;   // Σ |aᵢ − bᵢ|
+    /// Exact for dimension ≤ 131 071.
+    int32_t (*_Nonnull dot_i8)(const int8_t *a, const int8_t *b, size_t dimension);
+    ck_rows_fn _Nonnull rows_dot;    // −⟨query, row⟩: smaller is nearer
+    ck_rows_fn _Nonnull rows_l2_squared;
+    ck_rows_fn _Nonnull rows_manhattan;
+    ck_insert_fn _Nonnull pool_insert;
+    /// Bits set in `a[i] & ~b[i]`, `i < words`; `b` may be NULL.
+    uint64_t (*_Nonnull count_bits)(const uint64_t *a, const uint64_t *_Nullable b, size_t words);
+} ck_kernels;
+
+/// The table of `level`, or NULL where this machine or this build lacks it.
+const ck_kernels *_Nullable ck_kernels_at(ck_level level);
+/// The fastest level this machine has.
+ck_level ck_best_level(void);
+
+/// CRC-32C (Castagnoli, RFC 3720 B.4) of `size` bytes, continuing from `seed`: 0 to begin, the last result to go on.
+uint32_t ck_crc32c(uint32_t seed, const void *bytes, size_t size);
+/// The same from a table, for machines without the instruction; kept visible as its oracle.
+uint32_t ck_crc32c_portable(uint32_t seed, const void *bytes, size_t size);
+
+/// Asks for huge pages over whole 2 MiB pages inside the range; a kernel that has none is no error.
+void ck_advise_huge_pages(void *start, size_t size_bytes);
+
+static inline void ck_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+
+static inline void ck_prefetch_range(const void *start, size_t size_bytes) {
+    for (size_t i = 0; i < size_bytes; i += 64) __builtin_prefetch((const char *)start + i, 0, 3);
+}
+
+/// Copies the ids of `links` not yet visited in this epoch to `out` (room for `count`), marks them, returns how many.
+static inline size_t ck_gather_unvisited(const uint32_t *links, size_t count, uint8_t *visited, uint8_t epoch,
+                                         uint32_t *out) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t id = links[i];
+        out[kept] = id;
+        kept += visited[id] != epoch;
+        visited[id] = epoch;
+    }
+    return kept;
+}
+
+// A pool key: the distance as an ordered integer, then the row, then one bit that says "checked".
+static inline int64_t ck_key(float distance, uint32_t row) {
+    int32_t bits;
+    memcpy(&bits, &distance, 4);
+    bits ^= (int32_t)((uint32_t)(bits >> 31) & 0x7fffffffu);
+    return (int64_t)(((uint64_t)(uint32_t)bits << 32) | ((uint64_t)row << 1));
+}
+static inline float ck_key_distance(int64_t key) {
+    int32_t bits = (int32_t)(key >> 32);
+    bits ^= (int32_t)((uint32_t)(bits >> 31) & 0x7fffffffu);
+    float distance;
+    memcpy(&distance, &bits, 4);
+    return distance;
+}
+static inline uint32_t ck_key_row(int64_t key) { return (uint32_t)((uint64_t)key & 0xffffffffu) >> 1; }
+
+// One byte as a lock, held for a few hundred nanoseconds at most; a waiter yields its core after a short spin.
+static inline void ck_lock(uint8_t *lock) {
+    for (int spins = 0; __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE); spins++) {
+        if (spins > 100) sched_yield();
+    }
+}
+static inline void ck_unlock(uint8_t *lock) { __atomic_store_n(lock, 0, __ATOMIC_RELEASE); }
+
+#pragma clang assume_nonnull end

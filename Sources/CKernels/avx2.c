@@ -1,0 +1,129 @@
+// AVX2 with FMA. Tails are masked loads: a masked lane is zero and adds nothing to any of the three sums.
+#include "tables.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define TARGET __attribute__((target("avx2,fma,bmi,bmi2,popcnt")))
+
+TARGET CK_INLINE __m256 add_product(__m256 sum, __m256 x, __m256 y) { return _mm256_fmadd_ps(x, y, sum); }
+TARGET CK_INLINE __m256 add_square(__m256 sum, __m256 x, __m256 y) {
+    __m256 d = _mm256_sub_ps(x, y);
+    return _mm256_fmadd_ps(d, d, sum);
+}
+TARGET CK_INLINE __m256 add_gap(__m256 sum, __m256 x, __m256 y) {
+    return _mm256_add_ps(sum, _mm256_andnot_ps(_mm256_set1_ps(-0.0f), _mm256_sub_ps(x, y)));
+}
+// Lanes below `rest` are on.
+TARGET CK_INLINE __m256i tail_mask(size_t rest) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)rest), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+TARGET CK_INLINE __m128 sum_of_four(__m256 a, __m256 b, __m256 c, __m256 d) {
+    __m256 all = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+    return _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1));
+}
+
+#define PAIR(name, STEP)                                                                              \
+    TARGET static float name(const float *a, const float *b, size_t dimension) {                      \
+        __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;                                   \
+        size_t i = 0;                                                                                 \
+        for (; i + 32 <= dimension; i += 32) {                                                        \
+            s0 = STEP(s0, _mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i));                            \
+            s1 = STEP(s1, _mm256_loadu_ps(a + i + 8), _mm256_loadu_ps(b + i + 8));                    \
+            s2 = STEP(s2, _mm256_loadu_ps(a + i + 16), _mm256_loadu_ps(b + i + 16));                  \
+            s3 = STEP(s3, _mm256_loadu_ps(a + i + 24), _mm256_loadu_ps(b + i + 24));                  \
+        }                                                                                             \
+        for (; i + 8 <= dimension; i += 8) s0 = STEP(s0, _mm256_loadu_ps(a + i), _mm256_loadu_ps(b + i)); \
+        if (i < dimension) {                                                                          \
+            __m256i mask = tail_mask(dimension - i);                                                  \
+            s1 = STEP(s1, _mm256_maskload_ps(a + i, mask), _mm256_maskload_ps(b + i, mask));          \
+        }                                                                                             \
+        __m256 sum = _mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3));                     \
+        return _mm_cvtss_f32(sum_of_four(sum, sum, sum, sum));                                        \
+    }
+PAIR(dot, add_product)
+PAIR(l2_squared, add_square)
+PAIR(manhattan, add_gap)
+
+#define FOUR(OFFSET, STEP, LOAD, A, B, C, D)       \
+    {                                              \
+        __m256 x = LOAD(query + (OFFSET));         \
+        A = STEP(A, x, LOAD(a + (OFFSET)));        \
+        B = STEP(B, x, LOAD(b + (OFFSET)));        \
+        C = STEP(C, x, LOAD(c + (OFFSET)));        \
+        D = STEP(D, x, LOAD(d + (OFFSET)));        \
+    }
+#define MASKED(p) _mm256_maskload_ps(p, mask)
+#define ROWS(name, STEP, FINISH)                                                                                 \
+    TARGET static void name(const float *query, const float *base, size_t dimension, const uint32_t *rows,       \
+                            size_t count, float *out) {                                                          \
+        for (size_t i = 0; i < count; i += 4) {                                                                  \
+            size_t rest = count - i, last = rest < 4 ? rest - 1 : 3;                                             \
+            const float *a = base + (size_t)rows[i] * dimension;                                                 \
+            const float *b = base + (size_t)rows[i + (last < 1 ? last : 1)] * dimension;                         \
+            const float *c = base + (size_t)rows[i + (last < 2 ? last : 2)] * dimension;                         \
+            const float *d = base + (size_t)rows[i + last] * dimension;                                          \
+            __m256 a0 = _mm256_setzero_ps(), b0 = a0, c0 = a0, d0 = a0, a1 = a0, b1 = a0, c1 = a0, d1 = a0;      \
+            size_t j = 0;                                                                                        \
+            for (; j + 16 <= dimension; j += 16) {                                                               \
+                FOUR(j, STEP, _mm256_loadu_ps, a0, b0, c0, d0)                                                   \
+                FOUR(j + 8, STEP, _mm256_loadu_ps, a1, b1, c1, d1)                                               \
+            }                                                                                                    \
+            if (j + 8 <= dimension) {                                                                            \
+                FOUR(j, STEP, _mm256_loadu_ps, a0, b0, c0, d0)                                                   \
+                j += 8;                                                                                          \
+            }                                                                                                    \
+            if (j < dimension) {                                                                                 \
+                __m256i mask = tail_mask(dimension - j);                                                         \
+                FOUR(j, STEP, MASKED, a1, b1, c1, d1)                                                            \
+            }                                                                                                    \
+            __m128 sums = FINISH(sum_of_four(_mm256_add_ps(a0, a1), _mm256_add_ps(b0, b1),                       \
+                                             _mm256_add_ps(c0, c1), _mm256_add_ps(d0, d1)));                     \
+            if (last == 3) {                                                                                     \
+                _mm_storeu_ps(out + i, sums);                                                                    \
+            } else {                                                                                             \
+                float four[4];                                                                                   \
+                _mm_storeu_ps(four, sums);                                                                       \
+                memcpy(out + i, four, rest * sizeof(float));                                                     \
+            }                                                                                                    \
+        }                                                                                                        \
+    }
+TARGET CK_INLINE __m128 negated(__m128 x) { return _mm_xor_ps(x, _mm_set1_ps(-0.0f)); }
+TARGET CK_INLINE __m128 unchanged(__m128 x) { return x; }
+ROWS(rows_dot, add_product, negated)
+ROWS(rows_l2_squared, add_square, unchanged)
+ROWS(rows_manhattan, add_gap, unchanged)
+
+// Widened to 16 bits before the product: vpmaddubsw would saturate at 2 · 128 · 127.
+TARGET static int32_t dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
+    __m256i sum = _mm256_setzero_si256();
+    size_t i = 0;
+    for (; i + 16 <= dimension; i += 16) {
+        __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(a + i)));
+        __m256i y = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(b + i)));
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(x, y));
+    }
+    int32_t lanes[8], total = 0;
+    _mm256_storeu_si256((__m256i *)lanes, sum);
+    for (int j = 0; j < 8; j++) total += lanes[j];
+    for (; i < dimension; i++) total += (int32_t)a[i] * b[i];
+    return total;
+}
+
+TARGET static uint64_t count_bits(const uint64_t *a, const uint64_t *b, size_t words) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < words; i++) sum += (uint64_t)__builtin_popcountll(b ? a[i] & ~b[i] : a[i]);
+    return sum;
+}
+
+const ck_kernels ck_table_avx2 = {
+    .name = "avx2",
+    .dot = dot,
+    .l2_squared = l2_squared,
+    .manhattan = manhattan,
+    .dot_i8 = dot_i8,
+    .rows_dot = rows_dot,
+    .rows_l2_squared = rows_l2_squared,
+    .rows_manhattan = rows_manhattan,
+    .pool_insert = ck_pool_insert_portable,
+    .count_bits = count_bits,
+};
+#endif

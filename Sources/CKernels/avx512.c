@@ -1,0 +1,179 @@
+// AVX-512 with VNNI. Tails are masked loads: a masked lane is zero and adds nothing to any of the three sums.
+#include "tables.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma,bmi,bmi2,popcnt")))
+
+TARGET CK_INLINE __m512 add_product(__m512 sum, __m512 x, __m512 y) { return _mm512_fmadd_ps(x, y, sum); }
+TARGET CK_INLINE __m512 add_square(__m512 sum, __m512 x, __m512 y) {
+    __m512 d = _mm512_sub_ps(x, y);
+    return _mm512_fmadd_ps(d, d, sum);
+}
+TARGET CK_INLINE __m512 add_gap(__m512 sum, __m512 x, __m512 y) {
+    return _mm512_add_ps(sum, _mm512_abs_ps(_mm512_sub_ps(x, y)));
+}
+TARGET CK_INLINE __mmask16 tail_mask(size_t rest) { return (__mmask16)((1u << rest) - 1); }
+
+// The sums of four registers as the four lanes of one.
+TARGET CK_INLINE __m128 sum_of_four(__m512 a, __m512 b, __m512 c, __m512 d) {
+    __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+    __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+    __m512d low = _mm512_unpacklo_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+    __m512d high = _mm512_unpackhi_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+    __m512 all = _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high));
+    __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+    return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+}
+
+#define PAIR(name, STEP)                                                                              \
+    TARGET static float name(const float *a, const float *b, size_t dimension) {                      \
+        __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;                                   \
+        size_t i = 0;                                                                                 \
+        for (; i + 64 <= dimension; i += 64) {                                                        \
+            s0 = STEP(s0, _mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i));                            \
+            s1 = STEP(s1, _mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16));                  \
+            s2 = STEP(s2, _mm512_loadu_ps(a + i + 32), _mm512_loadu_ps(b + i + 32));                  \
+            s3 = STEP(s3, _mm512_loadu_ps(a + i + 48), _mm512_loadu_ps(b + i + 48));                  \
+        }                                                                                             \
+        for (; i + 16 <= dimension; i += 16) s0 = STEP(s0, _mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i)); \
+        if (i < dimension) {                                                                          \
+            __mmask16 mask = tail_mask(dimension - i);                                                \
+            s1 = STEP(s1, _mm512_maskz_loadu_ps(mask, a + i), _mm512_maskz_loadu_ps(mask, b + i));    \
+        }                                                                                             \
+        return _mm512_reduce_add_ps(_mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3)));     \
+    }
+PAIR(dot, add_product)
+PAIR(l2_squared, add_square)
+PAIR(manhattan, add_gap)
+
+// Four rows a turn share the query's loads; two sums a row hide the latency of the fused multiply-add.
+#define FOUR(OFFSET, STEP, LOAD, A, B, C, D)       \
+    {                                              \
+        __m512 x = LOAD(query + (OFFSET));         \
+        A = STEP(A, x, LOAD(a + (OFFSET)));        \
+        B = STEP(B, x, LOAD(b + (OFFSET)));        \
+        C = STEP(C, x, LOAD(c + (OFFSET)));        \
+        D = STEP(D, x, LOAD(d + (OFFSET)));        \
+    }
+#define MASKED(p) _mm512_maskz_loadu_ps(mask, p)
+#define ROWS(name, STEP, FINISH)                                                                                 \
+    TARGET static void name(const float *query, const float *base, size_t dimension, const uint32_t *rows,       \
+                            size_t count, float *out) {                                                          \
+        for (size_t i = 0; i < count; i += 4) {                                                                  \
+            size_t rest = count - i, last = rest < 4 ? rest - 1 : 3;                                             \
+            const float *a = base + (size_t)rows[i] * dimension;                                                 \
+            const float *b = base + (size_t)rows[i + (last < 1 ? last : 1)] * dimension;                         \
+            const float *c = base + (size_t)rows[i + (last < 2 ? last : 2)] * dimension;                         \
+            const float *d = base + (size_t)rows[i + last] * dimension;                                          \
+            __m512 a0 = _mm512_setzero_ps(), b0 = a0, c0 = a0, d0 = a0, a1 = a0, b1 = a0, c1 = a0, d1 = a0;      \
+            size_t j = 0;                                                                                        \
+            for (; j + 32 <= dimension; j += 32) {                                                               \
+                FOUR(j, STEP, _mm512_loadu_ps, a0, b0, c0, d0)                                                   \
+                FOUR(j + 16, STEP, _mm512_loadu_ps, a1, b1, c1, d1)                                              \
+            }                                                                                                    \
+            if (j + 16 <= dimension) {                                                                           \
+                FOUR(j, STEP, _mm512_loadu_ps, a0, b0, c0, d0)                                                   \
+                j += 16;                                                                                         \
+            }                                                                                                    \
+            if (j < dimension) {                                                                                 \
+                __mmask16 mask = tail_mask(dimension - j);                                                       \
+                FOUR(j, STEP, MASKED, a1, b1, c1, d1)                                                            \
+            }                                                                                                    \
+            __m128 sums = sum_of_four(_mm512_add_ps(a0, a1), _mm512_add_ps(b0, b1), _mm512_add_ps(c0, c1),       \
+                                      _mm512_add_ps(d0, d1));                                                    \
+            _mm_mask_storeu_ps(out + i, (__mmask8)((2u << last) - 1), FINISH(sums));                             \
+        }                                                                                                        \
+    }
+TARGET CK_INLINE __m128 negated(__m128 x) { return _mm_xor_ps(x, _mm_set1_ps(-0.0f)); }
+TARGET CK_INLINE __m128 unchanged(__m128 x) { return x; }
+ROWS(rows_dot, add_product, negated)
+ROWS(rows_l2_squared, add_square, unchanged)
+ROWS(rows_manhattan, add_gap, unchanged)
+
+// vpdpbusd multiplies unsigned by signed: a + 128 is unsigned, and 128 · Σb is taken off again. The products of one
+// call are summed without saturation, so the result is exact.
+TARGET static int32_t dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
+    const __m512i bias = _mm512_set1_epi8((char)0x80), ones = _mm512_set1_epi8(1);
+    __m512i sum = _mm512_setzero_si512(), sum_b = sum;
+    for (size_t i = 0; i < dimension; i += 64) {
+        size_t rest = dimension - i;
+        __mmask64 mask = rest >= 64 ? ~0ull : (1ull << rest) - 1;
+        __m512i x = _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, a + i), bias);
+        __m512i y = _mm512_maskz_loadu_epi8(mask, b + i);
+        sum = _mm512_dpbusd_epi32(sum, x, y);
+        sum_b = _mm512_dpbusd_epi32(sum_b, ones, y);
+    }
+    return _mm512_reduce_add_epi32(sum) - 128 * _mm512_reduce_add_epi32(sum_b);
+}
+
+// Where `key` belongs: a binary search down to two registers, then a count of smaller keys.
+TARGET CK_INLINE int64_t position(const int64_t *pool, int64_t capacity, int64_t key) {
+    int64_t low = 0, high = capacity;
+    while (high - low > 16) {
+        int64_t middle = (low + high) >> 1;
+        int below = pool[middle] < key;
+        low = below ? middle : low;
+        high = below ? high : middle;
+    }
+    const __m512i wanted = _mm512_set1_epi64(key);
+    for (;;) {
+        int smaller = __builtin_popcount(_mm512_cmplt_epi64_mask(_mm512_loadu_si512(pool + low), wanted));
+        low += smaller;
+        if (smaller < 8) return low;
+    }
+}
+
+// Moves [from, to) up by one slot, from the top down, so that no load meets what was already overwritten.
+TARGET CK_INLINE void shift_up(int64_t *pool, int64_t from, int64_t to) {
+    while (to - 8 >= from) {
+        _mm512_storeu_si512(pool + to - 7, _mm512_loadu_si512(pool + to - 8));
+        to -= 8;
+    }
+    if (to > from) {
+        __mmask8 mask = (__mmask8)((1u << (to - from)) - 1);
+        _mm512_mask_storeu_epi64(pool + from + 1, mask, _mm512_maskz_loadu_epi64(mask, pool + from));
+    }
+}
+
+TARGET static int64_t pool_insert(int64_t *pool, int64_t capacity, const float *distances, const uint32_t *rows,
+                                  int64_t count, float *worst) {
+    float limit = *worst;
+    int64_t lowest = capacity;
+    for (int64_t block = 0; block < count; block += 16) {
+        __mmask16 valid = count - block >= 16 ? 0xffff : tail_mask((size_t)(count - block));
+        __m512 values = _mm512_maskz_loadu_ps(valid, distances + block);
+        unsigned near = _mm512_mask_cmp_ps_mask(valid, values, _mm512_set1_ps(limit), _CMP_LE_OQ);
+        for (; near; near &= near - 1) {
+            int64_t i = block + __builtin_ctz(near);
+            int64_t key = ck_key(distances[i], rows[i]);
+            if (key >= pool[capacity - 1]) continue;
+            int64_t at = position(pool, capacity, key);
+            shift_up(pool, at, capacity - 1);
+            pool[at] = key;
+            if (at < lowest) lowest = at;
+            limit = ck_pool_worst(pool, capacity);
+        }
+    }
+    *worst = limit;
+    return lowest;
+}
+
+TARGET static uint64_t count_bits(const uint64_t *a, const uint64_t *b, size_t words) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < words; i++) sum += (uint64_t)__builtin_popcountll(b ? a[i] & ~b[i] : a[i]);
+    return sum;
+}
+
+const ck_kernels ck_table_avx512 = {
+    .name = "avx512",
+    .dot = dot,
+    .l2_squared = l2_squared,
+    .manhattan = manhattan,
+    .dot_i8 = dot_i8,
+    .rows_dot = rows_dot,
+    .rows_l2_squared = rows_l2_squared,
+    .rows_manhattan = rows_manhattan,
+    .pool_insert = pool_insert,
+    .count_bits = count_bits,
+};
+#endif

@@ -1,0 +1,69 @@
+// CRC-32C: polynomial 0x1EDC6F41, reflected 0x82F63B78, all ones before and after (RFC 3720, B.4).
+#include "tables.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_acle.h>
+#if defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+#endif
+
+// Half a byte a step: the table is 64 bytes of constants, so that nothing has to be set up at run time.
+static const uint32_t nibbles[16] = {
+    0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
+    0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
+};
+
+uint32_t ck_crc32c_portable(uint32_t seed, const void *bytes, size_t size) {
+    const uint8_t *p = bytes;
+    uint32_t crc = ~seed;
+    for (size_t i = 0; i < size; i++) {
+        crc ^= p[i];
+        crc = (crc >> 4) ^ nibbles[crc & 15];
+        crc = (crc >> 4) ^ nibbles[crc & 15];
+    }
+    return ~crc;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint32_t hardware(uint32_t seed, const uint8_t *p, size_t size) {
+    uint64_t crc = ~seed;
+    for (; size >= 8; p += 8, size -= 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        crc = _mm_crc32_u64(crc, word);
+    }
+    for (; size > 0; p++, size--) crc = _mm_crc32_u8((uint32_t)crc, *p);
+    return ~(uint32_t)crc;
+}
+static int has_hardware(void) { return __builtin_cpu_supports("sse4.2"); }
+#elif defined(__aarch64__)
+__attribute__((target("crc"))) static uint32_t hardware(uint32_t seed, const uint8_t *p, size_t size) {
+    uint32_t crc = ~seed;
+    for (; size >= 8; p += 8, size -= 8) {
+        uint64_t word;
+        memcpy(&word, p, 8);
+        crc = __crc32cd(crc, word);
+    }
+    for (; size > 0; p++, size--) crc = __crc32cb(crc, *p);
+    return ~crc;
+}
+static int has_hardware(void) {
+#if defined(__APPLE__)
+    return 1;
+#elif defined(__linux__)
+    return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
+#else
+    return 0;
+#endif
+}
+#else
+static uint32_t hardware(uint32_t seed, const uint8_t *p, size_t size) { return ck_crc32c_portable(seed, p, size); }
+static int has_hardware(void) { return 0; }
+#endif
+
+uint32_t ck_crc32c(uint32_t seed, const void *bytes, size_t size) {
+    return has_hardware() ? hardware(seed, bytes, size) : ck_crc32c_portable(seed, bytes, size);
+}

@@ -1,0 +1,75 @@
+// Plain C for every machine: the reference the other levels are read against, and the fallback.
+#include "tables.h"
+
+// Four partial sums, so that a baseline compiler may use the vectors it has without reordering anything itself.
+#define PAIR(name, TERM)                                                          \
+    static float name(const float *a, const float *b, size_t dimension) {        \
+        float s[4] = {0, 0, 0, 0};                                                \
+        size_t i = 0;                                                             \
+        for (; i + 4 <= dimension; i += 4)                                        \
+            for (int j = 0; j < 4; j++) s[j] += TERM(a[i + j], b[i + j]);         \
+        for (; i < dimension; i++) s[0] += TERM(a[i], b[i]);                      \
+        return (s[0] + s[1]) + (s[2] + s[3]);                                     \
+    }
+#define ROWS(name, pair, SIGN)                                                                                  \
+    static void name(const float *query, const float *base, size_t dimension, const uint32_t *rows, size_t count, \
+                     float *out) {                                                                              \
+        for (size_t i = 0; i < count; i++) out[i] = SIGN pair(query, base + (size_t)rows[i] * dimension, dimension); \
+    }
+CK_INLINE float product(float x, float y) { return x * y; }
+CK_INLINE float square(float x, float y) { return (x - y) * (x - y); }
+CK_INLINE float gap(float x, float y) { return __builtin_fabsf(x - y); }
+
+PAIR(dot, product)
+PAIR(l2_squared, square)
+PAIR(manhattan, gap)
+ROWS(rows_dot, dot, -)
+ROWS(rows_l2_squared, l2_squared, )
+ROWS(rows_manhattan, manhattan, )
+
+static int32_t dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < dimension; i++) sum += (int32_t)a[i] * b[i];
+    return sum;
+}
+
+int64_t ck_pool_insert_portable(int64_t *pool, int64_t capacity, const float *distances, const uint32_t *rows,
+                                int64_t count, float *worst) {
+    int64_t lowest = capacity;
+    for (int64_t i = 0; i < count; i++) {
+        if (!(distances[i] <= *worst)) continue;
+        int64_t key = ck_key(distances[i], rows[i]);
+        if (key >= pool[capacity - 1]) continue;
+        int64_t low = 0, rest = capacity;
+        while (rest > 0) {
+            int64_t half = rest >> 1;
+            int below = pool[low + half] < key;
+            low = below ? low + half + 1 : low;
+            rest = below ? rest - half - 1 : half;
+        }
+        memmove(pool + low + 1, pool + low, (size_t)(capacity - 1 - low) * sizeof(int64_t));
+        pool[low] = key;
+        if (low < lowest) lowest = low;
+        *worst = ck_pool_worst(pool, capacity);
+    }
+    return lowest;
+}
+
+static uint64_t count_bits(const uint64_t *a, const uint64_t *b, size_t words) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < words; i++) sum += (uint64_t)__builtin_popcountll(b ? a[i] & ~b[i] : a[i]);
+    return sum;
+}
+
+const ck_kernels ck_table_portable = {
+    .name = "portable",
+    .dot = dot,
+    .l2_squared = l2_squared,
+    .manhattan = manhattan,
+    .dot_i8 = dot_i8,
+    .rows_dot = rows_dot,
+    .rows_l2_squared = rows_l2_squared,
+    .rows_manhattan = rows_manhattan,
+    .pool_insert = ck_pool_insert_portable,
+    .count_bits = count_bits,
+};

@@ -1,0 +1,232 @@
+import CKernels
+import Synchronization
+import Vectors
+
+// Insertion (algorithm 1 of doi:10.1109/TPAMI.2018.2889473), by one or several threads.
+//
+// Levels are drawn before the first row is inserted, each from the seed and its own row number, so they depend on no
+// order. The row with the highest level goes first and stays the entry: no lock guards it. A row's own links are written
+// on all its levels before the first neighbour links back, so a walk never meets a half-built row. One byte a row is
+// the lock on its links.
+//
+// Level 0 has `slack` more slots than the graph will keep. A neighbour's links are pruned only when those are full, once in
+// `slack` links back instead of every time, and every row once at the end (`sealed`).
+
+/// Builds one graph; used once.
+final class GraphBuilder {
+    let storage: GraphStorage
+    let block: VectorBlock
+    let metric: Metric
+    let parameters: HNSWParameters
+    let kernels: DistanceKernels
+    let locks: UnsafeMutablePointer<UInt8>
+    let locksRows: Bool
+    private(set) var entry: UInt32 = 0
+    private(set) var topLevel = 0
+    private let selection: NeighborSelection
+    private let insertIntoPool: ck_insert_fn
+
+    /// Rows of a level above which no row is drawn; 16 levels of 2 connections hold 65 536 rows, of 16 any number.
+    static let maximumLevel = 15
+    private static let slack = 16
+
+    init(
+        levels: [UInt8], block: VectorBlock, metric: Metric, parameters: HNSWParameters, locksRows: Bool,
+        kernels: DistanceKernels
+    ) {
+        // Whole cache lines a row: 48 + 16 slots are four.
+        let width = (parameters.baseWidth + Self.slack + 15) & ~15
+        storage = GraphStorage(levels: levels, width: width, connections: parameters.connections)
+        self.block = block
+        self.metric = metric
+        self.parameters = parameters
+        self.kernels = kernels
+        self.locksRows = locksRows
+        locks = .allocate(capacity: max(levels.count, 1))
+        locks.initialize(repeating: 0, count: max(levels.count, 1))
+        selection = NeighborSelection(block: block, metric: metric, spread: parameters.spread, kernels: kernels)
+        insertIntoPool = kernels.table.pointee.pool_insert
+    }
+
+    deinit { locks.deallocate() }
+
+    /// The level of `row`: ⌊−ln u / ln M⌋ of a number u in (0, 1] that the seed and the row alone decide.
+    static func level(row: Int, parameters: HNSWParameters) -> UInt8 {
+        // splitmix64 (Steele, Lea and Flood, doi:10.1145/2660193.2660195).
+        var z = parameters.seed &+ UInt64(row + 1) &* 0x9e37_79b9_7f4a_7c15
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        z ^= z >> 31
+        // Each level keeps one row in M: compare instead of taking logarithms, so that every platform agrees.
+        var level: UInt8 = 0
+        var bound = UInt64.max / UInt64(parameters.connections)
+        while z < bound && level < maximumLevel {
+            level += 1
+            bound /= UInt64(parameters.connections)
+        }
+        return level
+    }
+
+    /// Takes over the links of `graph`, whose rows are the first of ours.
+    func adopt(_ graph: HNSWGraph) {
+        let old = graph.storage
+        for row in 0..<old.rowCount {
+            (storage.base + row * storage.width).update(from: old.base + row * old.width, count: old.width)
+        }
+        storage.upper.update(from: old.upper, count: old.upperBlocks * old.connections)
+        entry = graph.entry
+        topLevel = graph.topLevel
+    }
+
+    /// The graph's first row.
+    func begin(with row: Int) {
+        entry = UInt32(row)
+        topLevel = Int(storage.levels[row])
+    }
+
+    /// Inserts `row` and makes it the entry if it stands higher than the present one; no other thread may be inserting.
+    func insertAlone(_ row: Int, _ scratch: BuildScratch) {
+        insert(row, scratch)
+        if Int(storage.levels[row]) > topLevel { begin(with: row) }
+    }
+
+    /// Links `row` on all its levels. About 1 200 distance computations at the default breadth and 100 000 rows.
+    func insert(_ row: Int, _ scratch: BuildScratch) {
+        let scorer = RowScorer(query: block.vector(row), block: block, kernel: selection.kernel)
+        let highest = min(Int(storage.levels[row]), topLevel)
+        var position = Position(row: entry, distance: scorer.distance(entry))
+        var level = topLevel
+        while level > highest {
+            position = descend(layer(level), scorer, scratch.walk, from: position)
+            level -= 1
+        }
+        for level in stride(from: highest, through: 0, by: -1) {
+            walk(
+                layer(level), scorer, scratch.walk, breadth: parameters.buildBreadth, from: position,
+                insert: insertIntoPool)
+            let pool = scratch.walk.pool
+            var count = 0
+            while count < parameters.buildBreadth && pool[count] != .max { count += 1 }
+            position = Position(row: ck_key_row(pool[0]), distance: ck_key_distance(pool[0]))
+            scratch.chosenCount[level] = selection.select(
+                pool, count: count, limit: limit(level), into: scratch.chosen(level), rejected: scratch.rejected)
+        }
+        for level in 0...highest {
+            let own = layer(level).row(UInt32(row))
+            lock(row)
+            own.update(from: scratch.chosen(level), count: scratch.chosenCount[level])
+            unlock(row)
+        }
+        for level in 0...highest {
+            for i in 0..<scratch.chosenCount[level] {
+                linkBack(from: scratch.chosen(level)[i], to: UInt32(row), level: level, scratch)
+            }
+        }
+    }
+
+    /// Adds `row` to the links of `neighbor`, pruning them when they are full.
+    private func linkBack(from neighbor: UInt32, to row: UInt32, level: Int, _ scratch: BuildScratch) {
+        let layer = layer(level)
+        let links = layer.row(neighbor)
+        lock(Int(neighbor))
+        defer { unlock(Int(neighbor)) }
+        var count = 0
+        while count < layer.width && links[count] != neighbor { count &+= 1 }
+        if count < layer.width {
+            links[count] = row
+            return
+        }
+        scratch.candidates.update(from: links, count: count)
+        scratch.candidates[count] = row
+        prune(neighbor, links, width: layer.width, count: count + 1, limit: limit(level), scratch)
+    }
+
+    /// Replaces `links` by the best `limit` of `scratch.candidates`; the row's lock is held.
+    private func prune(
+        _ row: UInt32, _ links: UnsafeMutablePointer<UInt32>, width: Int, count: Int, limit: Int,
+        _ scratch: BuildScratch
+    ) {
+        selection.kernel(
+            block.vector(Int(row)), block.base, block.dimension, scratch.candidates, count, scratch.distances)
+        scratch.keys.update(repeating: .max, count: count + 8)
+        var worst = Float.infinity
+        _ = insertIntoPool(scratch.keys, Int64(count), scratch.distances, scratch.candidates, Int64(count), &worst)
+        var known = 0
+        while known < count && scratch.keys[known] != .max { known += 1 }
+        let kept = selection.select(
+            scratch.keys, count: known, limit: limit, into: scratch.pruned, rejected: scratch.rejected)
+        links.update(from: scratch.pruned, count: kept)
+        (links + kept).update(repeating: row, count: width - kept)
+    }
+
+    /// The finished graph: level 0 pruned to its width and copied without the slack.
+    func sealed(_ scratch: BuildScratch) -> HNSWGraph {
+        let width = parameters.baseWidth
+        let levels = Array(UnsafeBufferPointer(start: storage.levels, count: storage.rowCount))
+        let sealed = GraphStorage(levels: levels, width: width, connections: parameters.connections)
+        for row in 0..<storage.rowCount {
+            let links = storage.base + row * storage.width
+            if links[width] != UInt32(row) {
+                var count = 0
+                while count < storage.width && links[count] != UInt32(row) { count += 1 }
+                scratch.candidates.update(from: links, count: count)
+                prune(UInt32(row), links, width: storage.width, count: count, limit: width, scratch)
+            }
+            (sealed.base + row * width).update(from: links, count: width)
+        }
+        sealed.upper.update(from: storage.upper, count: storage.upperBlocks * storage.connections)
+        return HNSWGraph(
+            storage: sealed, entry: entry, topLevel: topLevel, block: block, metric: metric, parameters: parameters,
+            kernels: kernels)
+    }
+
+    private func layer(_ level: Int) -> Layer {
+        var layer = storage.layer(level)
+        if locksRows { layer.locks = locks }
+        return layer
+    }
+
+    private func limit(_ level: Int) -> Int { level == 0 ? parameters.baseWidth : parameters.connections }
+    @inline(__always) private func lock(_ row: Int) { if locksRows { ck_lock(locks + row) } }
+    @inline(__always) private func unlock(_ row: Int) { if locksRows { ck_unlock(locks + row) } }
+}
+
+/// Working memory of one building thread.
+final class BuildScratch {
+    let walk: WalkScratch
+    let rejected: UnsafeMutablePointer<UInt32>
+    let candidates: UnsafeMutablePointer<UInt32>
+    let pruned: UnsafeMutablePointer<UInt32>
+    let distances: UnsafeMutablePointer<Float>
+    let keys: UnsafeMutablePointer<Int64>
+    let chosenCount: UnsafeMutablePointer<Int>
+    private let chosenRows: UnsafeMutablePointer<UInt32>
+    private let slots: Int
+
+    init(rowCount: Int, width: Int, connections: Int, breadth: Int) {
+        slots = max(width, connections) + 16
+        walk = WalkScratch(rowCount: rowCount, width: slots)
+        rejected = .allocate(capacity: max(breadth, slots))
+        candidates = .allocate(capacity: slots)
+        pruned = .allocate(capacity: slots)
+        distances = .allocate(capacity: slots)
+        keys = .allocate(capacity: slots + 8)
+        let levels = GraphBuilder.maximumLevel + 1
+        chosenCount = .allocate(capacity: levels)
+        chosenCount.initialize(repeating: 0, count: levels)
+        chosenRows = .allocate(capacity: levels * slots)
+    }
+
+    /// Where the neighbours chosen on `level` are kept until they are linked.
+    func chosen(_ level: Int) -> UnsafeMutablePointer<UInt32> { chosenRows + level * slots }
+
+    deinit {
+        rejected.deallocate()
+        candidates.deallocate()
+        pruned.deallocate()
+        distances.deallocate()
+        keys.deallocate()
+        chosenCount.deallocate()
+        chosenRows.deallocate()
+    }
+}

@@ -1,0 +1,71 @@
+// The invariants of a graph (see HNSWGraph.swift), for tests and for bytes from disk.
+
+extension HNSWGraph {
+    /// Stops the process with the first invariant that does not hold. For tests; costs one pass over all links.
+    package func checkInvariants() {
+        precondition(rowCount == storage.rowCount && rowCount <= block.capacity)
+        precondition(storage.width == parameters.baseWidth && storage.connections == parameters.connections)
+        if let fault = storage.firstFault() { preconditionFailure(fault) }
+        guard rowCount > 0 else {
+            precondition(entry == 0 && topLevel == 0)
+            return
+        }
+        precondition(Int(entry) < rowCount && Int(storage.levels[Int(entry)]) == topLevel)
+        for row in 0..<rowCount {
+            precondition(Int(storage.levels[row]) <= topLevel)
+            precondition(rowCount == 1 || !storage.links(of: row, level: 0).isEmpty, "row \(row) has no link")
+        }
+    }
+
+    /// Rows that no path of level 0 reaches from the entry: how many, in one pass over all links.
+    package func unreachableRowCount() -> Int {
+        guard rowCount > 0 else { return 0 }
+        var reached = [Bool](repeating: false, count: rowCount)
+        var waiting = [entry]
+        reached[Int(entry)] = true
+        var count = 1
+        while let row = waiting.popLast() {
+            for neighbor in storage.links(of: Int(row), level: 0) where !reached[Int(neighbor)] {
+                reached[Int(neighbor)] = true
+                waiting.append(neighbor)
+                count += 1
+            }
+        }
+        return rowCount - count
+    }
+}
+
+extension GraphStorage {
+    /// The first link that is out of range, stands on the wrong level, comes after an unused slot or comes twice, in
+    /// words; nil when all is well.
+    func firstFault() -> String? {
+        var seenBy = [Int](repeating: -1, count: rowCount)
+        for row in 0..<rowCount {
+            for level in 0...Int(levels[row]) {
+                // One number for each (row, level), so that the marks need no clearing; levels are at most 15.
+                let mark = row << 4 | level
+                if let fault = firstFault(row: row, level: level, mark: mark, seenBy: &seenBy) { return fault }
+            }
+        }
+        return nil
+    }
+
+    private func firstFault(row: Int, level: Int, mark: Int, seenBy: inout [Int]) -> String? {
+        let layer = layer(level)
+        let links = layer.row(UInt32(row))
+        var ended = false
+        for slot in 0..<layer.width {
+            let id = links[slot]
+            if id == UInt32(row) {
+                ended = true
+                continue
+            }
+            if ended { return "row \(row) has a link behind an unused slot on level \(level)" }
+            guard Int(id) < rowCount else { return "row \(row) links to \(id) of \(rowCount) rows" }
+            guard Int(levels[Int(id)]) >= level else { return "row \(row) links to \(id) above that row's level" }
+            if seenBy[Int(id)] == mark { return "row \(row) links to \(id) twice on level \(level)" }
+            seenBy[Int(id)] = mark
+        }
+        return nil
+    }
+}

@@ -1,0 +1,91 @@
+import CKernels
+import Vectors
+
+// Which candidates become neighbours (algorithm 4 of doi:10.1109/TPAMI.2018.2889473, with the α of DiskANN).
+//
+// Candidates come nearest first. One is kept unless a neighbour already kept is so much nearer to it than the row itself
+// that a walk would come by it anyway:
+//
+//     leave c out  ⇔  some kept s:  α · d(c, s) < d(c, row)
+//
+// The rule compares sizes, so distances must not be negative: cosine's −⟨a, b⟩ is moved up by 1. An inner product of
+// vectors of any length has no such floor; for `dot` α is 1, the signs are compared as they are (ip-NSW, Morozov and
+// Babenko, NeurIPS 2018), and what was left out fills the places that stay empty.
+//
+// Copies of one vector are at distance 0 of each other and of nothing else, so the rule would keep all of them and a
+// crowd of copies would link only to itself. A quarter of the places is theirs at most.
+
+/// The rule above, for one metric.
+struct NeighborSelection {
+    let block: VectorBlock
+    let kernel: ck_rows_fn
+    private let factor: Float
+    private let offset: Float
+    private let copyDistance: Float
+    private let fills: Bool
+
+    init(block: VectorBlock, metric: Metric, spread: Float, kernels: DistanceKernels) {
+        self.block = block
+        kernel = kernels.rows(metric)
+        offset = metric == .cosine ? 1 : 0
+        factor = metric == .dot ? 1 : spread
+        // Cosine's 1 − ⟨a, a⟩ is not exactly 0 in float32; dot has no distance that says "the same".
+        copyDistance = metric == .cosine ? 1e-6 : metric == .dot ? -.infinity : 0
+        fills = metric == .dot
+    }
+
+    /// Writes at most `limit` rows of `candidates` (ascending keys, `count` of them) to `kept`, nearest first; returns how
+    /// many. `rejected` has room for `count` rows.
+    func select(
+        _ candidates: UnsafePointer<Int64>, count: Int, limit: Int, into kept: UnsafeMutablePointer<UInt32>,
+        rejected: UnsafeMutablePointer<UInt32>
+    ) -> Int {
+        var keptCount = 0, rejectedCount = 0, copies = 0
+        for i in 0..<count {
+            if keptCount == limit { break }
+            let row = ck_key_row(candidates[i])
+            let own = offset + ck_key_distance(candidates[i])
+            let nearest = nearestKept(row, kept, keptCount, leaveBelow: own)
+            let isCopy = nearest <= copyDistance
+            if factor * nearest < own || (isCopy && copies >= limit / 4) {
+                rejected[rejectedCount] = row
+                rejectedCount += 1
+            } else {
+                kept[keptCount] = row
+                keptCount += 1
+                if isCopy { copies += 1 }
+            }
+        }
+        if fills {
+            for i in 0..<min(rejectedCount, limit - keptCount) {
+                kept[keptCount] = rejected[i]
+                keptCount += 1
+            }
+        }
+        return keptCount
+    }
+
+    /// The least distance of `row` to those kept; stops at the first four of which one already leaves `row` out.
+    @inline(__always)
+    private func nearestKept(
+        _ row: UInt32, _ kept: UnsafePointer<UInt32>, _ count: Int, leaveBelow own: Float
+    ) -> Float {
+        var distances: (Float, Float, Float, Float) = (.infinity, .infinity, .infinity, .infinity)
+        var nearest = Float.infinity
+        let vector = block.vector(Int(row))
+        var i = 0
+        while i < count {
+            let batch = min(4, count &- i)
+            withUnsafeMutablePointer(to: &distances) {
+                $0.withMemoryRebound(to: Float.self, capacity: 4) {
+                    kernel(vector, block.base, block.dimension, kept + i, batch, $0)
+                }
+            }
+            let least = min(min(distances.0, distances.1), min(distances.2, distances.3)) + offset
+            nearest = min(nearest, least)
+            if factor * nearest < own { break }
+            i &+= batch
+        }
+        return nearest
+    }
+}

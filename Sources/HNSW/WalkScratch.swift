@@ -1,0 +1,80 @@
+import Synchronization
+import Vectors
+
+/// Working memory of one walk; reused, so that a query allocates nothing that grows with the graph.
+final class WalkScratch {
+    /// The epoch in which a row was last met: marking a new epoch forgets all of them without touching memory.
+    let visited: UnsafeMutablePointer<UInt8>
+    private let rowCount: Int
+    private var epoch: UInt8 = 0
+    /// Ids of the node being expanded and of the one before; room for the widest row and one batch beyond.
+    let ids: UnsafeMutablePointer<UInt32>
+    let pending: UnsafeMutablePointer<UInt32>
+    let distances: UnsafeMutablePointer<Float>
+    /// Ascending keys (`ck_key`); empty slots are `Int64.max`.
+    private(set) var pool: UnsafeMutablePointer<Int64>
+    private var poolSlots = 0
+
+    init(rowCount: Int, width: Int) {
+        self.rowCount = rowCount
+        visited = .allocate(capacity: max(rowCount, 1))
+        visited.initialize(repeating: 0, count: max(rowCount, 1))
+        ids = .allocate(capacity: width + 16)
+        pending = .allocate(capacity: width + 16)
+        distances = .allocate(capacity: width + 16)
+        pool = .allocate(capacity: 1)
+    }
+
+    deinit {
+        visited.deallocate()
+        ids.deallocate()
+        pending.deallocate()
+        distances.deallocate()
+        pool.deallocate()
+    }
+
+    /// An epoch no row is marked with.
+    func nextEpoch() -> UInt8 {
+        if epoch == .max {
+            visited.update(repeating: 0, count: rowCount)
+            epoch = 0
+        }
+        epoch += 1
+        return epoch
+    }
+
+    /// A pool of `breadth` empty slots, with the eight behind it that `pool_insert` may touch.
+    func emptyPool(_ breadth: Int) -> UnsafeMutablePointer<Int64> {
+        if breadth + 8 > poolSlots {
+            pool.deallocate()
+            poolSlots = breadth + 8
+            pool = .allocate(capacity: poolSlots)
+        }
+        pool.initialize(repeating: .max, count: breadth + 8)
+        return pool
+    }
+}
+
+/// Scratch that waits for the next query; as many as queries have ever run at once, up to a limit.
+final class ScratchList: Sendable {
+    private static let maximumKept = 64
+    private let free = Mutex<[Kept]>([])
+    private let rowCount: Int
+    private let width: Int
+
+    /// Handed from one thread to the next through the mutex, used by one at a time.
+    private struct Kept: @unchecked Sendable {
+        let scratch: WalkScratch
+    }
+
+    init(rowCount: Int, width: Int) {
+        self.rowCount = rowCount
+        self.width = width
+    }
+
+    func withScratch<Result>(_ body: (WalkScratch) -> Result) -> Result {
+        let kept = free.withLock { $0.popLast() } ?? Kept(scratch: WalkScratch(rowCount: rowCount, width: width))
+        defer { free.withLock { if $0.count < Self.maximumKept { $0.append(kept) } } }
+        return body(kept.scratch)
+    }
+}

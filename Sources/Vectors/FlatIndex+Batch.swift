@@ -1,0 +1,121 @@
+import CBLAS
+import CKernels
+
+// Many queries against one block. Reading the block from memory is what a single scan costs, so a block of rows is brought
+// into the second cache once and scored against every query before the next is read:
+//
+//     for rows r ..< r + 512:
+//         distances [queries × 512] = −Q · Rᵀ                        one sgemm (dot, cosine)
+//                                   = the row kernel, query by query  (euclidean, manhattan)
+//         offer each query's 512 distances to its list of the nearest
+//
+// Squared L2 is not taken from |q|² + |r|² − 2⟨q, r⟩: the subtraction loses the digits that order near neighbours.
+
+extension FlatIndex {
+    /// Rows a block: 512 × 384 floats are 768 KiB, which the second cache of current processors holds.
+    static let batchRows = 512
+    /// Queries scored together; more are done in turns.
+    static let batchQueries = 256
+    /// From this many queries on a matrix product beats the row kernel (measured at dimension 384; see Bench kernels).
+    static let leastQueriesForBLAS = 16
+
+    /// The `k` nearest rows to each of `queries`, exact, as `search` would find them one by one.
+    ///
+    /// - Parameters:
+    ///   - queries: `queryCount × dimension`, row-major; normalised for cosine.
+    ///   - allowed: only these rows are returned; nil allows all.
+    ///   - deleted: these rows are never returned; nil means none.
+    /// - Returns: one list a query, nearest first. Distances may differ from `search` in the last bits, since a matrix
+    ///   product sums in another order.
+    package func searchBatch(
+        _ queries: UnsafeBufferPointer<Float>, queryCount: Int, k: Int, allowed: RowSet? = nil, deleted: RowSet? = nil
+    ) -> [[Neighbor]] {
+        precondition(queryCount >= 0 && k >= 0 && queries.count == queryCount * block.dimension)
+        guard let base = queries.baseAddress, k > 0, rowCount > 0 else {
+            return Array(repeating: [], count: queryCount)
+        }
+        // A filter leaves holes in the block, and a long list is better collected and sorted: one by one then.
+        guard allowed == nil, deleted == nil, k <= Self.maximumKeptInPlace else {
+            return (0..<queryCount).map {
+                search(base + $0 * block.dimension, k: k, allowed: allowed, deleted: deleted)
+            }
+        }
+        var results: [[Neighbor]] = []
+        results.reserveCapacity(queryCount)
+        for first in stride(from: 0, to: queryCount, by: Self.batchQueries) {
+            let count = min(Self.batchQueries, queryCount - first)
+            results += searchTogether(base + first * block.dimension, count: count, k: min(k, rowCount))
+        }
+        return results
+    }
+
+    private func searchTogether(_ queries: UnsafePointer<Float>, count: Int, k: Int) -> [[Neighbor]] {
+        let useBLAS = (metric == .dot || metric == .cosine) && count >= Self.leastQueriesForBLAS
+        let scratch = BatchScratch(queries: count, rows: Self.batchRows, k: k)
+        let insert = kernels.table.pointee.pool_insert
+        for first in stride(from: 0, to: rowCount, by: Self.batchRows) {
+            let rows = min(Self.batchRows, rowCount - first)
+            for i in 0..<rows { scratch.rows[i] = UInt32(first + i) }
+            if useBLAS {
+                multiply(queries, count: count, firstRow: first, rows: rows, into: scratch.distances)
+            } else {
+                let score = kernels.rows(metric)
+                for q in 0..<count {
+                    score(
+                        queries + q * block.dimension, block.base, block.dimension, scratch.rows, rows,
+                        scratch.distances + q * Self.batchRows)
+                }
+            }
+            for q in 0..<count {
+                _ = insert(
+                    scratch.keys + q * (k + 8), Int64(k), scratch.distances + q * Self.batchRows, scratch.rows,
+                    Int64(rows), scratch.worst + q)
+            }
+        }
+        return (0..<count).map { scratch.neighbors(query: $0) }
+    }
+
+    /// `distances[q × batchRows + r] = −⟨query q, row firstRow + r⟩`.
+    private func multiply(
+        _ queries: UnsafePointer<Float>, count: Int, firstRow: Int, rows: Int, into distances: UnsafeMutablePointer<Float>
+    ) {
+        let dimension = Int32(block.dimension)
+        cblas_sgemm(
+            CblasRowMajor, CblasNoTrans, CblasTrans, Int32(count), Int32(rows), dimension, -1, queries, dimension,
+            block.vector(firstRow), dimension, 0, distances, Int32(Self.batchRows))
+    }
+}
+
+/// Memory of one batch: a tile of distances and every query's list of the nearest.
+private final class BatchScratch {
+    let rows: UnsafeMutablePointer<UInt32>
+    let distances: UnsafeMutablePointer<Float>
+    /// Query `q`'s keys begin at `q × (k + 8)`.
+    let keys: UnsafeMutablePointer<Int64>
+    let worst: UnsafeMutablePointer<Float>
+    private let k: Int
+
+    init(queries: Int, rows: Int, k: Int) {
+        self.k = k
+        self.rows = .allocate(capacity: rows)
+        self.rows.initialize(repeating: 0, count: rows)
+        distances = .allocate(capacity: queries * rows)
+        distances.initialize(repeating: 0, count: queries * rows)
+        keys = .allocate(capacity: queries * (k + 8))
+        keys.initialize(repeating: .max, count: queries * (k + 8))
+        worst = .allocate(capacity: queries)
+        worst.initialize(repeating: .infinity, count: queries)
+    }
+
+    deinit {
+        rows.deallocate()
+        distances.deallocate()
+        keys.deallocate()
+        worst.deallocate()
+    }
+
+    func neighbors(query: Int) -> [Neighbor] {
+        let own = UnsafeBufferPointer(start: keys + query * (k + 8), count: k)
+        return own.prefix { $0 != .max }.map { Neighbor(distance: ck_key_distance($0), row: ck_key_row($0)) }
+    }
+}
