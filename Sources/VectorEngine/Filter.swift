@@ -56,11 +56,19 @@ public struct NumericRange: Sendable, Equatable {
         self.atMost = atMost
     }
 
-    public func contains(_ value: Double) -> Bool {
-        if let greaterThan, !(value > greaterThan) { return false }
-        if let atLeast, !(value >= atLeast) { return false }
-        if let lessThan, !(value < lessThan) { return false }
-        if let atMost, !(value <= atMost) { return false }
-        return true
+    public func contains(_ value: Double) -> Bool { !isAbove(value) && !isBelow(value) }
+
+    /// Whether the whole range lies above `value`.
+    func isAbove(_ value: Double) -> Bool {
+        if let greaterThan, !(value > greaterThan) { return true }
+        if let atLeast, !(value >= atLeast) { return true }
+        return false
+    }
+
+    /// Whether the whole range lies below `value`.
+    func isBelow(_ value: Double) -> Bool {
+        if let lessThan, !(value < lessThan) { return true }
+        if let atMost, !(value <= atMost) { return true }
+        return false
     }
 }

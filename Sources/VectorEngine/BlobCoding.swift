@@ -1,0 +1,93 @@
+import CKernels
+
+// How derived data (segment row lists, indexes) is laid out as bytes. All numbers are little-endian.
+//
+//     magic u32 | version u32 | fields … | CRC-32C u32 of everything before
+//
+// A blob is a cache: whoever finds it damaged rebuilds it from the rows.
+
+/// Writes one blob.
+struct BlobWriter {
+    private(set) var bytes: [UInt8] = []
+
+    init(magic: UInt32, version: UInt32) {
+        put(magic)
+        put(version)
+    }
+
+    mutating func put<Number: FixedWidthInteger & BitwiseCopyable>(_ number: Number) {
+        withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    /// An element count, then the elements as they lie in memory.
+    mutating func put<Element: BitwiseCopyable>(_ elements: [Element]) {
+        put(UInt64(elements.count))
+        elements.withUnsafeBytes { bytes.append(contentsOf: $0) }
+    }
+
+    mutating func put(_ text: String) { put(Array(text.utf8)) }
+
+    /// The blob, closed by its checksum.
+    consuming func finish() -> [UInt8] {
+        let checksum = crc32c(bytes)
+        put(checksum)
+        return bytes
+    }
+}
+
+/// Why a blob was not read.
+enum BlobError: Error, Equatable {
+    case wrongChecksum, wrongMagic, unsupportedVersion(UInt32), truncated
+}
+
+/// Reads one blob; the checksum is verified first, and every read is bounded by the bytes that are there.
+struct BlobReader {
+    private let bytes: [UInt8]
+    private var at = 0
+    private let end: Int
+
+    init(_ bytes: [UInt8], magic: UInt32, version: UInt32) throws(BlobError) {
+        guard bytes.count >= 12 else { throw .truncated }
+        self.bytes = bytes
+        end = bytes.count - 4
+        var stored: UInt32 = 0
+        for i in 0..<4 { stored |= UInt32(bytes[end + i]) << UInt32(8 * i) }
+        guard crc32c(bytes[..<end]) == stored else { throw .wrongChecksum }
+        guard try number(UInt32.self) == magic else { throw .wrongMagic }
+        let found = try number(UInt32.self)
+        guard found == version else { throw .unsupportedVersion(found) }
+    }
+
+    mutating func number<Number: FixedWidthInteger & BitwiseCopyable>(_: Number.Type) throws(BlobError) -> Number {
+        let size = MemoryLayout<Number>.size
+        guard end - at >= size else { throw .truncated }
+        let value = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: at, as: Number.self) }
+        at += size
+        return Number(littleEndian: value)
+    }
+
+    mutating func array<Element: BitwiseCopyable>(of _: Element.Type) throws(BlobError) -> [Element] {
+        let stride = MemoryLayout<Element>.stride
+        guard let count = Int(exactly: try number(UInt64.self)), count <= (end - at) / stride else { throw .truncated }
+        let start = at
+        at += count * stride
+        return [Element](unsafeUninitializedCapacity: count) { target, filled in
+            bytes.withUnsafeBytes { source in
+                UnsafeMutableRawBufferPointer(target).copyMemory(
+                    from: .init(rebasing: source[start..<start + count * stride]))
+            }
+            filled = count
+        }
+    }
+
+    mutating func text() throws(BlobError) -> String { String(decoding: try array(of: UInt8.self), as: UTF8.self) }
+}
+
+/// CRC-32C (Castagnoli, RFC 3720) of `bytes`.
+func crc32c(_ bytes: some Collection<UInt8>, seed: UInt32 = 0) -> UInt32 {
+    func checksum(_ part: UnsafeRawBufferPointer) -> UInt32 {
+        part.baseAddress.map { ck_crc32c(seed, $0, part.count) } ?? seed
+    }
+    return bytes.withContiguousStorageIfAvailable { checksum(UnsafeRawBufferPointer($0)) }
+        ?? Array(bytes).withUnsafeBytes(checksum)
+}

@@ -1,0 +1,270 @@
+import Dispatch
+import Foundation
+import JSON
+import Synchronization
+import Vectors
+
+/// The store inside the process: a directory with one SQLite file for each collection.
+///
+/// Any number of processes may have the same directory open. A write that has returned is on disk and is seen by every
+/// later read of each of them. Collections open when they are first asked for.
+public final class EmbeddedStore: PointStore {
+    /// The data directory's absolute path.
+    public let directory: String
+    private let settings: EngineSettings
+    private let open: Mutex<[String: OpenCollection]> = Mutex([:])
+    /// Where blocking work runs, so that Swift's own threads stay free.
+    private static let blocking = DispatchQueue(label: "cortex.engine", attributes: .concurrent)
+
+    private struct OpenCollection: Sendable {
+        let collection: PointCollection
+        let sealer: Sealer
+    }
+
+    /// - Throws: `notWritable` when the directory is not there and cannot be made.
+    public init(directory: String, settings: EngineSettings = EngineSettings()) throws(EngineError) {
+        let path = URL(fileURLWithPath: directory).standardizedFileURL.path
+        self.directory = path
+        self.settings = settings
+        do {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        } catch {
+            throw EngineError(
+                .notWritable,
+                "cannot make the data directory \(path). Check the owner and mode of its parent, or choose another with --data",
+                cause: error)
+        }
+    }
+
+    // MARK: Collections
+
+    public func collectionNames() async throws -> [String] {
+        try await Self.offPool { [directory] in
+            let files: [String]
+            do {
+                files = try FileManager.default.contentsOfDirectory(atPath: directory)
+            } catch {
+                throw EngineError(.notWritable, "cannot read the data directory \(directory)", cause: error)
+            }
+            return files.compactMap(Self.name(ofFile:)).sorted()
+        }
+    }
+
+    public func describe(_ collection: String) async throws -> CollectionDescription? {
+        try await Self.offPool { [self] in
+            let entry: OpenCollection
+            do throws(EngineError) {
+                entry = try self.entry(collection)
+            } catch {
+                if error.code == .collectionNotFound { return nil }
+                throw error
+            }
+            let searcher = try entry.collection.searcher()
+            return CollectionDescription(
+                schema: searcher.schema, pointCount: searcher.pointCount,
+                indexedPointCount: searcher.segments.reduce(0) { $0 + ($1.isSealed ? $1.liveCount : 0) },
+                segmentCount: searcher.segments.count, sizeBytes: entry.collection.file.sizeBytes,
+                location: entry.collection.file.path)
+        }
+    }
+
+    public func createCollection(_ collection: String, schema: CollectionSchema) async throws {
+        try Self.check(collection, schema)
+        try await Self.offPool { [self] in
+            try CollectionFile.create(path: path(of: collection), schema: schema)
+        }
+    }
+
+    public func deleteCollection(_ collection: String) async throws {
+        try await Self.offPool { [self] in
+            let entry = try entry(collection)
+            let file = entry.collection.file
+            entry.sealer.stop()
+            do {
+                try file.pool.write { db in try file.setMeta(db, "dropped", 1) }
+                forget(collection)
+                try entry.collection.close()
+                for suffix in ["", "-wal", "-shm", ".lease"] where unlink(file.path + suffix) != 0 && errno != ENOENT {
+                    throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
+                }
+                try DirectorySync.sync(directory)
+            } catch {
+                throw EngineError(wrapping: error, path: file.path)
+            }
+        }
+    }
+
+    /// The open collection of that name, for benchmarks and for work that reports progress.
+    package func collection(_ name: String) throws(EngineError) -> PointCollection { try entry(name).collection }
+
+    /// Seals every flat row now and waits for it; `progress` counts rows that are linked.
+    ///
+    /// - Returns: false when another process is sealing the collection.
+    @discardableResult
+    public func sealNow(
+        _ collection: String, threads: Int? = nil, progress: (@Sendable (Int) -> Void)? = nil
+    ) async throws -> Bool {
+        try await Self.offPool { [self] in
+            let entry = try entry(collection)
+            do {
+                return try entry.sealer.sealNow(
+                    threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, progress: progress)
+            } catch {
+                throw EngineError(wrapping: error, path: entry.collection.file.path)
+            }
+        }
+    }
+
+    /// Closes every collection; a sealing under way is given up. The store opens them again when asked.
+    public func close() async throws {
+        try await Self.offPool { [self] in
+            let all = open.withLock { open in
+                defer { open = [:] }
+                return Array(open.values)
+            }
+            for entry in all {
+                entry.sealer.stop()
+                do {
+                    try entry.collection.close()
+                } catch {
+                    throw EngineError(wrapping: error, path: entry.collection.file.path)
+                }
+            }
+        }
+    }
+
+    private func entry(_ name: String) throws(EngineError) -> OpenCollection {
+        let known = open.withLock { $0[name] }
+        if let known, !known.collection.hasFailed { return known }
+        // Two callers may both open the file; the first to be noted stays, the other is closed unused.
+        let collection = try PointCollection(name: name, path: path(of: name), settings: settings)
+        let fresh = OpenCollection(collection: collection, sealer: Sealer(collection))
+        let kept = open.withLock { open in
+            if let other = open[name], !other.collection.hasFailed { return other }
+            open[name] = fresh
+            return fresh
+        }
+        kept.sealer.wake()
+        return kept
+    }
+
+    private func forget(_ name: String) { open.withLock { $0[name] = nil } }
+
+    /// Runs `body` on a collection; one that another process has deleted is forgotten.
+    private func with<Result: Sendable>(
+        _ name: String, _ body: @escaping @Sendable (PointCollection) throws -> Result
+    ) async throws -> Result {
+        try await Self.offPool { [self] in
+            let collection = try entry(name).collection
+            do {
+                return try body(collection)
+            } catch {
+                let error = EngineError(wrapping: error, path: collection.file.path)
+                if error.code == .collectionNotFound { forget(name) }
+                throw error
+            }
+        }
+    }
+
+    private static func offPool<Result: Sendable>(
+        _ body: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            blocking.async { continuation.resume(with: Swift.Result(catching: body)) }
+        }
+    }
+
+    // MARK: Points
+
+    @discardableResult
+    public func upsert(_ points: [Point], in collection: String) async throws -> UpdateReceipt {
+        guard points.count <= EngineLimits.pointsPerCall else {
+            throw EngineError(
+                .invalidArgument, "\(points.count) points in one call; send at most \(EngineLimits.pointsPerCall)")
+        }
+        let prepared = try await with(collection) { collection in
+            let schema = collection.schema
+            return try points.map { try PreparedPoint($0, schema: schema) }
+        }
+        return try await write(.upsert(prepared), collection)
+    }
+
+    @discardableResult
+    public func delete(_ selector: PointSelector, in collection: String) async throws -> UpdateReceipt {
+        try await write(.delete(selector), collection)
+    }
+
+    @discardableResult
+    public func mergePayload(
+        _ members: Payload, of selector: PointSelector, in collection: String
+    ) async throws -> UpdateReceipt {
+        try await write(.mergePayload(members, selector), collection)
+    }
+
+    private func write(_ operation: WriteOperation, _ name: String) async throws -> UpdateReceipt {
+        let entry: OpenCollection = try await Self.offPool { [self] in try self.entry(name) }
+        do throws(EngineError) {
+            let receipt = try await entry.collection.write(operation)
+            entry.sealer.wake()
+            return receipt
+        } catch {
+            if error.code == .collectionNotFound { forget(name) }
+            throw error
+        }
+    }
+
+    public func retrieve(_ ids: [PointID], with parts: PointParts, in collection: String) async throws -> [Point] {
+        try await with(collection) { try $0.retrieve(ids, parts) }
+    }
+
+    public func scroll(_ request: ScrollRequest, in collection: String) async throws -> ScrollPage {
+        try await with(collection) { try $0.scroll(request) }
+    }
+
+    public func count(_ filter: Filter?, in collection: String) async throws -> Int {
+        try await with(collection) { try $0.count(filter) }
+    }
+
+    public func query(_ queries: [PointQuery], in collection: String) async throws -> [[ScoredPoint]] {
+        try await with(collection) { try $0.query(queries) }
+    }
+
+    // MARK: Names
+
+    private static let suffix = ".collection.sqlite"
+
+    /// A file name for any collection name: what is not a letter, digit, `-` or `_` is percent-encoded.
+    private func path(of name: String) -> String {
+        let encoded = name.utf8.map { byte -> String in
+            let isPlain =
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+                || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+            let hex = String(byte, radix: 16, uppercase: true)
+            return isPlain ? String(UnicodeScalar(byte)) : "%" + (hex.count == 1 ? "0" : "") + hex
+        }
+        return directory + "/" + encoded.joined() + Self.suffix
+    }
+
+    private static func name(ofFile file: String) -> String? {
+        guard file.hasSuffix(suffix) else { return nil }
+        return String(file.dropLast(suffix.count)).removingPercentEncoding
+    }
+
+    private static func check(_ name: String, _ schema: CollectionSchema) throws(EngineError) {
+        // Percent-encoding may triple a name, and file systems stop at 255 bytes.
+        guard !name.isEmpty, name.utf8.count <= EngineLimits.collectionNameBytes / 3 - suffix.utf8.count else {
+            throw EngineError(
+                .invalidArgument,
+                "a collection's name has 1 to \(EngineLimits.collectionNameBytes / 3 - suffix.utf8.count) bytes")
+        }
+        for vector in schema.dense.values where !(1...EngineLimits.dimension).contains(vector.dimension) {
+            throw EngineError(
+                .invalidArgument, "a vector has 1 to \(EngineLimits.dimension) components, not \(vector.dimension)")
+        }
+        if let name = schema.dense.keys.first(where: { schema.sparse[$0] != nil }) {
+            throw EngineError(.invalidArgument, "vector '\(name)' is declared both dense and sparse")
+        }
+        for path in schema.payloadIndexes.keys { _ = try PayloadPath(path) }
+    }
+}

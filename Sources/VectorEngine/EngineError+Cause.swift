@@ -1,0 +1,55 @@
+import Foundation
+import GRDB
+
+extension EngineError {
+    /// What SQLite or the system said about the file at `path`, as a code and a remedy.
+    init(wrapping error: any Error, path: String) {
+        switch error {
+        case let error as EngineError: self = error
+        case let error as DatabaseError: self.init(database: error, path: path)
+        case let error as POSIXError:
+            let reason = String(cString: strerror(error.code.rawValue))
+            switch error.code {
+            case .EACCES, .EPERM, .EROFS, .ENOSPC, .EDQUOT:
+                self.init(.notWritable, "cannot write \(path): \(reason). \(Self.writableRemedy)", cause: error)
+            default:
+                self.init(
+                    .outcomeUnknown, "I/O error on \(path): \(reason). Reopen the store to know what was kept",
+                    cause: error)
+            }
+        case is CancellationError: self.init(.cancelled, "the call was cancelled", cause: error)
+        case is BlobError: self.init(.damaged, "a part of \(path) is not what was written", cause: error)
+        default: self.init(.outcomeUnknown, "unexpected failure on \(path): \(type(of: error))", cause: error)
+        }
+    }
+
+    private static let writableRemedy =
+        "Check the directory's owner and mode and the free space, or choose another with --data"
+
+    private init(database error: DatabaseError, path: String) {
+        let said = error.message ?? "no message"
+        switch error.resultCode.primaryResultCode {
+        case .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
+            self.init(.notWritable, "cannot open \(path) for writing (\(said)). \(Self.writableRemedy)", cause: error)
+        case .SQLITE_FULL:
+            self.init(
+                .notWritable,
+                "the disk under \(path) is full; nothing of this call was kept. Free some space and repeat it",
+                cause: error)
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT:
+            self.init(
+                .damaged, "\(path) is damaged (\(said)). Restore it from a backup, or move it away to start anew",
+                cause: error)
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            self.init(
+                .notWritable,
+                "another process has held \(path) for more than \(Int(CollectionFile.busyTimeoutSeconds)) s; nothing of this call was kept. Repeat it",
+                cause: error)
+        case .SQLITE_IOERR:
+            self.init(
+                .outcomeUnknown, "I/O error on \(path) (\(said)). Reopen the store to know what was kept", cause: error)
+        default:
+            self.init(.outcomeUnknown, "SQLite refused a statement on \(path) (\(said))", cause: error)
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import Vectors
+
+/// The newest state of a collection in this process: what the next `Searcher` will show.
+///
+/// A value behind one lock. Changes arrive in the order of their sequence, from this process's writes or from the
+/// change log; each either appends a row to the growing segment or marks one deleted.
+struct LiveSegments: Sendable {
+    /// Rows of a growing segment before the next one is begun; memory is touched only as rows arrive.
+    static let growingCapacity = 16_384
+
+    let schema: CollectionSchema
+    private(set) var segments: [SegmentView] = []
+    private(set) var locations: [PointID: RowLocation] = [:]
+    /// The last change that is in.
+    private(set) var sequence: Int64
+    /// Which set of stored segments these are.
+    private(set) var generation: Int64
+    /// Whether the last segment takes rows.
+    private var isGrowing = false
+    private var nextNumber: UInt32 = 0
+
+    init(schema: CollectionSchema, sequence: Int64 = 0, generation: Int64 = 0) {
+        self.schema = schema
+        self.sequence = sequence
+        self.generation = generation
+    }
+
+    var searcher: Searcher { Searcher(schema: schema, segments: segments, sequence: sequence) }
+
+    /// Live rows that no graph reaches.
+    var unsealedCount: Int { segments.reduce(0) { $0 + ($1.isSealed ? 0 : $1.liveCount) } }
+
+    /// Live rows that are reached by graphs.
+    var sealedCount: Int { segments.reduce(0) { $0 + ($1.isSealed ? $1.liveCount : 0) } }
+
+    // MARK: Changes
+
+    mutating func upsert(_ point: Point, sequence: Int64) throws(EngineError) {
+        markDeleted(point.id)
+        if !isGrowing || segments[segments.count - 1].rowCount == segments[segments.count - 1].rows.capacity {
+            try beginGrowing(capacity: Self.growingCapacity)
+        }
+        let last = segments.count - 1
+        let row = UInt32(segments[last].rowCount)
+        segments[last].rows.append(point, sequence: sequence, schema: schema)
+        segments[last].indexes.append(point, row: row)
+        segments[last].rowCount += 1
+        locations[point.id] = RowLocation(segment: segments[last].number, row: row)
+        self.sequence = max(self.sequence, sequence)
+    }
+
+    mutating func delete(_ id: PointID, sequence: Int64) {
+        markDeleted(id)
+        locations[id] = nil
+        self.sequence = max(self.sequence, sequence)
+    }
+
+    /// Says that everything up to `sequence` is in, also where the last changes left no trace.
+    mutating func advance(to sequence: Int64) { self.sequence = max(self.sequence, sequence) }
+
+    private mutating func markDeleted(_ id: PointID) {
+        guard let location = locations[id], let i = segments.firstIndex(where: { $0.number == location.segment }) else {
+            return
+        }
+        segments[i].deleted.insert(Int(location.row))
+        segments[i].deletedCount += 1
+    }
+
+    mutating func beginGrowing(capacity: Int) throws(EngineError) {
+        let indexes = SharedSegmentIndexes(try SegmentIndexes(schema: schema))
+        segments.append(
+            SegmentView(
+                number: nextNumber, rows: SegmentRows(schema: schema, capacity: capacity), rowCount: 0, indexes: indexes
+            ))
+        nextNumber += 1
+        isGrowing = true
+    }
+
+    // MARK: Sealing
+
+    /// Ends the growing segment, so that every segment here is immutable but for deletions.
+    mutating func freeze() -> [SegmentView] {
+        isGrowing = false
+        segments.removeAll { $0.rowCount == 0 }
+        return segments
+    }
+
+    /// Adds a segment as it came from the file; rows without an id are gone.
+    mutating func adopt(_ segment: SegmentView, liveIDs: [PointID?]) {
+        var segment = segment
+        segment.number = nextNumber
+        nextNumber += 1
+        segment.deleted = RowSet(rowCount: segment.rowCount)
+        segment.deletedCount = 0
+        locations.reserveCapacity(locations.count + liveIDs.count)
+        for (row, id) in liveIDs.enumerated() {
+            if let id {
+                locations[id] = RowLocation(segment: segment.number, row: UInt32(row))
+            } else {
+                segment.deleted.insert(row)
+                segment.deletedCount += 1
+            }
+        }
+        segments.insert(segment, at: isGrowing ? max(0, segments.count - 1) : segments.count)
+    }
+
+    /// Puts `merged` in the place of the segments it was made of; what was deleted from them meanwhile stays deleted.
+    mutating func replace(_ inputs: Set<UInt32>, with merged: SegmentView, generation: Int64) {
+        var alive = [PointID?](repeating: nil, count: merged.rowCount)
+        for row in 0..<merged.rowCount {
+            let id = merged.rows.ids[row].id
+            guard let location = locations[id], inputs.contains(location.segment),
+                let input = segments.first(where: { $0.number == location.segment }),
+                input.rows.sequences[Int(location.row)] == merged.rows.sequences[row]
+            else { continue }
+            alive[row] = id
+        }
+        segments.removeAll { inputs.contains($0.number) }
+        self.generation = generation
+        adopt(merged, liveIDs: alive)
+    }
+}
+
+extension SegmentRows {
+    /// Appends one point: its id, its sequence and a row in every block.
+    func append(_ point: Point, sequence: Int64, schema: CollectionSchema) {
+        append(id: point.id, sequence: sequence)
+        for (name, block) in zip(schema.denseNames, blocks) {
+            if let vector = point.vectors.dense[name] {
+                vector.withUnsafeBufferPointer { block.append($0) }
+            } else {
+                block.appendZeros(rows: 1)
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+import Foundation
+import GRDB
+import JSON
+import Vectors
+
+extension PointCollection {
+    /// A read that finds its view overtaken by a write is answered from a newer one, this often at most.
+    private static let attempts = 4
+
+    /// The points of `ids` that exist, in the order asked.
+    func retrieve(_ ids: [PointID], _ parts: PointParts) throws -> [Point] {
+        let schema = schema
+        return try file.pool.read { db in
+            try ids.compactMap { try Self.point(db, "WHERE p.id = ?", Data($0.key), parts, schema) }
+        }
+    }
+
+    private static func point(
+        _ db: Database, _ condition: String, _ argument: some DatabaseValueConvertible, _ parts: PointParts,
+        _ schema: CollectionSchema
+    ) throws -> Point? {
+        var found: Point?
+        try db.scan((parts.vectors ? CollectionFile.selectRows : CollectionFile.selectPoints) + condition, [argument]) {
+            var point = try StoredRow($0, schema: schema, hasDense: parts.vectors).point
+            if !parts.vectors { point.vectors = PointVectors() }
+            if !parts.payload { point.payload = .empty }
+            found = point
+        }
+        return found
+    }
+
+    func count(_ filter: Filter?) throws -> Int {
+        let searcher = try searcher(naming: filter?.namedIDs ?? [])
+        let matches = try searcher.matches(filter, payloads: payloads)
+        return zip(searcher.segments, matches).reduce(0) { $0 + ($1.1?.count ?? $1.0.liveCount) }
+    }
+
+    private func payloads(_ sequences: [Int64]) throws -> [Int64: Payload] {
+        try file.pool.read { try file.payloads($0, sequences) }
+    }
+
+    // MARK: Scroll
+
+    func scroll(_ request: ScrollRequest) throws -> ScrollPage {
+        guard (1...EngineLimits.resultCount).contains(request.limit) else {
+            throw EngineError(
+                .invalidArgument, "a page has 1 to \(EngineLimits.resultCount) points, not \(request.limit)")
+        }
+        if let order = request.order { return try ordered(request, by: order) }
+        guard let filter = request.filter, !filter.isEmpty else { return try scrollAll(request) }
+        let searcher = try searcher(naming: filter.namedIDs)
+        var ids = searcher.ids(of: try searcher.matches(filter, payloads: payloads))
+        if let start = request.startAt { ids.removeAll { $0 < start } }
+        ids.sort()
+        let page = Array(ids.prefix(request.limit))
+        let points = try retrieve(page, request.parts)
+        return ScrollPage(points: points, next: ids.count > request.limit ? ids[request.limit] : nil)
+    }
+
+    private func scrollAll(_ request: ScrollRequest) throws -> ScrollPage {
+        let schema = schema
+        let keys = try file.pool.read { db in
+            try Data.fetchAll(
+                db, sql: "SELECT id FROM points WHERE id >= ? ORDER BY id LIMIT ?",
+                arguments: [Data(request.startAt?.key ?? []), request.limit + 1])
+        }
+        let ids = keys.compactMap { key in key.withUnsafeBytes { PointID(key: $0) } }
+        let points = try file.pool.read { db in
+            try ids.prefix(request.limit).compactMap {
+                try Self.point(db, "WHERE p.id = ?", Data($0.key), request.parts, schema)
+            }
+        }
+        return ScrollPage(points: points, next: ids.count > request.limit ? ids[request.limit] : nil)
+    }
+
+    private func ordered(_ request: ScrollRequest, by order: PayloadOrder) throws -> ScrollPage {
+        guard let kind = schema.payloadIndexes[order.path], kind == .integer || kind == .float else {
+            throw EngineError(
+                .invalidArgument, "order needs an integer or float index on '\(order.path)'; make one or scroll by id")
+        }
+        let searcher = try searcher(naming: request.filter?.namedIDs ?? [])
+        let matches = try searcher.matches(request.filter, payloads: payloads)
+        var entries: [(value: Double, id: PointID)] = []
+        for (segment, rows) in zip(searcher.segments, matches) {
+            var live = rows ?? RowSet(allOf: segment.rowCount)
+            live.subtract(segment.deleted)
+            let page = segment.indexes.read {
+                $0.payload[order.path]?.ordered(within: live, descending: order.descending, limit: request.limit) ?? []
+            }
+            entries.append(contentsOf: page.map { ($0.value, segment.rows.ids[Int($0.row)].id) })
+        }
+        entries.sort { a, b in
+            if a.value != b.value { return (a.value < b.value) != order.descending }
+            return (a.id < b.id) != order.descending
+        }
+        return ScrollPage(points: try retrieve(entries.prefix(request.limit).map(\.id), request.parts), next: nil)
+    }
+
+    // MARK: Query
+
+    /// Answers all queries on one view.
+    package func query(_ queries: [PointQuery]) throws -> [[ScoredPoint]] {
+        for query in queries { try check(query) }
+        let named = queries.reduce(into: Set<PointID>()) { ids, query in
+            ids.formUnion(query.filter?.namedIDs ?? [])
+            ids.formUnion(query.idfCorpus?.namedIDs ?? [])
+        }
+        for _ in 1..<Self.attempts {
+            if let answers = try answer(queries, on: try searcher(naming: named), mayMiss: false) { return answers }
+        }
+        return try answer(queries, on: try searcher(naming: named), mayMiss: true) ?? []
+    }
+
+    private func check(_ query: PointQuery) throws(EngineError) {
+        guard (1...EngineLimits.resultCount).contains(query.limit) else {
+            throw EngineError(
+                .invalidArgument, "a query returns 1 to \(EngineLimits.resultCount) points, not \(query.limit)")
+        }
+        guard query.breadth.map({ (1...EngineLimits.resultCount).contains($0) }) ?? true else {
+            throw EngineError(.invalidArgument, "a query's breadth (ef) is 1 to \(EngineLimits.resultCount)")
+        }
+    }
+
+    /// nil when a found point's row has been overwritten meanwhile and `mayMiss` is false.
+    private func answer(_ queries: [PointQuery], on searcher: Searcher, mayMiss: Bool) throws -> [[ScoredPoint]]? {
+        var answers: [[ScoredPoint]] = []
+        for query in queries {
+            let hits = try hits(of: query, on: searcher)
+            let metric: Metric? =
+                if case .dense(let name, _) = query.target { searcher.schema.dense[name]?.metric } else { nil }
+            var found: [ScoredPoint] = []
+            for hit in hits {
+                let score = metric?.score(ofDistance: hit.distance) ?? -hit.distance
+                if let threshold = query.scoreThreshold {
+                    if metric?.largerScoreIsNearer ?? true ? score < threshold : score > threshold { continue }
+                }
+                let rows = searcher.segments[hit.segment].rows
+                let id = rows.ids[Int(hit.row)].id
+                guard query.parts != .idOnly else {
+                    found.append(ScoredPoint(id: id, score: score))
+                    continue
+                }
+                let point: Point?
+                do {
+                    point = try file.pool.read { db in
+                        try Self.point(
+                            db, "WHERE p.sequence = ?", rows.sequences[Int(hit.row)], query.parts, searcher.schema)
+                    }
+                } catch let error as EngineError where error.code == .damaged {
+                    noteDamagedRow()
+                    continue
+                }
+                guard let point else {
+                    if mayMiss { continue }
+                    return nil
+                }
+                found.append(
+                    ScoredPoint(
+                        id: id, score: score, payload: query.parts.payload ? point.payload : nil,
+                        vectors: query.parts.vectors ? point.vectors : nil))
+            }
+            answers.append(found)
+        }
+        return answers
+    }
+
+    private func hits(of query: PointQuery, on searcher: Searcher) throws -> [RowHit] {
+        switch query.target {
+        case .dense(let name, let vector):
+            let vector = try searcher.schema.checked(vector, name: name)
+            let allowed = try searcher.matches(query.filter, payloads: payloads)
+            return searcher.nearest(
+                to: vector, name: name, limit: query.limit, breadth: query.breadth, isExact: query.isExact,
+                allowed: allowed)
+        case .sparse(let name, let vector):
+            try searcher.schema.check(vector, name: name)
+            let allowed = try searcher.matches(query.filter, payloads: payloads)
+            let corpus = try query.idfCorpus.map { try searcher.matches($0, payloads: payloads) } ?? allowed
+            return searcher.nearest(to: vector, name: name, limit: query.limit, allowed: allowed, corpus: corpus)
+        }
+    }
+}

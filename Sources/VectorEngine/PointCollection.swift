@@ -1,0 +1,219 @@
+import Dispatch
+import Foundation
+import GRDB
+import JSON
+import Synchronization
+import Vectors
+
+/// One open collection: its file, its newest view, the queue of its writers and its sealer.
+///
+/// Everything here may block on the disk; `EmbeddedStore` calls it off the cooperative pool.
+package final class PointCollection: Sendable {
+    package let name: String
+    let file: CollectionFile
+    let settings: EngineSettings
+    private let live: Mutex<State>
+    private let published: Mutex<Searcher>
+    private let writes: Mutex<WriteQueue?> = Mutex(nil)
+    private let failure: Mutex<EngineError?> = Mutex(nil)
+
+    private struct State {
+        var live: LiveSegments
+        /// The file's data version when `live` was last brought up to date.
+        var seenVersion: Int64
+        var damagedRows: Int
+        /// Another process has replaced the stored segments since these were read.
+        var isOutdated = false
+    }
+
+    /// - Throws: `collectionNotFound`, `notWritable`, `damaged`, `unsupportedFormat`.
+    init(name: String, path: String, settings: EngineSettings) throws(EngineError) {
+        self.name = name
+        self.settings = settings
+        file = try CollectionFile(path: path)
+        do {
+            let version = try file.dataVersion()
+            let (loaded, damaged) = try CollectionLoader(file: file).load()
+            published = Mutex(loaded.searcher)
+            live = Mutex(State(live: loaded, seenVersion: version, damagedRows: damaged))
+        } catch {
+            throw EngineError(wrapping: error, path: path)
+        }
+        let queue = WriteQueue { [weak self] group in
+            self?.commit(group) ?? .failure(EngineError(.closed, "the store was closed"))
+        }
+        writes.withLock { $0 = queue }
+    }
+
+    package var schema: CollectionSchema { published.withLock { $0.schema } }
+
+    /// Rows on disk whose checksum did not hold when they were read.
+    package var damagedRowCount: Int { live.withLock { $0.damagedRows } }
+
+    /// A row whose bytes no longer hold was met while an answer was put together.
+    func noteDamagedRow() { live.withLock { $0.damagedRows += 1 } }
+
+    // MARK: The view
+
+    /// The newest moment, with every change in it that any process had committed before the call.
+    func searcher(naming ids: Set<PointID> = []) throws(EngineError) -> Searcher {
+        do {
+            let version = try file.dataVersion()
+            if !ids.isEmpty || live.withLock({ $0.seenVersion != version }) {
+                return try live.withLock { state in
+                    if state.seenVersion != version { try catchUp(&state, version: version) }
+                    var searcher = state.live.searcher
+                    for id in ids { searcher.namedRows[id] = state.live.locations[id] }
+                    return searcher
+                }
+            }
+            return published.withLock { $0 }
+        } catch {
+            throw EngineError(wrapping: error, path: file.path)
+        }
+    }
+
+    private func catchUp(_ state: inout State, version: Int64) throws {
+        try file.pool.read { db in try catchUp(&state, db) }
+        state.seenVersion = version
+        publish(state)
+    }
+
+    private func catchUp(_ state: inout State, _ db: Database) throws {
+        let loader = CollectionLoader(file: file)
+        if try !loader.follow(db, &state.live, damaged: &state.damagedRows) {
+            (state.live, state.damagedRows) = try loader.load()
+        }
+        state.isOutdated = try file.header(db).generation != state.live.generation
+    }
+
+    private func publish(_ state: borrowing State) {
+        let searcher = state.live.searcher
+        published.withLock { $0 = searcher }
+    }
+
+    // MARK: Writing
+
+    func write(_ operation: WriteOperation) async throws(EngineError) -> UpdateReceipt {
+        if let failed = failure.withLock({ $0 }) { throw failed }
+        guard let queue = writes.withLock({ $0 }) else { throw EngineError(.closed, "the store was closed") }
+        return try await queue.submit(operation)
+    }
+
+    /// One transaction for all of `group`; after it returns the changes are on disk and in the view.
+    private func commit(_ group: [WriteOperation]) -> Result<[UpdateReceipt], EngineError> {
+        do {
+            var receipts: [UpdateReceipt] = []
+            var changes: [CommittedChange] = []
+            var first: Int64 = 0
+            try file.pool.writeWithoutTransaction { db in
+                try db.inTransaction(.immediate) {
+                    var writer = try ChangeWriter(db, file: file)
+                    first = writer.sequence
+                    for operation in group { receipts.append(try perform(operation, with: &writer)) }
+                    try writer.finish()
+                    changes = writer.changes
+                    return .commit
+                }
+            }
+            try live.withLock { state in
+                if state.live.sequence == first {
+                    for change in changes {
+                        switch change {
+                        case .upsert(let point, let sequence): try state.live.upsert(point, sequence: sequence)
+                        case .delete(let id, let sequence): state.live.delete(id, sequence: sequence)
+                        }
+                    }
+                } else {
+                    try file.pool.read { db in try catchUp(&state, db) }
+                }
+                publish(state)
+            }
+            return .success(receipts)
+        } catch {
+            let error = EngineError(wrapping: error, path: file.path)
+            if error.code == .outcomeUnknown { failure.withLock { $0 = error } }
+            return .failure(error)
+        }
+    }
+
+    private func perform(_ operation: WriteOperation, with writer: inout ChangeWriter) throws -> UpdateReceipt {
+        var affected = 0
+        switch operation {
+        case .upsert(let points):
+            for point in points { try writer.upsert(point) }
+            affected = points.count
+        case .delete(let selector):
+            for id in try ids(selector, writer.db) where try writer.delete(id) { affected += 1 }
+        case .mergePayload(let members, let selector):
+            let members = members.object
+            for id in try ids(selector, writer.db) where try writer.mergePayload(members, into: id) { affected += 1 }
+        }
+        return UpdateReceipt(sequence: UInt64(writer.sequence), affected: affected)
+    }
+
+    /// The ids that `selector` means now; a filter is answered inside the transaction, so that no writer comes between.
+    private func ids(_ selector: PointSelector, _ db: Database) throws -> [PointID] {
+        switch selector {
+        case .ids(let ids): return ids
+        case .filter(let filter):
+            let named = filter.namedIDs
+            let searcher = try live.withLock { state in
+                try catchUp(&state, db)
+                var searcher = state.live.searcher
+                for id in named { searcher.namedRows[id] = state.live.locations[id] }
+                return searcher
+            }
+            let matches = try searcher.matches(filter) { try file.payloads(db, $0) }
+            return searcher.ids(of: matches)
+        }
+    }
+
+    /// After an I/O error the outcome of the last writes is unknown: the collection must be opened again.
+    var hasFailed: Bool { failure.withLock { $0 != nil } }
+
+    // MARK: Sealing
+
+    /// Live rows no graph reaches yet, in the newest view.
+    package var unsealedCount: Int { live.withLock { $0.live.unsealedCount } }
+
+    var sealedCount: Int { live.withLock { $0.live.sealedCount } }
+
+    /// Ends the growing segment and hands out every segment as it is now.
+    func freezeForSealing() throws -> (segments: [SegmentView], generation: Int64) {
+        try live.withLock { state in
+            try file.pool.read { db in try catchUp(&state, db) }
+            if state.isOutdated {
+                (state.live, state.damagedRows) = try CollectionLoader(file: file).load()
+                state.isOutdated = false
+                publish(state)
+            }
+            return (state.live.freeze(), state.live.generation)
+        }
+    }
+
+    func replace(_ inputs: Set<UInt32>, with merged: SegmentView, generation: Int64) {
+        live.withLock { state in
+            state.live.replace(inputs, with: merged, generation: generation)
+            publish(state)
+        }
+    }
+
+    func close() throws {
+        writes.withLock { $0 = nil }
+        try file.close()
+    }
+}
+
+extension Searcher {
+    /// Ids of the live rows in `matches`, in no order.
+    func ids(of matches: [RowSet?]) -> [PointID] {
+        var ids: [PointID] = []
+        for (segment, rows) in zip(segments, matches) {
+            var live = rows ?? RowSet(allOf: segment.rowCount)
+            live.subtract(segment.deleted)
+            live.forEach { ids.append(segment.rows.ids[$0].id) }
+        }
+        return ids
+    }
+}

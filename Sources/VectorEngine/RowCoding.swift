@@ -1,0 +1,235 @@
+import GRDB
+
+// One point as it lies in the file. Floats and integers are little-endian.
+//
+//     points.id       0x00 + u64 big-endian, or 0x01 + 16 bytes: sorts as PointID does
+//     points.sparse   per sparse name in schema order: u32 count (0xFFFFFFFF: none), indices u32, values f32
+//     points.checksum CRC-32C of id, payload, sparse
+//     vectors.dense   per dense name in schema order: u8 present; then the floats of those present
+//     vectors.checksum CRC-32C of the sequence (i64) and dense
+
+/// A point checked against its schema and ready to be written.
+struct PreparedPoint: Sendable {
+    var point: Point
+    let key: [UInt8]
+    let sparse: [UInt8]
+    let dense: [UInt8]
+
+    /// - Throws: `unknownVector`, `wrongDimension`, `notFinite`, `invalidArgument` (limits).
+    init(_ point: Point, schema: CollectionSchema) throws(EngineError) {
+        var point = point
+        guard point.payload.text.count <= EngineLimits.payloadBytes else {
+            throw EngineError(
+                .invalidArgument,
+                "a payload has \(point.payload.text.count) bytes; at most \(EngineLimits.payloadBytes) are kept")
+        }
+        for (name, vector) in point.vectors.dense {
+            point.vectors.dense[name] = try schema.checked(vector, name: name)
+        }
+        for (name, vector) in point.vectors.sparse { try schema.check(vector, name: name) }
+        self.point = point
+        key = point.id.key
+        sparse = Self.encode(point.vectors.sparse, schema)
+        dense = Self.encode(point.vectors.dense, schema)
+    }
+
+    private static func encode(_ vectors: [String: SparseVector], _ schema: CollectionSchema) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for name in schema.sparseNames {
+            guard let vector = vectors[name] else {
+                bytes.append(contentsOf: [0xFF, 0xFF, 0xFF, 0xFF])
+                continue
+            }
+            withUnsafeBytes(of: UInt32(vector.count).littleEndian) { bytes.append(contentsOf: $0) }
+            vector.indices.withUnsafeBytes { bytes.append(contentsOf: $0) }
+            vector.values.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        }
+        return bytes
+    }
+
+    private static func encode(_ vectors: [String: [Float]], _ schema: CollectionSchema) -> [UInt8] {
+        var bytes: [UInt8] = schema.denseNames.map { vectors[$0] == nil ? 0 : 1 }
+        for name in schema.denseNames {
+            vectors[name]?.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        }
+        return bytes
+    }
+}
+
+/// Limits of one point and one call, in one place.
+public enum EngineLimits {
+    public static let dimension = 65_536
+    /// Non-zero entries of a sparse vector.
+    public static let sparseEntries = 1 << 20
+    public static let payloadBytes = 32 << 20
+    public static let pointsPerCall = 100_000
+    /// Points one query or page returns.
+    public static let resultCount = 100_000
+    public static let collectionNameBytes = 255
+}
+
+extension CollectionSchema {
+    /// `vector` as it is stored and searched: checked, and of length one where the metric is cosine.
+    func checked(_ vector: [Float], name: String) throws(EngineError) -> [Float] {
+        guard let expected = dense[name] else { throw unknownVector(name, among: denseNames) }
+        guard vector.count == expected.dimension else {
+            throw EngineError(
+                .wrongDimension,
+                "vector \(shown(name)) has \(vector.count) components, this collection keeps \(expected.dimension)")
+        }
+        guard vector.allSatisfy(\.isFinite) else {
+            throw EngineError(
+                .notFinite, "vector \(shown(name)) holds NaN or infinity; every component must be a finite number")
+        }
+        guard expected.metric == .cosine else { return vector }
+        let square = vector.reduce(into: 0.0) { $0 += Double($1) * Double($1) }
+        // What is of length one already, to float precision, stays as it is to the bit; zero has no direction.
+        guard square > 0, abs(square - 1) > 1e-6 else { return vector }
+        let length = square.squareRoot()
+        return vector.map { Float(Double($0) / length) }
+    }
+
+    func check(_ vector: SparseVector, name: String) throws(EngineError) {
+        guard sparse[name] != nil else { throw unknownVector(name, among: sparseNames) }
+        guard vector.count <= EngineLimits.sparseEntries else {
+            throw EngineError(
+                .invalidArgument,
+                "sparse vector \(shown(name)) has \(vector.count) entries; at most \(EngineLimits.sparseEntries) are kept"
+            )
+        }
+        guard vector.values.allSatisfy(\.isFinite) else {
+            throw EngineError(
+                .notFinite, "sparse vector \(shown(name)) holds NaN or infinity; every weight must be a finite number")
+        }
+    }
+
+    private func shown(_ name: String) -> String { name.isEmpty ? "(unnamed)" : "'\(name)'" }
+
+    private func unknownVector(_ name: String, among names: [String]) -> EngineError {
+        let known = names.isEmpty ? "none" : names.map(shown).joined(separator: ", ")
+        return EngineError(.unknownVector, "this collection has no such vector; it has: \(known)")
+    }
+}
+
+extension PointID {
+    /// The id as a key whose bytes sort as ids do.
+    var key: [UInt8] {
+        func bigEndian(_ number: UInt64) -> [UInt8] { withUnsafeBytes(of: number.bigEndian, Array.init) }
+        return switch self {
+        case .number(let number): [0] + bigEndian(number)
+        case .uuid(let uuid): [1] + bigEndian(uuid.high) + bigEndian(uuid.low)
+        }
+    }
+
+    init?(key: UnsafeRawBufferPointer) {
+        func bigEndian(at offset: Int) -> UInt64 {
+            UInt64(bigEndian: key.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        }
+        switch (key.first, key.count) {
+        case (0, 9): self = .number(bigEndian(at: 1))
+        case (1, 17): self = .uuid(UUIDBytes(high: bigEndian(at: 1), low: bigEndian(at: 9)))
+        default: return nil
+        }
+    }
+}
+
+/// A stored row read back and verified.
+struct StoredRow {
+    let sequence: Int64
+    let point: Point
+
+    static let pointColumns = "p.sequence, p.id, p.payload, p.sparse, p.checksum"
+    static let vectorColumns = "v.dense, v.checksum"
+
+    /// Reads `pointColumns` and, with `hasDense`, `vectorColumns` after them.
+    ///
+    /// - Throws: `damaged` when a checksum or a layout is not what was written.
+    init(_ row: ScannedRow, schema: CollectionSchema, hasDense: Bool) throws(EngineError) {
+        sequence = row.integer(0)
+        let (key, payload, sparse) = (row.blob(1), row.blob(2), row.blob(3))
+        var checksum = crc32c(key)
+        checksum = crc32c(payload, seed: checksum)
+        checksum = crc32c(sparse, seed: checksum)
+        guard Int64(checksum) == row.integer(4), let id = PointID(key: key) else { throw Self.damaged(sequence) }
+        guard let sparseVectors = Self.decodeSparse(sparse, schema) else { throw Self.damaged(sequence) }
+        var denseVectors: [String: [Float]] = [:]
+        if hasDense {
+            let dense = row.blob(5)
+            guard Int64(Self.denseChecksum(dense, sequence: sequence)) == row.integer(6),
+                let decoded = Self.decodeDense(dense, schema)
+            else { throw Self.damaged(sequence) }
+            denseVectors = decoded
+        }
+        point = Point(
+            id: id, vectors: PointVectors(dense: denseVectors, sparse: sparseVectors),
+            payload: Payload(validated: Array(payload)))
+    }
+
+    static func damaged(_ sequence: Int64) -> EngineError {
+        EngineError(
+            .damaged,
+            "row \(sequence) on disk is not what was written; it is left out of every answer. Restore it from a backup")
+    }
+
+    static func rowChecksum(_ point: PreparedPoint) -> UInt32 {
+        crc32c(point.sparse, seed: crc32c(point.point.payload.text, seed: crc32c(point.key)))
+    }
+
+    static func denseChecksum(_ dense: some Collection<UInt8>, sequence: Int64) -> UInt32 {
+        withUnsafeBytes(of: sequence.littleEndian) { crc32c(dense, seed: crc32c($0)) }
+    }
+
+    private static func decodeDense(_ bytes: UnsafeRawBufferPointer, _ schema: CollectionSchema) -> [String: [Float]]? {
+        var vectors: [String: [Float]] = [:]
+        guard forEachDense(bytes, schema, { vectors[$0] = Array($1) }) else { return nil }
+        return vectors
+    }
+
+    /// Calls `body` with each vector that is there; false when the layout does not fit the schema.
+    static func forEachDense(
+        _ bytes: UnsafeRawBufferPointer, _ schema: CollectionSchema, _ body: (String, [Float]) -> Void
+    ) -> Bool {
+        let names = schema.denseNames
+        var at = names.count
+        guard bytes.count >= at else { return false }
+        for (i, name) in names.enumerated() where bytes[i] == 1 {
+            let size = (schema.dense[name]?.dimension ?? 0) * MemoryLayout<Float>.stride
+            guard bytes.count - at >= size else { return false }
+            body(name, bytes.floats(at: at, count: size / MemoryLayout<Float>.stride))
+            at += size
+        }
+        return at == bytes.count
+    }
+
+    private static func decodeSparse(
+        _ bytes: UnsafeRawBufferPointer, _ schema: CollectionSchema
+    ) -> [String: SparseVector]? {
+        var vectors: [String: SparseVector] = [:]
+        var at = 0
+        for name in schema.sparseNames {
+            guard bytes.count - at >= 4 else { return nil }
+            let raw = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+            at += 4
+            if raw == .max { continue }
+            let count = Int(raw)
+            guard bytes.count - at >= 8 * count else { return nil }
+            let indices = (0..<count).map {
+                UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at + 4 * $0, as: UInt32.self))
+            }
+            let values = bytes.floats(at: at + 4 * count, count: count)
+            vectors[name] = SparseVector(sorting: zip(indices, values).map { ($0, $1) })
+            at += 8 * count
+        }
+        return at == bytes.count ? vectors : nil
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func floats(at offset: Int, count: Int) -> [Float] {
+        [Float](unsafeUninitializedCapacity: count) { target, filled in
+            UnsafeMutableRawBufferPointer(target).copyMemory(
+                from: UnsafeRawBufferPointer(rebasing: self[offset..<offset + 4 * count]))
+            filled = count
+        }
+    }
+}

@@ -1,0 +1,177 @@
+import Dispatch
+import Foundation
+import GRDB
+import HNSW
+import Synchronization
+import Vectors
+
+// Sealing turns the flat segments of a collection into one with graphs, in the background: the largest stored segment
+// is taken over with its graph, the rows of the others are inserted, and the result replaces them all, on disk and
+// then in the view. Searches go on over the old segments until the new one is published. Only one process seals at a
+// time: it holds an advisory lock on `<file>.lease`, which the kernel releases when its holder dies.
+
+/// Settings of the embedded engine.
+public struct EngineSettings: Sendable {
+    /// Flat rows a collection may have before they are sealed; below this a scan is as fast as a graph.
+    public var sealThreshold = 8192
+    /// Flat rows are also left until they are this share of the sealed ones, so that merging stays cheap.
+    public var sealShare = 0.05
+    /// Deleted rows of a stored segment, as a share, above which its graph is built anew without them.
+    public var rebuildShare = 0.3
+    /// Threads that build a graph; 0 means one less than the machine has, at least one.
+    public var buildThreads = 0
+    /// Whether the store seals by itself when the threshold is passed.
+    public var sealsAutomatically = true
+
+    public init() {}
+
+    var threads: Int { buildThreads > 0 ? buildThreads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1) }
+}
+
+final class Sealer: Sendable {
+    private let collection: PointCollection
+    private let queue: DispatchQueue
+    private let state = Mutex(State())
+
+    private struct State {
+        var isScheduled = false
+        var isStopped = false
+    }
+
+    init(_ collection: PointCollection) {
+        self.collection = collection
+        queue = DispatchQueue(label: "cortex.seal.\(collection.name)", qos: .utility)
+    }
+
+    /// Seals in the background when enough flat rows have come together; at most one run waits.
+    func wake() {
+        let settings = collection.settings
+        guard settings.sealsAutomatically, Self.isDue(collection, settings) else { return }
+        let mustStart = state.withLock { state in
+            defer { state.isScheduled = true }
+            return !state.isScheduled && !state.isStopped
+        }
+        guard mustStart else { return }
+        queue.async { [self] in
+            defer { state.withLock { $0.isScheduled = false } }
+            do {
+                _ = try seal(threads: settings.threads)
+            } catch {
+                // The rows stay flat and exact; the next write wakes the sealer again.
+            }
+        }
+    }
+
+    private static func isDue(_ collection: PointCollection, _ settings: EngineSettings) -> Bool {
+        let flat = collection.unsealedCount
+        guard flat >= settings.sealThreshold else { return false }
+        let sealed = collection.schema.dense.isEmpty ? 0 : collection.sealedCount
+        return Double(flat) >= settings.sealShare * Double(sealed)
+    }
+
+    func stop() { state.withLock { $0.isStopped = true } }
+
+    private var isStopped: Bool { state.withLock { $0.isStopped } }
+
+    /// Seals everything there is now, waiting for a run that is under way.
+    ///
+    /// - Returns: false when another process holds the lease.
+    func sealNow(threads: Int, progress: (@Sendable (Int) -> Void)? = nil) throws -> Bool {
+        try queue.sync { try seal(threads: threads, progress: progress) }
+    }
+
+    private func seal(threads: Int, progress: (@Sendable (Int) -> Void)? = nil) throws -> Bool {
+        guard let lease = try Lease(path: collection.file.path + ".lease") else { return false }
+        defer { lease.release() }
+        let (segments, generation) = try collection.freezeForSealing()
+        let schema = collection.schema
+        guard segments.contains(where: { !$0.isSealed || $0.graphs.count < schema.dense.count }) else { return true }
+        let merge = SegmentMerge(segments, schema: schema, rebuildShare: collection.settings.rebuildShare)
+        guard merge.rowCount > 0 else { return true }
+        var merged = try merge.run(threads: threads, progress: progress) { [weak self] in self?.isStopped ?? true }
+        merged.storedID = try store(merged, replacing: segments, generation: generation + 1)
+        collection.replace(Set(segments.map(\.number)), with: merged, generation: generation + 1)
+        return true
+    }
+
+    /// Writes the merged segment in one transaction with the removal of those it replaces.
+    private func store(_ merged: SegmentView, replacing: [SegmentView], generation: Int64) throws -> Int64 {
+        let file = collection.file
+        let schema = collection.schema
+        let sequences = (0..<merged.rowCount).map { merged.rows.sequences[$0] }
+        let rows = Data(SegmentRowList.bytes(sequences))
+        let indexes = Data(merged.indexes.read { $0.blob(schema: schema) })
+        let graphs = merged.graphs.mapValues { Data($0.serialized()) }
+        return try file.pool.writeWithoutTransaction { db in
+            var id: Int64 = 0
+            try db.inTransaction(.immediate) {
+                let header = try file.header(db)
+                guard header.generation == generation - 1 else {
+                    throw EngineError(.cancelled, "another process has sealed this collection meanwhile")
+                }
+                try db.execute(sql: "DELETE FROM segments; DELETE FROM graphs")
+                try db.execute(
+                    sql: "INSERT INTO segments(row_count, rows, indexes) VALUES (?, ?, ?)",
+                    arguments: [sequences.count, rows, indexes])
+                id = db.lastInsertedRowID
+                for (name, bytes) in graphs {
+                    try db.execute(
+                        sql: "INSERT INTO graphs(segment, vector, bytes) VALUES (?, ?, ?)",
+                        arguments: [id, name, bytes])
+                }
+                try removeOrphans(db, kept: sequences, of: replacing)
+                try file.setMeta(db, "sealed", max(header.sealedSequence, sequences.last ?? 0))
+                try file.setMeta(db, "generation", generation)
+                try pruneDeletions(db, header)
+                return .commit
+            }
+            return id
+        }
+    }
+
+    /// Vectors of deleted rows that no graph walks over any more.
+    private func removeOrphans(_ db: Database, kept: [Int64], of segments: [SegmentView]) throws {
+        for segment in segments {
+            for row in 0..<segment.rowCount {
+                let sequence = segment.rows.sequences[row]
+                let at = kept.partitioningIndex { $0 >= sequence }
+                if at < kept.count, kept[at] == sequence { continue }
+                let isLive = try Bool.fetchOne(
+                    db.cachedStatement(sql: "SELECT EXISTS(SELECT 1 FROM points WHERE sequence = ?)"),
+                    arguments: [sequence])
+                if isLive == false {
+                    try db.cachedStatement(sql: "DELETE FROM vectors WHERE sequence = ?").execute(arguments: [sequence])
+                }
+            }
+        }
+    }
+
+    /// Deletes kept in the log for processes that follow; older ones make them read everything anew.
+    private static let keptDeletions: Int64 = 100_000
+
+    private func pruneDeletions(_ db: Database, _ header: FileHeader) throws {
+        let floor = header.sequence - Self.keptDeletions
+        guard floor > header.deletionFloor else { return }
+        try db.execute(sql: "DELETE FROM deletions WHERE sequence <= ?", arguments: [floor])
+        try collection.file.setMeta(db, "deletion_floor", floor)
+    }
+}
+
+/// An advisory lock on a file: whoever holds it is the one that seals.
+final class Lease: Sendable {
+    private let descriptor: Int32
+
+    /// nil when another process (or another store of this one) holds it.
+    init?(path: String) throws(EngineError) {
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw EngineError(wrapping: POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO), path: path)
+        }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            Foundation.close(descriptor)
+            return nil
+        }
+    }
+
+    func release() { Foundation.close(descriptor) }
+}

@@ -1,0 +1,105 @@
+import JSON
+import Synchronization
+import Vectors
+
+/// The inverted side of one segment: sparse vectors, payload members, and which rows lack which vector.
+struct SegmentIndexes: Sendable {
+    private(set) var sparse: [String: SparseIndex] = [:]
+    private(set) var payload: [String: PayloadIndex] = [:]
+    /// Rows without the dense or sparse vector of that name.
+    private(set) var missing: [String: RowSet] = [:]
+
+    init(schema: CollectionSchema) throws(EngineError) {
+        for name in schema.sparse.keys {
+            sparse[name] = SparseIndex()
+            missing[name] = RowSet()
+        }
+        for name in schema.dense.keys { missing[name] = RowSet() }
+        for (path, kind) in schema.payloadIndexes { payload[path] = try PayloadIndex(path: path, kind: kind) }
+    }
+
+    mutating func append(_ point: Point, row: UInt32) {
+        for name in missing.keys where point.vectors.dense[name] == nil && point.vectors.sparse[name] == nil {
+            missing[name]?.insert(Int(row))
+        }
+        for (name, vector) in point.vectors.sparse { sparse[name]?.append(vector, row: row) }
+        if !payload.isEmpty {
+            let members = point.payload.object
+            for path in payload.keys { payload[path]?.append(members, row: row) }
+        }
+    }
+
+    /// Indexes of several segments as one, rows renumbered by each part's `newRow` (nil: the row is gone).
+    static func merging(
+        _ parts: [(indexes: SegmentIndexes, newRow: [UInt32?])], schema: CollectionSchema, rowCount: Int
+    ) throws(EngineError) -> SegmentIndexes {
+        var merged = try SegmentIndexes(schema: schema)
+        for name in schema.sparse.keys {
+            merged.sparse[name] = SparseIndex.merging(
+                parts.compactMap { part in part.indexes.sparse[name].map { ($0, part.newRow) } })
+        }
+        for path in schema.payloadIndexes.keys {
+            merged.payload[path] = PayloadIndex.merging(
+                parts.compactMap { part in part.indexes.payload[path].map { ($0, part.newRow) } }, rowCount: rowCount)
+        }
+        for name in merged.missing.keys {
+            for part in parts {
+                part.indexes.missing[name]?.forEach { row in
+                    if row < part.newRow.count, let kept = part.newRow[row] { merged.missing[name]?.insert(Int(kept)) }
+                }
+            }
+        }
+        return merged
+    }
+
+    // MARK: Bytes
+
+    private static let magic: UInt32 = 0x4958_4443  // "CDXI"
+    private static let version: UInt32 = 1
+
+    func blob(schema: CollectionSchema) -> [UInt8] {
+        var blob = BlobWriter(magic: Self.magic, version: Self.version)
+        for name in schema.sparseNames { sparse[name]?.write(to: &blob) }
+        for name in missing.keys.sorted() { blob.put(missing[name]?.words ?? []) }
+        blob.put(UInt64(payload.count))
+        for path in payload.keys.sorted() {
+            guard let index = payload[path] else { continue }
+            blob.put(path)
+            blob.put(index.kind.rawValue)
+            index.write(to: &blob)
+        }
+        return blob.finish()
+    }
+
+    /// - Throws: `BlobError` when the bytes are damaged, cut or of another schema.
+    init(bytes: [UInt8], schema: CollectionSchema, rowCount: Int) throws {
+        try self.init(schema: schema)
+        var blob = try BlobReader(bytes, magic: Self.magic, version: Self.version)
+        for name in schema.sparseNames { sparse[name] = try SparseIndex(from: &blob, rowCount: rowCount) }
+        for name in missing.keys.sorted() { missing[name] = RowSet(words: try blob.array(of: UInt64.self)) }
+        guard try blob.number(UInt64.self) == UInt64(schema.payloadIndexes.count) else { throw BlobError.truncated }
+        for (path, kind) in schema.payloadIndexes.sorted(by: { $0.key < $1.key }) {
+            guard try blob.text() == path, try blob.text() == kind.rawValue else { throw BlobError.truncated }
+            payload[path] = try PayloadIndex(path: path, kind: kind, from: &blob, rowCount: rowCount)
+        }
+    }
+}
+
+/// A segment's indexes behind the lock that lets a growing one be read while rows arrive.
+///
+/// The lock is held for one row's insertion or one filter's evaluation, never across I/O; a sealed segment's lock is
+/// never contended.
+final class SharedSegmentIndexes: Sendable {
+    private let indexes: Mutex<SegmentIndexes>
+
+    init(_ indexes: SegmentIndexes) { self.indexes = Mutex(indexes) }
+
+    func read<Result>(_ body: (borrowing SegmentIndexes) throws -> sending Result) rethrows -> Result {
+        try indexes.withLock { try body($0) }
+    }
+
+    func append(_ point: Point, row: UInt32) { indexes.withLock { $0.append(point, row: row) } }
+
+    /// A copy for merging; the segment must no longer grow.
+    var snapshot: SegmentIndexes { indexes.withLock { $0 } }
+}

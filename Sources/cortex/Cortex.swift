@@ -1,0 +1,15 @@
+import ArgumentParser
+
+/// The command line: each command is a type in a file of its own, listed here.
+@main
+struct Cortex: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cortex",
+        abstract: "A memory for AI agents and a vector store, in one binary.",
+        version: BuildFacts.version,
+        subcommands: [
+            QuickstartCommand.self, MCPCommand.self, StoreCommand.self, FindCommand.self, StatusCommand.self,
+            DoctorCommand.self, BenchCommand.self, VersionCommand.self,
+        ]
+    )
+}

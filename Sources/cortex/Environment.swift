@@ -1,0 +1,38 @@
+import Foundation
+
+/// What the process was told by its surroundings: the only file that reads the environment.
+///
+/// MCP clients start their servers with little more than HOME and PATH, so everything here has a flag as well, and the
+/// flag wins.
+struct Environment: Sendable {
+    let dataDirectory: String
+    let scope: [String: String]
+    let openAIKey: String?
+    let openAIBaseURL: String?
+    let embeddingModel: String?
+    /// Whether colours are unwelcome (https://no-color.org) or cannot be shown.
+    let isPlain: Bool
+    /// Directories of commands.
+    let searchPath: [String]
+
+    static let current = Environment(ProcessInfo.processInfo.environment)
+
+    init(_ variables: [String: String]) {
+        func value(_ name: String) -> String? {
+            variables[name].flatMap { $0.isEmpty ? nil : $0 }
+        }
+        let home = value("HOME") ?? NSHomeDirectory()
+        let shared = value("XDG_DATA_HOME") ?? home + "/.local/share"
+        dataDirectory = value("CORTEX_DATA") ?? shared + "/cortex"
+        var scope: [String: String] = [:]
+        scope["org"] = value("CORTEX_ORG")
+        scope["project"] = value("CORTEX_PROJECT")
+        scope["branch"] = value("CORTEX_BRANCH")
+        self.scope = scope
+        openAIKey = value("OPENAI_API_KEY")
+        openAIBaseURL = value("OPENAI_BASE_URL")
+        embeddingModel = value("EMBEDDING_MODEL")
+        isPlain = value("NO_COLOR") != nil || value("TERM") == "dumb"
+        searchPath = (value("PATH") ?? "").split(separator: ":").map(String.init)
+    }
+}

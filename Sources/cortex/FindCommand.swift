@@ -1,0 +1,68 @@
+import ArgumentParser
+import Foundation
+import JSON
+import Memory
+
+/// `cortex find`: what the memory knows about a question.
+struct FindCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "find", abstract: "Find memories by meaning and by words.",
+        discussion: "Exit code 0 when something was found, 3 when nothing was.")
+
+    @OptionGroup var house: HouseOptions
+
+    @Argument(help: "What to look for.")
+    var query: [String]
+
+    @Option(help: "Items to show, 1 to 100.")
+    var limit = 10
+
+    @Option(help: "fast (words), auto (words and meaning) or deep (wider).")
+    var mode = "auto"
+
+    @Option(name: .customLong("type"), help: ArgumentHelp("Only this kind; may be given several times.", valueName: "kind"))
+    var types: [String] = []
+
+    @Flag(help: "Only memories of the project and branch you stand in (or name).")
+    var here = false
+
+    @Flag(help: "Print the result as the memory_find tool gives it.")
+    var json = false
+
+    func run() async throws {
+        try await House.visit(house) { house in
+            var arguments: JSONObject = [
+                "query": .string(query.joined(separator: " ")), "limit": .integer(Int64(limit)),
+                "search_strategy": .string(mode),
+            ]
+            if !types.isEmpty { arguments["types"] = .array(types.map { .string($0) }) }
+            if here || self.house.project != nil || self.house.org != nil || self.house.branch != nil {
+                arguments["scope"] = .object(house.scope.json)
+            }
+            let context = CallContext(clientName: "cortex find", defaultScope: house.scope)
+            let result = try await house.memory.callFind(arguments: arguments, context: context)
+            let items = result["items"]?.arrayValue ?? []
+            if json { print(JSONWriter.text(result)) } else { show(result, items) }
+            if items.isEmpty { throw ExitCode(3) }
+        }
+    }
+
+    private func show(_ result: JSONValue, _ items: [JSONValue]) {
+        for item in items {
+            let score = String(format: "%.2f", item["score"]?.doubleValue ?? 0)
+            let kind = item["kind"]?.stringValue ?? ""
+            let facts = [item["match_type"]?.stringValue, item["created_at"]?.stringValue].compactMap { $0 }
+            print(Terminal.bold("\(score)  \(kind)"), Terminal.dim(facts.joined(separator: " · ")))
+            let text = item["content"]?.stringValue ?? item["data"].map { JSONWriter.text($0) } ?? ""
+            for line in Terminal.safe(text).split(separator: "\n", omittingEmptySubsequences: false).prefix(6) {
+                print("      \(line.prefix(160))")
+            }
+            print(Terminal.dim("      memory://\(item["id"]?.stringValue ?? "")"))
+        }
+        if items.isEmpty { Terminal.note("nothing found") }
+        let meta = result["meta"]
+        if meta?["degraded"]?.boolValue == true {
+            Terminal.note("degraded: \(meta?["degraded_reason"]?.stringValue ?? "")")
+        }
+    }
+}

@@ -1,0 +1,72 @@
+import ArgumentParser
+import Embedding
+import Foundation
+import Memory
+import RemoteEmbedding
+import VectorEngine
+
+/// The rooms, built from the options and joined: the one place that knows them all.
+struct House: Sendable {
+    static let collection = "memories"
+
+    let directory: String
+    let points: EmbeddedStore
+    let memory: MemoryStore
+    let scope: MemoryScope
+
+    /// Opens nothing yet: files and the model are touched by the first call that needs them.
+    init(_ options: HouseOptions) throws {
+        directory = options.directory
+        scope = options.scope
+        points = try EmbeddedStore(directory: options.directory)
+        memory = MemoryStore(
+            points: points, collection: Self.collection, embedder: try Self.embedder(options), lexical: .english,
+            now: { Self.microseconds() }, random: { UInt64.random(in: .min ... .max) })
+    }
+
+    static func microseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    }
+
+    private static func embedder(_ options: HouseOptions) throws -> (any Embedder)? {
+        switch options.embedder {
+        case .none: return nil
+        case .builtin: return MiniLM.isEmbedded ? MiniLM() : nil
+        case .openai:
+            let environment = Environment.current
+            guard let model = options.embeddingModel ?? environment.embeddingModel else {
+                throw ValidationError("--embedder openai needs --embedding-model or EMBEDDING_MODEL")
+            }
+            guard let base = options.embeddingURL ?? environment.openAIBaseURL else {
+                throw ValidationError("--embedder openai needs --embedding-url or OPENAI_BASE_URL")
+            }
+            return try OpenAIEmbedder(
+                baseURL: base, apiKey: environment.openAIKey, model: model, dimension: options.embeddingDimension)
+        }
+    }
+
+    /// Runs `body` with a house and closes its store; errors of the rooms end the command with their own exit code.
+    static func visit(_ options: HouseOptions, _ body: (House) async throws -> Void) async throws {
+        do {
+            let house = try House(options)
+            try await body(house)
+            try await house.points.close()
+        } catch let error as MemoryError {
+            throw CommandFailure(code: error.code.rawValue, message: error.message)
+        } catch let error as EngineError {
+            throw CommandFailure(code: error.code.rawValue, message: error.message)
+        } catch let error as EmbeddingError {
+            throw CommandFailure(code: error.code.rawValue, message: error.message)
+        }
+    }
+}
+
+/// A failure as a command ends with it: one line on stderr, exit code 1.
+struct CommandFailure: Error, CustomStringConvertible {
+    let code: String
+    let message: String
+
+    var description: String { "\(message) [\(code)]" }
+}

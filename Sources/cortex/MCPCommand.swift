@@ -1,0 +1,28 @@
+import ArgumentParser
+import MCPServer
+import Memory
+import VectorEngine
+
+/// `cortex mcp`: the memory as an MCP server on stdin and stdout, for the client that started it.
+struct MCPCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mcp", abstract: "Serve the memory over MCP on stdin and stdout.")
+
+    @OptionGroup var house: HouseOptions
+
+    func run() async throws {
+        // Before anything may print: from here on stdout carries the protocol alone.
+        let streams = try StandardStreams.take()
+        let house: House
+        do {
+            house = try House(self.house)
+        } catch let error as EngineError {
+            throw CommandFailure(code: error.code.rawValue, message: error.message)
+        }
+        let server = ServerDescription.cortex(
+            memory: house.memory, scope: house.scope, version: BuildFacts.version)
+        // The collection opens while the client says hello; a failure shows in the first call that needs it.
+        Task { _ = try? await house.points.describe(House.collection) }
+        try await StdioServer.serve(server, on: streams)
+    }
+}

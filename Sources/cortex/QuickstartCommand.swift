@@ -1,0 +1,83 @@
+import ArgumentParser
+import Foundation
+import JSON
+
+/// `cortex quickstart`: stores and finds real memories through a real MCP session, then shows how to connect a client.
+struct QuickstartCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "quickstart", abstract: "See it work: store over MCP, restart, find by meaning; then the client configuration.")
+
+    @Option(help: ArgumentHelp("Keep the example memories in this directory instead of a temporary one.", valueName: "dir"))
+    var data: String?
+
+    /// What is stored, and what is asked in other words.
+    private static let memories: [(kind: String, content: String)] = [
+        ("decision", "We keep sessions in PostgreSQL instead of Redis, because losing them on a restart logged everybody out."),
+        ("incident", "The payment gateway timed out for twenty minutes after the TLS certificate had expired."),
+        ("runbook", "To roll back a release, point the load balancer at the previous container image and drain the new one."),
+        ("todo", "Ana will write the migration guide for the billing service before the end of May."),
+        ("observation", "The nightly export is slow because it reads every invoice twice."),
+        ("assumption", "Customers upload pictures of at most ten megabytes."),
+    ]
+
+    private static let questions = [
+        "why did we move away from an in-memory cache", "outage caused by an old certificate",
+        "how do I undo a deployment",
+    ]
+
+    func run() async throws {
+        let directory = data ?? NSTemporaryDirectory() + "cortex-quickstart-\(UUID().uuidString)"
+        defer {
+            if data == nil {
+                // A leftover in the temporary directory does no harm.
+                try? FileManager.default.removeItem(atPath: directory)
+            }
+        }
+        print(Terminal.bold("1. An MCP client starts `cortex mcp` and stores \(Self.memories.count) memories"))
+        let first = try MCPSession(directory: directory)
+        try first.initialize()
+        let items = Self.memories.map { JSONValue.object(["kind": .string($0.kind), "content": .string($0.content)]) }
+        let stored = try first.call("memory_store", ["items": .array(items)])
+        for (item, memory) in zip(stored["items"]?.arrayValue ?? [], Self.memories) {
+            let status = item["status"]?.stringValue ?? item["error"]?["message"]?.stringValue ?? "?"
+            print("   \(status.padding(toLength: 14, withPad: " ", startingAt: 0)) \(memory.kind): \(memory.content.prefix(70))…")
+        }
+        try first.end()
+
+        print(Terminal.bold("2. The server ends, a new one starts, and the client asks in other words"))
+        let second = try MCPSession(directory: directory)
+        try second.initialize()
+        var degradedReason: String?
+        for question in Self.questions {
+            let result = try second.call("memory_find", ["query": .string(question), "limit": 1])
+            guard let best = result["items"]?.arrayValue?.first else {
+                throw CommandFailure(code: "failed", message: "nothing was found for “\(question)”")
+            }
+            let facts = "\(best["match_type"]?.stringValue ?? ""), score \(String(format: "%.2f", best["score"]?.doubleValue ?? 0))"
+            print("   \(question)?")
+            print("     → \(best["content"]?.stringValue ?? "") \(Terminal.dim("(\(facts))"))")
+            degradedReason = result["meta"]?["degraded_reason"]?.stringValue ?? degradedReason
+        }
+        let health = try second.call("system_status", ["operation": "health"])
+        try second.end()
+        let location = health["health"]?["location"]?.stringValue ?? directory
+        print(Terminal.dim("   kept in \(location)"))
+        if let degradedReason { print("   degraded: \(degradedReason)") }
+        print(Terminal.bold("3. Connect your client"))
+        print(ClientConfiguration.text(binary: BenchCommand.executablePath))
+    }
+}
+
+/// What to paste where, for the clients people use.
+enum ClientConfiguration {
+    static func text(binary: String) -> String {
+        """
+           Claude Code:     claude mcp add cortex -- \(binary) mcp
+           Claude Desktop:  claude_desktop_config.json
+           Cursor:          ~/.cursor/mcp.json
+             { "mcpServers": { "cortex": { "command": "\(binary)", "args": ["mcp"] } } }
+           VS Code:         .vscode/mcp.json
+             { "servers": { "cortex": { "type": "stdio", "command": "\(binary)", "args": ["mcp"] } } }
+        """
+    }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import Foundation
+import JSON
+import Memory
+
+/// `cortex status`: where the memory is kept and what is in it.
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Say where the memory is kept and what is in it.")
+
+    @OptionGroup var house: HouseOptions
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func run() async throws {
+        try await House.visit(house) { house in
+            let context = CallContext(clientName: "cortex status", defaultScope: house.scope)
+            var parts: JSONObject = ["data": .string(house.directory)]
+            for operation in ["health", "stats"] {
+                let result = try await house.memory.callStatus(
+                    arguments: ["operation": .string(operation)], context: context)
+                parts[operation] = result[operation]
+            }
+            if json {
+                print(JSONWriter.text(.object(parts)))
+            } else {
+                show(.object(parts))
+            }
+        }
+    }
+
+    private func show(_ parts: JSONValue) {
+        let health = parts["health"]
+        let stats = parts["stats"]
+        func row(_ name: String, _ value: String?) {
+            if let value { print("\(name):".padding(toLength: 12, withPad: " ", startingAt: 0) + value) }
+        }
+        row("data", parts["data"]?.stringValue)
+        row("status", health?["status"]?.stringValue)
+        row("because", health?["degraded_reason"]?.stringValue)
+        row("embedder", health?["embedder"]?["name"]?.stringValue ?? "none (search by words alone)")
+        row("memories", stats?["items"]?.integerValue.map(String.init))
+        row("expired", stats?["expired"]?.integerValue.map(String.init))
+        row("indexed", stats?["indexed_points"]?.integerValue.map { "\($0) in a graph, the rest scored exactly" })
+        row("size", stats?["size_bytes"]?.integerValue.map { "\($0 / 1024) KiB" })
+        for (kind, count) in stats?["by_kind"]?.objectValue ?? [:] {
+            row("  " + kind, count.integerValue.map(String.init))
+        }
+    }
+}

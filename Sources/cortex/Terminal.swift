@@ -1,0 +1,41 @@
+import Foundation
+
+/// What a person at a terminal is shown: bold and dim text there, plain text in a pipe.
+enum Terminal {
+    static let isInteractive = isatty(STDOUT_FILENO) == 1 && !Environment.current.isPlain
+    static let showsProgress = isatty(STDERR_FILENO) == 1
+
+    static func bold(_ text: String) -> String { isInteractive ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
+    static func dim(_ text: String) -> String { isInteractive ? "\u{1B}[2m\(text)\u{1B}[0m" : text }
+
+    static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+
+    /// Text from a memory on its way to a terminal: control characters must not reach it.
+    static func safe(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.map { scalar in
+            scalar == "\n" || scalar == "\t" || scalar.properties.generalCategory != .control ? scalar : "\u{FFFD}"
+        }))
+    }
+}
+
+/// A line on stderr that fills up; silent when stderr is no terminal.
+struct ProgressBar {
+    private let label: String
+    private var lastShown = -1
+
+    init(_ label: String) { self.label = label }
+
+    mutating func show(_ done: Int, of total: Int) {
+        guard Terminal.showsProgress, total > 0 else { return }
+        let permille = min(1000, done * 1000 / total)
+        guard permille != lastShown else { return }
+        lastShown = permille
+        let filled = permille * 30 / 1000
+        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: 30 - filled)
+        FileHandle.standardError.write(Data("\r\(label) \(bar) \(done)/\(total)".utf8))
+    }
+
+    func finish() {
+        if Terminal.showsProgress, lastShown >= 0 { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    }
+}

@@ -1,0 +1,147 @@
+import ArgumentParser
+import Foundation
+import JSON
+
+/// Texts to store from files: Markdown by headings, plain text whole (or by lines), JSONL as items.
+struct TextSource {
+    /// Largest file that is read; a memory is no archive.
+    static let maximumFileBytes = 256 << 20
+    /// Longest piece of a file that becomes one memory, in characters; longer ones are cut between paragraphs.
+    static let pieceCharacters = 2_400
+    static let suffixes: Set<String> = ["md", "markdown", "txt", "text", "jsonl", "ndjson"]
+
+    let kind: String
+    let splitsLines: Bool
+    /// Files that were passed over, and why.
+    private(set) var skipped: [String] = []
+
+    init(kind: String, splitsLines: Bool) {
+        self.kind = kind
+        self.splitsLines = splitsLines
+    }
+
+    /// Memory items, as `memory_store` takes them, of a file or of every text file below a folder, by path.
+    ///
+    /// - Throws: `ValidationError` for what is not there or cannot be read.
+    mutating func items(at path: String) throws -> [JSONValue] {
+        let url = URL(fileURLWithPath: path).standardizedFileURL
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+            throw ValidationError("there is no file or folder \(url.path)")
+        }
+        guard isFolder.boolValue else { return try items(of: url, named: url.lastPathComponent) }
+        guard let walk = FileManager.default.enumerator(atPath: url.path) else {
+            throw ValidationError("cannot read the folder \(url.path)")
+        }
+        let names = walk.compactMap { $0 as? String }.filter { name in
+            Self.suffixes.contains((name as NSString).pathExtension.lowercased())
+                && !name.split(separator: "/").contains { $0.hasPrefix(".") }
+        }
+        var all: [JSONValue] = []
+        for name in names.sorted() {
+            do {
+                all += try items(of: url.appendingPathComponent(name), named: name)
+            } catch let error as ValidationError {
+                skipped.append(error.message)
+            }
+        }
+        return all
+    }
+
+    private func items(of file: URL, named name: String) throws -> [JSONValue] {
+        let size = try file.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0
+        guard size <= Self.maximumFileBytes else {
+            throw ValidationError("\(name) has \(size) bytes; files up to \(Self.maximumFileBytes) are read")
+        }
+        guard let text = String(bytes: try Data(contentsOf: file), encoding: .utf8) else {
+            throw ValidationError("\(name) is not UTF-8 text")
+        }
+        switch file.pathExtension.lowercased() {
+        case "jsonl", "ndjson": return try jsonLines(text, named: name)
+        case "md", "markdown": return markdown(text, named: name)
+        default:
+            let title = (name as NSString).deletingPathExtension
+            return splitsLines ? lines(text) : section(text, title: title, heading: title, document: name)
+        }
+    }
+
+    /// One item for each line that is not blank.
+    func lines(_ text: String) -> [JSONValue] {
+        text.split(whereSeparator: \.isNewline).compactMap { line in
+            let content = line.trimmingCharacters(in: .whitespaces)
+            return content.isEmpty ? nil : ["kind": .string(kind), "content": .string(content)]
+        }
+    }
+
+    private func jsonLines(_ text: String, named name: String) throws -> [JSONValue] {
+        try text.split(whereSeparator: \.isNewline).enumerated().compactMap { number, line in
+            if line.allSatisfy(\.isWhitespace) { return nil }
+            do {
+                return try JSONParser.parse(String(line))
+            } catch {
+                throw ValidationError("\(name), line \(number + 1), is \(error)")
+            }
+        }
+    }
+
+    /// A section for each heading, its text down to the next one; a fenced block's `#` is no heading.
+    private func markdown(_ text: String, named name: String) -> [JSONValue] {
+        var title = (name as NSString).deletingPathExtension
+        var hasTitle = false
+        var heading = title
+        var body: [Substring] = []
+        var isFenced = false
+        var items: [JSONValue] = []
+        func flush() -> [JSONValue] {
+            section(body.joined(separator: "\n"), title: title, heading: heading, document: name)
+        }
+        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+            let start = line.drop { $0 == " " }
+            if start.hasPrefix("```") || start.hasPrefix("~~~") { isFenced.toggle() }
+            let level = line.prefix { $0 == "#" }.count
+            guard !isFenced, (1...6).contains(level), line.dropFirst(level).first == " " else {
+                body.append(line)
+                continue
+            }
+            items += flush()
+            body = []
+            heading = line.dropFirst(level).trimmingCharacters(in: .whitespaces)
+            if level == 1, !hasTitle { (title, hasTitle) = (heading, true) }
+        }
+        return items + flush()
+    }
+
+    private func section(_ text: String, title: String, heading: String, document: String) -> [JSONValue] {
+        Self.pieces(text.trimmingCharacters(in: .whitespacesAndNewlines)).map { piece in
+            [
+                "kind": "section",
+                "data": [
+                    "title": .string(title), "heading": .string(heading), "body_md": .string(piece),
+                    "document_id": .string(document),
+                ],
+            ]
+        }
+    }
+
+    /// The text whole, or cut between paragraphs (a longer paragraph between words) so that each piece is short enough.
+    static func pieces(_ text: String) -> [String] {
+        guard text.count > pieceCharacters else { return text.isEmpty ? [] : [text] }
+        var pieces: [String] = []
+        var current = ""
+        func add(_ part: Substring, separator: String) {
+            if !current.isEmpty, current.count + separator.count + part.count > pieceCharacters {
+                pieces.append(current)
+                current = ""
+            }
+            current += current.isEmpty ? String(part) : separator + part
+        }
+        for paragraph in text.split(separator: "\n\n") {
+            if paragraph.count <= pieceCharacters {
+                add(paragraph, separator: "\n\n")
+            } else {
+                for word in paragraph.split(separator: " ") { add(word.prefix(pieceCharacters), separator: " ") }
+            }
+        }
+        return pieces + [current]
+    }
+}

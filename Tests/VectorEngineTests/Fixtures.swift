@@ -1,0 +1,92 @@
+import Foundation
+import JSON
+import Testing
+import VectorEngine
+import Vectors
+
+/// A directory that goes when its owner goes.
+final class ScratchDirectory: Sendable {
+    let path = NSTemporaryDirectory() + "cortex-test-" + UUID().uuidString
+
+    deinit {
+        do { try FileManager.default.removeItem(atPath: path) } catch { print("left behind: \(path)") }
+    }
+}
+
+/// A seeded generator (SplitMix64, Steele et al. 2014), so that a failing run can be repeated.
+struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+enum Sample {
+    static let dimension = 8
+    static let schema = CollectionSchema(
+        dense: ["text": DenseVectorSchema(dimension: dimension)],
+        sparse: ["lexical": SparseVectorSchema(usesIDF: true)],
+        payloadIndexes: ["kind": .keyword, "n": .integer, "scope.project": .keyword, "on": .bool, "weight": .float])
+
+    static func vector(_ random: inout some RandomNumberGenerator) -> [Float] {
+        (0..<dimension).map { _ in Float.random(in: -1...1, using: &random) }
+    }
+
+    static func point(_ id: UInt64, _ random: inout some RandomNumberGenerator) throws -> Point {
+        var members: JSONObject = [
+            "kind": .string(["a", "b", "c"].randomElement(using: &random) ?? "a"),
+            "n": .integer(.random(in: -20...20, using: &random)),
+            "on": .bool(.random(using: &random)), "weight": .number(.random(in: 0...1, using: &random)),
+            "scope": ["project": .string("p\(Int.random(in: 0..<4, using: &random))")],
+            "free": .array(
+                (0..<Int.random(in: 0...3, using: &random)).map { _ in .integer(.random(in: 0...5, using: &random)) }),
+            "steps": [["name": "x", "size": .integer(.random(in: 0...3, using: &random))], ["name": "y", "size": 9]],
+        ]
+        if Bool.random(using: &random) { members["kind"] = nil }
+        if id % 7 == 0 { members["n"] = .null }
+        var vectors = PointVectors(dense: ["text": vector(&random)])
+        if id % 5 != 0 {
+            vectors.sparse["lexical"] = SparseVector(
+                sorting: (0..<4).map { _ in (.random(in: 0...30, using: &random), .random(in: 0.1...2, using: &random))
+                })
+        }
+        return Point(id: .number(id), vectors: vectors, payload: try Payload(text: JSONWriter.bytes(.object(members))))
+    }
+
+    /// One of every kind of condition, indexed and not.
+    static func condition(_ random: inout some RandomNumberGenerator, depth: Int = 2) -> Condition {
+        switch Int.random(in: 0...(depth > 0 ? 12 : 10), using: &random) {
+        case 0: .match(path: "kind", anyOf: [.keyword("a")])
+        case 1: .match(path: "kind", anyOf: [.keyword("b"), .keyword("c"), .integer(1)])
+        case 2: .matchExcept(path: "kind", noneOf: [.keyword("a")])
+        case 3: .range(path: "n", NumericRange(atLeast: -5, lessThan: .random(in: -5...10, using: &random)))
+        case 4: .range(path: "weight", NumericRange(greaterThan: 0.2, atMost: 0.7))
+        case 5: .match(path: "scope.project", anyOf: [.keyword("p1")])
+        case 6: .match(path: "free", anyOf: [.integer(3)])
+        case 7: .isEmpty(path: ["n", "free", "kind", "absent"].randomElement(using: &random) ?? "n")
+        case 8: .isNull(path: "n")
+        case 9: .hasID(Set((0..<8).map { _ in .number(.random(in: 0...120, using: &random)) }))
+        case 10:
+            [.hasVector("lexical"), .match(path: "on", anyOf: [.bool(true)])].randomElement(using: &random)
+                ?? .hasVector("text")
+        case 11:
+            .nested(
+                path: "steps",
+                Filter(must: [
+                    .match(path: "name", anyOf: [.keyword("x")]), .range(path: "size", NumericRange(atLeast: 2)),
+                ]))
+        default: .filter(filter(&random, depth: depth - 1))
+        }
+    }
+
+    static func filter(_ random: inout some RandomNumberGenerator, depth: Int = 2) -> Filter {
+        func some(_ limit: Int) -> [Condition] {
+            (0..<Int.random(in: 0...limit, using: &random)).map { _ in condition(&random, depth: depth) }
+        }
+        return Filter(must: some(2), should: some(2), mustNot: some(1))
+    }
+}
