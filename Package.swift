@@ -31,7 +31,7 @@ let package = Package(
             name: "VectorEngine", dependencies: ["HNSW", "JSON", "CKernels", "Vectors"] + grdb, swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["Vectors"], swiftSettings: strict),
         .executableTarget(
-            name: "Bench", dependencies: ["HNSW", "Vectors", "CKernels", arguments], swiftSettings: strict),
+            name: "Bench", dependencies: ["HNSW", "Vectors", "CKernels", "VectorEngine", "JSON", arguments], swiftSettings: strict),
         .testTarget(
             name: "VectorEngineTests", dependencies: ["VectorEngine", "Vectors", "HNSW", "JSON"] + grdb,
             swiftSettings: strict),

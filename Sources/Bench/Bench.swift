@@ -3,8 +3,8 @@ import ArgumentParser
 /// Benchmarks of every room. Each subcommand is one file; figures mean nothing without the machine and the data beside
 /// them, so every report names both.
 @main
-struct Bench: ParsableCommand {
+struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "Bench", abstract: "Measures kernels, indexes and engines.",
-        subcommands: [KernelsCommand.self, IndexCommand.self])
+        subcommands: [KernelsCommand.self, IndexCommand.self, WorkerCommand.self])
 }
