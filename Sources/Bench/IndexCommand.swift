@@ -17,7 +17,7 @@ struct IndexCommand: ParsableCommand {
     @Option(help: "Metric: \(Metric.allCases.map(\.rawValue).joined(separator: ", ")).") var metric = "cosine"
     @Option(help: "Breadths (ef) to measure, separated by commas.") var breadths = "10,12,16,20,24,32,40,48,64,96,128,192"
     @Option(help: "Links on upper levels (M).") var connections = 16
-    @Option(help: "Links on level 0; 3 · M unless given.") var baseConnections: Int?
+    @Option(help: "Links on level 0; 2 · M unless given.") var baseConnections: Int?
     @Option(help: "Candidates while inserting (efConstruction).") var buildBreadth = HNSWParameters().buildBreadth
     @Option(help: "How much longer links may be than the paper's (alpha).") var spread = HNSWParameters().spread
     @Option(help: "Rounds over all queries at each breadth.") var rounds = 3
