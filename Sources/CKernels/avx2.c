@@ -61,9 +61,14 @@ PAIR(manhattan, add_gap)
             const float *b = base + (size_t)rows[i + (last < 1 ? last : 1)] * dimension;                         \
             const float *c = base + (size_t)rows[i + (last < 2 ? last : 2)] * dimension;                         \
             const float *d = base + (size_t)rows[i + last] * dimension;                                          \
+            const float *next[4];                                                                                \
+            next_rows(next, base, dimension, rows, i, count);                                                    \
             __m256 a0 = _mm256_setzero_ps(), b0 = a0, c0 = a0, d0 = a0, a1 = a0, b1 = a0, c1 = a0, d1 = a0;      \
             size_t j = 0;                                                                                        \
             for (; j + 16 <= dimension; j += 16) {                                                               \
+                for (int n = 0; n < 4; n++) {                                                                    \
+                    ck_prefetch(next[n] + j);                                                                    \
+                }                                                                                                \
                 FOUR(j, STEP, _mm256_loadu_ps, a0, b0, c0, d0)                                                   \
                 FOUR(j + 8, STEP, _mm256_loadu_ps, a1, b1, c1, d1)                                               \
             }                                                                                                    \

@@ -34,7 +34,7 @@ final class GraphBuilder {
         levels: [UInt8], block: VectorBlock, metric: Metric, parameters: HNSWParameters, locksRows: Bool,
         kernels: DistanceKernels
     ) {
-        // Whole cache lines a row: 48 + 16 slots are four.
+        // Whole cache lines a row: 32 + 16 slots are three.
         let width = (parameters.baseWidth + Self.slack + 15) & ~15
         storage = GraphStorage(levels: levels, width: width, connections: parameters.connections)
         self.block = block

@@ -4,8 +4,8 @@ import Vectors
 public struct HNSWParameters: Sendable, Equatable, Codable {
     /// Links of a node on the upper levels (*M*).
     public var connections = 16
-    /// Links of a node on level 0 (*Mmax0*); nil keeps `3 · connections`. The paper says 2 · M; three times cost a third
-    /// more distances a node and save so many nodes that a query is a fifth faster at equal recall.
+    /// Links of a node on level 0 (*Mmax0*); nil keeps the paper's `2 · connections`. Three times cost a float walk more in
+    /// distances than they save in nodes (`Bench index --base-connections`).
     public var baseConnections: Int?
     /// Candidates kept while a row is inserted (*efConstruction*).
     public var buildBreadth = 120
@@ -20,10 +20,10 @@ public struct HNSWParameters: Sendable, Equatable, Codable {
     public init() {}
 
     /// Links of a node on level 0, with the default filled in.
-    package var baseWidth: Int { baseConnections ?? min(3 * connections, Self.baseConnectionsRange.upperBound) }
+    package var baseWidth: Int { baseConnections ?? min(2 * connections, Self.baseConnectionsRange.upperBound) }
 
     package static let connectionsRange = 2...128
-    package static let baseConnectionsRange = 4...224
+    package static let baseConnectionsRange = 4...256
     package static let breadthRange = 1...65_536
     package static let spreadRange: ClosedRange<Float> = 1...4
 

@@ -22,7 +22,7 @@ struct RowScorer {
     let kernel: ck_rows_fn
 
     /// Bytes of a vector asked for ahead; the processor's own prefetcher brings the rest of a longer one.
-    static let prefetchBytes = 1536
+    static let prefetchBytes = 384
 
     init(query: UnsafePointer<Float>, block: VectorBlock, kernel: @escaping ck_rows_fn) {
         self.query = query

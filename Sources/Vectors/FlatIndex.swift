@@ -58,9 +58,36 @@ package struct FlatIndex: VectorIndex {
     /// Rows that are allowed and not deleted; one pass over the words of the sets.
     package func matchCount(allowed: RowSet?, deleted: RowSet?) -> Int {
         if allowed == nil && deleted == nil { return rowCount }
-        var count = 0
-        forEachWord(allowed: allowed, deleted: deleted) { word, _ in count += word.nonzeroBitCount }
-        return count
+        let whole = rowCount >> 6
+        guard let allowed else { return rowCount - members(of: deleted?.words ?? [], whole: whole) }
+        let keeps = members(of: allowed.words, whole: whole)
+        guard let deleted else { return keeps }
+        // Allowed rows that are deleted as well are those of `allowed` less those left when `deleted` is taken off.
+        let words = min(whole, allowed.words.count, deleted.words.count)
+        let left = allowed.words.withUnsafeBufferPointer { a in
+            deleted.words.withUnsafeBufferPointer { d -> Int in
+                guard let a = a.baseAddress, let d = d.baseAddress, words > 0 else { return 0 }
+                let both = kernels.table.pointee.count_bits(a, nil, words)
+                return Int(both - kernels.table.pointee.count_bits(a, d, words))
+            }
+        }
+        return keeps - left - (lastWord(allowed) & lastWord(deleted)).nonzeroBitCount
+    }
+
+    /// Members of a set among the rows of this index; `whole` words of it are full.
+    private func members(of words: [UInt64], whole: Int) -> Int {
+        let count = words.withUnsafeBufferPointer { words -> Int in
+            guard let base = words.baseAddress else { return 0 }
+            return Int(kernels.table.pointee.count_bits(base, nil, min(words.count, whole)))
+        }
+        return count + lastWord(RowSet(words: words)).nonzeroBitCount
+    }
+
+    /// The rows of `set` in the word that the last row of this index only partly fills; 0 when it fills it.
+    private func lastWord(_ set: RowSet) -> UInt64 {
+        let word = rowCount >> 6
+        guard rowCount & 63 != 0, word < set.words.count else { return 0 }
+        return set.words[word] & ((1 << UInt64(rowCount & 63)) - 1)
     }
 
     /// Calls `body` with every word of rows that are allowed and not deleted, and the row of its lowest bit.

@@ -1,0 +1,64 @@
+import HNSW
+import Vectors
+
+/// Rows of the larger fixtures: an unoptimised build makes the walk thirty times slower.
+#if DEBUG
+    let largeRowCount = 2_500
+#else
+    let largeRowCount = 12_000
+#endif
+
+/// How the rows of a fixture lie.
+enum Shape: CaseIterable {
+    case uniform, clustered
+}
+
+func makeBlock(_ shape: Shape, rows: Int, dimension: Int, metric: Metric, seed: UInt64, stream: UInt64 = 0)
+    -> VectorBlock
+{
+    var generator = SplitMix(seed: seed)
+    let block = VectorBlock(dimension: dimension, capacity: max(rows, 1))
+    let centres = (0..<40).map { _ in generator.floats(dimension) }
+    generator = SplitMix(seed: seed &+ (stream + 1) << 32)
+    for _ in 0..<rows {
+        var vector = generator.floats(dimension)
+        if shape == .clustered {
+            let centre = centres[Int(generator.next() % 40)]
+            for j in vector.indices { vector[j] = centre[j] + vector[j] * 0.3 }
+        }
+        if metric == .cosine, let unit = normalized(vector) { vector = unit }
+        vector.withUnsafeBufferPointer { block.append($0) }
+    }
+    return block
+}
+
+/// Queries of the same kind that are no rows: the same clusters, other random numbers.
+func makeQueries(_ shape: Shape, count: Int, dimension: Int, metric: Metric, seed: UInt64) -> [[Float]] {
+    let block = makeBlock(shape, rows: count, dimension: dimension, metric: metric, seed: seed, stream: 1)
+    return (0..<count).map { row in (0..<dimension).map { block.vector(row)[$0] } }
+}
+
+/// The share of the true neighbours found, counted by distance so that ties do not matter.
+func recall(_ graph: HNSWGraph, _ queries: [[Float]], k: Int, breadth: Int, allowed: RowSet? = nil, deleted: RowSet? = nil)
+    -> Double
+{
+    let flat = FlatIndex(block: graph.block, metric: graph.metric, rowCount: graph.rowCount)
+    var hits = 0, wanted = 0
+    for query in queries {
+        let truth = flat.search(query, k: k, allowed: allowed, deleted: deleted)
+        guard let farthest = truth.last?.distance else { continue }
+        let found = graph.search(query, k: k, breadth: breadth, allowed: allowed, deleted: deleted)
+        let limit = farthest + abs(farthest) * 1e-5
+        hits += found.count { $0.distance <= limit }
+        wanted += truth.count
+    }
+    return wanted == 0 ? 1 : Double(hits) / Double(wanted)
+}
+
+func build(
+    _ block: VectorBlock, _ rows: Int, _ metric: Metric, threads: Int = 1, parameters: HNSWParameters = HNSWParameters(),
+    extending: HNSWGraph? = nil
+) throws -> HNSWGraph {
+    try HNSWGraph.build(
+        block: block, rowCount: rows, metric: metric, parameters: parameters, threads: threads, extending: extending)
+}

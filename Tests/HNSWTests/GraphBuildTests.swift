@@ -1,0 +1,161 @@
+import HNSW
+import Synchronization
+import Testing
+import Vectors
+
+@Suite struct GraphBuildTests {
+    @Test("No row, one row and two rows make a graph", arguments: Metric.allCases)
+    func smallest(metric: Metric) throws {
+        for rows in 0...2 {
+            let block = makeBlock(.uniform, rows: rows, dimension: 5, metric: metric, seed: 31)
+            let graph = try build(block, rows, metric, threads: 2)
+            graph.checkInvariants()
+            let found = graph.search([1, 0, 0, 0, 0], k: 3, breadth: 10, allowed: nil, deleted: nil)
+            #expect(found.count == rows)
+        }
+    }
+
+    @Test("Copies of one vector, and zero vectors, are all found", arguments: Metric.allCases, [Float(0), 0.5])
+    func copies(metric: Metric, value: Float) throws {
+        let block = VectorBlock(dimension: 4, capacity: 2000)
+        let vector = [Float](repeating: value, count: 4)
+        for _ in 0..<2000 { vector.withUnsafeBufferPointer { block.append($0) } }
+        let graph = try build(block, 2000, metric)
+        graph.checkInvariants()
+        for k in [1, 10, 100, 2000] {
+            let found = graph.search(vector, k: k, breadth: k, allowed: nil, deleted: nil)
+            #expect(Set(found.map(\.row)).count == k)
+        }
+        var allowed = RowSet(rowCount: 2000)
+        allowed.insert(1777)
+        #expect(graph.search(vector, k: 5, breadth: 20, allowed: allowed, deleted: nil).map(\.row) == [1777])
+    }
+
+    @Test("A crowd of copies does not hide the rows around it")
+    func crowdOfCopies() throws {
+        let block = makeBlock(.uniform, rows: 4000, dimension: 8, metric: .euclidean, seed: 32)
+        for row in 1000..<1600 { for j in 0..<8 { block.base[row * 8 + j] = 0.25 } }
+        let graph = try build(block, 4000, .euclidean)
+        graph.checkInvariants()
+        let queries = makeQueries(.uniform, count: 60, dimension: 8, metric: .euclidean, seed: 33)
+        #expect(recall(graph, queries, k: 10, breadth: 60) >= 0.95)
+    }
+
+    @Test("One thread builds the same graph twice, another seed another one")
+    func deterministic() throws {
+        let block = makeBlock(.clustered, rows: 1500, dimension: 12, metric: .cosine, seed: 34)
+        let first = try build(block, 1500, .cosine).serialized()
+        #expect(try build(block, 1500, .cosine).serialized() == first)
+        var other = HNSWParameters()
+        other.seed = 7
+        #expect(try build(block, 1500, .cosine, parameters: other).serialized() != first)
+    }
+
+    @Test("Two and five threads build a sound graph with the same recall", arguments: [2, 5])
+    func threads(count: Int) throws {
+        let block = makeBlock(.clustered, rows: largeRowCount, dimension: 24, metric: .cosine, seed: 35)
+        let graph = try build(block, largeRowCount, .cosine, threads: count)
+        graph.checkInvariants()
+        let queries = makeQueries(.clustered, count: 50, dimension: 24, metric: .cosine, seed: 35)
+        #expect(recall(graph, queries, k: 10, breadth: 100) >= 0.95)
+        #expect(graph.unreachableRowCount() < largeRowCount / 100)
+    }
+
+    @Test("An extended graph finds old and new rows; the old graph stays as it was", arguments: Metric.allCases)
+    func extending(metric: Metric) throws {
+        let rows = largeRowCount / 2, half = rows / 2
+        let block = makeBlock(.clustered, rows: rows, dimension: 16, metric: metric, seed: 36)
+        let old = try build(block, half, metric)
+        let before = old.serialized()
+        let extended = try build(block, rows, metric, threads: 2, extending: old)
+        #expect(old.serialized() == before)
+        extended.checkInvariants()
+        #expect(extended.rowCount == rows && old.rowCount == half)
+        let queries = makeQueries(.clustered, count: 50, dimension: 16, metric: metric, seed: 36)
+        #expect(recall(extended, queries, k: 10, breadth: 100) >= 0.95)
+    }
+
+    @Test("Extending the empty graph, by nothing, or row by row works")
+    func extendingAtTheEdges() throws {
+        let block = makeBlock(.uniform, rows: 200, dimension: 6, metric: .euclidean, seed: 37)
+        let empty = try build(block, 0, .euclidean)
+        #expect(try build(block, 200, .euclidean, extending: empty).serialized() == build(block, 200, .euclidean).serialized())
+        var graph = empty
+        for rows in 1...200 {
+            graph = try build(block, rows, .euclidean, extending: graph)
+            graph.checkInvariants()
+        }
+        #expect(try build(block, 200, .euclidean, extending: graph).serialized() == graph.serialized())
+    }
+
+    @Test("A graph of another metric, dimension, width or of more rows is not extended")
+    func refusesToExtend() throws {
+        let block = makeBlock(.uniform, rows: 50, dimension: 6, metric: .dot, seed: 38)
+        let graph = try build(block, 50, .dot)
+        #expect(throws: HNSWParameterError.self) { try build(block, 40, .dot, extending: graph) }
+        #expect(throws: HNSWParameterError.self) { try build(block, 50, .euclidean, extending: graph) }
+        var wider = HNSWParameters()
+        wider.connections = 8
+        #expect(throws: HNSWParameterError.self) { try build(block, 50, .dot, parameters: wider, extending: graph) }
+        let other = makeBlock(.uniform, rows: 50, dimension: 7, metric: .dot, seed: 38)
+        #expect(throws: HNSWParameterError.self) { try build(other, 50, .dot, extending: graph) }
+    }
+
+    @Test("Settings outside their limits are refused by name; those at the limits build")
+    func limits() throws {
+        let block = makeBlock(.uniform, rows: 150, dimension: 6, metric: .euclidean, seed: 39)
+        func with(_ change: (inout HNSWParameters) -> Void) -> HNSWParameters {
+            var parameters = HNSWParameters()
+            change(&parameters)
+            return parameters
+        }
+        for bad in [
+            with { $0.connections = 1 }, with { $0.connections = 129 }, with { $0.baseConnections = 3 },
+            with { $0.baseConnections = 257 }, with { $0.buildBreadth = 0 }, with { $0.buildBreadth = .max },
+            with { $0.searchBreadth = 0 }, with { $0.spread = 0.9 }, with { $0.spread = .nan },
+        ] {
+            #expect(throws: HNSWParameterError.self) { try build(block, 150, .euclidean, parameters: bad) }
+        }
+        for good in [
+            with { $0.connections = 2 }, with { $0.connections = 128 }, with { $0.baseConnections = 4 },
+            with { $0.baseConnections = 256 }, with { $0.buildBreadth = 1 }, with { $0.spread = 4 },
+        ] {
+            let graph = try build(block, 150, .euclidean, parameters: good)
+            graph.checkInvariants()
+            #expect(graph.search([0, 0, 0, 0, 0, 0], k: 10, breadth: 10, allowed: nil, deleted: nil).count == 10)
+        }
+    }
+
+    @Test("A cancelled build throws CancellationError, at once or midway")
+    func cancellation() throws {
+        let block = makeBlock(.uniform, rows: 2000, dimension: 6, metric: .euclidean, seed: 40)
+        for allowedAsks in [0, 5] {
+            let asked = CountedAsks(limit: allowedAsks)
+            #expect(throws: CancellationError.self) {
+                try HNSWGraph.build(
+                    block: block, rowCount: 2000, metric: .euclidean, parameters: HNSWParameters(), threads: 2,
+                    isCancelled: { asked.isOver() })
+            }
+        }
+    }
+
+    @Test("Progress ascends to the number of rows")
+    func progress() throws {
+        let block = makeBlock(.uniform, rows: 500, dimension: 6, metric: .euclidean, seed: 41)
+        var seen: [Int] = []
+        _ = try HNSWGraph.build(
+            block: block, rowCount: 500, metric: .euclidean, parameters: HNSWParameters(), threads: 1,
+            progress: { seen.append($0) })
+        #expect(seen == seen.sorted() && seen.last == 500)
+    }
+}
+
+/// Says "over" after it has been asked `limit` times, by any thread.
+final class CountedAsks: Sendable {
+    private let count = Atomic<Int>(0)
+    private let limit: Int
+
+    init(limit: Int) { self.limit = limit }
+
+    func isOver() -> Bool { count.add(1, ordering: .relaxed).newValue > limit }
+}

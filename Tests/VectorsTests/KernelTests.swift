@@ -1,0 +1,163 @@
+import CKernels
+import Testing
+import Vectors
+
+/// Every kernel of every instruction set this machine has, against Double arithmetic.
+@Suite struct KernelTests {
+    static let dimensions = Array(1...130) + [384, 768, 1536]
+
+    /// What float32 may lose over n terms of size t: a few units in the last place of Σ|t| (Higham, Accuracy and Stability
+    /// of Numerical Algorithms, 2nd ed., (3.5): n · u; vector kernels sum in 32 or more parts, so n / 8 is generous).
+    static func tolerance(sumOfMagnitudes: Double, dimension: Int) -> Double {
+        sumOfMagnitudes * Double(Float.ulpOfOne) * (4 + Double(dimension) / 8)
+    }
+
+    struct Exact {
+        var dot = 0.0, squared = 0.0, manhattan = 0.0, magnitudes = 0.0
+
+        init(_ a: ArraySlice<Float>, _ b: ArraySlice<Float>) {
+            for (x, y) in zip(a, b) {
+                let x = Double(x), y = Double(y)
+                dot += x * y
+                squared += (x - y) * (x - y)
+                manhattan += abs(x - y)
+                magnitudes += abs(x * y)
+            }
+        }
+    }
+
+    @Test("Every instruction set agrees with Double arithmetic for pairs of every dimension")
+    func pairsAgree() {
+        var generator = SplitMix(seed: 1)
+        for dimension in Self.dimensions {
+            // One float in front, so that nothing is aligned by luck.
+            let a = generator.floats(dimension + 1), b = generator.floats(dimension + 1)
+            let exact = Exact(a[1...], b[1...])
+            for kernels in DistanceKernels.available {
+                let found = a.withUnsafeBufferPointer { a in
+                    b.withUnsafeBufferPointer { b -> [Double] in
+                        guard let a = a.baseAddress, let b = b.baseAddress else { return [] }
+                        let table = kernels.table.pointee
+                        return [
+                            Double(table.dot(a + 1, b + 1, dimension)),
+                            Double(table.l2_squared(a + 1, b + 1, dimension)),
+                            Double(table.manhattan(a + 1, b + 1, dimension)),
+                        ]
+                    }
+                }
+                let wanted = [exact.dot, exact.squared, exact.manhattan]
+                let sizes = [exact.magnitudes, exact.squared, exact.manhattan]
+                for i in 0..<3 {
+                    let allowed = Self.tolerance(sumOfMagnitudes: sizes[i], dimension: dimension)
+                    #expect(abs(found[i] - wanted[i]) <= allowed, "\(kernels.name) kernel \(i) dimension \(dimension)")
+                }
+            }
+        }
+    }
+
+    @Test("Scoring rows gives each row's distance, for every count up to nine, and writes nothing behind it")
+    func rowsAgree() {
+        var generator = SplitMix(seed: 2)
+        for dimension in Self.dimensions {
+            let rows = 12
+            let base = generator.floats(rows * dimension), query = generator.floats(dimension)
+            for kernels in DistanceKernels.available {
+                for metric in Metric.allCases {
+                    let count = Int(generator.next() % 10)
+                    let ids = (0..<count).map { _ in UInt32(generator.next() % UInt64(rows)) }
+                    var out = [Float](repeating: -77, count: count + 4)
+                    kernels.rows(metric)(query, base, dimension, ids.isEmpty ? [0] : ids, count, &out)
+                    #expect(out[count...].allSatisfy { $0 == -77 }, "\(kernels.name) \(metric) wrote behind \(count)")
+                    for (i, id) in ids.enumerated() {
+                        let exact = Exact(query[...], base[(Int(id) * dimension)..<((Int(id) + 1) * dimension)])
+                        let (wanted, size): (Double, Double) =
+                            switch metric {
+                            case .cosine, .dot: (-exact.dot, exact.magnitudes)
+                            case .euclidean: (exact.squared, exact.squared)
+                            case .manhattan: (exact.manhattan, exact.manhattan)
+                            }
+                        let allowed = Self.tolerance(sumOfMagnitudes: size, dimension: dimension)
+                        #expect(
+                            abs(Double(out[i]) - wanted) <= allowed, "\(kernels.name) \(metric) dimension \(dimension)")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("The int8 product is exact, at the extremes too")
+    func int8IsExact() {
+        var generator = SplitMix(seed: 3)
+        for dimension in Self.dimensions {
+            for extreme in [false, true] {
+                let a = (0..<dimension).map { _ in extreme ? Int8.min : Int8(truncatingIfNeeded: generator.next()) }
+                let b = (0..<dimension).map { _ in extreme ? Int8.min : Int8(truncatingIfNeeded: generator.next()) }
+                let exact = zip(a, b).reduce(0) { $0 + Int($1.0) * Int($1.1) }
+                for kernels in DistanceKernels.available {
+                    #expect(
+                        Int(kernels.table.pointee.dot_i8(a, b, dimension)) == exact, "\(kernels.name) \(dimension)")
+                }
+            }
+        }
+    }
+
+    @Test("Every instruction set keeps the same pool as sorting does, ties and NaN included")
+    func poolsAgreeWithSorting() {
+        var generator = SplitMix(seed: 4)
+        for capacity in [1, 2, 7, 8, 9, 16, 17, 40, 73, 200] {
+            // Few different values, so that most are ties; some are NaN or infinite.
+            let distances: [Float] = (0..<300).map { _ in
+                switch generator.next() % 40 {
+                case 0: .nan
+                case 1: .infinity
+                case 2: -.infinity
+                case 3: -0.5
+                default: Float(generator.next() % 50)
+                }
+            }
+            let all = distances.enumerated().filter { !$0.element.isNaN }
+                .map { Neighbor(distance: $0.element, row: UInt32($0.offset)) }.sorted()
+            for kernels in DistanceKernels.available {
+                var top = TopK(capacity, kernels: kernels)
+                for first in stride(from: 0, to: 300, by: 23) {
+                    let last = min(first + 23, 300)
+                    top.offer(
+                        Array(distances[first..<last]), rows: (first..<last).map { UInt32($0) }, count: last - first)
+                }
+                #expect(top.neighbors() == Array(all.prefix(capacity)), "\(kernels.name), capacity \(capacity)")
+            }
+        }
+    }
+
+    @Test("The checksum is Castagnoli's, with and without the instruction, whole or in parts")
+    func checksum() {
+        // RFC 3720, B.4, and the check value of the catalogue of CRC algorithms.
+        #expect(ck_crc32c(0, Array("123456789".utf8), 9) == 0xe306_9283)
+        #expect(ck_crc32c(0, [UInt8](repeating: 0, count: 32), 32) == 0x8a91_36aa)
+        #expect(ck_crc32c(0, [UInt8](repeating: 0xff, count: 32), 32) == 0x62a8_ab43)
+        var generator = SplitMix(seed: 5)
+        for count in 0..<70 {
+            let bytes = (0..<max(count, 1)).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
+            let whole = ck_crc32c(0, bytes, count)
+            #expect(whole == ck_crc32c_portable(0, bytes, count))
+            let part = count / 3
+            #expect(ck_crc32c(ck_crc32c(0, bytes, part), Array(bytes[part...]), count - part) == whole)
+        }
+    }
+
+    @Test("A pool key orders as its distance and gives distance and row back")
+    func keysOrder() {
+        let values: [Float] = [-.infinity, -3e38, -1, -Float.leastNonzeroMagnitude, 0, .leastNonzeroMagnitude, 0.5, 1, 3e38, .infinity]
+        for (a, b) in zip(values, values.dropFirst()) { #expect(ck_key(a, 5) < ck_key(b, 5)) }
+        for value in values {
+            #expect(ck_key_distance(ck_key(value, 9)) == value)
+            #expect(ck_key_row(ck_key(value, UInt32(Int32.max - 1))) == UInt32(Int32.max - 1))
+        }
+    }
+
+    @Test("The best instruction set is one of those available")
+    func bestIsAvailable() {
+        #expect(DistanceKernels.available.map(\.name).contains(DistanceKernels.best.name))
+        #expect(DistanceKernels.available.first?.name == "portable")
+    }
+}
