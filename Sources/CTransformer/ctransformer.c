@@ -1,6 +1,7 @@
 #include "ctransformer.h"
 
 #include <math.h>
+#include <unistd.h>
 
 /// The tile of a product must stand in registers, so its loops must vanish.
 #define CT_UNROLL _Pragma("clang loop unroll(full)")
@@ -132,6 +133,11 @@ int32_t ctransformer_table_count(void) { return ct_choose().count; }
 const ct_kernels *ctransformer_table(int32_t index) {
     const ct_choice choice = ct_choose();
     return index >= 0 && index < choice.count ? choice.tables[index] : 0;
+}
+
+int32_t ctransformer_processor_count(void) {
+    const long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > 1024 ? 1024 : (int32_t)count;
 }
 
 // ---- CRC-32 ---------------------------------------------------------------------------------------------------

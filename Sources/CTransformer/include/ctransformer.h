@@ -39,7 +39,7 @@ typedef struct {
     int16_t quantised[CT_BLOCK_ROWS * CT_MAX_INPUTS];
     float row_scales[CT_BLOCK_ROWS];
     float keys[CT_HEAD_SIZE * CT_MAX_TOKENS];
-    float scores[4 * CT_MAX_TOKENS];
+    float scores[8 * CT_MAX_TOKENS];
 } ct_scratch;
 
 typedef struct {
@@ -66,6 +66,9 @@ const ct_kernels *ctransformer_kernels(void);
 /// How many tables this processor can run, and each of them, the best first (for tests that compare them).
 int32_t ctransformer_table_count(void);
 const ct_kernels *ctransformer_table(int32_t index);
+
+/// Processors that run now; at least 1.
+int32_t ctransformer_processor_count(void);
 
 /// The CRC-32 of zlib (polynomial 0xEDB88320) of `size` bytes.
 uint32_t ctransformer_crc32(const uint8_t *bytes, size_t size);
