@@ -13,6 +13,9 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     ],
     targets: [
         .target(name: "CKernels"),
@@ -22,7 +25,22 @@ let package = Package(
         .target(name: "CTransformer", exclude: ["kernels.inc"]),
         .target(name: "CModel", exclude: ["minilm.bin"]),
         .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
-        .executableTarget(name: "Bench", dependencies: ["Embedding"], swiftSettings: strict),
+        .target(
+            name: "RemoteEmbedding",
+            dependencies: [
+                "Embedding", "JSON", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: strict),
+        .testTarget(
+            name: "RemoteEmbeddingTests",
+            dependencies: [
+                "RemoteEmbedding", "JSON", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ], swiftSettings: strict),
+        .executableTarget(
+            name: "Bench",
+            dependencies: ["Embedding", .product(name: "ArgumentParser", package: "swift-argument-parser")], swiftSettings: strict),
         .testTarget(
             name: "EmbeddingTests", dependencies: ["Embedding", "CTransformer", "CModel", "JSON"], exclude: ["Fixtures"],
             swiftSettings: strict),

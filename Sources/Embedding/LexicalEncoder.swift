@@ -60,6 +60,9 @@ package struct LexicalEncoder: Sendable {
     }
 
     /// The L of an item: how many terms its body has. A collection keeps the mean of it.
+    ///
+    /// The body alone, not the fields: on Cranfield (title as a field of weight 2) nDCG@10 is .380 so, .376 with the
+    /// weighted fields counted in, .377 with the title counted once.
     package func length(of body: String) -> Int { analyzer.terms(ofItem: body).count }
 
     /// An item's vector: for each term tf'·(k1 + 1) / (tf' + k1·(1 − b + b·L/averageLength)).
