@@ -1,0 +1,11 @@
+// The weights of the built-in transformer, in the read-only part of the binary: the pages a process reads are shared
+// by all processes and loaded when first touched.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// The first byte of the model, 64-byte aligned. Its layout: scripts/convert-model.py.
+const uint8_t *cmodel_bytes(void);
+
+/// The model's size in bytes; 0 when the binary was built without `scripts/fetch-model.sh`.
+size_t cmodel_size(void);

@@ -1,0 +1,74 @@
+// The arithmetic of the built-in transformer: integer matrix products with fused ends, attention, layer norm, pooling.
+//
+// Each function exists once per instruction set (the same source, compiled several times); `ctransformer_kernels`
+// chooses a table by what the processor offers. All matrices are row-major. No function allocates, locks or fails.
+//
+// The product works on whole numbers: weights were rounded to 12 bits per output column when the model was converted,
+// activations are rounded per row to `limit` steps here, sums are exact in 32 bits. `limit` comes with the weights and
+// is chosen so that no sum can overflow. So a product gives the same bits on every instruction set.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/// Columns in one panel of packed weights.
+#define CT_PANEL_COLUMNS 16
+/// Rows whose quantised form fits the scratch area at once.
+#define CT_BLOCK_ROWS 96
+/// The widest input of a product.
+#define CT_MAX_INPUTS 1536
+/// The longest text, in tokens.
+#define CT_MAX_TOKENS 256
+/// Floats in one head of attention.
+#define CT_HEAD_SIZE 32
+
+/// A linear layer, `outputs = inputs × weights + bias`.
+typedef struct {
+    /// Panels of 16 columns; in a panel, for each pair of inputs, 16 × (weight of the even one, of the odd one).
+    const int16_t *weights;
+    /// One factor a column that takes the whole numbers back.
+    const float *scales;
+    const float *bias;
+    /// Multiples of 2 and of 16.
+    int32_t inputs, outputs;
+    /// Activations are rounded to −limit … limit.
+    float limit;
+} ct_linear;
+
+/// Room for one thread's intermediate values; the caller allocates it, 64-byte aligned.
+typedef struct {
+    int16_t quantised[CT_BLOCK_ROWS * CT_MAX_INPUTS];
+    float row_scales[CT_BLOCK_ROWS];
+    float keys[CT_HEAD_SIZE * CT_MAX_TOKENS];
+    float scores[8 * CT_MAX_TOKENS];
+} ct_scratch;
+
+typedef struct {
+    /// The instruction set, for reports and tests: "avx512vnni", "avx512bw", "avx2", "portable".
+    const char *name;
+    /// `out[rows × outputs] = x[rows × inputs] × layer`, followed by GELU (the one with erf) when `gelu` is not 0.
+    void (*linear)(const ct_linear *layer, const float *x, int32_t rows, int32_t gelu, float *out, ct_scratch *scratch);
+    /// Self-attention within one text. `qkv` is `tokens × 3·width` (the query already divided by √head),
+    /// `out` is `tokens × width`, where width = heads · 32.
+    void (*attention)(const float *qkv, int32_t tokens, int32_t heads, float *out, ct_scratch *scratch);
+    /// `out = normalise(x + y) · gain + bias` for each row; epsilon 1e-12. `out` may be `x` or `y`; `y` may be NULL.
+    void (*add_norm)(const float *x, const float *y, const float *gain, const float *bias, int32_t rows,
+                     int32_t width, float *out);
+    /// One row of the word table, in groups of `group` numbers with a factor each, plus `position`.
+    void (*embed)(const int8_t *word, const float *scales, const float *position, int32_t width, int32_t group,
+                  float *out);
+    /// The mean of `tokens` rows, scaled to length 1.
+    void (*pool)(const float *x, int32_t tokens, int32_t width, float *out);
+} ct_kernels;
+
+/// The best table for this processor; chosen once.
+const ct_kernels *ctransformer_kernels(void);
+
+/// How many tables this processor can run, and each of them, the best first (for tests that compare them).
+int32_t ctransformer_table_count(void);
+const ct_kernels *ctransformer_table(int32_t index);
+
+/// Processors that run now; at least 1.
+int32_t ctransformer_processor_count(void);
+
+/// The CRC-32 of zlib (polynomial 0xEDB88320) of `size` bytes.
+uint32_t ctransformer_crc32(const uint8_t *bytes, size_t size);

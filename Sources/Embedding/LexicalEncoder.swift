@@ -1,0 +1,125 @@
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+/// BM25 as sparse vectors: an item carries its terms' saturated frequencies, a query its terms' counts, and the
+/// searcher multiplies by the inverse document frequency of the set it searches.
+///
+/// Source: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009), with fields as in
+/// BM25F (weights are applied to the frequencies, before saturation). A term's index is a hash of its UTF-8 bytes:
+/// FNV-1a of 32 bits with the finishing step of MurmurHash3. It never changes. Two terms may share an index — among
+/// 100 000 different terms about one pair does — and then count as one.
+package struct LexicalEncoder: Sendable {
+    /// What each field's words count, and BM25's two constants.
+    package struct Weights: Sendable, Equatable {
+        package var body: Float = 1
+        package var author: Float = 2
+        package var date: Float = 2
+        package var title: Float = 2
+        /// The item before this one in its session.
+        package var previous: Float = 0.5
+        /// The one before that.
+        package var beforePrevious: Float = 0.4
+        /// How soon repetition stops counting.
+        package var k1: Float = 0.9
+        /// How much a long text pays for its length.
+        package var b: Float = 0.4
+
+        package init() {}
+    }
+
+    /// The texts of one item; empty ones count nothing.
+    package struct Item: Sendable {
+        package var body: String
+        package var author = ""
+        /// As `spelled(day:month:year:)` writes it.
+        package var date = ""
+        package var title = ""
+        package var previous = ""
+        package var beforePrevious = ""
+
+        package init(body: String) { self.body = body }
+    }
+
+    /// Pairs of index and value; indices strictly rise.
+    package struct Sparse: Sendable, Equatable {
+        package let indices: [UInt32]
+        package let values: [Float]
+    }
+
+    package let weights: Weights
+    package let analyzer: LexicalAnalyzer
+
+    package init(weights: Weights = Weights(), analyzer: LexicalAnalyzer = LexicalAnalyzer()) {
+        self.weights = weights
+        self.analyzer = analyzer
+    }
+
+    /// The L of an item: how many terms its body has. A collection keeps the mean of it.
+    ///
+    /// The body alone, not the fields: on Cranfield (title as a field of weight 2) nDCG@10 is .380 so, .376 with the
+    /// weighted fields counted in, .377 with the title counted once.
+    package func length(of body: String) -> Int { analyzer.terms(ofItem: body).count }
+
+    /// An item's vector: for each term tf'·(k1 + 1) / (tf' + k1·(1 − b + b·L/averageLength)).
+    ///
+    /// - Parameter averageLength: the mean L of the collection; 0 or less means unknown, and no length counts.
+    package func encode(_ item: Item, averageLength: Float) -> Sparse {
+        let body = analyzer.terms(ofItem: item.body)
+        var frequencies: [UInt32: Float] = [:]
+        frequencies.reserveCapacity(2 * body.count)
+        for term in body { frequencies[Self.index(of: term), default: 0] += weights.body }
+        let fields = [
+            (item.author, weights.author), (item.date, weights.date), (item.title, weights.title),
+            (item.previous, weights.previous), (item.beforePrevious, weights.beforePrevious),
+        ]
+        for (text, weight) in fields where weight > 0 && !text.isEmpty {
+            for term in analyzer.terms(ofItem: text) { frequencies[Self.index(of: term), default: 0] += weight }
+        }
+        let relativeLength = averageLength > 0 ? Float(body.count) / averageLength : 1
+        let damping = weights.k1 * (1 - weights.b + weights.b * relativeLength)
+        return Self.sorted(frequencies.mapValues { $0 * (weights.k1 + 1) / ($0 + damping) })
+    }
+
+    /// A query's vector: how often each term stands in it. Empty when only stop words were asked.
+    package func encode(query: String) -> Sparse {
+        var counts: [UInt32: Float] = [:]
+        for term in analyzer.terms(ofQuery: query) { counts[Self.index(of: term), default: 0] += 1 }
+        return Self.sorted(counts)
+    }
+
+    /// ln(1 + (N − n + ½) / (n + ½)): the weight of a term that n of N searched items hold.
+    package static func inverseDocumentFrequency(matching: Int, of total: Int) -> Float {
+        let (n, all) = (Double(max(matching, 0)), Double(max(total, matching, 0)))
+        return Float(log(1 + (all - n + 0.5) / (n + 0.5)))
+    }
+
+    /// A term's index; stable for ever.
+    package static func index(of term: String) -> UInt32 {
+        var hash: UInt32 = 2_166_136_261
+        for byte in term.utf8 { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
+        hash = (hash ^ hash >> 16) &* 0x85EB_CA6B
+        hash = (hash ^ hash >> 13) &* 0xC2B2_AE35
+        return hash ^ hash >> 16
+    }
+
+    /// A date in the words that people ask with: "8 may 2023". `nil` when there is no such month.
+    package static func spelled(day: Int, month: Int, year: Int) -> String? {
+        guard months.indices.contains(month - 1) else { return nil }
+        return "\(day) \(months[month - 1]) \(year)"
+    }
+
+    private static let months = [
+        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+        "december",
+    ]
+
+    private static func sorted(_ entries: [UInt32: Float]) -> Sparse {
+        let pairs = entries.sorted { $0.key < $1.key }
+        return Sparse(indices: pairs.map(\.key), values: pairs.map(\.value))
+    }
+}

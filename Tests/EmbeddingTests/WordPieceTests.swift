@@ -1,0 +1,39 @@
+import Embedding
+import Testing
+
+@Suite(.enabled(if: MiniLM.isPresent, "run scripts/fetch-model.sh"))
+struct WordPieceTests {
+    let model = MiniLM(threads: 1)
+
+    @Test func tokensAreTheReferencesTokenByTokenOnNastyTexts() throws {
+        let cases = try Fixture.tokens()
+        try #require(cases.count >= 300)
+        var wrong = 0
+        for (index, expected) in cases.enumerated() {
+            let found = try model.tokens(of: expected.text)
+            if found != expected.ids {
+                wrong += 1
+                if wrong <= 10 {
+                    let scalars = expected.text.unicodeScalars.prefix(60).map { String($0.value, radix: 16) }
+                    Issue.record("case \(index): \(found.prefix(40)) not \(expected.ids.prefix(40)) of \(scalars)")
+                }
+            }
+        }
+        #expect(wrong == 0, "\(wrong) of \(cases.count) texts differ")
+    }
+
+    @Test(arguments: [253, 254, 255, 1_000])
+    func aTextIsCutToTheWindowOf256(words: Int) throws {
+        let ids = try model.tokens(of: Array(repeating: "word", count: words).joined(separator: " "))
+        #expect(ids.count == min(words + 2, 256))
+        #expect(ids.first == WordPiece.start && ids.last == WordPiece.end)
+    }
+
+    @Test func aSmallWindowStillHoldsItsTwoMarks() {
+        let pieces = WordPiece(vocabulary: Array("a\nb\n##b\n".utf8))
+        #expect(pieces.encode("ab ab", limit: 2) == [WordPiece.start, WordPiece.end])
+        #expect(pieces.encode("ab ab", limit: 3) == [WordPiece.start, 0, WordPiece.end])
+        #expect(pieces.encode("ab ab", limit: 9) == [WordPiece.start, 0, 2, 0, 2, WordPiece.end])
+        #expect(pieces.encode("c", limit: 9) == [WordPiece.start, WordPiece.unknown, WordPiece.end])
+    }
+}
