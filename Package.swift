@@ -5,25 +5,17 @@ import PackageDescription
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
-let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 
 let package = Package(
     name: "cortex",
-    products: [
-        .library(name: "VectorEngine", targets: ["VectorEngine"])
-    ],
     dependencies: [
-        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
-        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0")
     ],
     targets: [
-        .target(name: "CKernels"),
-        .systemLibrary(name: "CBLAS", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         .target(name: "JSON", dependencies: [collections], swiftSettings: strict),
-        .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
-        .target(name: "HNSW", dependencies: ["Vectors"], swiftSettings: strict),
-        .target(name: "VectorEngine", dependencies: ["HNSW", "JSON", grdb], swiftSettings: strict),
-        .target(name: "Embedding", dependencies: ["Vectors"], swiftSettings: strict),
-        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
+        .target(name: "MCPServer", dependencies: ["JSON"], swiftSettings: strict),
+        .executableTarget(
+            name: "mcp-demo", dependencies: ["MCPServer"], path: "Tests/MCPDemo", swiftSettings: strict),
+        .testTarget(name: "MCPServerTests", dependencies: ["MCPServer"], swiftSettings: strict),
     ]
 )

@@ -1,0 +1,148 @@
+/// Names one request on one connection; unlike an id it is never used twice.
+package typealias Ticket = UInt64
+
+/// Which requests of a connection are at work, which wait, and what may still be said: a value without I/O.
+///
+/// Invariants: no more than `limit` requests run; a request waits only while that many run; an id belongs to at most
+/// one request that is still owed a reply; after the reply or the cancellation of a ticket nothing is said for it.
+package struct ConnectionState: Sendable {
+    package enum Admission: Sendable {
+        case start(Ticket)
+        case wait
+        /// The id belongs to a request that is not answered yet.
+        case duplicate
+    }
+
+    /// A request whose turn has come.
+    package struct Turn: Sendable {
+        package let ticket: Ticket
+        package let work: Work
+    }
+
+    private struct Waiting: Sendable {
+        let ticket: Ticket
+        let id: RequestID
+        let work: Work
+        let sizeBytes: Int
+    }
+
+    private let limits: MCPLimits
+    package var handshake: Handshake?
+    /// Set when no request comes any more.
+    package private(set) var isDraining = false
+    /// Set when nothing that is said arrives any more.
+    package private(set) var isMute = false
+    private var nextTicket: Ticket = 0
+    private var running: Set<Ticket> = []
+    /// The requests that are owed a reply.
+    private var owed: [RequestID: Ticket] = [:]
+    private var idOfTicket: [Ticket: RequestID] = [:]
+    private var lastProgress: [Ticket: Double] = [:]
+    private var waiting: [Waiting] = []
+    private var waitingBytes = 0
+    private var outgoingBytes = 0
+
+    package init(limits: MCPLimits) { self.limits = limits }
+
+    package var runningCount: Int { running.count }
+    package var waitingCount: Int { waiting.count }
+
+    /// All work is done and all that was said has left.
+    package var isFinished: Bool { isDraining && running.isEmpty && waiting.isEmpty && (isMute || outgoingBytes == 0) }
+
+    /// Nothing more should be read for now.
+    package var isFull: Bool {
+        guard !isDraining else { return false }
+        return waiting.count >= limits.maximumWaitingRequests || waitingBytes >= limits.maximumPendingBytes
+            || isBehind
+    }
+
+    /// The peer does not take what it is sent.
+    package var isBehind: Bool { outgoingBytes >= limits.maximumPendingBytes }
+
+    // MARK: Requests
+
+    package mutating func admit(_ id: RequestID, _ work: Work, sizeBytes: Int) -> Admission {
+        guard owed[id] == nil else { return .duplicate }
+        let ticket = nextTicket
+        nextTicket += 1
+        owed[id] = ticket
+        idOfTicket[ticket] = id
+        guard running.count < limits.maximumConcurrentRequests else {
+            waiting.append(Waiting(ticket: ticket, id: id, work: work, sizeBytes: sizeBytes))
+            waitingBytes += sizeBytes
+            return .wait
+        }
+        running.insert(ticket)
+        return .start(ticket)
+    }
+
+    /// Notes that a request's work ended.
+    ///
+    /// - Returns: whether its reply is to be sent, and whose turn comes next.
+    package mutating func finish(_ ticket: Ticket) -> (isOwed: Bool, next: Turn?) {
+        running.remove(ticket)
+        let isOwed = settle(ticket)
+        guard !waiting.isEmpty, running.count < limits.maximumConcurrentRequests else { return (isOwed, nil) }
+        let first = waiting.removeFirst()
+        waitingBytes -= first.sizeBytes
+        running.insert(first.ticket)
+        return (isOwed, Turn(ticket: first.ticket, work: first.work))
+    }
+
+    /// Settles a request without a reply.
+    ///
+    /// - Returns: the ticket whose work is to be stopped; nil when the id is unknown, answered or had not begun.
+    package mutating func cancel(_ id: RequestID) -> Ticket? {
+        guard let ticket = owed[id] else { return nil }
+        settle(ticket)
+        if let index = waiting.firstIndex(where: { $0.ticket == ticket }) {
+            waitingBytes -= waiting.remove(at: index).sizeBytes
+            return nil
+        }
+        return ticket
+    }
+
+    /// Whether this progress may be told: it is above the last one and the request is neither answered nor cancelled.
+    package mutating func advance(_ ticket: Ticket, to progress: Double) -> Bool {
+        guard idOfTicket[ticket] != nil, progress.isFinite, !isBehind, !isMute else { return false }
+        if let last = lastProgress[ticket], progress <= last { return false }
+        lastProgress[ticket] = progress
+        return true
+    }
+
+    @discardableResult
+    private mutating func settle(_ ticket: Ticket) -> Bool {
+        lastProgress[ticket] = nil
+        guard let id = idOfTicket.removeValue(forKey: ticket) else { return false }
+        owed[id] = nil
+        return !isMute
+    }
+
+    // MARK: Output
+
+    package mutating func willSend(byteCount: Int) { outgoingBytes += byteCount }
+    package mutating func didWrite(byteCount: Int) { outgoingBytes -= byteCount }
+
+    // MARK: Ending
+
+    /// No request will come; what came is still worked on.
+    ///
+    /// - Returns: false when this was known.
+    package mutating func beginDraining() -> Bool {
+        defer { isDraining = true }
+        return !isDraining
+    }
+
+    /// Nothing is said any more, and what has not begun never will.
+    ///
+    /// - Returns: the tickets whose work is to be stopped.
+    package mutating func silence() -> Set<Ticket> {
+        isDraining = true
+        isMute = true
+        waiting = []
+        waitingBytes = 0
+        for ticket in Array(idOfTicket.keys) { settle(ticket) }
+        return running
+    }
+}

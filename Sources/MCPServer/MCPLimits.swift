@@ -1,0 +1,23 @@
+/// Every limit of the protocol room, with its default.
+package struct MCPLimits: Sendable {
+    /// Longest message a peer may send, in bytes without the line's end; a longer one is thrown away as it arrives.
+    package var maximumMessageBytes = 16 << 20
+    /// Requests at work at the same time; further ones wait in order.
+    package var maximumConcurrentRequests = 64
+    /// Requests that may wait; beyond that the transport is not read until one begins.
+    package var maximumWaitingRequests = 1_024
+    /// Bytes of waiting requests, and of replies the peer has not taken yet, beyond which the transport is not read.
+    package var maximumPendingBytes = 64 << 20
+    /// How long running work may go on once the peer has left or the process was asked to end.
+    package var shutdownGrace = Duration.seconds(1)
+    /// How long cancelled work may take to notice, before the process leaves without it.
+    package var abandonGrace = Duration.milliseconds(250)
+    /// Tools on one page of `tools/list`.
+    package var toolsPerPage = 100
+    /// Values in one answer to `completion/complete`; the protocol allows no more than 100.
+    package var maximumCompletionValues = 100
+    /// How long a client may keep what does not change while the process lives: tools, templates, capabilities.
+    package var constantTimeToLive = Duration.seconds(3_600)
+
+    package init() {}
+}
