@@ -39,7 +39,7 @@ package struct Exchange: Sendable {
     package let client: ClientDescription?
     /// The string or number under which the client wants to hear of progress.
     package let progressToken: JSONValue?
-    private let serverIdentity: JSONValue
+    private let signature: JSONValue
 
     package init(
         id: RequestID, version: ProtocolVersion, client: ClientDescription?, progressToken: JSONValue?,
@@ -49,11 +49,15 @@ package struct Exchange: Sendable {
         self.version = version
         self.client = client
         self.progressToken = progressToken
-        serverIdentity = server.identity(for: version)
+        signature = server.signature
     }
 
     /// The result, with what the modern revision asks of every one: its type, its cache hint, who answered.
-    package func success(_ members: EncodedMembers, cache: CacheHint? = nil) -> OutgoingMessage {
+    ///
+    /// - Parameter identity: who answered, where that is to be said at greater length than in other results.
+    package func success(
+        _ members: EncodedMembers, cache: CacheHint? = nil, signedBy identity: JSONValue? = nil
+    ) -> OutgoingMessage {
         var members = members
         if version.isModern {
             members.set("resultType", "complete")
@@ -61,7 +65,7 @@ package struct Exchange: Sendable {
                 members.set("ttlMs", .integer(cache.milliseconds))
                 members.set("cacheScope", .string(cache.scope.rawValue))
             }
-            members.set("_meta", .object([Envelope.serverInfoKey: serverIdentity]))
+            members.set("_meta", .object([Envelope.serverInfoKey: identity ?? signature]))
         }
         return .result(id, encoded: members.object)
     }

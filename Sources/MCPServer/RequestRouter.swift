@@ -122,7 +122,7 @@ package struct RequestRouter: Sendable {
         members.set("supportedVersions", .array(ProtocolVersion.modern.map { .string($0.rawValue) }))
         members.set("capabilities", server.capabilities(for: exchange.version))
         members.set("instructions", .string(server.instructions))
-        return exchange.success(members, cache: constant)
+        return exchange.success(members, cache: constant, signedBy: server.identity(for: exchange.version))
     }
 
     /// For what is the same to everyone while the process lives.

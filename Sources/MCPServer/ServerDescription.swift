@@ -62,6 +62,9 @@ package struct ServerDescription: Sendable {
         return .object(members)
     }
 
+    /// `serverInfo` as every modern result bears it: without the picture and the prose, which `server/discover` has.
+    package var signature: JSONValue { ["name": .string(name), "title": .string(title), "version": .string(version)] }
+
     /// What is declared can be used, and what is not declared is answered with "method not found".
     package func capabilities(for revision: ProtocolVersion) -> JSONValue {
         var members: JSONObject = ["tools": [:]]
