@@ -13,6 +13,13 @@ package enum Route: Sendable {
 package struct Work: Sendable {
     package let progressToken: JSONValue?
     package let perform: @Sendable (ProgressReporter) async -> OutgoingMessage
+
+    package init(
+        progressToken: JSONValue?, perform: @escaping @Sendable (ProgressReporter) async -> OutgoingMessage
+    ) {
+        self.progressToken = progressToken
+        self.perform = perform
+    }
 }
 
 /// Decides what answers a request: the method table of both eras, and every check of shape.

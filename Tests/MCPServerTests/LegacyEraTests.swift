@@ -41,9 +41,10 @@ import Testing
         #expect(call?["content"]?.arrayValue?.count == 1)
     }
 
-    @Test(arguments: [
-        [:], ["protocolVersion": 3], ["protocolVersion": "2025-11-25", "capabilities": []],
-    ] as [JSONObject])
+    @Test(
+        arguments: [
+            [:], ["protocolVersion": 3], ["protocolVersion": "2025-11-25", "capabilities": []],
+        ] as [JSONObject])
     func initializeWithParamsOfWrongShapeIsInvalidParamsAndOpensNothing(params: JSONObject) async throws {
         let peer = Peer()
         #expect(code(try await peer.ask("initialize", params)) == -32602)

@@ -55,6 +55,9 @@ final class MemoryTransport: Transport {
         }
     }
 
+    /// Ends the record of what was sent.
+    func closeSent() { outgoing.finish() }
+
     /// What a broken output is told on the writer's thread.
     func breakOutput() {
         let receive = guarded.withLock { $0.receive }

@@ -44,6 +44,12 @@ final class Peer {
         return message
     }
 
+    /// The next message; nil at the end of the record.
+    func nextIfAny() async throws -> JSONValue? {
+        guard let text = await messages.next() else { return nil }
+        return try JSONParser.parse(text)
+    }
+
     /// Asks, and takes the next message for the answer.
     func ask(_ method: String, _ params: JSONObject = [:]) async throws -> JSONValue {
         lastID += 1
