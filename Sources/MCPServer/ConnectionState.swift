@@ -30,8 +30,11 @@ package struct ConnectionState: Sendable {
     package var handshake: Handshake?
     /// Set when no request comes any more.
     package private(set) var isDraining = false
-    /// Set when nothing that is said arrives any more.
+    /// Set when nothing more is to be said.
     package private(set) var isMute = false
+    /// Set when nothing that was said arrives any more.
+    private var isCutOff = false
+    private var shortestGrace: Duration?
     private var nextTicket: Ticket = 0
     private var running: Set<Ticket> = []
     /// The requests that are owed a reply.
@@ -41,6 +44,7 @@ package struct ConnectionState: Sendable {
     private var waiting: [Waiting] = []
     private var waitingBytes = 0
     private var outgoingBytes = 0
+    private var hasWritten = false
 
     package init(limits: MCPLimits) { self.limits = limits }
 
@@ -48,7 +52,9 @@ package struct ConnectionState: Sendable {
     package var waitingCount: Int { waiting.count }
 
     /// All work is done and all that was said has left.
-    package var isFinished: Bool { isDraining && running.isEmpty && waiting.isEmpty && (isMute || outgoingBytes == 0) }
+    package var isFinished: Bool {
+        isDraining && running.isEmpty && waiting.isEmpty && (isCutOff || outgoingBytes == 0)
+    }
 
     /// Nothing more should be read for now.
     package var isFull: Bool {
@@ -122,22 +128,37 @@ package struct ConnectionState: Sendable {
     // MARK: Output
 
     package mutating func willSend(byteCount: Int) { outgoingBytes += byteCount }
-    package mutating func didWrite(byteCount: Int) { outgoingBytes -= byteCount }
+
+    package mutating func didWrite(byteCount: Int) {
+        outgoingBytes -= byteCount
+        hasWritten = true
+    }
+
+    /// Whether the peer took something since this was last asked.
+    package mutating func takesOutput() -> Bool {
+        defer { hasWritten = false }
+        return hasWritten && outgoingBytes > 0
+    }
 
     // MARK: Ending
 
-    /// No request will come; what came is still worked on.
+    /// No request will come; what came may be worked on for `grace`.
     ///
-    /// - Returns: false when this was known.
-    package mutating func beginDraining() -> Bool {
-        defer { isDraining = true }
-        return !isDraining
+    /// - Returns: whether this is the shortest grace so far, so that it has to be timed.
+    package mutating func drain(_ grace: Duration) -> Bool {
+        isDraining = true
+        if let shortestGrace, shortestGrace <= grace { return false }
+        shortestGrace = grace
+        return true
     }
 
-    /// Nothing is said any more, and what has not begun never will.
+    /// Nothing more is said, and what has not begun never will.
     ///
+    /// - Parameter isCutOff: what was said before does not arrive either, and is not waited for.
     /// - Returns: the tickets whose work is to be stopped.
-    package mutating func silence() -> Set<Ticket> {
+    package mutating func silence(isCutOff: Bool) -> Set<Ticket> {
+        self.isCutOff = self.isCutOff || isCutOff
+        hasWritten = false
         isDraining = true
         isMute = true
         waiting = []

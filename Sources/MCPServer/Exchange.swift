@@ -25,10 +25,10 @@ package struct CacheHint: Sendable {
     /// What changes with every write: to be asked for anew each time.
     package static let none = CacheHint(timeToLive: .zero, scope: .private)
 
+    /// Whole milliseconds, at least 0 and at most some 30 000 years.
     package var milliseconds: Int64 {
         let (seconds, attoseconds) = timeToLive.components
-        let (product, overflows) = seconds.multipliedReportingOverflow(by: 1_000)
-        return overflows ? .max : max(0, product) + attoseconds / 1_000_000_000_000_000
+        return max(0, max(-1, min(seconds, 1_000_000_000_000)) * 1_000 + attoseconds / 1_000_000_000_000_000)
     }
 }
 

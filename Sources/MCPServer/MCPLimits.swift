@@ -8,9 +8,13 @@ package struct MCPLimits: Sendable {
     package var maximumWaitingRequests = 1_024
     /// Bytes of waiting requests, and of replies the peer has not taken yet, beyond which the transport is not read.
     package var maximumPendingBytes = 64 << 20
-    /// How long running work may go on once the peer has left or the process was asked to end.
-    package var shutdownGrace = Duration.seconds(1)
-    /// How long cancelled work may take to notice, before the process leaves without it.
+    /// How long what was read may be worked on once the input has ended. A script that pipes its requests in wants all
+    /// its answers; a client that waits for the process sends a signal before this is over.
+    package var endOfInputGrace = Duration.seconds(5)
+    /// How long it may be worked on once the process was asked to end; clients kill it after two seconds.
+    package var terminationGrace = Duration.seconds(1)
+    /// How long cancelled work may take to notice, and a peer to take some of its answers, before the process leaves
+    /// without them.
     package var abandonGrace = Duration.milliseconds(250)
     /// Tools on one page of `tools/list`.
     package var toolsPerPage = 100

@@ -57,10 +57,10 @@ package final class ServerSession: Sendable {
         }
     }
 
-    /// Reads nothing more, and ends as at the end of input: what was read is worked on until the grace is over.
+    /// Reads nothing more, and ends as at the end of input, only sooner: what was read is worked on for a short grace.
     package func shutDown() {
+        drain(limits.terminationGrace)
         transport.stopReceiving()
-        drain()
     }
 
     // MARK: Input
@@ -69,11 +69,11 @@ package final class ServerSession: Sendable {
         switch event {
         case .message(let text): receive(text)
         case .oversized: send(.error(nil, tooLong))
-        case .endOfInput: drain()
+        case .endOfInput: drain(limits.endOfInputGrace)
         case .written(let byteCount): change { $0.state.didWrite(byteCount: byteCount) }
         case .outputClosed:
-            silence()
-            drain()
+            silence(isCutOff: true)
+            drain(limits.terminationGrace)
         }
     }
 
@@ -166,24 +166,27 @@ package final class ServerSession: Sendable {
 
     // MARK: Ending
 
-    private func drain() {
-        var isFirst = false
-        change { isFirst = $0.state.beginDraining() }
-        guard isFirst else { return }
-        schedule(limits.shutdownGrace) { [self] in
-            silence()
+    private func drain(_ grace: Duration) {
+        var isShorter = false
+        change { isShorter = $0.state.drain(grace) }
+        guard isShorter else { return }
+        schedule(grace) { [self] in
+            silence(isCutOff: false)
             schedule(limits.abandonGrace) { [self] in abandon() }
         }
     }
 
-    private func silence() {
+    private func silence(isCutOff: Bool) {
         change { guarded in
-            for ticket in guarded.state.silence() { guarded.tasks[ticket]?.cancel() }
+            for ticket in guarded.state.silence(isCutOff: isCutOff) { guarded.tasks[ticket]?.cancel() }
         }
     }
 
+    /// Gives up on what still runs, but not on a peer that goes on taking its answers.
     private func abandon() {
-        guard guarded.withLock({ $0.end == nil }) else { return }
+        let (isOver, takesOutput) = guarded.withLock { ($0.end != nil, $0.state.takesOutput()) }
+        if isOver { return }
+        if takesOutput { return schedule(limits.abandonGrace) { [self] in abandon() } }
         whenAbandoned()
         conclude(.abandoned)
     }

@@ -6,6 +6,12 @@ import Synchronization
 /// Reading happens on a thread of its own, in blocking calls, and so does writing: neither takes a thread from the
 /// pool that the work runs on, and a peer that does not read delays nothing but its own answers.
 package final class StdioTransport: Transport {
+    /// A closure under the mutex needs a struct around it: as the mutex's bare value it would be wrapped in one more
+    /// thunk each time it is looked at.
+    private struct Receiver: Sendable {
+        let receive: @Sendable (TransportEvent) -> Void
+    }
+
     /// Bytes asked for in one read.
     private static let readBytes = 64 << 10
 
@@ -15,7 +21,7 @@ package final class StdioTransport: Transport {
     private let stop: WakePipe
     private let reader = DispatchQueue(label: "mcp.stdio.reader")
     private let writer = DispatchQueue(label: "mcp.stdio.writer")
-    private let receive = Mutex<(@Sendable (TransportEvent) -> Void)?>(nil)
+    private let receiver = Mutex<Receiver?>(nil)
     private let isOutputClosed = Atomic<Bool>(false)
 
     /// Serves the two descriptors, which stay their owner's.
@@ -27,14 +33,14 @@ package final class StdioTransport: Transport {
     }
 
     package func start(_ receive: @escaping @Sendable (TransportEvent) -> Void) {
-        self.receive.withLock { $0 = receive }
+        receiver.withLock { $0 = Receiver(receive: receive) }
         reader.async { [self] in readLines(receive) }
     }
 
     package func send(_ message: [UInt8]) {
         writer.async { [self] in
             guard !isOutputClosed.load(ordering: .relaxed) else { return }
-            let receive = receive.withLock { $0 }
+            let receive = receiver.withLock { $0 }?.receive
             if FileDescriptor.writeAll(output, message + [UInt8(ascii: "\n")]) {
                 receive?(.written(byteCount: message.count))
             } else {

@@ -143,15 +143,28 @@ def test_work_at_the_end_of_input_is_finished_when_it_is_short(demo, speak):
     assert status == 0
 
 
-@pytest.mark.parametrize("is_stubborn", [False, True])
-@pytest.mark.parametrize("calls", [1, 8])
-def test_work_that_outlives_the_grace_does_not_keep_the_process(demo, speak, is_stubborn, calls):
-    client = speak(demo)
+def wait_for_ever(client, is_stubborn, calls):
     arguments = {"milliseconds": 600_000, "stubborn": is_stubborn}
     for _ in range(calls):
         client.modern("tools/call", {"name": "demo_wait", "arguments": arguments})
     client.expect_silence()
+
+
+def test_work_that_outlives_the_grace_does_not_keep_the_process(demo, speak):
+    client = speak(demo)
+    wait_for_ever(client, is_stubborn=False, calls=1)
     assert client.finish() == ([], 0)
+
+
+@pytest.mark.parametrize("is_stubborn", [False, True])
+@pytest.mark.parametrize("calls", [1, 8])
+def test_a_client_that_leaves_and_then_sends_a_signal_is_rid_of_the_process(demo, speak, is_stubborn, calls):
+    client = speak(demo)
+    wait_for_ever(client, is_stubborn, calls)
+    client.process.stdin.close()
+    client.process.send_signal(signal.SIGTERM)
+    assert client.process.stdout.read() == b""
+    assert client.process.wait(timeout=10) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -229,3 +242,13 @@ def test_a_client_that_sends_much_before_it_reads_gets_all_its_answers(server, s
 
 def test_an_empty_session_ends_with_status_0(server, speak):
     assert speak(server).finish() == ([], 0)
+
+
+def test_twenty_thousand_requests_in_a_file_are_all_answered_after_its_end(server, tmp_path):
+    count = 20_000
+    requests = tmp_path / "requests"
+    requests.write_bytes(b"".join(b'{"jsonrpc":"2.0","id":%d,"method":"ping"}\n' % n for n in range(count)))
+    with open(requests, "rb") as lines:
+        done = subprocess.run(server, stdin=lines, capture_output=True, timeout=60)
+    assert done.returncode == 0
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == list(range(count))

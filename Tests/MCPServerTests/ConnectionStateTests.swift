@@ -58,8 +58,8 @@ import Testing
             Issue.record("the first request must begin")
             return
         }
-        let (isFirst, isSecond) = (state.beginDraining(), state.beginDraining())
-        #expect(isFirst && !isSecond)
+        let timed = [5, 5, 9, 1, 5, 1].map { state.drain(.seconds($0)) }
+        #expect(timed == [true, false, false, true, false, false])
         #expect(!state.isFinished)
         state.willSend(byteCount: 10)
         _ = state.finish(ticket)
@@ -75,12 +75,26 @@ import Testing
             return
         }
         _ = state.admit(.integer(2), Self.work, sizeBytes: 1)
-        let stopped = state.silence()
+        let stopped = state.silence(isCutOff: false)
         #expect(stopped == [ticket])
         #expect(state.waitingCount == 0)
         #expect(!state.isFinished)
         let (isOwed, next) = state.finish(ticket)
         #expect(!isOwed && next == nil)
+        #expect(state.isFinished)
+    }
+
+    @Test func whatWasSaidBeforeSilenceStillLeavesUnlessThePeerIsCutOff() {
+        var state = ConnectionState(limits: limits(concurrent: 1))
+        state.willSend(byteCount: 10)
+        _ = state.silence(isCutOff: false)
+        #expect(!state.isFinished)
+        let nothingTaken = state.takesOutput()
+        state.didWrite(byteCount: 4)
+        let (someTaken, nothingMore) = (state.takesOutput(), state.takesOutput())
+        #expect(!nothingTaken && someTaken && !nothingMore)
+        #expect(!state.isFinished)
+        _ = state.silence(isCutOff: true)
         #expect(state.isFinished)
     }
 

@@ -106,7 +106,12 @@ final class Event: Sendable {
 
 /// A clock that only the test moves: delayed actions wait until they are asked for.
 final class ManualClock: Sendable {
-    private let delayed = Mutex<[(Duration, @Sendable () -> Void)]>([])
+    private struct Delayed: Sendable {
+        let delay: Duration
+        let action: @Sendable () -> Void
+    }
+
+    private let delayed = Mutex<[Delayed]>([])
     private let added: AsyncStream<Void>.Continuation
     private let additions: AsyncStream<Void>
 
@@ -114,7 +119,7 @@ final class ManualClock: Sendable {
 
     var scheduler: Scheduler {
         { [self] delay, action in
-            delayed.withLock { $0.append((delay, action)) }
+            delayed.withLock { $0.append(Delayed(delay: delay, action: action)) }
             added.yield()
         }
     }
@@ -122,9 +127,16 @@ final class ManualClock: Sendable {
     /// Waits for the next action to be scheduled, then runs it; returns the delay it had asked for.
     @discardableResult
     func runNext() async -> Duration? {
+        let next = await takeNext()
+        next?.action()
+        return next?.delay
+    }
+
+    /// As `runNext`, without running it.
+    func skipNext() async -> Duration? { await takeNext()?.delay }
+
+    private func takeNext() async -> Delayed? {
         for await _ in additions { break }
-        guard let (delay, action) = delayed.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { return nil }
-        action()
-        return delay
+        return delayed.withLock { $0.isEmpty ? nil : $0.removeFirst() }
     }
 }

@@ -40,7 +40,7 @@ import Testing
         var began = stage.began.makeAsyncIterator()
         _ = await began.next()
         peer.transport.deliver(.endOfInput)
-        #expect(await peer.clock.runNext() == MCPLimits().shutdownGrace)
+        #expect(await peer.clock.runNext() == MCPLimits().endOfInputGrace)
         await stage.cancelled.wait()
         #expect(await peer.end.value == .finished)
         #expect(try await peer.isExhausted())
@@ -58,12 +58,47 @@ import Testing
         peer.request(1, "tools/call", Samples.enveloped(["name": "deaf"]))
         await began.wait()
         peer.session.shutDown()
-        await peer.clock.runNext()
+        #expect(await peer.clock.runNext() == MCPLimits().terminationGrace)
         #expect(await peer.clock.runNext() == MCPLimits().abandonGrace)
         #expect(await peer.end.value == .abandoned)
         #expect(peer.wasAbandoned.value.withLock { $0 })
         release.happen()
         #expect(try await peer.isExhausted())
+    }
+
+    @Test func answersThatAreStillToLeaveOutliveTheGraceAsLongAsThePeerTakesThem() async throws {
+        let peer = Peer()
+        peer.transport.holdOutput()
+        peer.request(1, "ping")
+        peer.transport.deliver(.endOfInput)
+        #expect(await peer.clock.runNext() == MCPLimits().endOfInputGrace)
+        peer.transport.releaseOutput()
+        #expect(await peer.end.value == .finished)
+        #expect(try await peer.next()["id"] == 1)
+    }
+
+    @Test func aPeerThatTakesNothingIsAbandoned() async throws {
+        let peer = Peer()
+        peer.transport.holdOutput()
+        peer.request(1, "ping")
+        peer.transport.deliver(.endOfInput)
+        await peer.clock.runNext()
+        await peer.clock.runNext()
+        #expect(await peer.end.value == .abandoned)
+    }
+
+    @Test func aSignalAfterTheEndOfInputShortensTheGrace() async throws {
+        let stage = Stage()
+        let peer = Peer(stage.server)
+        peer.request(1, "tools/call", Samples.enveloped(stage.hold("a")))
+        var began = stage.began.makeAsyncIterator()
+        _ = await began.next()
+        peer.transport.deliver(.endOfInput)
+        #expect(await peer.clock.skipNext() == MCPLimits().endOfInputGrace)
+        peer.session.shutDown()
+        #expect(await peer.clock.runNext() == MCPLimits().terminationGrace)
+        await stage.cancelled.wait()
+        #expect(await peer.end.value == .finished)
     }
 
     @Test func shuttingDownReadsNothingMoreAndFinishesWhatBegan() async throws {
