@@ -180,6 +180,7 @@ def test_a_slow_call_does_not_hold_up_a_fast_one(demo, mode):
         await client.list_tools()
         was_done = slow.done()
         slow.cancel()
+        await asyncio.gather(slow, return_exceptions=True)
         return was_done
 
     assert run(demo, mode, body) is False

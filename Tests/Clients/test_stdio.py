@@ -11,6 +11,9 @@ import pytest
 from lines import ENVELOPE, store
 
 
+needs_proc = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads /proc")
+
+
 def code(reply):
     return reply["error"]["code"]
 
@@ -103,21 +106,40 @@ def peak_kilobytes(pid):
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads /proc")
-def test_a_line_of_64_mebibytes_is_refused_in_constant_memory(server, speak):
-    client = speak(server)
-    client.expect_silence()
-    before = peak_kilobytes(client.process.pid)
+def send_64_mebibytes(client):
     client.write(b'{"jsonrpc":"2.0","id":1,"method":"')
     for _ in range(64):
         client.write(b"x" * (1 << 20))
     client.write(b'"}\n')
+
+
+def test_a_line_of_64_mebibytes_is_refused_and_the_next_is_served(server, speak):
+    client = speak(server)
+    send_64_mebibytes(client)
     reply = client.read()
     assert reply["id"] is None
     assert code(reply) == -32600
     client.expect_silence()
+
+
+@needs_proc
+def test_a_line_of_64_mebibytes_takes_no_more_memory_than_the_limit_allows(demo, speak):
+    client = speak(demo)
+    client.expect_silence()
+    before = peak_kilobytes(client.process.pid)
+    send_64_mebibytes(client)
+    assert code(client.read()) == -32600
     # The limit is 16 MiB, and the array that holds a partial line doubles as it grows.
     assert peak_kilobytes(client.process.pid) - before < 56 << 10
+
+
+@needs_proc
+def test_the_standard_streams_lead_nowhere_near_the_protocol(server, speak):
+    client = speak(server)
+    client.expect_silence()
+    links = [os.readlink(f"/proc/{client.process.pid}/fd/{n}") for n in range(3)]
+    assert links[0] == "/dev/null"
+    assert links[1] == links[2]
 
 
 def test_what_was_sent_before_the_end_is_answered(server, speak):

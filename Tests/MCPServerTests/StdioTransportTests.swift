@@ -1,7 +1,14 @@
-import Glibc
 import JSON
 import MCPServer
 import Testing
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
 
 /// A pipe whose ends a test closes by hand.
 private struct Pipe {
@@ -15,10 +22,10 @@ private struct Pipe {
         writeEnd = ends[1]
     }
 
-    func write(_ bytes: [UInt8]) {
+    func put(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(writeEnd, $0.baseAddress, $0.count) }
+            let count = rest.withUnsafeBytes { write(writeEnd, $0.baseAddress, $0.count) }
             guard count > 0 else { return }
             rest = rest.dropFirst(count)
         }
@@ -29,7 +36,7 @@ private struct Pipe {
         var all: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while true {
-            let count = buffer.withUnsafeMutableBytes { Glibc.read(readEnd, $0.baseAddress, $0.count) }
+            let count = buffer.withUnsafeMutableBytes { read(readEnd, $0.baseAddress, $0.count) }
             guard count > 0 else { return all }
             all += buffer[..<count]
         }
@@ -45,7 +52,7 @@ private struct Pipe {
             transport: try StdioTransport(input: incoming.readEnd, output: outgoing.writeEnd, limits: limits),
             schedule: ManualClock().scheduler)
         let feeding = Task.detached {
-            incoming.write(input)
+            incoming.put(input)
             close(incoming.writeEnd)
         }
         let reading = Task.detached { outgoing.readToEnd() }
@@ -105,7 +112,7 @@ private struct Pipe {
             transport: try StdioTransport(
                 input: incoming.readEnd, output: outgoing.writeEnd, limits: MCPLimits()),
             schedule: ManualClock().scheduler)
-        incoming.write(Array((ping(1) + "\n").utf8))
+        incoming.put(Array((ping(1) + "\n").utf8))
         #expect(await session.run() == .finished)
         for descriptor in [incoming.writeEnd, outgoing.writeEnd] { close(descriptor) }
     }
@@ -118,7 +125,7 @@ private struct Pipe {
                 input: incoming.readEnd, output: outgoing.writeEnd, limits: MCPLimits()),
             schedule: ManualClock().scheduler)
         let end = Task { await session.run() }
-        incoming.write(Array((ping(1) + "\n").utf8))
+        incoming.put(Array((ping(1) + "\n").utf8))
         var byte: UInt8 = 0
         #expect(read(outgoing.readEnd, &byte, 1) == 1)
         session.shutDown()
