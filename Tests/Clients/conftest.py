@@ -1,0 +1,70 @@
+"""Which programs the client tests run, and how they are started."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from lines import Lines
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--cortex", default=os.environ.get("CORTEX_BINARY", ROOT / ".build/release/cortex"))
+    parser.addoption("--demo", default=os.environ.get("MCP_DEMO_BINARY", ROOT / ".build/release/mcp-demo"))
+
+
+def _existing(path):
+    path = pathlib.Path(path).resolve()
+    if not path.exists():
+        pytest.skip(f"{path.name} is not built")
+    return str(path)
+
+
+@pytest.fixture
+def cortex(request, tmp_path):
+    """The command line of the product on an empty data directory."""
+    return [_existing(request.config.getoption("--cortex")), "mcp", "--data", str(tmp_path / "data")]
+
+
+@pytest.fixture
+def demo(request):
+    """The command line of the demo server, which has the tool `demo_wait`."""
+    return [_existing(request.config.getoption("--demo"))]
+
+
+@pytest.fixture(params=["cortex", "demo"])
+def server(request):
+    """The command line of either program: what both must do alike."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def speak(tmp_path):
+    """Starts a command as a client does: with few variables, in a directory of its own, three pipes."""
+    started = []
+
+    def start(command, **options):
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env={key: os.environ[key] for key in ("HOME", "PATH", "USER") if key in os.environ},
+            stdin=subprocess.PIPE,
+            stdout=options.get("stdout", subprocess.PIPE),
+            stderr=options.get("stderr", subprocess.DEVNULL),
+        )
+        started.append(process)
+        return Lines(process)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            if stream:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    pass
