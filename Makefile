@@ -11,6 +11,8 @@ PYTEST_ARGS ?=
 BINARY := .build/release/cortex
 VENV := .venv
 STAMPS := .build/stamps
+# Without this `swift test` compiles every module anew, and the next `swift build` once more.
+SAME_MODULES := --disable-testable-imports
 # pip and python3 of the project's own environment come first: Debian's own refuse to install anything.
 WITH_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
@@ -39,7 +41,7 @@ test: test-swift test-clients ## Run every test.
 
 test-swift: build
 	@echo "test: $(SWIFT) test -c release"
-	@$(SWIFT) test -c release
+	@$(SWIFT) test -c release $(SAME_MODULES)
 
 test-clients: build $(STAMPS)/clients
 	@echo "test: Python clients against $(BINARY)"

@@ -13,9 +13,8 @@ struct VersionCommand: AsyncParsableCommand {
     func run() async throws {
         let sqlite = try StorageLibrary.sqliteVersion()
         guard json else {
-            print(
-                "cortex \(BuildFacts.version) (\(BuildFacts.operatingSystem) \(BuildFacts.architecture), SQLite \(sqlite))"
-            )
+            let platform = "\(BuildFacts.operatingSystem) \(BuildFacts.architecture)"
+            print("cortex \(BuildFacts.version) (\(platform), SQLite \(sqlite))")
             return
         }
         let facts: JSONValue = [
