@@ -15,7 +15,7 @@ struct SourceFile: Sendable {
     init(path: String, text: String) {
         self.path = path
         self.text = text
-        var masker = SourceMasker(text, isC: ["c", "h"].contains(Self.fileExtension(of: path)))
+        var masker = SourceMasker(text, isC: Self.fileExtension(of: path) != "swift")
         masker.run()
         code = masker.codeText
         uncommented = masker.uncommentedText

@@ -5,14 +5,14 @@ enum SourceTree {
     static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-    /// Every Swift and C file under `folder` (`Sources` or `Tests`), by path.
+    /// Every Swift and C file (also `.inc`, which C includes) under `folder` (`Sources` or `Tests`), by path.
     static func files(in folder: String) throws -> [SourceFile] {
         let base = root.appendingPathComponent(folder)
         guard let walk = FileManager.default.enumerator(atPath: base.path) else {
             throw SourceTreeError(missing: folder)
         }
         let paths = walk.compactMap { $0 as? String }.filter { path in
-            [".swift", ".c", ".h"].contains { path.hasSuffix($0) }
+            [".swift", ".c", ".h", ".inc"].contains { path.hasSuffix($0) }
         }
         return try paths.sorted().map { try file("\(folder)/\($0)") }
     }
