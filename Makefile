@@ -10,7 +10,8 @@ PYTEST_ARGS ?=
 
 BINARY := .build/release/cortex
 VENV := .venv
-STAMPS := .build/stamps
+# Says that the Python packages are installed; it goes when the environment goes.
+CLIENTS := $(VENV)/.clients
 # Without this `swift test` compiles every module anew, and the next `swift build` once more.
 SAME_MODULES := --disable-testable-imports
 # pip and python3 of the project's own environment come first: Debian's own refuse to install anything.
@@ -27,7 +28,7 @@ run: build ## Set up, build, and show Cortex at work.
 	@$(BINARY) quickstart
 
 setup: ## Install what is missing (Debian packages by name; Python packages into .venv).
-	@scripts/setup.sh
+	@SWIFT="$(SWIFT)" scripts/setup.sh
 
 model: setup ## Fetch the embedding model that goes into the binary (once).
 	@if [ -x scripts/fetch-model.sh ]; then $(WITH_VENV) scripts/fetch-model.sh; \
@@ -43,12 +44,11 @@ test-swift: build
 	@echo "test: $(SWIFT) test -c release"
 	@$(SWIFT) test -c release $(SAME_MODULES)
 
-test-clients: build $(STAMPS)/clients
+test-clients: build $(CLIENTS)
 	@echo "test: Python clients against $(BINARY)"
 	@CORTEX_BINARY="$(CURDIR)/$(BINARY)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider Tests/Clients $(PYTEST_ARGS)
 
-$(STAMPS)/clients: Tests/Clients/requirements.txt | setup
-	@mkdir -p $(STAMPS)
+$(CLIENTS): Tests/Clients/requirements.txt | setup
 	@echo "setup: pip install -r Tests/Clients/requirements.txt into $(VENV)"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/Clients/requirements.txt
 	@touch $@
@@ -59,7 +59,7 @@ lint: ## Check the layout of the Swift code; silent when all is well.
 format: ## Lay the Swift code out as the linter wants it.
 	@$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
 
-coverage: model $(STAMPS)/clients ## Measure line coverage; fail below COVERAGE_FLOOR.
+coverage: model $(CLIENTS) ## Measure line coverage; fail below COVERAGE_FLOOR.
 	@SWIFT="$(SWIFT)" scripts/coverage.sh "$(COVERAGE_FLOOR)"
 
 bench-smoke: build ## Run every benchmark on a tiny data set, so that none of them rots.
@@ -74,8 +74,10 @@ check-release: release ## Run dist/cortex in a bare Debian without network.
 completions: build ## Write the shell completions to .build/completions.
 	@scripts/completions.sh $(BINARY) .build/completions
 
-install: completions ## Install the command and its completions under PREFIX (/usr/local).
-	@scripts/install.sh install "$(if $(wildcard dist/cortex),dist/cortex,$(BINARY))" .build/completions "$(DESTDIR)$(PREFIX)"
+# The file that `make build` leaves needs the toolchain's libraries; the one of `make release` needs none.
+install: release ## Install the command and its completions under PREFIX (/usr/local).
+	@scripts/completions.sh dist/cortex .build/completions
+	@scripts/install.sh install dist/cortex .build/completions "$(DESTDIR)$(PREFIX)"
 
 uninstall: ## Remove what `make install` installed under PREFIX.
 	@scripts/install.sh uninstall "$(DESTDIR)$(PREFIX)"

@@ -5,6 +5,7 @@
 # Python packages go into .venv, never into the system: Debian's Python refuses them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+swift=${SWIFT:-swift}
 
 # What a bare container lacks, beside the Swift toolchain itself. openblas stands in for the reference BLAS.
 packages=(
@@ -36,6 +37,27 @@ has_package() { dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -
 # A Python that did not come from Debian brings both modules itself, so the modules are asked for, not the package.
 has_venv() { command -v python3 >/dev/null && python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
+# The libraries that the Swift toolchain is linked with and does not bring, as Debian 12 packages.
+missing_toolchain_packages() {
+  local folder tool library
+  command -v "$swift" >/dev/null || return 0
+  folder=$(dirname "$(readlink -f "$(command -v "$swift")")")
+  for tool in "$folder"/{swift-frontend,swift-build,clang}; do
+    [ -x "$tool" ] && ldd "$(readlink -f "$tool")" 2>/dev/null
+  done | awk '/not found/ { print $1 }' | sort -u | while read -r library; do
+    case $library in
+      libncurses.so.6) echo libncurses6 ;;
+      libxml2.so.2) echo libxml2 ;;
+      libcurl.so.4) echo libcurl4 ;;
+      libedit.so.2) echo libedit2 ;;
+      libsqlite3.so.0) echo libsqlite3-0 ;;
+      libz3.so.4) echo libz3-4 ;;
+      libpython3.11.so.1.0) echo libpython3.11 ;;
+      *) say "the Swift toolchain misses $library" >&2 ;;
+    esac
+  done
+}
+
 missing=()
 if command -v dpkg-query >/dev/null; then
   # The tools may have come from elsewhere; what counts is that they are there.
@@ -48,6 +70,7 @@ if command -v dpkg-query >/dev/null; then
     esac
   done
   has_venv || missing+=(python3 python3-venv python3-pip)
+  for package in $(missing_toolchain_packages); do missing+=("$package"); done
   [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
 else
   # No Debian: the headers are looked for where compilers look; the names are Debian's.
@@ -58,12 +81,11 @@ else
   has_venv || stop "missing: python3 with its venv and ensurepip modules."
 fi
 
-command -v "${SWIFT:-swift}" >/dev/null ||
+command -v "$swift" >/dev/null ||
   stop "no Swift toolchain on PATH. Swift 6.3 for this system: https://www.swift.org/install/linux/"
 
 if ! [ -x .venv/bin/python ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
   say "making .venv with $(python3 --version)"
   rm -rf .venv
-  rm -f .build/stamps/clients
   python3 -m venv .venv
 fi
