@@ -73,9 +73,11 @@ extension Wall {
     ) { file in
         guard file.isSwift, file.room != nil, !Exceptions.contain(file.path, in: Exceptions.unsafePointers)
         else { return [] }
-        return try file.findings(
+        let findings = try file.findings(
             #"\bUnsafe(?:Mutable)?(?:Raw)?(?:Buffer)?Pointer\b|\bwithUnsafe\w+|\bunsafeBitCast\b|\bUnmanaged\b"#
                 + #"|\bOpaquePointer\b|\bnonisolated\s*\(\s*unsafe\s*\)|\bunsafelyUnwrapped\b"#,
             "not in the list of files with unsafe pointers (Exceptions.swift)")
+        // One finding a file: the list is of files.
+        return Array(findings.prefix(1))
     }
 }

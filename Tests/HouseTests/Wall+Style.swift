@@ -63,9 +63,18 @@ extension Wall {
     private static let nothingIsLeftForLater = Wall(
         "nothing is left for later",
         trespasses: laterWords.map { SourceFile(path: "Sources/Memory/A.swift", text: "// \($0): count\n") },
-        passes: [SourceFile(path: "Sources/Memory/A.swift", text: "enum Status { case todo }\n")]
+        passes: [
+            SourceFile(path: "Sources/Memory/A.swift", text: "enum Status { case todo }\n"),
+            SourceFile(path: "Tests/MemoryTests/A.swift", text: "let kind = \"" + laterWords[0] + "\"\n"),
+        ]
     ) { file in
-        try file.findings(#"\b(?:"# + laterWords.joined(separator: "|") + #")\b"#, in: .text, "left for later")
+        let pattern = #"\b(?:"# + laterWords.joined(separator: "|") + #")\b"#
+        let found = try file.findings(pattern, in: .text, "left for later")
+        if found.isEmpty { return [] }
+        // What stands in a literal is data, not a note.
+        let inCode = Set(try file.findings(pattern, in: .code, "").map(\.line))
+        let inLiterals = Set(try file.findings(pattern, in: .uncommented, "").map(\.line)).subtracting(inCode)
+        return found.filter { !inLiterals.contains($0.line) }
     }
 
     private static let nothingIsForced = Wall(
