@@ -64,6 +64,7 @@ public struct Payload: Sendable, Equatable {
 
     /// The members, parsed now.
     package var object: JSONObject {
+        // What would be thrown says nothing more: the text was valid when this value was made.
         guard let value = try? JSONParser.parse(text), case .object(let members) = value else {
             preconditionFailure("a Payload holds a valid JSON object")
         }

@@ -1,0 +1,71 @@
+/// One target, and what it may import. The whole table is `Room.all`.
+struct Room: Sendable {
+    let name: String
+    /// The rooms it stands on directly; what these stand on is allowed as well, since it is further down.
+    var standsOn: [String] = []
+    /// Modules of packages and of the system; `NIO*` stands for all that begin so.
+    var modules: [String] = []
+    var isC = false
+
+    /// The table of rooms. Who adds a room, or an arrow, adds it here and in the design's table.
+    static let all: [Room] = [
+        // Ground.
+        Room(name: "CKernels", isC: true),
+        Room(name: "CBLAS", isC: true),
+        Room(name: "CModel", isC: true),
+        Room(name: "CTransformer", isC: true),
+        Room(name: "JSON", modules: ["OrderedCollections"]),
+        // The index: no Foundation, no JSON.
+        Room(name: "Vectors", standsOn: ["CKernels", "CBLAS"], modules: cLibrary),
+        Room(name: "HNSW", standsOn: ["Vectors"], modules: cLibrary + ["Dispatch", "Synchronization"]),
+        // The store and the models.
+        Room(
+            name: "VectorEngine", standsOn: ["HNSW", "JSON"],
+            modules: system + collections + ["GRDB", "GRDBSQLite"]),
+        Room(
+            name: "Embedding", standsOn: ["Vectors", "JSON", "CModel", "CTransformer"], modules: system + collections),
+        Room(
+            name: "RemoteEmbedding", standsOn: ["Embedding"],
+            modules: system + ["AsyncHTTPClient", "HTTPTypes", "Logging", "NIO*"]),
+        // What the users meet.
+        Room(name: "Memory", standsOn: ["VectorEngine", "Embedding"], modules: system + collections + ["Crypto"]),
+        Room(
+            name: "Serving", standsOn: ["JSON"],
+            modules: system + ["Hummingbird*", "HTTPTypes", "Logging", "Metrics", "NIO*", "ServiceLifecycle"]),
+        Room(
+            name: "QdrantAdapter", standsOn: ["VectorEngine", "Serving"],
+            modules: system + ["AsyncHTTPClient", "NIO*"]),
+        Room(name: "MCPServer", standsOn: ["Memory", "Serving"], modules: system + collections + ["Logging"]),
+        // The programs.
+        Room(
+            name: "cortex", standsOn: ["MCPServer", "QdrantAdapter", "RemoteEmbedding"],
+            modules: system + collections + ["ArgumentParser", "Logging", "ServiceLifecycle"]),
+        Room(
+            name: "Bench", standsOn: ["Memory", "QdrantAdapter", "RemoteEmbedding"],
+            modules: system + collections + ["ArgumentParser"]),
+    ]
+
+    private static let cLibrary = ["Glibc", "Musl", "Darwin", "Accelerate"]
+    private static let system = cLibrary + ["Dispatch", "Foundation", "FoundationEssentials", "Synchronization"]
+    private static let collections = ["Collections", "DequeModule", "HeapModule", "OrderedCollections"]
+
+    static func named(_ name: String) -> Room? { all.first { $0.name == name } }
+
+    /// Every room below this one.
+    var below: Set<String> {
+        var found: Set<String> = []
+        var waiting = standsOn
+        while let name = waiting.popLast() {
+            guard found.insert(name).inserted else { continue }
+            waiting += Room.named(name)?.standsOn ?? []
+        }
+        return found
+    }
+
+    func mayImport(_ module: String) -> Bool {
+        if Room.named(module) != nil { return below.contains(module) }
+        return modules.contains { allowed in
+            allowed.hasSuffix("*") ? module.hasPrefix(allowed.dropLast()) : module == allowed
+        }
+    }
+}

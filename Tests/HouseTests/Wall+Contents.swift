@@ -1,0 +1,83 @@
+extension Wall {
+    static let contents = [sqlInEngine, environmentInOneFile, printingInPrograms, pointersInListedFiles]
+
+    private static let sqlInEngine = Wall(
+        "SQL is written in VectorEngine alone",
+        trespasses: [
+            SourceFile(path: "Sources/Memory/A.swift", text: #"let a = "SELECT id FROM points""#),
+            SourceFile(path: "Sources/cortex/A.swift", text: #"run("PRAGMA integrity_check")"#),
+            SourceFile(
+                path: "Sources/Memory/A.swift", text: "let a = \"\"\"\n    INSERT OR REPLACE INTO t\n    \"\"\"\n"),
+            SourceFile(path: "Sources/cortex/A.swift", text: #"run("DELETE FROM points WHERE id = ?")"#),
+        ],
+        passes: [
+            SourceFile(path: "Sources/VectorEngine/A.swift", text: #"let a = "SELECT id FROM points""#),
+            SourceFile(
+                path: "Sources/Memory/A.swift", text: "// SELECT id FROM points\nlet a = \"Select one from these\"\n"),
+        ]
+    ) { file in
+        guard file.isSwift, file.room != nil, !Exceptions.contain(file.path, in: Exceptions.sql) else { return [] }
+        return try file.findings(
+            #"\b(SELECT\s[^"]*\bFROM\b|INSERT\s+(?:OR\s+\w+\s+)?INTO\b|UPDATE\s+\w+\s+SET\b|DELETE\s+FROM\b"#
+                + #"|PRAGMA\s+\w|(?:CREATE|DROP|ALTER)\s+(?:UNIQUE\s+|VIRTUAL\s+)?(?:TABLE|INDEX|TRIGGER|VIEW)\b)"#,
+            in: .uncommented, "SQL outside VectorEngine")
+    }
+
+    private static let environmentInOneFile = Wall(
+        "the environment is read in one file",
+        trespasses: [
+            SourceFile(path: "Sources/cortex/A.swift", text: "let a = ProcessInfo.processInfo.environment[\"HOME\"]\n"),
+            SourceFile(path: "Sources/CKernels/a.c", text: "const char *level = getenv(\"LEVEL\");\n"),
+            SourceFile(path: "Sources/Embedding/A.swift", text: "setenv(\"A\", \"1\", 1)\n"),
+        ],
+        passes: [
+            SourceFile(path: "Sources/cortex/Environment.swift", text: "ProcessInfo.processInfo.environment\n"),
+            SourceFile(path: "Sources/cortex/A.swift", text: "child.environment = [:]\n// getenv(x)\n"),
+        ]
+    ) { file in
+        guard file.room != nil, !Exceptions.contain(file.path, in: Exceptions.environment) else { return [] }
+        return try file.findings(
+            #"\bprocessInfo\s*\.\s*environment\b|\b(?:secure_getenv|getenv|setenv|putenv|unsetenv)\s*\(|\benviron\b"#,
+            "the environment belongs to Environment.swift")
+    }
+
+    private static let printingInPrograms = Wall(
+        "only the programs print",
+        trespasses: [
+            SourceFile(path: "Sources/MCPServer/A.swift", text: "    print(\"hello\")\n"),
+            SourceFile(path: "Sources/Memory/A.swift", text: "debugPrint(item)\n"),
+            SourceFile(path: "Sources/CKernels/a.c", text: "printf(\"%d\", level);\n"),
+        ],
+        passes: [
+            SourceFile(path: "Sources/cortex/A.swift", text: "print(\"hello\")\n"),
+            SourceFile(path: "Sources/MCPServer/A.swift", text: "sprint(1)\nlog.print(2)\nfunc fingerprint() {}\n"),
+        ]
+    ) { file in
+        guard file.room != nil, !Exceptions.contain(file.path, in: Exceptions.printing) else { return [] }
+        return try file.findings(
+            #"(?<![\w.])(?:print|debugPrint|dump|printf|puts|putchar)\s*\("#, "standard output belongs to the protocol")
+    }
+
+    private static let pointersInListedFiles = Wall(
+        "unsafe pointers live in the listed files",
+        trespasses: [
+            SourceFile(path: "Sources/Memory/A.swift", text: "func f(_ a: UnsafePointer<Float>) {}\n"),
+            SourceFile(path: "Sources/Memory/A.swift", text: "text.withUnsafeBytes { hash($0) }\n"),
+            SourceFile(path: "Sources/HNSW/A.swift", text: "let a = unsafeBitCast(b, to: Int.self)\n"),
+            SourceFile(path: "Sources/HNSW/A.swift", text: "nonisolated(unsafe) var a = 1\n"),
+        ],
+        passes: [
+            SourceFile(path: "Sources/Vectors/VectorBlock.swift", text: "let a: UnsafePointer<Float>\n"),
+            SourceFile(path: "Sources/Memory/A.swift", text: "/// Takes no UnsafePointer.\nlet unsafeName = 1\n"),
+        ]
+    ) { file in
+        guard file.isSwift, file.room != nil, !Exceptions.contain(file.path, in: Exceptions.unsafePointers)
+        else { return [] }
+        let findings = try file.findings(
+            #"\bUnsafe(?:Mutable)?(?:Raw)?(?:Buffer)?Pointer\b|\bwithUnsafe\w+|\bunsafeBitCast\b|\bUnmanaged\b"#
+                + #"|\bOpaquePointer\b|\bnonisolated\s*\(\s*unsafe\s*\)|\bunsafelyUnwrapped\b"#,
+            "not in the list of files with unsafe pointers (Exceptions.swift)")
+        // One finding a file: the list is of files.
+        return Array(findings.prefix(1))
+    }
+}

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Runs every benchmark on a data set of seconds, so that a change that breaks one is seen at once. Judges no time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bench=.build/release/Bench
+data=.build/smoke-data
+
+[ -x "$bench" ] || { echo "bench-smoke: no $bench; make build builds it." >&2; exit 1; }
+[ -f "$data/.complete" ] || { python3 scripts/make_smoke_data.py "$data" && touch "$data/.complete"; }
+
+run() {
+  echo "bench-smoke: Bench $*"
+  "$bench" "$@"
+}
+
+# One line a benchmark; a new one is added here when it is added to Bench.
+run kernels --dimensions 31,384 --mebibytes 8
+run index --data "$data/vectors" --json
