@@ -5,7 +5,7 @@ import PackageDescription
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
-let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 
 let package = Package(
     name: "cortex",
@@ -13,8 +13,8 @@ let package = Package(
         .library(name: "VectorEngine", targets: ["VectorEngine"])
     ],
     dependencies: [
-        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
     ],
     targets: [
         .target(name: "CKernels"),
@@ -22,8 +22,10 @@ let package = Package(
         .target(name: "JSON", dependencies: [collections], swiftSettings: strict),
         .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
         .target(name: "HNSW", dependencies: ["Vectors"], swiftSettings: strict),
-        .target(name: "VectorEngine", dependencies: ["HNSW", "JSON", grdb], swiftSettings: strict),
+        .target(name: "VectorEngine", dependencies: ["HNSW", "JSON"], swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["Vectors"], swiftSettings: strict),
-        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
+        .target(name: "Memory", dependencies: ["VectorEngine", "Embedding", "JSON", crypto], swiftSettings: strict),
+        .testTarget(
+            name: "MemoryTests", dependencies: ["Memory", "VectorEngine", "Embedding", "JSON"], swiftSettings: strict),
     ]
 )
