@@ -37,7 +37,8 @@ actor MemoryCollection {
             }
         }
         guard let found = try await points.describe(name) else {
-            throw MemoryError(.failed, "the memory's collection was deleted while it was opened; try again", isRetryable: true)
+            throw MemoryError(
+                .failed, "the memory's collection was deleted while it was opened; try again", isRetryable: true)
         }
         let checked = try check(found.schema)
         readiness = checked

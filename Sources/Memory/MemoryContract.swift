@@ -20,7 +20,8 @@ package struct MemoryContract: Sendable {
             isReadOnly: true, isDestructive: false, isIdempotent: true)
         status = MemoryTool(
             name: "system_status", title: "Look after the memory",
-            summary: "Health and statistics, one memory by its id, and deletion (which first answers what it would do).",
+            summary:
+                "Health and statistics, one memory by its id, and deletion (which first answers what it would do).",
             arguments: .object(StatusArguments.arguments(settings)), result: ResultShapes.status,
             isReadOnly: false, isDestructive: true, isIdempotent: true)
     }

@@ -167,7 +167,8 @@ extension MemoryStore {
         let expires = token.split(separator: ".").first.flatMap { Int64($0) } ?? 0
         guard expires > now, token == self.token(for: found, expires: expires) else {
             throw MemoryError(
-                .denied, "the token has expired or is not for exactly the memories that match now; do the dry run again",
+                .denied,
+                "the token has expired or is not for exactly the memories that match now; do the dry run again",
                 field: "confirmation_token")
         }
         let count = try await gate.pass { try await self.deleteChecked(found) }

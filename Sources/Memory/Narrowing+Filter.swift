@@ -24,7 +24,8 @@ extension Narrowing {
         for (path, bounds) in [
             (Member.createdAt, created), (Member.updatedAt, updated), (Member.expiresAt, expires),
         ] where bounds.after != nil || bounds.before != nil {
-            let range = NumericRange(greaterThan: bounds.after.map(Double.init), lessThan: bounds.before.map(Double.init))
+            let range = NumericRange(
+                greaterThan: bounds.after.map(Double.init), lessThan: bounds.before.map(Double.init))
             must.append(.range(path: path, range))
         }
         must += tags.map { Self.keyword(Member.tagIndex, $0) }

@@ -44,7 +44,9 @@ struct Search {
 
     /// Whether the record's text is the query itself, but for case and outer spaces.
     func isExactText(of record: MemoryRecord) -> Bool {
-        func folded(_ text: String) -> String { text.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: " ") }
+        func folded(_ text: String) -> String {
+            text.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        }
         guard record.text.utf8.count <= 4 * request.query.utf8.count else { return false }
         return folded(record.text) == folded(request.query)
     }
@@ -81,7 +83,9 @@ struct Candidate {
     init(id: PointID) { self.id = id }
 
     /// Higher scores first; of two equal ones the older, since ids are in insertion order.
-    static func isBetter(_ a: Candidate, _ b: Candidate) -> Bool { a.score > b.score || (a.score == b.score && a.id < b.id) }
+    static func isBetter(_ a: Candidate, _ b: Candidate) -> Bool {
+        a.score > b.score || (a.score == b.score && a.id < b.id)
+    }
 
     /// score = w · minmax(lexical) + v · minmax(dense) + bonus, min and max over all candidates; a missing lexical score
     /// is 0, a missing dense one the pool's lowest.

@@ -66,7 +66,12 @@ struct StoreBatch {
             result.error = first
             return result
         }
-        result.warnings = faults.map { "\($0.field ?? ""): \($0.message)" }
+        if item.data == nil, !faults.isEmpty {
+            let names = item.kind.required.map { $0.replacing("|", with: " or ") }.joined(separator: ", ")
+            result.warnings = ["items[\(index)].data: \(item.kind.rawValue) wants \(names)"]
+        } else {
+            result.warnings = faults.map { "\($0.field ?? ""): \($0.message)" }
+        }
         if let content = item.content, content.unicodeScalars.count > settings.longTextCharacters {
             result.warnings.append(
                 "items[\(index)].content: longer than \(settings.longTextCharacters) characters; it is kept whole and "

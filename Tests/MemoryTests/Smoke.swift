@@ -1,2 +1,0 @@
-import Memory
-import Testing
