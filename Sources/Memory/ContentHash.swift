@@ -8,7 +8,7 @@ enum ContentHash {
         hex(of: JSONWriter.bytes(value, canonical: true))
     }
 
-    private static func hex(of bytes: [UInt8]) -> String {
+    static func hex(of bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         for byte in SHA256.hash(data: bytes) {

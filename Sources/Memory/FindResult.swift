@@ -5,6 +5,8 @@ import VectorEngine
 package struct FoundItem: Sendable {
     let record: MemoryRecord
     let candidate: Candidate
+    /// Where the nearest chunk lies in the content, as UTF-8 offsets; nil unless it is nearer than the whole.
+    let place: Range<Int>?
     let isExact: Bool
     package let highlight: String?
 
@@ -27,9 +29,18 @@ package struct FoundItem: Sendable {
             maximumLength: request.maximumContentLength)
         members["score"] = .number(Self.rounded(score))
         members["match_type"] = .string(matchType)
+        if let place {
+            var match = Self.match(at: place)
+            if request.includesContent, let content { match["text"] = .string(content.atUTF8(place)) }
+            members["match"] = .object(match)
+        }
         if let highlight { members["highlight"] = .string(highlight) }
         if request.explains { members["explanation"] = .object(explanation) }
         return .object(members)
+    }
+
+    static func match(at range: Range<Int>) -> JSONObject {
+        ["start": .integer(Int64(range.lowerBound)), "end": .integer(Int64(range.upperBound))]
     }
 
     private var explanation: JSONObject {

@@ -47,9 +47,10 @@ extension MemoryStore {
         if lengths.needsSample {
             let page = try await points.scroll(
                 ScrollRequest(
-                    limit: settings.lengthSample, order: PayloadOrder(path: Member.createdAt, descending: true)),
+                    filter: Filter(must: [Chunk.excluded]), limit: settings.lengthSample,
+                    order: PayloadOrder(path: Member.createdAt, descending: true)),
                 in: collection)
-            let total = try await points.count(nil, in: collection)
+            let total = try await points.count(Filter(must: [Chunk.excluded]), in: collection)
             lengths.restart(
                 from: page.points.compactMap { $0.payload.object[Member.length]?.doubleValue }, total: total)
         }

@@ -4,7 +4,8 @@ import VectorEngine
 /// Stamps that never repeat in a process and the ids made of them, so that id order is insertion order.
 ///
 /// An id is a UUIDv7 (RFC 9562, section 5.7): 48 bits of milliseconds, the version, 12 bits that hold the
-/// microseconds within the millisecond times four (section 6.2, method 3), the variant, and 62 random bits.
+/// microseconds within the millisecond times four (section 6.2, method 3), the variant, 50 random bits and
+/// twelve zeros, where the chunks of a memory have their number.
 final class MemoryClock: Sendable {
     private let now: @Sendable () -> Int64
     private let random: @Sendable () -> UInt64
@@ -32,7 +33,7 @@ final class MemoryClock: Sendable {
     func id(stamp: Int64) -> UUIDBytes {
         let micros = UInt64(max(0, stamp))
         let high = (micros / 1000) << 16 | 0x7000 | (micros % 1000) << 2
-        return UUIDBytes(high: high, low: random() >> 2 | 1 << 63)
+        return UUIDBytes(high: high, low: (random() >> 2 | 1 << 63) & ~0xFFF)
     }
 
     /// 16 random hex digits, for batches and searches.

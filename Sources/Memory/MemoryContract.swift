@@ -215,11 +215,13 @@ enum FindArguments {
 
 /// The arguments of `system_status`.
 enum StatusArguments {
-    static let operations = ["health", "stats", "get_document", "delete"]
+    static let operations = [
+        "health", "stats", "get_document", "get_document_with_chunks", "reassemble_document", "delete",
+    ]
 
     /// Operations of the contract that this version refuses by name.
     static let unavailable = [
-        "telemetry", "metrics", "reassemble_document", "get_document_with_chunks", "run_purge", "get_purge_reports",
+        "telemetry", "metrics", "run_purge", "get_purge_reports",
         "get_purge_statistics", "run_cleanup", "confirm_cleanup", "get_cleanup_statistics", "get_cleanup_history",
         "upsert_merge", "get_rate_limit_status", "get_performance_trends", "system_diagnostics", "export",
     ]
@@ -227,7 +229,7 @@ enum StatusArguments {
     static func arguments(_ settings: MemorySettings) -> [Argument] {
         [
             Argument("operation", .choice(operations, unavailable: unavailable), required: true),
-            Argument("document_id", .identifier, "For get_document and delete."),
+            Argument("document_id", .identifier, "For delete and the operations on one document."),
             Argument("scope", SharedArguments.scope, "For stats, and for delete by filter."),
             Argument("types", .list(.choice(SharedArguments.kinds), count: 0...16), "For delete by filter."),
             Argument("filters", SharedArguments.filters(settings), "For delete by filter."),

@@ -24,6 +24,12 @@ enum Member {
     static let expiresAt = "expires_at"
     static let expiryPolicy = "ttl_policy"
     static let length = "length"
+    /// How many chunks a long memory has.
+    static let chunks = "chunks"
+    /// Of a chunk: its memory's id, and where it lies in that content, as UTF-8 offsets.
+    static let chunkOf = "chunk_of"
+    static let chunkStart = "chunk_start"
+    static let chunkEnd = "chunk_end"
 
     static func scope(_ key: String) -> String { "scope_\(key)" }
 
@@ -32,7 +38,7 @@ enum Member {
         var indexes: [String: PayloadIndexKind] = [createdAt: .integer, updatedAt: .integer, expiresAt: .integer]
         indexes[confidence] = .float
         for name in [
-            kind, session, actor, actorTerms, tagIndex, scopeHash, contentHash, idempotencyKeys, expiryPolicy,
+            kind, session, actor, actorTerms, tagIndex, scopeHash, contentHash, idempotencyKeys, expiryPolicy, chunkOf,
         ] + MemoryScope.keys.map(scope) {
             indexes[name] = .keyword
         }
@@ -62,6 +68,8 @@ struct MemoryRecord: Sendable {
     var idempotency: JSONObject = [:]
     /// Weighted terms, for the mean that BM25 divides by.
     var length: Double = 0
+    /// Chunks of a long content; 0 without.
+    var chunkCount = 0
 
     func isExpired(at now: Int64) -> Bool { expiresAt.map { $0 <= now } ?? false }
 
@@ -117,6 +125,7 @@ extension MemoryRecord {
         if let saidAt = source.timestamp { members[Member.saidAt] = .integer(saidAt) }
         members[Member.createdAt] = .integer(createdAt)
         members[Member.length] = .number(length)
+        if chunkCount > 0 { members[Member.chunks] = .integer(Int64(chunkCount)) }
         members.merge(changeable) { $1 }
         return members.filter { !$0.value.isNull }
     }
@@ -164,6 +173,7 @@ extension MemoryRecord {
         expiryPolicy = members[Member.expiryPolicy]?.stringValue ?? "default"
         idempotency = members[Member.idempotencyResults]?.objectValue ?? [:]
         length = members[Member.length]?.doubleValue ?? 0
+        chunkCount = members[Member.chunks]?.integerValue.flatMap { Int(exactly: $0) } ?? 0
     }
 
     init(_ point: Point) throws(MemoryError) { try self.init(point.id, point.payload) }

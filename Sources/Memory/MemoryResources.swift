@@ -46,7 +46,7 @@ package struct MemoryResources: Sendable {
         return try await store.mapped {
             _ = try await store.home.ready()
             let request = try ScrollRequest(
-                filter: Narrowing().filter(now: store.clock.time()), limit: Self.pageSize, startAt: start)
+                filter: Narrowing().memories(now: store.clock.time()), limit: Self.pageSize, startAt: start)
             let page = try await store.points.scroll(request, in: store.collection)
             return Page(
                 entries: try page.points.map { Self.entry(try MemoryRecord($0)) }, next: page.next?.description)

@@ -8,8 +8,11 @@ package struct MemorySettings: Sendable, Equatable {
     package var maximumContentCharacters = 100_000
     /// Bytes of the JSON text of `data`, `metadata` or `tags`.
     package var maximumObjectBytes = 262_144
-    /// Text beyond this is kept and found by its words, but the vector may not see all of it: the item's result says so.
+    /// Content beyond this is cut into chunks, each with a vector of its own.
     package var longTextCharacters = 2_400
+    package var chunker = Chunker()
+    /// Chunks of one item: what `maximumContentCharacters` can be cut into at most.
+    var maximumChunks: Int { maximumContentCharacters / max(1, chunker.size / 2 - chunker.overlap) + 1 }
     /// Items that one delete may touch.
     package var maximumDeleted = 10_000
     /// Idempotency keys that one item remembers; beyond them the oldest is forgotten.

@@ -9,7 +9,7 @@ extension MemoryStore {
         let begin = clock.time()
         return try await mapped {
             let readiness = try await self.home.ready()
-            var search = try Search(request, filter: request.narrowing.filter(now: begin), settings: self.settings)
+            var search = try Search(request, now: begin, settings: self.settings)
             search.sparse = self.lexical.encodeQuery(request.query)
             let degradedReason = try await self.embedQuery(&search, readiness)
             try Task.checkCancellation()
@@ -42,13 +42,16 @@ extension MemoryStore {
     private func ranking(_ search: Search) async throws -> (ranked: [Candidate], total: Int) {
         if search.isLexicalOnly { return try await lexicalRanking(search) }
         var search = search
-        let total = try await points.count(search.filter, in: collection)
+        let total = try await points.count(search.request.narrowing.memories(now: search.now), in: collection)
         search.isExact = search.request.strategy == .deep && total <= settings.deepExactCount
         var ranked = try await fusedRanking(search, pool: search.pool)
-        if ranked.count < min(search.end, total) {
-            // A page beyond the first pool: a wider pool's others follow, so that pages never overlap.
-            let seen = Set(ranked.map(\.id))
-            ranked += try await fusedRanking(search, pool: settings.widePool).filter { !seen.contains($0.id) }
+        while ranked.count < min(search.end, total) {
+            // A page beyond the pool: the best of the others follow, so that pages are full and never overlap.
+            let seen = ranked.map(\.id)
+            search.filter.mustNot = [.hasID(Set(seen)), Chunk.of(seen)]
+            let others = try await fusedRanking(search, pool: settings.widePool)
+            if others.isEmpty { break }
+            ranked += others
         }
         return (ranked, total)
     }
@@ -75,8 +78,9 @@ extension MemoryStore {
         let answers = try await points.query(queries, in: collection)
         var union: [PointID: Candidate] = [:]
         for hit in answers.first ?? [] {
-            union[hit.id, default: Candidate(id: hit.id)].dense = Double(hit.score)
-            union[hit.id, default: Candidate(id: hit.id)].isNear = true
+            let id = Chunk.memory(of: hit.id)
+            union[id, default: Candidate(id: id)].take(dense: hit)
+            union[id]?.isNear = true
         }
         for hit in answers.dropFirst().first ?? [] {
             union[hit.id, default: Candidate(id: hit.id)].lexical = Double(hit.score)
@@ -96,8 +100,8 @@ extension MemoryStore {
         let withoutLexical = Set(union.values.filter { $0.lexical == nil }.map(\.id))
         var queries: [PointQuery] = []
         if !withoutDense.isEmpty {
-            var query = search.denseQuery(dense, limit: withoutDense.count)
-            query.filter = Filter(must: [.hasID(withoutDense)])
+            var query = search.denseQuery(dense, limit: withoutDense.count * settings.maximumChunks)
+            query.filter = Chunk.memoriesAndChunks(Array(withoutDense))
             query.isExact = true
             queries.append(query)
         }
@@ -111,7 +115,7 @@ extension MemoryStore {
         for (i, hits) in try await points.query(queries, in: collection).enumerated() {
             for hit in hits {
                 if i == 0, hasDense {
-                    union[hit.id]?.dense = Double(hit.score)
+                    union[Chunk.memory(of: hit.id)]?.take(dense: hit)
                 } else {
                     union[hit.id]?.lexical = Double(hit.score)
                 }
@@ -134,7 +138,8 @@ extension MemoryStore {
     // MARK: The page
 
     private func found(_ page: [Candidate], _ search: Search) async throws -> [FoundItem] {
-        let stored = try await points.retrieve(page.map(\.id), with: .payload, in: collection)
+        let ids = page.map(\.id) + page.compactMap(\.chunk)
+        let stored = try await points.retrieve(ids, with: .payload, in: collection)
         let byID = Dictionary(stored.map { ($0.id, $0) }) { first, _ in first }
         let terms = search.request.highlights ? Set(lexical.terms(search.request.query)) : []
         // A point deleted since the query ran is not there any more, and is left out.
@@ -142,7 +147,9 @@ extension MemoryStore {
             guard let point = byID[candidate.id] else { return nil }
             let record = try MemoryRecord(point)
             return FoundItem(
-                record: record, candidate: candidate, isExact: search.isExactText(of: record),
+                record: record, candidate: candidate,
+                place: candidate.chunk.flatMap { byID[$0] }.flatMap { Chunk.range(in: $0.payload.object) },
+                isExact: search.isExactText(of: record),
                 highlight: Highlight.text(of: record, matching: terms, lexical.terms))
         }
     }

@@ -10,7 +10,9 @@ extension MemoryStore {
         switch operation {
         case "health": result["health"] = .object(try await health())
         case "stats": result["stats"] = .object(try await statistics(MemoryScope(arguments["scope"]?.objectValue)))
-        case "get_document": result["document"] = .object(try await document(arguments))
+        case "get_document": result["document"] = .object(try await document(arguments).json())
+        case "get_document_with_chunks", "reassemble_document":
+            result.merge(try await chunkedDocument(arguments, reassembles: operation == "reassemble_document")) { $1 }
         case "delete": result["deletion"] = .object(try await deletion(arguments).json)
         default: preconditionFailure("the contract lets no other operation pass")
         }
@@ -50,13 +52,13 @@ extension MemoryStore {
             var byKind = JSONObject()
             for kind in MemoryKind.allCases {
                 narrowing.kinds = [kind]
-                let count = try await self.points.count(narrowing.filter(now: now), in: self.collection)
+                let count = try await self.points.count(narrowing.memories(now: now), in: self.collection)
                 if count > 0 { byKind[kind.rawValue] = .integer(Int64(count)) }
             }
             narrowing.kinds = []
-            let living = try await self.points.count(narrowing.filter(now: now), in: self.collection)
+            let living = try await self.points.count(narrowing.memories(now: now), in: self.collection)
             narrowing.includesExpired = true
-            let all = try await self.points.count(narrowing.filter(now: now), in: self.collection)
+            let all = try await self.points.count(narrowing.memories(now: now), in: self.collection)
             var members: JSONObject = [
                 "items": .integer(Int64(living)), "expired": .integer(Int64(max(0, all - living))),
                 "by_kind": .object(byKind),
@@ -76,12 +78,45 @@ extension MemoryStore {
         arguments["document_id"]?.stringValue.flatMap { UUIDBytes($0) }
     }
 
-    private func document(_ arguments: JSONObject) async throws -> JSONObject {
+    private func document(_ arguments: JSONObject) async throws -> MemoryRecord {
         guard let id = documentID(arguments) else {
-            throw MemoryError(.missing, "get_document needs the id of a memory", field: "document_id")
+            throw MemoryError(.missing, "this operation needs the id of a memory", field: "document_id")
         }
         guard let record = try await records([id]).first else { throw MemoryStore.notFound }
-        return record.json()
+        return record
+    }
+
+    /// A memory with the places (and texts) of its chunks; reassembled from them, it has the digest of the original.
+    private func chunkedDocument(_ arguments: JSONObject, reassembles: Bool) async throws -> JSONObject {
+        let record = try await document(arguments)
+        let content = record.content ?? ""
+        let filter = Filter(must: [Chunk.of([.uuid(record.id)])])
+        let ranges = try await everyPoint(filter).compactMap { Chunk.range(in: $0.payload.object) }
+        var members: JSONObject = ["document": .object(record.json())]
+        guard reassembles else {
+            members["chunks"] = .array(
+                ranges.map { range in
+                    var match = FoundItem.match(at: range)
+                    match["text"] = .string(content.atUTF8(range))
+                    return .object(match)
+                })
+            return members
+        }
+        var end = 0
+        var bytes: [UInt8] = []
+        let original = Array(content.utf8)
+        for range in ranges.isEmpty ? [0..<original.count] : ranges {
+            guard range.lowerBound <= end, end <= range.upperBound, range.upperBound <= original.count else {
+                throw MemoryError(.failed, "the chunks do not cover the text; run: cortex verify")
+            }
+            bytes += original[end..<range.upperBound]
+            end = range.upperBound
+        }
+        guard bytes == original else {
+            throw MemoryError(.failed, "the chunks do not cover the text; run: cortex verify")
+        }
+        members["sha256"] = .string(ContentHash.hex(of: bytes))
+        return members
     }
 
     static let notFound = MemoryError(
@@ -101,9 +136,12 @@ extension MemoryStore {
     }
 
     private func deleteChecked(_ ids: [PointID]) async throws -> Int {
+        let ids = ids.filter { Chunk.memory(of: $0) == $0 }
         try await refuseApproved(ids)
-        guard !ids.isEmpty else { return 0 }
-        return try await points.delete(.ids(ids), in: collection).affected
+        let there = try await points.retrieve(ids, with: .idOnly, in: collection).map(\.id)
+        guard !there.isEmpty else { return 0 }
+        try await points.delete(.filter(Chunk.memoriesAndChunks(there)), in: collection)
+        return there.count
     }
 
     private func refuseApproved(_ ids: [PointID]) async throws {
@@ -125,7 +163,9 @@ extension MemoryStore {
                     .invalidArgument, "delete takes either an id or scope, types and filters, not both",
                     field: "document_id")
             }
-            guard try await !points.retrieve([.uuid(id)], with: .idOnly, in: collection).isEmpty else {
+            guard !Chunk.isChunk(id),
+                try await !points.retrieve([.uuid(id)], with: .idOnly, in: collection).isEmpty
+            else {
                 throw MemoryStore.notFound
             }
             let count = isDryRun ? 1 : try await delete([id])
@@ -148,7 +188,7 @@ extension MemoryStore {
         narrowing.includesExpired = true
         let now = clock.time()
         let limit = settings.maximumDeleted
-        let found = try await everyPoint(narrowing.filter(now: now), limit: limit + 1, parts: .idOnly).map(\.id)
+        let found = try await everyPoint(narrowing.memories(now: now), limit: limit + 1, parts: .idOnly).map(\.id)
         guard found.count <= limit else {
             throw MemoryError(.outOfRange, "more than \(limit) memories match; narrow the filter", field: "filters")
         }

@@ -114,21 +114,40 @@ extension MemoryStore {
         let (vectors, degradedReason) = try await denseVectors(batch.additions, readiness)
         let sparse = try await sparseVectors(&batch.additions)
         try Task.checkCancellation()
-        let points = batch.additions.indices.map { i in
-            var named = PointVectors()
-            if let vectors { named.dense[MemoryCollection.dense] = vectors[i] }
-            if sparse[i].count > 0 { named.sparse[MemoryCollection.sparse] = sparse[i] }
-            let record = batch.additions[i].record
-            return Point(id: .uuid(record.id), vectors: named, payload: Payload(record.payload))
+        let points = batch.additions.indices.flatMap { i in
+            Self.points(of: batch.additions[i], dense: vectors?[i] ?? [], sparse: sparse[i])
         }
         if !points.isEmpty { try await self.points.upsert(points, in: collection) }
         for (id, members) in batch.changes {
             try await self.points.mergePayload(Payload(members), of: .ids([.uuid(id)]), in: collection)
+            guard batch.changedWithChunks.contains(id) else { continue }
+            let chunks = Filter(must: [Chunk.of([.uuid(id)])])
+            try await self.points.mergePayload(Payload(Chunk.shared(members)), of: .filter(chunks), in: collection)
         }
         lengths.add(batch.additions.map(\.record.length))
         for (conversation, items) in conversations { recent.remember(items, of: conversation) }
         context.progress?(total, total, "stored")
         return degradedReason
+    }
+
+    /// The memory's point, and one for each of its chunks.
+    private static func points(
+        of addition: StoreBatch.Addition, dense: [[Float]], sparse: SparseVector
+    ) -> [Point] {
+        var named = PointVectors()
+        if let first = dense.first { named.dense[MemoryCollection.dense] = first }
+        if sparse.count > 0 { named.sparse[MemoryCollection.sparse] = sparse }
+        let record = addition.record
+        var points = [Point(id: .uuid(record.id), vectors: named, payload: Payload(record.payload))]
+        for (k, range) in addition.chunks.enumerated() {
+            var named = PointVectors()
+            if k + 1 < dense.count { named.dense[MemoryCollection.dense] = dense[k + 1] }
+            points.append(
+                Point(
+                    id: .uuid(Chunk.id(k + 1, of: record.id)), vectors: named,
+                    payload: Payload(Chunk.payload(of: record, at: range))))
+        }
+        return points
     }
 
     /// Gives every new item the two before it in its conversation; answers how the conversations end.
@@ -151,28 +170,35 @@ extension MemoryStore {
         return conversations
     }
 
-    /// normalise(e(text) + e(previous + text)) for each new item, all texts in one call of the embedder.
+    /// For each new item normalise(e(text) + e(previous + text)) and e(chunk) for its chunks, all texts in one call of
+    /// the embedder.
     private func denseVectors(
         _ additions: [StoreBatch.Addition], _ readiness: MemoryCollection.Readiness
-    ) async throws -> (vectors: [[Float]]?, degradedReason: String?) {
+    ) async throws -> (vectors: [[[Float]]]?, degradedReason: String?) {
         guard readiness.hasVectors, let embedder else { return (nil, readiness.degradedReason) }
         guard !additions.isEmpty else { return ([], nil) }
         let texts = additions.map(\.record.text)
         let pairs = additions.indices.compactMap { i in
             additions[i].before.first.map { (i, $0.text + "\n" + texts[i]) }
         }
+        let chunks = additions.map(\.chunkTexts)
         let embedded: [[Float]]
         do {
-            embedded = try await embedder.embed(texts + pairs.map(\.1))
+            embedded = try await embedder.embed(texts + pairs.map(\.1) + chunks.flatMap { $0 })
         } catch let error as EmbeddingError where error.code != .cancelled {
             return (nil, "the items are stored without vectors, because \(error.message); run: cortex reembed")
         }
-        guard embedded.count == texts.count + pairs.count else {
+        guard embedded.count == texts.count + pairs.count + chunks.reduce(0, { $0 + $1.count }) else {
             throw MemoryError(.dependency, "the embedder answered with another number of vectors than it was asked for")
         }
-        var vectors = Array(embedded.prefix(texts.count))
+        var vectors = embedded.prefix(texts.count).map { [$0] }
         for (k, (i, _)) in pairs.enumerated() {
-            vectors[i] = Self.normalisedSum(vectors[i], embedded[texts.count + k])
+            vectors[i][0] = Self.normalisedSum(vectors[i][0], embedded[texts.count + k])
+        }
+        var next = texts.count + pairs.count
+        for (i, texts) in chunks.enumerated() {
+            vectors[i] += embedded[next..<next + texts.count]
+            next += texts.count
         }
         return (vectors, nil)
     }

@@ -62,8 +62,10 @@ package final class MemoryStore: Sendable {
     func records(_ ids: [UUIDBytes]) async throws -> [MemoryRecord] {
         _ = try await home.ready()
         let now = clock.time()
-        return try await points.retrieve(ids.map { .uuid($0) }, with: .payload, in: collection)
-            .map { try MemoryRecord($0) }.filter { !$0.isExpired(at: now) }
+        return try await points.retrieve(
+            ids.filter { !Chunk.isChunk($0) }.map { .uuid($0) }, with: .payload, in: collection
+        )
+        .map { try MemoryRecord($0) }.filter { !$0.isExpired(at: now) }
     }
 }
 

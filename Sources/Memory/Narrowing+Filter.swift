@@ -43,6 +43,13 @@ extension Narrowing {
         return Filter(must: must)
     }
 
+    /// The filter for memories alone, without their chunks.
+    func memories(now: Int64) throws(MemoryError) -> Filter {
+        var filter = try filter(now: now)
+        filter.must.append(Chunk.excluded)
+        return filter
+    }
+
     static func keyword(_ path: String, _ value: String) -> Condition {
         .match(path: path, anyOf: [.keyword(value)])
     }

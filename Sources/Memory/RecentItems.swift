@@ -45,7 +45,7 @@ extension MemoryStore {
     /// The last two items of `conversation`, newest first: what this process remembers and what others added since.
     func lastItems(of conversation: Conversation, now: Int64) async throws -> [RecentItem] {
         let remembered = recent[conversation]
-        var conditions = conversation.conditions + [Narrowing.alive(at: now)]
+        var conditions = conversation.conditions + [Narrowing.alive(at: now), Chunk.excluded]
         if let newest = remembered?.first {
             conditions.append(.range(path: Member.createdAt, NumericRange(greaterThan: Double(newest.createdAt))))
         }

@@ -45,7 +45,8 @@ enum ResultShapes {
         Argument("id", .identifier), Argument("kind", .choice(SharedArguments.kinds), required: true),
         Argument("existing_id", .identifier, "The stored item this is a copy of."),
         Argument("similarity", .number(0...1)), Argument("strategy", text),
-        Argument("expires_at", .timestamp), Argument("warnings", .list(text, count: 0...Int.max)),
+        Argument("expires_at", .timestamp), Argument("chunks", count),
+        Argument("warnings", .list(text, count: 0...Int.max)),
         Argument("error", error),
     ])
 
@@ -61,6 +62,11 @@ enum ResultShapes {
         Argument("expires_at", .timestamp),
     ]
 
+    private static let match = Shape.object([
+        Argument("start", count, "UTF-8 offset.", required: true), Argument("end", count, required: true),
+        Argument("text", text),
+    ])
+
     static let find = Shape.object([
         Argument(
             "items",
@@ -69,6 +75,7 @@ enum ResultShapes {
                     itemMembers + [
                         Argument("score", .number(-1000...1000), required: true),
                         Argument("match_type", .choice(["exact", "semantic", "keyword", "hybrid"]), required: true),
+                        Argument("match", match, "Where in a long content the nearest chunk lies."),
                         Argument("highlight", text), Argument("explanation", open),
                     ]), count: 0...Int.max), required: true),
         Argument("total", count, "Items that could be paged through.", required: true),
@@ -84,6 +91,7 @@ enum ResultShapes {
     static let status = Shape.object([
         Argument("operation", .choice(StatusArguments.operations), required: true),
         Argument("document", .object(itemMembers)),
+        Argument("chunks", .list(match, count: 0...Int.max)), Argument("sha256", text, "Of content, in UTF-8."),
         Argument("health", open), Argument("stats", open),
         Argument(
             "deletion",

@@ -3,7 +3,11 @@ import VectorEngine
 /// One search while it runs: what is asked, how wide, and with which vectors.
 struct Search {
     let request: FindRequest
-    let filter: Filter
+    /// Microseconds since 1970: what has expired by then does not count.
+    let now: Int64
+    /// Over which items IDF counts.
+    private let corpus: Filter
+    var filter: Filter
     /// Candidates of each half.
     let pool: Int
     private let breadth: Int?
@@ -13,7 +17,7 @@ struct Search {
     /// Whether meaning is compared with every matching item.
     var isExact = false
 
-    init(_ request: FindRequest, filter: Filter, settings: MemorySettings) throws(MemoryError) {
+    init(_ request: FindRequest, now: Int64, settings: MemorySettings) throws(MemoryError) {
         guard (1...100).contains(request.limit) else {
             throw MemoryError(.outOfRange, "must lie between 1 and 100", field: "limit")
         }
@@ -21,7 +25,9 @@ struct Search {
             throw MemoryError(.outOfRange, "must lie between 0 and 1000", field: "offset")
         }
         self.request = request
-        self.filter = filter
+        self.now = now
+        corpus = try request.narrowing.filter(now: now)
+        filter = corpus
         pool = request.strategy == .deep ? settings.deepPool : settings.pool
         breadth = request.strategy == .deep ? settings.deepBreadth : nil
     }
@@ -39,7 +45,7 @@ struct Search {
 
     func lexicalQuery(limit: Int) -> PointQuery {
         PointQuery(
-            target: .sparse(name: MemoryCollection.sparse, sparse), filter: filter, limit: limit, idfCorpus: filter)
+            target: .sparse(name: MemoryCollection.sparse, sparse), filter: filter, limit: limit, idfCorpus: corpus)
     }
 
     /// Whether the record's text is the query itself, but for case and outer spaces.
@@ -73,6 +79,8 @@ struct Candidate {
     var lexical: Double?
     /// The cosine; nil where the item has no vector.
     var dense: Double?
+    /// The chunk that is nearest, where one is nearer than the memory's own vector.
+    private(set) var chunk: PointID?
     /// Whether it is one of the nearest by meaning.
     var isNear = false
     var bonus = 0.0
@@ -81,6 +89,13 @@ struct Candidate {
     var score = 0.0
 
     init(id: PointID) { self.id = id }
+
+    /// Keeps the best score of the memory and its chunks.
+    mutating func take(dense hit: ScoredPoint) {
+        guard Double(hit.score) > dense ?? -.infinity else { return }
+        dense = Double(hit.score)
+        chunk = hit.id == id ? nil : hit.id
+    }
 
     /// Higher scores first; of two equal ones the older, since ids are in insertion order.
     static func isBetter(_ a: Candidate, _ b: Candidate) -> Bool {

@@ -13,6 +13,11 @@ struct StoreBatch {
         var record: MemoryRecord
         /// The items before it in its conversation, newest first.
         var before: [RecentItem] = []
+        /// Where its chunks lie, as UTF-8 offsets; empty for a text that is not cut.
+        var chunks: [Range<Int>] = []
+
+        /// The chunks' texts.
+        var chunkTexts: [String] { chunks.map { (record.content ?? "").atUTF8($0) } }
     }
 
     let request: StoreRequest
@@ -25,13 +30,15 @@ struct StoreBatch {
     var additions: [Addition] = []
     /// Payload members to merge into stored points.
     var changes = OrderedDictionary<UUIDBytes, JSONObject>()
+    /// Those of them whose chunks change with them.
+    var changedWithChunks: Set<UUIDBytes> = []
     var results: [StoredItem] = []
 
     func scope(of item: StoreItem) -> MemoryScope { item.scope ?? context.defaultScope }
 
     /// The keyword under which an item's idempotency key is kept; nil when it has none.
     func replayKey(of item: StoreItem) -> String? {
-        item.idempotencyKey.map { ContentHash.hex(of: [.string(scope(of: item).hash), .string($0)]) }
+        item.idempotencyKey.map { ContentHash.hex(of: .array([.string(scope(of: item).hash), .string($0)])) }
     }
 
     // MARK: Taking an item
@@ -72,11 +79,6 @@ struct StoreBatch {
         } else {
             result.warnings = faults.map { "\($0.field ?? ""): \($0.message)" }
         }
-        if let content = item.content, content.unicodeScalars.count > settings.longTextCharacters {
-            result.warnings.append(
-                "items[\(index)].content: longer than \(settings.longTextCharacters) characters; it is kept whole and "
-                    + "found by all its words, but by the meaning of its beginning alone")
-        }
         return result
     }
 
@@ -91,12 +93,20 @@ struct StoreBatch {
             metadata: item.metadata, tags: item.tags, contentHash: hash, createdAt: stamp, updatedAt: stamp,
             expiresAt: expiry.at, expiryPolicy: expiry.policy)
         var result = result
+        let chunks = chunks(of: item.content ?? "")
+        record.chunkCount = chunks.count
+        result.chunkCount = chunks.count
         result.id = id
         result.expiresAt = expiry.at
         remember(result, of: item, in: &record)
         copies[hash, default: []].append(record)
-        additions.append(Addition(inputIndex: result.inputIndex, record: record))
+        additions.append(Addition(inputIndex: result.inputIndex, record: record, chunks: chunks))
         results.append(result)
+    }
+
+    private func chunks(of content: String) -> [Range<Int>] {
+        guard content.unicodeScalars.count > settings.longTextCharacters else { return [] }
+        return settings.chunker.ranges(of: content)
     }
 
     /// Answers an exact copy: nothing new is stored; where the newer wins, the stored one is renewed.
@@ -154,6 +164,7 @@ struct StoreBatch {
         }
         let (old, new) = (existing.changeable, record.changeable)
         let changed = new.filter { old[$0.key] != $0.value }
+        if record.chunkCount > 0 { changedWithChunks.insert(record.id) }
         if !changed.isEmpty { changes[record.id, default: [:]].merge(changed) { $1 } }
     }
 }

@@ -19,6 +19,8 @@ package struct StoredItem: Sendable, Equatable {
     package var strategy: String?
     /// Microseconds since 1970.
     package var expiresAt: Int64?
+    /// Chunks that a long text was cut into; 0 for one that was not.
+    package var chunkCount = 0
     package var warnings: [String] = []
     package var error: MemoryError?
 
@@ -39,6 +41,7 @@ package struct StoredItem: Sendable, Equatable {
         }
         if let strategy { members["strategy"] = .string(strategy) }
         if let expiresAt { members["expires_at"] = .string(Timestamp.format(expiresAt)) }
+        if chunkCount > 0 { members["chunks"] = .integer(Int64(chunkCount)) }
         if !warnings.isEmpty { members["warnings"] = .array(warnings.map { .string($0) }) }
         if let error { members["error"] = error.json(correlationID: correlationID) }
         return members
@@ -54,6 +57,7 @@ package struct StoredItem: Sendable, Equatable {
         existingID = members["existing_id"]?.stringValue.flatMap { UUIDBytes($0) }
         strategy = members["strategy"]?.stringValue
         expiresAt = members["expires_at"]?.stringValue.flatMap(Timestamp.parse)
+        chunkCount = members["chunks"]?.integerValue.flatMap { Int(exactly: $0) } ?? 0
         warnings = (members["warnings"]?.arrayValue ?? []).compactMap(\.stringValue)
     }
 }

@@ -160,7 +160,7 @@ private func items(_ count: Int) -> JSONValue {
         ArgumentCase("health", ["operation": "health"]),
         ArgumentCase("unknown", ["operation": "helth"], .pattern, "operation"),
         ArgumentCase("not built", ["operation": "run_purge"], .invalidArgument, "operation"),
-        ArgumentCase("not built", ["operation": "reassemble_document"], .invalidArgument, "operation"),
+        ArgumentCase("not built", ["operation": "export"], .invalidArgument, "operation"),
         ArgumentCase("bad id", ["operation": "delete", "document_id": "x"], .pattern, "document_id"),
         ArgumentCase("purge", ["operation": "delete", "purge_config": [:]], .invalidArgument, "purge_config"),
         ArgumentCase("dry_run", ["operation": "delete", "dry_run": 1], .wrongType, "dry_run"),
@@ -218,7 +218,7 @@ private func items(_ count: Int) -> JSONValue {
         #expect(item?["properties"]?["kind"]?["enum"]?.arrayValue?.count == 16)
         #expect(item?["required"] == ["kind"] && item?["anyOf"]?.arrayValue?.count == 2)
         #expect(item?["properties"]?["truncation_config"] == nil)
-        #expect(Self.contract.status.inputSchema["properties"]?["operation"]?["enum"]?.arrayValue?.count == 4)
+        #expect(Self.contract.status.inputSchema["properties"]?["operation"]?["enum"]?.arrayValue?.count == 6)
     }
 
     @Test func theErrorObjectHasTheSpecifiedMembers() {

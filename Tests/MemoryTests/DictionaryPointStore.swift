@@ -8,7 +8,19 @@ import VectorEngine
 final class DictionaryPointStore: PointStore {
     struct Contents {
         var schema: CollectionSchema
-        var points: [PointID: Point] = [:]
+        private(set) var points: [PointID: Point] = [:]
+        /// The points' payloads, parsed once.
+        private(set) var objects: [PointID: JSONObject] = [:]
+
+        mutating func put(_ point: Point) {
+            points[point.id] = point
+            objects[point.id] = point.payload.object
+        }
+
+        mutating func remove(_ id: PointID) {
+            points[id] = nil
+            objects[id] = nil
+        }
     }
 
     struct State {
@@ -96,7 +108,7 @@ final class DictionaryPointStore: PointStore {
                     guard vector.allSatisfy(\.isFinite) else { throw EngineError(.notFinite, "not finite") }
                 }
             }
-            for point in points { contents.points[point.id] = point }
+            for point in points { contents.put(point) }
             return points.count
         }
     }
@@ -104,7 +116,7 @@ final class DictionaryPointStore: PointStore {
     func delete(_ selector: PointSelector, in collection: String) async throws -> UpdateReceipt {
         try write(collection, "delete") { contents in
             let ids = contents.selected(selector)
-            for id in ids { contents.points[id] = nil }
+            for id in ids { contents.remove(id) }
             return ids.count
         }
     }
@@ -115,9 +127,10 @@ final class DictionaryPointStore: PointStore {
         try write(collection, "mergePayload") { contents in
             let ids = contents.selected(selector)
             for id in ids {
-                var object = contents.points[id]?.payload.object ?? [:]
+                guard var point = contents.points[id], var object = contents.objects[id] else { continue }
                 for (key, value) in members.object { object[key] = value.isNull ? nil : value }
-                contents.points[id]?.payload = Payload(object)
+                point.payload = Payload(object)
+                contents.put(point)
             }
             return ids.count
         }
@@ -140,9 +153,10 @@ final class DictionaryPointStore: PointStore {
                     next: rest.count > page.count ? rest.dropFirst(page.count).first?.id : nil)
             }
             let keyed = matching.compactMap { point in
-                PayloadWalk.values(at: order.path, in: point.payload.object).compactMap(\.doubleValue).first.map {
-                    (order.descending ? -$0 : $0, point)
-                }
+                PayloadWalk.values(at: order.path, in: contents.objects[point.id] ?? [:]).compactMap(\.doubleValue)
+                    .first.map {
+                        (order.descending ? -$0 : $0, point)
+                    }
             }
             let sorted = keyed.sorted { $0.0 != $1.0 ? $0.0 < $1.0 : $0.1.id < $1.1.id }
             return ScrollPage(points: sorted.prefix(request.limit).map { $0.1.keeping(request.parts) }, next: nil)
@@ -160,7 +174,8 @@ final class DictionaryPointStore: PointStore {
 
 extension DictionaryPointStore.Contents {
     func matching(_ filter: Filter?) -> [Point] {
-        points.values.filter { point in filter.map { PayloadWalk.passes(point, $0) } ?? true }
+        guard let filter else { return Array(points.values) }
+        return points.values.filter { PayloadWalk.passes($0, objects[$0.id] ?? [:], filter) }
     }
 
     func selected(_ selector: PointSelector) -> [PointID] {

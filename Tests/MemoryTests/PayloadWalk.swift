@@ -3,9 +3,8 @@ import VectorEngine
 
 /// Filters decided by reading the payload, the slow and plain way.
 enum PayloadWalk {
-    static func passes(_ point: Point, _ filter: Filter) -> Bool { passes(point, point.payload.object, filter) }
-
-    private static func passes(_ point: Point, _ object: JSONObject, _ filter: Filter) -> Bool {
+    /// - Parameter object: The point's payload, parsed.
+    static func passes(_ point: Point, _ object: JSONObject, _ filter: Filter) -> Bool {
         filter.must.allSatisfy { passes(point, object, $0) }
             && (filter.should.isEmpty || filter.should.contains { passes(point, object, $0) })
             && !filter.mustNot.contains { passes(point, object, $0) }
