@@ -4,37 +4,77 @@ import PackageDescription
 /// Every target of ours is held to the same rule: a warning is an error.
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 
-let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb: [Target.Dependency] = [
     .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
 ]
+let http: [Target.Dependency] = [
+    .product(name: "AsyncHTTPClient", package: "async-http-client"),
+    .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+]
 
+// The rooms, from the ground up; DESIGN of the arrows between them: Tests/HouseTests.
 let package = Package(
     name: "cortex",
     products: [
+        .executable(name: "cortex", targets: ["cortex"]),
         .executable(name: "Bench", targets: ["Bench"]),
         .library(name: "VectorEngine", targets: ["VectorEngine"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
     ],
     targets: [
         .target(name: "CKernels"),
         .systemLibrary(name: "CBLAS", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+        .target(name: "CTransformer", exclude: ["kernels.inc"]),
+        .target(name: "CModel", exclude: ["minilm.bin"]),
         .target(name: "JSON", dependencies: [collections], swiftSettings: strict),
         .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
         .target(name: "HNSW", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),
         .target(
-            name: "VectorEngine", dependencies: ["HNSW", "JSON", "CKernels", "Vectors"] + grdb, swiftSettings: strict),
-        .target(name: "Embedding", dependencies: ["Vectors"], swiftSettings: strict),
+            name: "VectorEngine", dependencies: ["HNSW", "Vectors", "CKernels", "JSON"] + grdb, swiftSettings: strict),
+        .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
+        .target(name: "RemoteEmbedding", dependencies: ["Embedding", "JSON"] + http, swiftSettings: strict),
+        .target(
+            name: "Memory", dependencies: ["VectorEngine", "Embedding", "JSON", collections, crypto],
+            swiftSettings: strict),
+        .target(name: "MCPServer", dependencies: ["Memory", "JSON"], swiftSettings: strict),
         .executableTarget(
-            name: "Bench", dependencies: ["HNSW", "Vectors", "CKernels", "VectorEngine", "JSON", arguments], swiftSettings: strict),
+            name: "cortex",
+            dependencies: [
+                "MCPServer", "Memory", "RemoteEmbedding", "Embedding", "VectorEngine", "JSON", "CBLAS", arguments,
+            ], swiftSettings: strict),
+        .executableTarget(
+            name: "Bench",
+            dependencies: ["Memory", "VectorEngine", "Embedding", "HNSW", "Vectors", "CKernels", "JSON", arguments],
+            swiftSettings: strict),
+
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
+        .testTarget(name: "VectorsTests", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),
+        .testTarget(name: "HNSWTests", dependencies: ["HNSW", "Vectors", "CKernels"], swiftSettings: strict),
         .testTarget(
             name: "VectorEngineTests", dependencies: ["VectorEngine", "Vectors", "HNSW", "JSON"] + grdb,
             swiftSettings: strict),
-        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
+        .testTarget(
+            name: "EmbeddingTests", dependencies: ["Embedding", "CTransformer", "CModel", "JSON"],
+            exclude: ["Fixtures"], swiftSettings: strict),
+        .testTarget(
+            name: "RemoteEmbeddingTests",
+            dependencies: ["RemoteEmbedding", "JSON", .product(name: "NIOPosix", package: "swift-nio")] + http,
+            swiftSettings: strict),
+        .testTarget(
+            name: "MemoryTests", dependencies: ["Memory", "VectorEngine", "Embedding", "JSON"], swiftSettings: strict),
+        .executableTarget(
+            name: "mcp-demo", dependencies: ["MCPServer", "JSON"], path: "Tests/MCPDemo", swiftSettings: strict),
+        .testTarget(name: "MCPServerTests", dependencies: ["MCPServer", "JSON"], swiftSettings: strict),
+        .testTarget(name: "HouseTests", swiftSettings: strict),
     ]
 )

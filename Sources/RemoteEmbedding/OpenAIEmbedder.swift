@@ -36,6 +36,9 @@ package struct OpenAIEmbedder: Embedder {
         HTTPClient.Configuration(redirectConfiguration: .disallow)
     }
 
+    /// Ends the client; nothing can be embedded afterwards.
+    package func close() async throws { try await client.shutdown() }
+
     package func embed(_ texts: [String]) async throws -> [[Float]] {
         var vectors: [[Float]] = []
         vectors.reserveCapacity(texts.count)

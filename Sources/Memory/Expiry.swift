@@ -1,0 +1,73 @@
+import JSON
+
+/// How long a memory lives, resolved from a policy's name.
+enum ExpiryPolicy: Equatable {
+    case permanent
+    case after(Duration)
+}
+
+/// What an item or a call says about its own end.
+package enum ExpiryChoice: Sendable, Equatable {
+    /// `default`, `short`, `long` or `permanent`.
+    case policy(String)
+    /// Microseconds since 1970.
+    case at(Int64)
+
+    /// The policies' names in the contract's order.
+    package static let policies = ["default", "short", "long", "permanent"]
+
+    /// Reads a checked `ttl_config`; `expires_at` outranks `policy`, and nil says nothing.
+    init?(_ members: JSONObject?) {
+        if let moment = members?["expires_at"]?.stringValue.flatMap(Timestamp.parse) {
+            self = .at(moment)
+        } else if let policy = members?["policy"]?.stringValue {
+            self = .policy(policy)
+        } else {
+            return nil
+        }
+    }
+}
+
+/// When one item ends and why.
+struct Expiry: Equatable {
+    /// Microseconds since 1970; nil for ever.
+    var at: Int64?
+    /// The policy's name, `kind` for the kind's own, `explicit` for a moment that was given.
+    var policy: String
+
+    /// The item's own choice, then the call's, then the kind's, then the default.
+    static func resolve(
+        item: ExpiryChoice?, call: ExpiryChoice?, kind: MemoryKind, from now: Int64, _ settings: MemorySettings
+    ) -> Expiry {
+        switch item ?? call {
+        case .at(let moment): return Expiry(at: moment, policy: "explicit")
+        case .policy(let name): return Expiry(end(of: life(of: name, settings), from: now), name)
+        case nil:
+            guard let life = kind.life(settings) else {
+                return Expiry(end(of: .after(settings.defaultLife), from: now), "default")
+            }
+            return Expiry(end(of: life, from: now), life == .permanent ? "permanent" : "kind")
+        }
+    }
+
+    private init(_ at: Int64?, _ policy: String) {
+        self.at = at
+        self.policy = policy
+    }
+
+    private init(at: Int64?, policy: String) { self.init(at, policy) }
+
+    private static func life(of name: String, _ settings: MemorySettings) -> ExpiryPolicy {
+        switch name {
+        case "short": .after(settings.shortLife)
+        case "long": .after(settings.longLife)
+        case "permanent": .permanent
+        default: .after(settings.defaultLife)
+        }
+    }
+
+    private static func end(of life: ExpiryPolicy, from now: Int64) -> Int64? {
+        guard case .after(let duration) = life else { return nil }
+        return now &+ duration.components.seconds &* 1_000_000
+    }
+}

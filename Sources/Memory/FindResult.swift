@@ -1,0 +1,89 @@
+import JSON
+import VectorEngine
+
+/// One item of a page.
+package struct FoundItem: Sendable {
+    let record: MemoryRecord
+    let candidate: Candidate
+    /// Where the nearest chunk lies in the content, as UTF-8 offsets; nil unless it is nearer than the whole.
+    let place: Range<Int>?
+    let isExact: Bool
+    package let highlight: String?
+
+    package var id: UUIDBytes { record.id }
+    package var kind: MemoryKind { record.kind }
+    package var content: String? { record.content }
+    /// Larger is better: 0…1 and the bonuses.
+    package var score: Double { candidate.score }
+
+    /// `exact`, `hybrid`, `keyword` or `semantic`.
+    package var matchType: String {
+        if isExact { return "exact" }
+        guard (candidate.lexical ?? 0) > 0 else { return "semantic" }
+        return candidate.isNear ? "hybrid" : "keyword"
+    }
+
+    fileprivate func json(_ request: FindRequest) -> JSONValue {
+        var members = record.json(
+            includesContent: request.includesContent, includesMetadata: request.includesMetadata,
+            maximumLength: request.maximumContentLength)
+        members["score"] = .number(Self.rounded(score))
+        members["match_type"] = .string(matchType)
+        if let place {
+            var match = Self.match(at: place)
+            if request.includesContent, let content { match["text"] = .string(content.atUTF8(place)) }
+            members["match"] = .object(match)
+        }
+        if let highlight { members["highlight"] = .string(highlight) }
+        if request.explains { members["explanation"] = .object(explanation) }
+        return .object(members)
+    }
+
+    static func match(at range: Range<Int>) -> JSONObject {
+        ["start": .integer(Int64(range.lowerBound)), "end": .integer(Int64(range.upperBound))]
+    }
+
+    private var explanation: JSONObject {
+        var members = JSONObject()
+        if let lexical = candidate.lexical {
+            members["lexical"] = .number(Self.rounded(lexical))
+            members["lexical_part"] = .number(Self.rounded(candidate.normalizedLexical))
+        }
+        if let dense = candidate.dense {
+            members["dense"] = .number(Self.rounded(dense))
+            members["dense_part"] = .number(Self.rounded(candidate.normalizedDense))
+        }
+        if candidate.bonus != 0 { members["author_bonus"] = .number(candidate.bonus) }
+        return members
+    }
+
+    /// Four decimals: more are paid for and say nothing.
+    private static func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }
+}
+
+/// What a call of `memory_find` found.
+package struct FindResult: Sendable {
+    /// Best first.
+    package let items: [FoundItem]
+    /// Items that can be paged through.
+    package let total: Int
+    /// The strategy that was used in the end.
+    package let strategy: SearchStrategy
+    package let details: String
+    package let searchID: String
+    package let duration: Duration
+    package let usesVectors: Bool
+    /// Why the strategy asked for was not available; nil when it was.
+    package let degradedReason: String?
+
+    package func json(_ request: FindRequest) -> JSONValue {
+        var meta: JSONObject = ["search_id": .string(searchID), "duration_ms": .number(duration.milliseconds)]
+        meta["vector_used"] = .bool(usesVectors)
+        meta["degraded"] = .bool(degradedReason != nil)
+        if let degradedReason { meta["degraded_reason"] = .string(degradedReason) }
+        return [
+            "items": .array(items.map { $0.json(request) }), "total": .integer(Int64(total)),
+            "strategy": .string(strategy.rawValue), "strategy_details": .string(details), "meta": .object(meta),
+        ]
+    }
+}

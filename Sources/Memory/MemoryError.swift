@@ -1,0 +1,112 @@
+import Embedding
+import JSON
+import VectorEngine
+
+/// What the memory says when it cannot do what was asked: a code to act on, the place of the fault, and the remedy.
+///
+/// `message` names places and limits, never stored or sent text.
+package struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Code: String, Sendable, CaseIterable {
+        case notFound = "E2000"
+        case failed = "E2001"
+        case timeout = "E2002"
+        case cancelled = "E2003"
+        case invalidArgument = "E2004"
+        case denied = "E2005"
+        case unavailable = "E2006"
+        case dependency = "E2007"
+        case responseTooLarge = "E2103"
+        /// A field that the contract does not know, or one that was given twice.
+        case schema = "E2200"
+        case missing = "E2201"
+        case wrongType = "E2202"
+        case outOfRange = "E2203"
+        /// A string that is not of the form asked for: a choice, a timestamp, an id.
+        case pattern = "E2204"
+        case quota = "E2400"
+        case rateLimit = "E2403"
+
+        /// The word that stands beside the code.
+        package var category: String {
+            switch self {
+            case .notFound: "not_found"
+            case .failed: "failed"
+            case .timeout: "timeout"
+            case .cancelled: "cancelled"
+            case .invalidArgument: "invalid_argument"
+            case .denied: "denied"
+            case .unavailable: "unavailable"
+            case .dependency: "dependency"
+            case .responseTooLarge: "response_too_large"
+            case .schema, .missing, .wrongType, .outOfRange, .pattern: "validation"
+            case .quota: "quota"
+            case .rateLimit: "rate_limit"
+            }
+        }
+    }
+
+    package let code: Code
+    /// What happened and what to do about it.
+    package let message: String
+    /// Where in the arguments the fault lies, for example `items[3].kind`.
+    package let field: String?
+    /// Whether the same call may succeed later, unchanged.
+    package let isRetryable: Bool
+    package let retryAfterMilliseconds: Int?
+
+    package init(
+        _ code: Code, _ message: String, field: String? = nil, isRetryable: Bool = false,
+        retryAfterMilliseconds: Int? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.field = field
+        self.isRetryable = isRetryable
+        self.retryAfterMilliseconds = retryAfterMilliseconds
+    }
+
+    package var description: String {
+        "\(code.rawValue) \(field.map { "\($0): " } ?? "")\(message)"
+    }
+
+    /// The error object of the contract; `correlationID` ties it to the logs of one call.
+    package func json(correlationID: String?) -> JSONValue {
+        var members: JSONObject = [
+            "code": .string(code.rawValue), "category": .string(code.category), "message": .string(message),
+        ]
+        if let field { members["field"] = .string(field) }
+        members["retryable"] = .bool(isRetryable)
+        if let retryAfterMilliseconds { members["retry_after_ms"] = .integer(Int64(retryAfterMilliseconds)) }
+        if let correlationID { members["correlation_id"] = .string(correlationID) }
+        return .object(members)
+    }
+}
+
+extension MemoryError {
+    /// Any error of the rooms below in the contract's words.
+    init(mapping error: any Error) {
+        switch error {
+        case let error as MemoryError: self = error
+        case let error as EngineError: self.init(engine: error)
+        case let error as EmbeddingError:
+            self.init(
+                error.code == .cancelled ? .cancelled : .dependency, error.message, isRetryable: error.isRetryable)
+        case is CancellationError: self.init(.cancelled, "the call was cancelled before it was done")
+        default:
+            self.init(.failed, "an unexpected error (\(type(of: error))); the log of this call says more")
+        }
+    }
+
+    private init(engine error: EngineError) {
+        switch error.code {
+        case .collectionNotFound: self.init(.notFound, error.message)
+        case .invalidArgument, .wrongDimension, .notFinite, .unknownVector, .invalidPayload:
+            self.init(.failed, error.message)
+        case .notWritable: self.init(.unavailable, error.message)
+        case .closed: self.init(.unavailable, error.message)
+        case .collectionExists, .outcomeUnknown: self.init(.failed, error.message, isRetryable: true)
+        case .damaged, .unsupportedFormat: self.init(.failed, error.message)
+        case .cancelled: self.init(.cancelled, error.message)
+        }
+    }
+}

@@ -1,0 +1,180 @@
+import JSON
+import VectorEngine
+
+/// The payload members of a stored memory. They lie flat, so that filters and indexes reach them by one name.
+enum Member {
+    static let kind = "kind"
+    static let content = "content"
+    static let data = "data"
+    static let actor = "actor"
+    static let actorTerms = "actor_terms"
+    static let tool = "tool"
+    static let session = "session"
+    static let saidAt = "said_at"
+    static let metadata = "metadata"
+    static let tags = "tags"
+    static let tagIndex = "tag_index"
+    static let confidence = "confidence"
+    static let scopeHash = "scope_hash"
+    static let contentHash = "content_hash"
+    static let idempotencyKeys = "idempotency_keys"
+    static let idempotencyResults = "idempotency_results"
+    static let createdAt = "created_at"
+    static let updatedAt = "updated_at"
+    static let expiresAt = "expires_at"
+    static let expiryPolicy = "ttl_policy"
+    static let length = "length"
+    /// How many chunks a long memory has.
+    static let chunks = "chunks"
+    /// Of a chunk: its memory's id, and where it lies in that content, as UTF-8 offsets.
+    static let chunkOf = "chunk_of"
+    static let chunkStart = "chunk_start"
+    static let chunkEnd = "chunk_end"
+
+    static func scope(_ key: String) -> String { "scope_\(key)" }
+
+    /// Members that filters and orders use. All moments are whole microseconds since 1970.
+    static var indexes: [String: PayloadIndexKind] {
+        var indexes: [String: PayloadIndexKind] = [createdAt: .integer, updatedAt: .integer, expiresAt: .integer]
+        indexes[confidence] = .float
+        for name in [
+            kind, session, actor, actorTerms, tagIndex, scopeHash, contentHash, idempotencyKeys, expiryPolicy, chunkOf,
+        ] + MemoryScope.keys.map(scope) {
+            indexes[name] = .keyword
+        }
+        return indexes
+    }
+}
+
+/// One memory as it is stored: the payload of a point, read and written in one place.
+struct MemoryRecord: Sendable {
+    let id: UUIDBytes
+    let kind: MemoryKind
+    var content: String?
+    var data: JSONObject?
+    var scope: MemoryScope
+    var source: MemorySource
+    var actorTerms: [String] = []
+    var metadata: JSONObject?
+    var tags: JSONValue?
+    let contentHash: String
+    /// Microseconds since 1970, as all moments here.
+    let createdAt: Int64
+    var updatedAt: Int64
+    /// nil for ever.
+    var expiresAt: Int64?
+    var expiryPolicy: String
+    /// First results by the digest of scope and idempotency key.
+    var idempotency: JSONObject = [:]
+    /// Weighted terms, for the mean that BM25 divides by.
+    var length: Double = 0
+    /// Chunks of a long content; 0 without.
+    var chunkCount = 0
+
+    func isExpired(at now: Int64) -> Bool { expiresAt.map { $0 <= now } ?? false }
+
+    /// What two exact copies share: kind, content and data.
+    static func contentHash(of item: StoreItem) -> String {
+        var members: JSONObject = ["kind": .string(item.kind.rawValue)]
+        if let content = item.content { members["content"] = .string(content) }
+        if let data = item.data { members["data"] = .object(data) }
+        return ContentHash.hex(of: .object(members))
+    }
+
+    /// What tag filters match: every string of a list; of an object each key, and `key:value` for plain values.
+    static func tagIndex(of tags: JSONValue?) -> [JSONValue] {
+        switch tags {
+        case .array(let elements): return elements
+        case .object(let members):
+            return members.flatMap { key, value -> [JSONValue] in
+                switch value {
+                case .string(let text): [.string(key), .string("\(key):\(text)")]
+                case .integer, .unsigned, .number: [.string(key), .string("\(key):\(JSONWriter.text(value))")]
+                case .bool(let flag): flag ? [.string(key), .string("\(key):true")] : [.string("\(key):false")]
+                case .null, .array, .object: [.string(key)]
+                }
+            }
+        default: return []
+        }
+    }
+
+    /// The item's own confidence: in its metadata, or in its data's.
+    var confidence: Double? {
+        (metadata?["confidence"] ?? data?["confidence"] ?? data?["metadata"]?["confidence"])?.doubleValue
+    }
+
+    var isTaggedApproved: Bool {
+        Self.tagIndex(of: tags).contains { $0 == "approved" || $0 == "approved:true" }
+    }
+}
+
+// MARK: Payload
+
+extension MemoryRecord {
+    var payload: JSONObject {
+        var members: JSONObject = [Member.kind: .string(kind.rawValue)]
+        if let content { members[Member.content] = .string(content) }
+        if let data { members[Member.data] = .object(data) }
+        for (key, value) in scope.json { members[Member.scope(key)] = value }
+        members[Member.scopeHash] = .string(scope.hash)
+        members[Member.contentHash] = .string(contentHash)
+        if let actor = source.actor { members[Member.actor] = .string(actor) }
+        if !actorTerms.isEmpty { members[Member.actorTerms] = .array(actorTerms.map { .string($0) }) }
+        if let tool = source.tool { members[Member.tool] = .string(tool) }
+        if let session = source.session { members[Member.session] = .string(session) }
+        if let saidAt = source.timestamp { members[Member.saidAt] = .integer(saidAt) }
+        members[Member.createdAt] = .integer(createdAt)
+        members[Member.length] = .number(length)
+        if chunkCount > 0 { members[Member.chunks] = .integer(Int64(chunkCount)) }
+        members.merge(changeable) { $1 }
+        return members.filter { !$0.value.isNull }
+    }
+
+    /// The members that a newer copy changes, for `mergePayload`; null removes one.
+    var changeable: JSONObject {
+        let index = Self.tagIndex(of: tags)
+        return [
+            Member.metadata: metadata.map { .object($0) } ?? .null, Member.tags: tags ?? .null,
+            Member.tagIndex: index.isEmpty ? .null : .array(index),
+            Member.confidence: confidence.map { .number($0) } ?? .null, Member.updatedAt: .integer(updatedAt),
+            Member.expiresAt: expiresAt.map { .integer($0) } ?? .null, Member.expiryPolicy: .string(expiryPolicy),
+            Member.idempotencyKeys: idempotency.isEmpty ? .null : .array(idempotency.keys.map { .string($0) }),
+            Member.idempotencyResults: idempotency.isEmpty ? .null : .object(idempotency),
+        ]
+    }
+
+    /// - Throws: `failed` when the point was not written by a memory.
+    init(_ id: PointID, _ payload: Payload) throws(MemoryError) {
+        let members = payload.object
+        guard case .uuid(let uuid) = id, let kind = members[Member.kind]?.stringValue.flatMap(MemoryKind.init),
+            let created = members[Member.createdAt]?.integerValue,
+            let contentHash = members[Member.contentHash]?.stringValue
+        else {
+            throw MemoryError(
+                .failed, "the stored point \(id) is not a memory; move it out of the memory's collection")
+        }
+        self.id = uuid
+        self.kind = kind
+        self.contentHash = contentHash
+        content = members[Member.content]?.stringValue
+        data = members[Member.data]?.objectValue
+        var levels: [String: String] = [:]
+        for key in MemoryScope.keys { levels[key] = members[Member.scope(key)]?.stringValue }
+        scope = MemoryScope(levels)
+        source = MemorySource(
+            actor: members[Member.actor]?.stringValue, tool: members[Member.tool]?.stringValue,
+            session: members[Member.session]?.stringValue, timestamp: members[Member.saidAt]?.integerValue)
+        actorTerms = (members[Member.actorTerms]?.arrayValue ?? []).compactMap(\.stringValue)
+        metadata = members[Member.metadata]?.objectValue
+        tags = members[Member.tags]
+        createdAt = created
+        updatedAt = members[Member.updatedAt]?.integerValue ?? created
+        expiresAt = members[Member.expiresAt]?.integerValue
+        expiryPolicy = members[Member.expiryPolicy]?.stringValue ?? "default"
+        idempotency = members[Member.idempotencyResults]?.objectValue ?? [:]
+        length = members[Member.length]?.doubleValue ?? 0
+        chunkCount = members[Member.chunks]?.integerValue.flatMap { Int(exactly: $0) } ?? 0
+    }
+
+    init(_ point: Point) throws(MemoryError) { try self.init(point.id, point.payload) }
+}

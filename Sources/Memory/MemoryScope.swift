@@ -1,0 +1,32 @@
+import JSON
+
+/// Where a memory belongs: up to seven named levels, any of which may be missing.
+package struct MemoryScope: Sendable, Hashable {
+    /// The levels in the order the contract lists them.
+    package static let keys = ["project", "branch", "org", "service", "sprint", "tenant", "environment"]
+
+    /// Values by level; only the levels of ``keys``.
+    package private(set) var values: [String: String] = [:]
+
+    package static let empty = MemoryScope([:])
+
+    /// Levels that are not in ``keys`` and empty values are left out.
+    package init(_ values: [String: String]) {
+        self.values = values.filter { Self.keys.contains($0.key) && !$0.value.isEmpty }
+    }
+
+    init(_ members: JSONObject?) {
+        self.init((members ?? [:]).reduce(into: [:]) { $0[$1.key] = $1.value.stringValue })
+    }
+
+    package var isEmpty: Bool { values.isEmpty }
+
+    var json: JSONObject {
+        Self.keys.reduce(into: JSONObject()) { members, key in
+            if let value = values[key] { members[key] = .string(value) }
+        }
+    }
+
+    /// One keyword for exactly these levels and values.
+    var hash: String { ContentHash.hex(of: .object(json)) }
+}

@@ -1,0 +1,54 @@
+/// The numbers of the memory, every limit of it in one place.
+package struct MemorySettings: Sendable, Equatable {
+    // MARK: Limits
+
+    /// Items in one store call.
+    package var maximumBatch = 100
+    /// Unicode scalars in one item's `content`.
+    package var maximumContentCharacters = 100_000
+    /// Bytes of the JSON text of `data`, `metadata` or `tags`.
+    package var maximumObjectBytes = 262_144
+    /// Content beyond this is cut into chunks, each with a vector of its own.
+    package var longTextCharacters = 2_400
+    package var chunker = Chunker()
+    /// Chunks of one item: what `maximumContentCharacters` can be cut into at most.
+    var maximumChunks: Int { maximumContentCharacters / max(1, chunker.size / 2 - chunker.overlap) + 1 }
+    /// Items that one delete may touch.
+    package var maximumDeleted = 10_000
+    /// Idempotency keys that one item remembers; beyond them the oldest is forgotten.
+    package var maximumKeysPerItem = 100
+    /// How long a confirmation token counts.
+    package var tokenLifetime: Duration = .seconds(600)
+
+    // MARK: Expiry
+
+    package var shortLife: Duration = .seconds(24 * 3600)
+    package var defaultLife: Duration = .seconds(30 * 86_400)
+    package var longLife: Duration = .seconds(90 * 86_400)
+    package var riskLife: Duration = .seconds(365 * 86_400)
+    package var decisionLife: Duration = .seconds(180 * 86_400)
+
+    // MARK: Retrieval
+
+    /// Candidates of each half (`auto`).
+    package var pool = 100
+    /// Candidates of each half (`deep`), and the graph's breadth for them.
+    package var deepPool = 400
+    package var deepBreadth = 800
+    /// `deep` scores every matching item while there are no more than this.
+    package var deepExactCount = 20_000
+    /// Candidates of each half for pages beyond the first pool: the largest `offset` + `limit`.
+    package var widePool = 1_100
+    package var lexicalWeight: Double = 0.5
+    package var denseWeight: Double = 0.5
+    /// Added where the query names the item's author; 0 turns it off (spec: step 6).
+    package var authorBonus: Double = 0.2
+    /// Characters of `content` in a found item, unless the call says otherwise.
+    package var contentCharacters = 2_000
+    /// Items sampled for the mean length that BM25 divides by.
+    package var lengthSample = 1_000
+    /// Conversations whose last two items are remembered in this process.
+    package var rememberedSessions = 1_024
+
+    package init() {}
+}

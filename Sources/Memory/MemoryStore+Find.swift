@@ -1,0 +1,156 @@
+import Embedding
+import JSON
+import VectorEngine
+
+/// Finding: narrow, query by words and by meaning, score the union of both, fuse, page (spec/retrieval).
+extension MemoryStore {
+    /// Items of `request`'s page, best first.
+    package func find(_ request: FindRequest, context: CallContext) async throws(MemoryError) -> FindResult {
+        let begin = clock.time()
+        return try await mapped {
+            let readiness = try await self.home.ready()
+            var search = try Search(request, now: begin, settings: self.settings)
+            search.sparse = self.lexical.encodeQuery(request.query)
+            let degradedReason = try await self.embedQuery(&search, readiness)
+            try Task.checkCancellation()
+            let (ranked, total) = try await self.ranking(search)
+            let page = Array(ranked.dropFirst(request.offset).prefix(request.limit))
+            let items = try await self.found(page, search)
+            return FindResult(
+                items: items, total: total, strategy: search.isLexicalOnly ? .fast : request.strategy,
+                details: search.details, searchID: self.clock.token(),
+                duration: .microseconds(max(0, self.clock.time() &- begin)), usesVectors: !search.isLexicalOnly,
+                degradedReason: degradedReason)
+        }
+    }
+
+    /// Gives the search its vector; answers why there is none although one was wanted.
+    private func embedQuery(_ search: inout Search, _ readiness: MemoryCollection.Readiness) async throws -> String? {
+        guard search.request.strategy != .fast else { return nil }
+        guard readiness.hasVectors, let embedder else { return readiness.degradedReason }
+        do {
+            search.dense = try await embedder.embed([search.request.query]).first
+            return nil
+        } catch let error as EmbeddingError where error.code != .cancelled {
+            return "words alone are searched, because \(error.message)"
+        }
+    }
+
+    // MARK: Ranking
+
+    /// Candidates from the best on, at least to the end of the page where enough match, and how many can be paged through.
+    private func ranking(_ search: Search) async throws -> (ranked: [Candidate], total: Int) {
+        if search.isLexicalOnly { return try await lexicalRanking(search) }
+        var search = search
+        let total = try await points.count(search.request.narrowing.memories(now: search.now), in: collection)
+        search.isExact = search.request.strategy == .deep && total <= settings.deepExactCount
+        var ranked = try await fusedRanking(search, pool: search.pool)
+        while ranked.count < min(search.end, total) {
+            // A page beyond the pool: the best of the others follow, so that pages are full and never overlap.
+            let seen = ranked.map(\.id)
+            search.filter.mustNot = [.hasID(Set(seen)), Chunk.of(seen)]
+            let others = try await fusedRanking(search, pool: settings.widePool)
+            if others.isEmpty { break }
+            ranked += others
+        }
+        return (ranked, total)
+    }
+
+    private func lexicalRanking(_ search: Search) async throws -> (ranked: [Candidate], total: Int) {
+        guard search.sparse.count > 0 else { return ([], 0) }
+        let query = search.lexicalQuery(limit: max(settings.widePool, search.end))
+        let hits = try await points.query([query], in: collection).first ?? []
+        let best = Double(hits.map(\.score).max() ?? 1)
+        let ranked = hits.map { hit in
+            var candidate = Candidate(id: hit.id)
+            candidate.lexical = Double(hit.score)
+            candidate.score = best > 0 ? Double(hit.score) / best : 0
+            return candidate
+        }
+        return (ranked.sorted(by: Candidate.isBetter), ranked.count)
+    }
+
+    /// Both halves' best, both scores for every member of their union, min-max and weights.
+    private func fusedRanking(_ search: Search, pool: Int) async throws -> [Candidate] {
+        guard let dense = search.dense else { return [] }
+        var queries = [search.denseQuery(dense, limit: pool)]
+        if search.sparse.count > 0 { queries.append(search.lexicalQuery(limit: pool)) }
+        let answers = try await points.query(queries, in: collection)
+        var union: [PointID: Candidate] = [:]
+        for hit in answers.first ?? [] {
+            let id = Chunk.memory(of: hit.id)
+            union[id, default: Candidate(id: id)].take(dense: hit)
+            union[id]?.isNear = true
+        }
+        for hit in answers.dropFirst().first ?? [] {
+            union[hit.id, default: Candidate(id: hit.id)].lexical = Double(hit.score)
+        }
+        try await addMissingScores(&union, dense, search)
+        try await addAuthorBonus(&union, search)
+        var candidates = Array(union.values)
+        Candidate.fuse(&candidates, lexical: search.sparse.count > 0 ? settings.lexicalWeight : 0, settings.denseWeight)
+        return candidates.sorted(by: Candidate.isBetter)
+    }
+
+    /// Asks for the scores that the other half's best lack; IDF keeps counting over the whole search.
+    private func addMissingScores(
+        _ union: inout [PointID: Candidate], _ dense: [Float], _ search: Search
+    ) async throws {
+        let withoutDense = Set(union.values.filter { $0.dense == nil }.map(\.id))
+        let withoutLexical = Set(union.values.filter { $0.lexical == nil }.map(\.id))
+        var queries: [PointQuery] = []
+        if !withoutDense.isEmpty {
+            var query = search.denseQuery(dense, limit: withoutDense.count * settings.maximumChunks)
+            query.filter = Chunk.memoriesAndChunks(Array(withoutDense))
+            query.isExact = true
+            queries.append(query)
+        }
+        let hasDense = !queries.isEmpty
+        if !withoutLexical.isEmpty, search.sparse.count > 0 {
+            var query = search.lexicalQuery(limit: withoutLexical.count)
+            query.filter = Filter(must: [.hasID(withoutLexical)])
+            queries.append(query)
+        }
+        guard !queries.isEmpty else { return }
+        for (i, hits) in try await points.query(queries, in: collection).enumerated() {
+            for hit in hits {
+                if i == 0, hasDense {
+                    union[Chunk.memory(of: hit.id)]?.take(dense: hit)
+                } else {
+                    union[hit.id]?.lexical = Double(hit.score)
+                }
+            }
+        }
+    }
+
+    /// Items whose author is named in the query stand higher (spec/retrieval: step 6).
+    private func addAuthorBonus(_ union: inout [PointID: Candidate], _ search: Search) async throws {
+        let terms = Set(lexical.terms(search.request.query))
+        guard settings.authorBonus != 0, !terms.isEmpty, !union.isEmpty else { return }
+        let filter = Filter(must: [
+            .hasID(Set(union.keys)), .match(path: Member.actorTerms, anyOf: terms.map { .keyword($0) }),
+        ])
+        let page = try await points.scroll(
+            ScrollRequest(filter: filter, limit: union.count, parts: .idOnly), in: collection)
+        for point in page.points { union[point.id]?.bonus = settings.authorBonus }
+    }
+
+    // MARK: The page
+
+    private func found(_ page: [Candidate], _ search: Search) async throws -> [FoundItem] {
+        let ids = page.map(\.id) + page.compactMap(\.chunk)
+        let stored = try await points.retrieve(ids, with: .payload, in: collection)
+        let byID = Dictionary(stored.map { ($0.id, $0) }) { first, _ in first }
+        let terms = search.request.highlights ? Set(lexical.terms(search.request.query)) : []
+        // A point deleted since the query ran is not there any more, and is left out.
+        return try page.compactMap { candidate in
+            guard let point = byID[candidate.id] else { return nil }
+            let record = try MemoryRecord(point)
+            return FoundItem(
+                record: record, candidate: candidate,
+                place: candidate.chunk.flatMap { byID[$0] }.flatMap { Chunk.range(in: $0.payload.object) },
+                isExact: search.isExactText(of: record),
+                highlight: Highlight.text(of: record, matching: terms, lexical.terms))
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import JSON
+import VectorEngine
+
+/// What narrows a search becomes a filter inside it.
+extension Narrowing {
+    /// Items that have not expired.
+    static func alive(at now: Int64) -> Condition {
+        .filter(
+            Filter(should: [
+                .isEmpty(path: Member.expiresAt),
+                .range(path: Member.expiresAt, NumericRange(greaterThan: Double(now))),
+            ]))
+    }
+
+    /// - Throws: `pattern` for a metadata key that a path cannot name.
+    func filter(now: Int64) throws(MemoryError) -> Filter {
+        var must: [Condition] = includesExpired ? [] : [Self.alive(at: now)]
+        for key in MemoryScope.keys {
+            if let value = scope.values[key] { must.append(Self.keyword(Member.scope(key), value)) }
+        }
+        if !kinds.isEmpty {
+            must.append(.match(path: Member.kind, anyOf: kinds.map { .keyword($0.rawValue) }))
+        }
+        for (path, bounds) in [
+            (Member.createdAt, created), (Member.updatedAt, updated), (Member.expiresAt, expires),
+        ] where bounds.after != nil || bounds.before != nil {
+            let range = NumericRange(
+                greaterThan: bounds.after.map(Double.init), lessThan: bounds.before.map(Double.init))
+            must.append(.range(path: path, range))
+        }
+        must += tags.map { Self.keyword(Member.tagIndex, $0) }
+        if confidence.minimum != nil || confidence.maximum != nil {
+            must.append(
+                .range(
+                    path: Member.confidence, NumericRange(atLeast: confidence.minimum, atMost: confidence.maximum)))
+        }
+        if !expiryPolicies.isEmpty {
+            must.append(.match(path: Member.expiryPolicy, anyOf: expiryPolicies.map { .keyword($0) }))
+        }
+        for (key, value) in metadata {
+            try Self.append(key, value, under: Member.metadata, at: "filters.metadata", to: &must)
+        }
+        return Filter(must: must)
+    }
+
+    /// The filter for memories alone, without their chunks.
+    func memories(now: Int64) throws(MemoryError) -> Filter {
+        var filter = try filter(now: now)
+        filter.must.append(Chunk.excluded)
+        return filter
+    }
+
+    static func keyword(_ path: String, _ value: String) -> Condition {
+        .match(path: path, anyOf: [.keyword(value)])
+    }
+
+    private static func append(
+        _ key: String, _ value: JSONValue, under path: String, at place: String, to must: inout [Condition]
+    ) throws(MemoryError) {
+        guard !key.isEmpty, !key.contains(where: { $0 == "." || $0 == "[" || $0 == "]" || $0 == "\"" }) else {
+            throw MemoryError(
+                .pattern, "a metadata key to filter by must not be empty or have a dot, bracket or quote in it",
+                field: place)
+        }
+        let path = "\(path).\(key)"
+        switch value {
+        case .string, .integer, .bool: must.append(.match(path: path, anyOf: matchValues([value])))
+        case .number, .unsigned:
+            must.append(.range(path: path, NumericRange(atLeast: value.doubleValue, atMost: value.doubleValue)))
+        case .null: must.append(.isEmpty(path: path))
+        case .object(let members):
+            for (key, value) in members { try append(key, value, under: path, at: place, to: &must) }
+        case .array(let elements):
+            let values = matchValues(elements)
+            guard values.count == elements.count, !values.isEmpty else {
+                throw MemoryError(
+                    .wrongType, "a list to filter by must hold strings, whole numbers or booleans", field: place)
+            }
+            must.append(.match(path: path, anyOf: values))
+        }
+    }
+
+    private static func matchValues(_ values: [JSONValue]) -> [MatchValue] {
+        values.compactMap { value in
+            switch value {
+            case .string(let text): .keyword(text)
+            case .integer(let number): .integer(number)
+            case .bool(let flag): .bool(flag)
+            default: nil
+            }
+        }
+    }
+}

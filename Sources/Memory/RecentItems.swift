@@ -1,0 +1,65 @@
+import Synchronization
+import VectorEngine
+
+/// The conversation that an item belongs to: a session in a scope, or the scope's items without a session.
+struct Conversation: Hashable, Sendable {
+    let scopeHash: String
+    let session: String?
+
+    /// The stored items of this conversation.
+    var conditions: [Condition] {
+        [
+            .match(path: Member.scopeHash, anyOf: [.keyword(scopeHash)]),
+            session.map { .match(path: Member.session, anyOf: [.keyword($0)]) } ?? .isEmpty(path: Member.session),
+        ]
+    }
+}
+
+/// An item's text and the moment it was stored, as context for the items after it.
+struct RecentItem: Sendable, Equatable {
+    let createdAt: Int64
+    let text: String
+}
+
+/// The last two items of the conversations that this process stored to, newest first.
+///
+/// The store remains the truth: whoever uses an entry asks it for items that are newer, by whichever process.
+final class RecentItems: Sendable {
+    private let limit: Int
+    private let entries = Mutex<[Conversation: [RecentItem]]>([:])
+
+    init(limit: Int) { self.limit = limit }
+
+    subscript(conversation: Conversation) -> [RecentItem]? { entries.withLock { $0[conversation] } }
+
+    /// Remembers the newest two of `items`; when there are too many conversations, all are forgotten and looked up again.
+    func remember(_ items: [RecentItem], of conversation: Conversation) {
+        entries.withLock { entries in
+            if entries[conversation] == nil, entries.count >= limit { entries.removeAll() }
+            entries[conversation] = Array(items.prefix(2))
+        }
+    }
+}
+
+extension MemoryStore {
+    /// The last two items of `conversation`, newest first: what this process remembers and what others added since.
+    func lastItems(of conversation: Conversation, now: Int64) async throws -> [RecentItem] {
+        let remembered = recent[conversation]
+        var conditions = conversation.conditions + [Narrowing.alive(at: now), Chunk.excluded]
+        if let newest = remembered?.first {
+            conditions.append(.range(path: Member.createdAt, NumericRange(greaterThan: Double(newest.createdAt))))
+        }
+        let page = try await points.scroll(
+            ScrollRequest(
+                filter: Filter(must: conditions), limit: 2,
+                order: PayloadOrder(path: Member.createdAt, descending: true)), in: collection)
+        let newer = try page.points.map { try recentItem(MemoryRecord($0)) }
+        return Array((newer + (remembered ?? [])).prefix(2))
+    }
+
+    /// Context is weak evidence: the beginning of a long text is enough of it.
+    func recentItem(_ record: MemoryRecord) -> RecentItem {
+        let scalars = record.text.unicodeScalars.prefix(settings.longTextCharacters)
+        return RecentItem(createdAt: record.createdAt, text: String(String.UnicodeScalarView(scalars)))
+    }
+}

@@ -1,0 +1,104 @@
+import JSON
+
+/// What the tools answer, in the same words as their arguments; tests check every answer against them.
+enum ResultShapes {
+    private static let text = Shape.text(0...Int.max)
+    private static let count = Shape.integer(0...Int.max)
+    private static let open = Shape.openObject(maximumBytes: .max)
+
+    private static let meta: [Argument] = [
+        Argument("duration_ms", .number(0...Double.infinity), required: true),
+        Argument("degraded", .boolean, "Whether meaning could not be used.", required: true),
+        Argument("degraded_reason", text),
+    ]
+
+    static let error = Shape.object([
+        Argument("code", text, required: true), Argument("category", text, required: true),
+        Argument("message", text, required: true), Argument("field", text),
+        Argument("retryable", .boolean, required: true), Argument("retry_after_ms", count),
+        Argument("correlation_id", text),
+    ])
+
+    static let store = Shape.object([
+        Argument("items", .list(storedItem, count: 0...Int.max), required: true),
+        Argument(
+            "summary",
+            .object(
+                ["total", "stored", "updated", "merged", "skipped", "blocked", "failed"].map {
+                    Argument($0, count, required: true)
+                })),
+        Argument(
+            "autonomous_context",
+            .object([
+                Argument("action_performed", text, required: true),
+                Argument("duplicates_found", count, required: true),
+                Argument("recommendation", text),
+            ])),
+        Argument(
+            "meta",
+            .object([Argument("batch_id", text, required: true), Argument("embedder", text)] + meta), required: true),
+    ])
+
+    private static let storedItem = Shape.object([
+        Argument("input_index", count, required: true),
+        Argument("status", .choice(ItemStatus.allCases.map(\.rawValue)), required: true),
+        Argument("id", .identifier), Argument("kind", .choice(SharedArguments.kinds), required: true),
+        Argument("existing_id", .identifier, "The stored item this is a copy of."),
+        Argument("similarity", .number(0...1)), Argument("strategy", text),
+        Argument("expires_at", .timestamp), Argument("chunks", count),
+        Argument("warnings", .list(text, count: 0...Int.max)),
+        Argument("error", error),
+    ])
+
+    /// The members of an item that both a search and a look-up answer with.
+    private static let itemMembers: [Argument] = [
+        Argument("id", .identifier, required: true),
+        Argument("kind", .choice(SharedArguments.kinds), required: true),
+        Argument("scope", SharedArguments.scope, required: true),
+        Argument("content", text), Argument("content_length", count, "Characters, where content was cut."),
+        Argument("data", open), Argument("data_length", count, "Bytes of data, where it was too long to show."),
+        Argument("source", open), Argument("metadata", open), Argument("tags", .tags(maximumBytes: .max)),
+        Argument("created_at", .timestamp, required: true), Argument("updated_at", .timestamp, required: true),
+        Argument("expires_at", .timestamp),
+    ]
+
+    private static let match = Shape.object([
+        Argument("start", count, "UTF-8 offset.", required: true), Argument("end", count, required: true),
+        Argument("text", text),
+    ])
+
+    static let find = Shape.object([
+        Argument(
+            "items",
+            .list(
+                .object(
+                    itemMembers + [
+                        Argument("score", .number(-1000...1000), required: true),
+                        Argument("match_type", .choice(["exact", "semantic", "keyword", "hybrid"]), required: true),
+                        Argument("match", match, "Where in a long content the nearest chunk lies."),
+                        Argument("highlight", text), Argument("explanation", open),
+                    ]), count: 0...Int.max), required: true),
+        Argument("total", count, "Items that could be paged through.", required: true),
+        Argument("strategy", .choice(["fast", "auto", "deep"]), "The strategy that was used.", required: true),
+        Argument("strategy_details", text, required: true),
+        Argument(
+            "meta",
+            .object(
+                [Argument("search_id", text, required: true), Argument("vector_used", .boolean, required: true)]
+                    + meta), required: true),
+    ])
+
+    static let status = Shape.object([
+        Argument("operation", .choice(StatusArguments.operations), required: true),
+        Argument("document", .object(itemMembers)),
+        Argument("chunks", .list(match, count: 0...Int.max)), Argument("sha256", text, "Of content, in UTF-8."),
+        Argument("health", open), Argument("stats", open),
+        Argument(
+            "deletion",
+            .object([
+                Argument("dry_run", .boolean, required: true), Argument("count", count, required: true),
+                Argument("ids", .list(.identifier, count: 0...Int.max)),
+                Argument("confirmation_token", text), Argument("token_expires_at", .timestamp),
+            ])),
+    ])
+}

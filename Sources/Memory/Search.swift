@@ -1,0 +1,125 @@
+import VectorEngine
+
+/// One search while it runs: what is asked, how wide, and with which vectors.
+struct Search {
+    let request: FindRequest
+    /// Microseconds since 1970: what has expired by then does not count.
+    let now: Int64
+    /// Over which items IDF counts.
+    private let corpus: Filter
+    var filter: Filter
+    /// Candidates of each half.
+    let pool: Int
+    private let breadth: Int?
+    var sparse = SparseVector.empty
+    /// nil searches by words alone.
+    var dense: [Float]?
+    /// Whether meaning is compared with every matching item.
+    var isExact = false
+
+    init(_ request: FindRequest, now: Int64, settings: MemorySettings) throws(MemoryError) {
+        guard (1...100).contains(request.limit) else {
+            throw MemoryError(.outOfRange, "must lie between 1 and 100", field: "limit")
+        }
+        guard (0...1000).contains(request.offset) else {
+            throw MemoryError(.outOfRange, "must lie between 0 and 1000", field: "offset")
+        }
+        self.request = request
+        self.now = now
+        corpus = try request.narrowing.filter(now: now)
+        filter = corpus
+        pool = request.strategy == .deep ? settings.deepPool : settings.pool
+        breadth = request.strategy == .deep ? settings.deepBreadth : nil
+    }
+
+    var isLexicalOnly: Bool { dense == nil }
+
+    /// Candidates up to the end of the page.
+    var end: Int { request.offset + request.limit }
+
+    func denseQuery(_ vector: [Float], limit: Int) -> PointQuery {
+        PointQuery(
+            target: .dense(name: MemoryCollection.dense, vector), filter: filter, limit: limit, breadth: breadth,
+            isExact: isExact)
+    }
+
+    func lexicalQuery(limit: Int) -> PointQuery {
+        PointQuery(
+            target: .sparse(name: MemoryCollection.sparse, sparse), filter: filter, limit: limit, idfCorpus: corpus)
+    }
+
+    /// Whether the record's text is the query itself, but for case and outer spaces.
+    func isExactText(of record: MemoryRecord) -> Bool {
+        func folded(_ text: String) -> String {
+            text.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        }
+        guard record.text.utf8.count <= 4 * request.query.utf8.count else { return false }
+        return folded(record.text) == folded(request.query)
+    }
+
+    /// How the ranking came about, in a sentence.
+    var details: String {
+        if isLexicalOnly {
+            return sparse.count > 0
+                ? "BM25 over the matching items"
+                : "the query has no words to search for: stop words alone"
+        }
+        let width = "the best \(pool) of each"
+        let meaning = isExact ? "meaning (every matching item compared)" : "meaning"
+        return sparse.count > 0
+            ? "words and \(meaning), \(width), scores fused"
+            : "\(meaning) alone: the query has no words to search for"
+    }
+}
+
+/// A point with what is known of its relevance.
+struct Candidate {
+    let id: PointID
+    /// The BM25 score; nil where no word is shared.
+    var lexical: Double?
+    /// The cosine; nil where the item has no vector.
+    var dense: Double?
+    /// The chunk that is nearest, where one is nearer than the memory's own vector.
+    private(set) var chunk: PointID?
+    /// Whether it is one of the nearest by meaning.
+    var isNear = false
+    var bonus = 0.0
+    var normalizedLexical = 0.0
+    var normalizedDense = 0.0
+    var score = 0.0
+
+    init(id: PointID) { self.id = id }
+
+    /// Keeps the best score of the memory and its chunks.
+    mutating func take(dense hit: ScoredPoint) {
+        guard Double(hit.score) > dense ?? -.infinity else { return }
+        dense = Double(hit.score)
+        chunk = hit.id == id ? nil : hit.id
+    }
+
+    /// Higher scores first; of two equal ones the older, since ids are in insertion order.
+    static func isBetter(_ a: Candidate, _ b: Candidate) -> Bool {
+        a.score > b.score || (a.score == b.score && a.id < b.id)
+    }
+
+    /// score = w · minmax(lexical) + v · minmax(dense) + bonus, min and max over all candidates; a missing lexical score
+    /// is 0, a missing dense one the pool's lowest.
+    static func fuse(_ candidates: inout [Candidate], lexical lexicalWeight: Double, _ denseWeight: Double) {
+        let words = candidates.map { $0.lexical ?? 0 }
+        let known = candidates.compactMap(\.dense)
+        let words0 = words.min() ?? 0, words1 = words.max() ?? 0
+        let dense0 = known.min() ?? 0, dense1 = known.max() ?? 0
+        for i in candidates.indices {
+            candidates[i].normalizedLexical = scaled(words[i], words0, words1)
+            candidates[i].normalizedDense = candidates[i].dense.map { scaled($0, dense0, dense1) } ?? 0
+            candidates[i].score =
+                lexicalWeight * candidates[i].normalizedLexical + denseWeight * candidates[i].normalizedDense
+                + candidates[i].bonus
+        }
+    }
+
+    /// Where all are equal there is nothing to tell apart: 1 for a positive score, else 0.
+    private static func scaled(_ value: Double, _ low: Double, _ high: Double) -> Double {
+        high > low ? (value - low) / (high - low) : (value > 0 ? 1 : 0)
+    }
+}

@@ -1,0 +1,170 @@
+import JSON
+import OrderedCollections
+import VectorEngine
+
+/// One call of `memory_store` while it is decided: what is known of the store, what will be written, what is answered.
+///
+/// Items are taken in order, and each sees what those before it will have done, so that a batch ends as the same items
+/// stored one by one would.
+struct StoreBatch {
+    /// A new point: its record and the context it is encoded with.
+    struct Addition {
+        let inputIndex: Int
+        var record: MemoryRecord
+        /// The items before it in its conversation, newest first.
+        var before: [RecentItem] = []
+        /// Where its chunks lie, as UTF-8 offsets; empty for a text that is not cut.
+        var chunks: [Range<Int>] = []
+
+        /// The chunks' texts.
+        var chunkTexts: [String] { chunks.map { (record.content ?? "").atUTF8($0) } }
+    }
+
+    let request: StoreRequest
+    let context: CallContext
+    let settings: MemorySettings
+    /// Stored items with the content of one of the batch, by that content's hash.
+    var copies: [String: [MemoryRecord]] = [:]
+    /// First results by the digest of scope and idempotency key.
+    var replays: [String: JSONObject] = [:]
+    var additions: [Addition] = []
+    /// Payload members to merge into stored points.
+    var changes = OrderedDictionary<UUIDBytes, JSONObject>()
+    /// Those of them whose chunks change with them.
+    var changedWithChunks: Set<UUIDBytes> = []
+    var results: [StoredItem] = []
+
+    func scope(of item: StoreItem) -> MemoryScope { item.scope ?? context.defaultScope }
+
+    /// The keyword under which an item's idempotency key is kept; nil when it has none.
+    func replayKey(of item: StoreItem) -> String? {
+        item.idempotencyKey.map { ContentHash.hex(of: .array([.string(scope(of: item).hash), .string($0)])) }
+    }
+
+    // MARK: Taking an item
+
+    /// The result that the item's idempotency key already has.
+    func replay(of item: StoreItem, at index: Int) -> StoredItem? {
+        replayKey(of: item).flatMap { replays[$0] }.flatMap { StoredItem(replaying: $0, at: index) }
+    }
+
+    /// The oldest living exact copy of the item, in its scope unless scopes are crossed.
+    func copy(of item: StoreItem, hash: String, now: Int64) -> MemoryRecord? {
+        guard request.deduplication.isEnabled else { return nil }
+        let scope = scope(of: item)
+        return (copies[hash] ?? []).first {
+            !$0.isExpired(at: now) && (request.deduplication.crossesScopes || $0.scope == scope)
+        }
+    }
+
+    /// Checks the item by itself: its expiry, and its kind's fields. The status is `validation_error` when it must not go on.
+    func checked(_ item: StoreItem, at index: Int, now: Int64) -> StoredItem {
+        var result = StoredItem(index, item.kind, .stored)
+        if case .at(let moment) = item.expiry, moment <= now {
+            result.status = .invalid
+            result.error = MemoryError(
+                .outOfRange, "must lie in the future", field: "items[\(index)].ttl_config.expires_at")
+            return result
+        }
+        guard request.checksKinds else { return result }
+        let faults = item.kind.faults(in: item.data, at: "items[\(index)].data")
+        if request.isStrict, let first = faults.first {
+            result.status = .invalid
+            result.error = first
+            return result
+        }
+        if item.data == nil, !faults.isEmpty {
+            let names = item.kind.required.map { $0.replacing("|", with: " or ") }.joined(separator: ", ")
+            result.warnings = ["items[\(index)].data: \(item.kind.rawValue) wants \(names)"]
+        } else {
+            result.warnings = faults.map { "\($0.field ?? ""): \($0.message)" }
+        }
+        return result
+    }
+
+    /// Adds a new record; `result` is completed with its id and expiry.
+    mutating func add(_ item: StoreItem, hash: String, stamp: Int64, id: UUIDBytes, _ result: StoredItem) {
+        let expiry = Expiry.resolve(
+            item: item.expiry, call: request.expiry, kind: item.kind, from: stamp, settings)
+        var source = item.source
+        if source.actor == nil { source.actor = context.clientName }
+        var record = MemoryRecord(
+            id: id, kind: item.kind, content: item.content, data: item.data, scope: scope(of: item), source: source,
+            metadata: item.metadata, tags: item.tags, contentHash: hash, createdAt: stamp, updatedAt: stamp,
+            expiresAt: expiry.at, expiryPolicy: expiry.policy)
+        var result = result
+        let chunks = chunks(of: item.content ?? "")
+        record.chunkCount = chunks.count
+        result.chunkCount = chunks.count
+        result.id = id
+        result.expiresAt = expiry.at
+        remember(result, of: item, in: &record)
+        copies[hash, default: []].append(record)
+        additions.append(Addition(inputIndex: result.inputIndex, record: record, chunks: chunks))
+        results.append(result)
+    }
+
+    private func chunks(of content: String) -> [Range<Int>] {
+        guard content.unicodeScalars.count > settings.longTextCharacters else { return [] }
+        return settings.chunker.ranges(of: content)
+    }
+
+    /// Answers an exact copy: nothing new is stored; where the newer wins, the stored one is renewed.
+    ///
+    /// A copy that brings nothing new is skipped, yet moves the expiry on: what is said again is worth keeping longer.
+    mutating func merge(_ item: StoreItem, into existing: MemoryRecord, stamp: Int64, _ result: StoredItem) {
+        var result = result
+        var record = existing
+        result.status = .skippedDuplicate
+        result.existingID = existing.id
+        result.id = existing.id
+        result.strategy = request.deduplication.appliedStrategy
+        if request.deduplication.newerWins {
+            let expiry = Expiry.resolve(
+                item: item.expiry, call: request.expiry, kind: item.kind, from: stamp, settings)
+            let isExplicit = (item.expiry ?? request.expiry) != nil
+            let isLater = expiry.at.map { at in record.expiresAt.map { at > $0 } ?? false } ?? true
+            let bringsMore =
+                (item.metadata.map { $0 != record.metadata } ?? false)
+                || (item.tags.map { $0 != record.tags } ?? false)
+            if bringsMore {
+                record.metadata = item.metadata ?? record.metadata
+                record.tags = item.tags ?? record.tags
+                record.updatedAt = stamp
+                result.status = .updated
+            }
+            if isExplicit || isLater {
+                record.expiresAt = expiry.at
+                record.expiryPolicy = expiry.policy
+            }
+        }
+        result.expiresAt = record.expiresAt
+        remember(result, of: item, in: &record)
+        replace(record, of: existing)
+        results.append(result)
+    }
+
+    /// Keeps the result under the item's key in `record`, so that it outlives this process.
+    private mutating func remember(_ result: StoredItem, of item: StoreItem, in record: inout MemoryRecord) {
+        guard let key = replayKey(of: item) else { return }
+        let answer = result.json(correlationID: nil)
+        record.idempotency[key] = .object(answer)
+        if record.idempotency.count > settings.maximumKeysPerItem { record.idempotency.removeFirst() }
+        replays[key] = answer
+    }
+
+    private mutating func replace(_ record: MemoryRecord, of existing: MemoryRecord) {
+        if var known = copies[existing.contentHash], let i = known.firstIndex(where: { $0.id == record.id }) {
+            known[i] = record
+            copies[existing.contentHash] = known
+        }
+        if let i = additions.firstIndex(where: { $0.record.id == record.id }) {
+            additions[i].record = record
+            return
+        }
+        let (old, new) = (existing.changeable, record.changeable)
+        let changed = new.filter { old[$0.key] != $0.value }
+        if record.chunkCount > 0 { changedWithChunks.insert(record.id) }
+        if !changed.isEmpty { changes[record.id, default: [:]].merge(changed) { $1 } }
+    }
+}

@@ -1,0 +1,232 @@
+import JSON
+import Memory
+import Testing
+
+/// One call's arguments and what must become of them.
+struct ArgumentCase: Sendable, CustomTestStringConvertible {
+    let name: String
+    let arguments: JSONObject
+    /// nil when the arguments are taken.
+    let fault: (code: MemoryError.Code, field: String)?
+
+    var testDescription: String { name }
+
+    init(_ name: String, _ arguments: JSONObject, _ code: MemoryError.Code? = nil, _ field: String = "") {
+        self.name = name
+        self.arguments = arguments
+        fault = code.map { ($0, field) }
+    }
+
+    /// `memory_store` of one item that is right but for `member`.
+    static func item(
+        _ member: String, _ value: JSONValue, _ code: MemoryError.Code? = nil, at field: String? = nil
+    ) -> ArgumentCase {
+        var item: JSONObject = ["kind": "todo", "content": "x"]
+        item[member] = value
+        let place = "items[0]." + (field ?? member)
+        return ArgumentCase("\(place) \(code?.rawValue ?? "taken")", ["items": [.object(item)]], code, place)
+    }
+
+    /// `memory_store` of one good item and `value` for `member`.
+    static func call(
+        _ member: String, _ value: JSONValue, _ code: MemoryError.Code? = nil, at field: String? = nil
+    ) -> ArgumentCase {
+        let arguments: JSONObject = ["items": [["kind": "todo", "content": "x"]], member: value]
+        return ArgumentCase("\(field ?? member) \(code?.rawValue ?? "taken")", arguments, code, field ?? member)
+    }
+
+    /// `memory_find` of a good query and `value` for `member`.
+    static func find(
+        _ member: String, _ value: JSONValue, _ code: MemoryError.Code? = nil, at field: String? = nil
+    ) -> ArgumentCase {
+        var arguments: JSONObject = ["query": "x"]
+        arguments[member] = value
+        return ArgumentCase("\(field ?? member) \(code?.rawValue ?? "taken")", arguments, code, field ?? member)
+    }
+}
+
+private func long(_ count: Int) -> JSONValue { .string(String(repeating: "x", count: count)) }
+private func items(_ count: Int) -> JSONValue {
+    .array(Array(repeating: ["kind": "todo", "content": "x"], count: count))
+}
+
+@Suite struct ContractTests {
+    static let contract = MemoryContract()
+
+    private func check(_ tool: MemoryTool, _ testCase: ArgumentCase) {
+        do {
+            _ = try tool.checked(testCase.arguments)
+            #expect(testCase.fault == nil, "was taken")
+        } catch {
+            #expect(error.code == testCase.fault?.code, "\(error)")
+            #expect(error.field == testCase.fault?.field)
+            #expect(!error.message.isEmpty && !error.isRetryable)
+        }
+    }
+
+    static let storeCases: [ArgumentCase] = [
+        ArgumentCase("no items", [:], .missing, "items"), ArgumentCase("null items", ["items": nil], .missing, "items"),
+        ArgumentCase("0 items", ["items": items(0)], .outOfRange, "items"),
+        ArgumentCase("1 item", ["items": items(1)]), ArgumentCase("100 items", ["items": items(100)]),
+        ArgumentCase("101 items", ["items": items(101)], .outOfRange, "items"),
+        ArgumentCase("items no list", ["items": [:]], .wrongType, "items"),
+        ArgumentCase("item no object", ["items": ["x"]], .wrongType, "items[0]"),
+        ArgumentCase("no kind", ["items": [["content": "x"]]], .missing, "items[0].kind"),
+        ArgumentCase("no content", ["items": [["kind": "todo"]]], .missing, "items[0].content"),
+        ArgumentCase("data alone", ["items": [["kind": "todo", "data": ["title": "x"]]]]),
+        ArgumentCase(
+            "fourth item's kind", ["items": .array((items(3).arrayValue ?? []) + [["kind": "tado", "content": "x"]])],
+            .pattern, "items[3].kind"),
+        .item("kind", 3, .wrongType), .item("kind", "TODO", .pattern),
+        .item("content", "", .outOfRange), .item("content", long(100_000)),
+        .item("content", long(100_001), .outOfRange),
+        .item("content", 3, .wrongType), .item("data", [:]), .item("data", "x", .wrongType),
+        .item("data", ["x": long(262_136)]), .item("data", ["x": long(262_137)], .outOfRange),
+        .item("metadata", [1], .wrongType), .item("metadata", ["any": ["thing": 1]]),
+        .item("tags", ["a", "b"]), .item("tags", ["a": 1]), .item("tags", "a", .wrongType),
+        .item("tags", ["a", 1], .wrongType, at: "tags[1]"), .item("idempotency_key", "", .outOfRange),
+        .item("idempotency_key", long(256)), .item("idempotency_key", long(257), .outOfRange),
+        .item("scope", ["project": long(200)]),
+        .item("scope", ["project": long(201)], .outOfRange, at: "scope.project"),
+        .item("scope", ["projct": "x"], .schema, at: "scope.projct"), .item("scope", "x", .wrongType),
+        .item("source", ["actor": "Ana", "tool": "t", "session": "s", "timestamp": "2026-01-31"]),
+        .item("source", ["timestamp": "yesterday"], .pattern, at: "source.timestamp"),
+        .item("source", ["timestamp": 12], .wrongType, at: "source.timestamp"),
+        .item("ttl_config", ["policy": "short"]),
+        .item("ttl_config", ["policy": "brief"], .pattern, at: "ttl_config.policy"),
+        .item("ttl_config", ["expires_at": "2026-13-01"], .pattern, at: "ttl_config.expires_at"),
+        .item("ttl_config", ["auto_extend": false]),
+        .item("ttl_config", ["auto_extend": true], .invalidArgument, at: "ttl_config.auto_extend"),
+        .item("ttl_config", ["max_extensions": 3], .invalidArgument, at: "ttl_config.max_extensions"),
+        .item("truncation_config", ["enabled": false]),
+        .item("truncation_config", ["enabled": true], .invalidArgument, at: "truncation_config.enabled"),
+        .item("truncation_config", ["max_chars": 100], .invalidArgument, at: "truncation_config.max_chars"),
+        .item("insights_config", ["enabled": true], .invalidArgument, at: "insights_config.enabled"),
+        .item("contents", "x", .schema), .item("id", "x", .schema),
+        .call("deduplication", ["merge_strategy": "skip"]), .call("deduplication", ["merge_strategy": "intelligent"]),
+        .call(
+            "deduplication", ["merge_strategy": "combine"], .invalidArgument, at: "deduplication.merge_strategy"),
+        .call(
+            "deduplication", ["merge_strategy": "newest"], .pattern, at: "deduplication.merge_strategy"),
+        .call(
+            "deduplication", ["similarity_threshold": 0.9], .invalidArgument, at: "deduplication.similarity_threshold"),
+        .call("deduplication", ["enabled": "yes"], .wrongType, at: "deduplication.enabled"),
+        .call("global_ttl", ["policy": "permanent"]), .call("global_insights", ["enabled": false]),
+        .call("processing", ["strict": true, "enable_validation": true, "return_summaries": false]),
+        .call("processing", ["include_metrics": true], .invalidArgument, at: "processing.include_metrics"),
+        .call("procesing", [:], .schema),
+    ]
+
+    @Test(arguments: storeCases)
+    func storeTakesOrRefusesItsArguments(testCase: ArgumentCase) { check(Self.contract.store, testCase) }
+
+    static let findCases: [ArgumentCase] = [
+        ArgumentCase("no query", [:], .missing, "query"), .find("query", "", .outOfRange), .find("query", long(1000)),
+        .find("query", long(1001), .outOfRange), .find("query", 1, .wrongType), .find("limit", 0, .outOfRange),
+        .find("limit", 1), .find("limit", 100), .find("limit", 101, .outOfRange), .find("limit", 10.0),
+        .find("limit", 10.5, .wrongType), .find("limit", "10", .wrongType),
+        .find("limit", .unsigned(.max), .outOfRange),
+        .find("limit", 1e300, .wrongType), .find("top_k", 5), .find("top_k", 0, .outOfRange),
+        .find("offset", -1, .outOfRange),
+        .find("offset", 0), .find("offset", 1000), .find("offset", 1001, .outOfRange), .find("mode", "deep"),
+        .find("search_strategy", "fast"), .find("search_strategy", "wide", .pattern), .find("types", ["todo", "risk"]),
+        .find("types", ["todos"], .pattern, at: "types[0]"), .find("expand", "none"),
+        .find("expand", "relations", .invalidArgument), .find("expand", "some", .pattern),
+        .find("graph_expansion", ["enabled": false, "expansion_type": "none"]),
+        .find("graph_expansion", ["enabled": true], .invalidArgument, at: "graph_expansion.enabled"),
+        .find("graph_expansion", ["expansion_type": "all"], .invalidArgument, at: "graph_expansion.expansion_type"),
+        .find("graph_expansion", ["max_depth": 2], .invalidArgument, at: "graph_expansion.max_depth"),
+        .find("optimization", ["timeout_ms": 5], .invalidArgument),
+        .find("filters", ["confidence_min": 0, "confidence_max": 1]),
+        .find("filters", ["confidence_min": -0.1], .outOfRange, at: "filters.confidence_min"),
+        .find("filters", ["confidence_max": 1.1], .outOfRange, at: "filters.confidence_max"),
+        .find("filters", ["created_after": "2026"], .pattern, at: "filters.created_after"),
+        .find("filters", ["tags": ["a"]]), .find("filters", ["tags": "a"], .wrongType, at: "filters.tags"),
+        .find("filters", ["metadata": ["a": 1]]), .find("ttl_filters", ["include_expired": true]),
+        .find("ttl_filters", ["ttl_policies": ["short"]]),
+        .find("ttl_filters", ["ttl_policies": ["brief"]], .pattern, at: "ttl_filters.ttl_policies[0]"),
+        .find("formatting", ["max_content_length": 0], .outOfRange, at: "formatting.max_content_length"),
+        .find("formatting", ["max_content_length": 1]), .find("formatting", ["highlight_matches": true]),
+        .find("formatting", ["include_relations": true], .invalidArgument, at: "formatting.include_relations"),
+        .find("qurey", "x", .schema),
+        ArgumentCase("two spellings", ["query": "x", "limit": 3, "top_k": 3], .schema, "top_k"),
+    ]
+
+    @Test(arguments: findCases)
+    func findTakesOrRefusesItsArguments(testCase: ArgumentCase) { check(Self.contract.find, testCase) }
+
+    static let statusCases: [ArgumentCase] = [
+        ArgumentCase("no operation", [:], .missing, "operation"),
+        ArgumentCase("health", ["operation": "health"]),
+        ArgumentCase("unknown", ["operation": "helth"], .pattern, "operation"),
+        ArgumentCase("not built", ["operation": "run_purge"], .invalidArgument, "operation"),
+        ArgumentCase("not built", ["operation": "export"], .invalidArgument, "operation"),
+        ArgumentCase("bad id", ["operation": "delete", "document_id": "x"], .pattern, "document_id"),
+        ArgumentCase("purge", ["operation": "delete", "purge_config": [:]], .invalidArgument, "purge_config"),
+        ArgumentCase("dry_run", ["operation": "delete", "dry_run": 1], .wrongType, "dry_run"),
+    ]
+
+    @Test(arguments: statusCases)
+    func statusTakesOrRefusesItsArguments(testCase: ArgumentCase) { check(Self.contract.status, testCase) }
+
+    @Test func defaultsAreFilledInAndAliasesRenamed() throws {
+        let find = try Self.contract.find.checked(["query": "x", "mode": "deep", "top_k": 7.0])
+        #expect(find["search_strategy"] == "deep" && find["limit"] == 7 && find["mode"] == nil)
+        #expect(find["offset"] == 0)
+        let plain = try Self.contract.find.checked(["query": "x"])
+        #expect(plain["search_strategy"] == "auto" && plain["limit"] == 10)
+        let dedupe = try Self.contract.store.checked(["items": items(1), "deduplication": [:]])["deduplication"]
+        #expect(dedupe?["enabled"] == true && dedupe?["merge_strategy"] == "intelligent")
+        #expect(dedupe?["check_within_scope_only"] == true && dedupe?["allow_newer_versions"] == true)
+    }
+
+    @Test(arguments: [
+        ("qurey", "query"), ("seach_strategy", "search_strategy"), ("Limit", "limit"), ("formating", "formatting"),
+        ("topk", "top_k"),
+    ])
+    func aMisspelledFieldIsAnsweredWithTheOneThatWasMeant(sent: String, meant: String) {
+        #expect { try Self.contract.find.checked(["query": "x", sent: "secret text"]) } throws: { error in
+            let error = error as? MemoryError
+            return error?.message.contains("did you mean \(meant)?") == true
+                && error?.message.contains("secret") == false
+        }
+    }
+
+    @Test func noErrorRepeatsTheUsersText() {
+        for arguments: JSONObject in [
+            ["items": [["kind": "hunter2", "content": "x"]]],
+            ["items": [["kind": "todo", "content": .array(["hunter2"])]]],
+            ["items": [["kind": "todo", "content": "x", "source": ["timestamp": "hunter2"]]]],
+        ] {
+            #expect { try Self.contract.store.checked(arguments) } throws: { !"\($0)".contains("hunter2") }
+        }
+    }
+
+    @Test func schemasShowWhatExistsAndCloseEveryObject() {
+        for tool in Self.contract.tools {
+            #expect(tool.inputSchema["type"] == "object" && tool.outputSchema["type"] == "object")
+            #expect(tool.inputSchema["additionalProperties"] == false)
+            #expect(tool.inputSchema["$schema"]?.stringValue?.contains("2020-12") == true)
+            #expect(tool.name.utf8.count <= 64 && tool.annotations["openWorldHint"] == false)
+            #expect(JSONWriter.bytes(tool.inputSchema).count < 8_000)
+        }
+        let find = Self.contract.find.inputSchema["properties"]
+        #expect(find?["query"]?["maxLength"] == 1000 && find?["limit"]?["maximum"] == 100)
+        #expect(find?["mode"]?["enum"] == ["fast", "auto", "deep"] && find?["top_k"] != nil)
+        #expect(find?["graph_expansion"] == nil && find?["optimization"] == nil)
+        let item = Self.contract.store.inputSchema["properties"]?["items"]?["items"]
+        #expect(item?["properties"]?["kind"]?["enum"]?.arrayValue?.count == 16)
+        #expect(item?["required"] == ["kind"] && item?["anyOf"]?.arrayValue?.count == 2)
+        #expect(item?["properties"]?["truncation_config"] == nil)
+        #expect(Self.contract.status.inputSchema["properties"]?["operation"]?["enum"]?.arrayValue?.count == 6)
+    }
+
+    @Test func theErrorObjectHasTheSpecifiedMembers() {
+        let error = MemoryError(.missing, "is required", field: "items[3].kind")
+        #expect(
+            error.json(correlationID: "c1") == [
+                "code": "E2201", "category": "validation", "message": "is required", "field": "items[3].kind",
+                "retryable": false, "correlation_id": "c1",
+            ])
+    }
+}

@@ -1,0 +1,262 @@
+import JSON
+import Synchronization
+import VectorEngine
+
+/// A point store that is obviously right: a dictionary, brute force, filters by plain walk, IDF counted anew each time.
+///
+/// It is the oracle of the memory's tests, and fit to be one for any other point store.
+final class DictionaryPointStore: PointStore {
+    struct Contents {
+        var schema: CollectionSchema
+        private(set) var points: [PointID: Point] = [:]
+        /// The points' payloads, parsed once.
+        private(set) var objects: [PointID: JSONObject] = [:]
+
+        mutating func put(_ point: Point) {
+            points[point.id] = point
+            objects[point.id] = point.payload.object
+        }
+
+        mutating func remove(_ id: PointID) {
+            points[id] = nil
+            objects[id] = nil
+        }
+    }
+
+    struct State {
+        var collections: [String: Contents] = [:]
+        var sequence: UInt64 = 0
+        /// Calls by name, for tests that count them.
+        var calls: [String: Int] = [:]
+        var failure: EngineError?
+    }
+
+    let state = Mutex(State())
+
+    /// Every write throws `failure` until it is taken away.
+    func failWrites(with failure: EngineError?) { state.withLock { $0.failure = failure } }
+
+    func points(in collection: String = "memories") -> [Point] {
+        state.withLock { ($0.collections[collection]?.points.values).map(Array.init) ?? [] }
+    }
+
+    private func read<Value: Sendable>(
+        _ collection: String, _ name: String, _ body: (Contents) throws -> Value
+    ) throws -> Value {
+        try state.withLock { state in
+            state.calls[name, default: 0] += 1
+            guard let contents = state.collections[collection] else { throw Self.missing(collection) }
+            return try body(contents)
+        }
+    }
+
+    private func write(
+        _ collection: String, _ name: String, _ body: (inout Contents) throws -> Int
+    ) throws -> UpdateReceipt {
+        try state.withLock { state in
+            state.calls[name, default: 0] += 1
+            guard var contents = state.collections[collection] else { throw Self.missing(collection) }
+            if let failure = state.failure { throw failure }
+            let affected = try body(&contents)
+            state.collections[collection] = contents
+            state.sequence += 1
+            return UpdateReceipt(sequence: state.sequence, affected: affected)
+        }
+    }
+
+    private static func missing(_ name: String) -> EngineError {
+        EngineError(.collectionNotFound, "there is no collection \(name)")
+    }
+
+    func collectionNames() async throws -> [String] { state.withLock { $0.collections.keys.sorted() } }
+
+    func describe(_ collection: String) async throws -> CollectionDescription? {
+        state.withLock { state in
+            state.collections[collection].map {
+                CollectionDescription(
+                    schema: $0.schema, pointCount: $0.points.count, indexedPointCount: 0, segmentCount: 0, sizeBytes: 0,
+                    location: "memory")
+            }
+        }
+    }
+
+    func createCollection(_ collection: String, schema: CollectionSchema) async throws {
+        try state.withLock { state in
+            guard state.collections[collection] == nil else {
+                throw EngineError(.collectionExists, "there is a collection \(collection)")
+            }
+            state.collections[collection] = Contents(schema: schema)
+        }
+    }
+
+    func deleteCollection(_ collection: String) async throws {
+        try state.withLock { state in
+            guard state.collections.removeValue(forKey: collection) != nil else { throw Self.missing(collection) }
+        }
+    }
+
+    func upsert(_ points: [Point], in collection: String) async throws -> UpdateReceipt {
+        try write(collection, "upsert") { contents in
+            for point in points {
+                for (name, vector) in point.vectors.dense {
+                    guard let schema = contents.schema.dense[name] else {
+                        throw EngineError(.unknownVector, "there is no vector \(name)")
+                    }
+                    guard vector.count == schema.dimension else {
+                        throw EngineError(.wrongDimension, "\(name) has \(schema.dimension) components")
+                    }
+                    guard vector.allSatisfy(\.isFinite) else { throw EngineError(.notFinite, "not finite") }
+                }
+            }
+            for point in points { contents.put(point) }
+            return points.count
+        }
+    }
+
+    func delete(_ selector: PointSelector, in collection: String) async throws -> UpdateReceipt {
+        try write(collection, "delete") { contents in
+            let ids = contents.selected(selector)
+            for id in ids { contents.remove(id) }
+            return ids.count
+        }
+    }
+
+    func mergePayload(
+        _ members: Payload, of selector: PointSelector, in collection: String
+    ) async throws -> UpdateReceipt {
+        try write(collection, "mergePayload") { contents in
+            let ids = contents.selected(selector)
+            for id in ids {
+                guard var point = contents.points[id], var object = contents.objects[id] else { continue }
+                for (key, value) in members.object { object[key] = value.isNull ? nil : value }
+                point.payload = Payload(object)
+                contents.put(point)
+            }
+            return ids.count
+        }
+    }
+
+    func retrieve(_ ids: [PointID], with parts: PointParts, in collection: String) async throws -> [Point] {
+        try read(collection, "retrieve") { contents in ids.compactMap { contents.points[$0]?.keeping(parts) } }
+    }
+
+    func scroll(_ request: ScrollRequest, in collection: String) async throws -> ScrollPage {
+        try read(collection, "scroll") { contents in
+            let matching = contents.matching(request.filter)
+            guard let order = request.order else {
+                let rest = matching.sorted { $0.id < $1.id }.drop { point in
+                    request.startAt.map { point.id < $0 } ?? false
+                }
+                let page = rest.prefix(request.limit)
+                return ScrollPage(
+                    points: page.map { $0.keeping(request.parts) },
+                    next: rest.count > page.count ? rest.dropFirst(page.count).first?.id : nil)
+            }
+            let keyed = matching.compactMap { point in
+                PayloadWalk.values(at: order.path, in: contents.objects[point.id] ?? [:]).compactMap(\.doubleValue)
+                    .first.map {
+                        (order.descending ? -$0 : $0, point)
+                    }
+            }
+            let sorted = keyed.sorted { $0.0 != $1.0 ? $0.0 < $1.0 : $0.1.id < $1.1.id }
+            return ScrollPage(points: sorted.prefix(request.limit).map { $0.1.keeping(request.parts) }, next: nil)
+        }
+    }
+
+    func count(_ filter: Filter?, in collection: String) async throws -> Int {
+        try read(collection, "count") { $0.matching(filter).count }
+    }
+
+    func query(_ queries: [PointQuery], in collection: String) async throws -> [[ScoredPoint]] {
+        try read(collection, "query") { contents in try queries.map { try contents.answer($0) } }
+    }
+}
+
+extension DictionaryPointStore.Contents {
+    func matching(_ filter: Filter?) -> [Point] {
+        guard let filter else { return Array(points.values) }
+        return points.values.filter { PayloadWalk.passes($0, objects[$0.id] ?? [:], filter) }
+    }
+
+    func selected(_ selector: PointSelector) -> [PointID] {
+        switch selector {
+        case .ids(let ids): ids.filter { points[$0] != nil }
+        case .filter(let filter): matching(filter).map(\.id)
+        }
+    }
+
+    func answer(_ query: PointQuery) throws -> [ScoredPoint] {
+        let candidates = matching(query.filter)
+        var scored: [(Point, Float)] = []
+        switch query.target {
+        case .dense(let name, let vector):
+            guard let schema = schema.dense[name] else {
+                throw EngineError(.unknownVector, "there is no vector \(name)")
+            }
+            guard vector.count == schema.dimension else { throw EngineError(.wrongDimension, "\(schema.dimension)") }
+            for point in candidates {
+                if let stored = point.vectors.dense[name] { scored.append((point, Self.cosine(vector, stored))) }
+            }
+        case .sparse(let name, let vector):
+            guard let schema = schema.sparse[name] else {
+                throw EngineError(.unknownVector, "there is no vector \(name)")
+            }
+            let corpus = matching(query.idfCorpus ?? query.filter).compactMap { $0.vectors.sparse[name] }
+            let weights = schema.usesIDF ? Self.weighted(vector, over: corpus) : Self.entries(vector)
+            for point in candidates {
+                guard let stored = point.vectors.sparse[name].map(Self.entries) else { continue }
+                let shared = weights.compactMap { index, weight in stored[index].map { $0 * weight } }
+                if !shared.isEmpty { scored.append((point, shared.sorted().reduce(0, +))) }
+            }
+        }
+        let kept = scored.filter { score in query.scoreThreshold.map { score.1 >= $0 } ?? true }
+        let sorted = kept.sorted { $0.1 != $1.1 ? $0.1 > $1.1 : $0.0.id < $1.0.id }
+        return sorted.prefix(query.limit).map { point, score in
+            let shown = point.keeping(query.parts)
+            return ScoredPoint(
+                id: point.id, score: score, payload: query.parts.payload ? shown.payload : nil,
+                vectors: query.parts.vectors ? shown.vectors : nil)
+        }
+    }
+
+    private static func entries(_ vector: SparseVector) -> [UInt32: Float] {
+        Dictionary(uniqueKeysWithValues: zip(vector.indices, vector.values))
+    }
+
+    /// Each weight times ln(1 + (N − n + .5) / (n + .5)).
+    private static func weighted(_ vector: SparseVector, over corpus: [SparseVector]) -> [UInt32: Float] {
+        var weights = entries(vector)
+        for (index, weight) in weights {
+            let n = Double(corpus.count { $0.indices.contains(index) })
+            let idf = (1 + (Double(corpus.count) - n + 0.5) / (n + 0.5))
+            weights[index] = weight * Float(Self.naturalLogarithm(idf))
+        }
+        return weights
+    }
+
+    /// ln by ln x = 2·artanh((x − 1) / (x + 1)), after halving into [1, 2).
+    static func naturalLogarithm(_ x: Double) -> Double {
+        let exponent = x.exponent
+        let y = (x.significand - 1) / (x.significand + 1)
+        var sum = 0.0
+        var power = y
+        for k in stride(from: 1, to: 60, by: 2) {
+            sum += power / Double(k)
+            power *= y * y
+        }
+        return 2 * sum + Double(exponent) * 0.693147180559945309
+    }
+
+    private static func cosine(_ a: [Float], _ b: [Float]) -> Float {
+        func dot(_ a: [Float], _ b: [Float]) -> Double { zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) } }
+        let norms = (dot(a, a) * dot(b, b)).squareRoot()
+        return norms > 0 ? Float(dot(a, b) / norms) : 0
+    }
+}
+
+extension Point {
+    func keeping(_ parts: PointParts) -> Point {
+        Point(
+            id: id, vectors: parts.vectors ? vectors : PointVectors(), payload: parts.payload ? payload : .empty)
+    }
+}
