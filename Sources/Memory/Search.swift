@@ -102,8 +102,8 @@ struct Candidate {
         a.score > b.score || (a.score == b.score && a.id < b.id)
     }
 
-    /// score = w · minmax(lexical) + v · minmax(dense) + bonus, min and max over all candidates; a missing lexical score
-    /// is 0, a missing dense one the pool's lowest.
+    /// score = w · minmax(lexical) + v · minmax(dense) + bonus, min and max over all candidates; a missing lexical
+    /// score is 0, a missing dense one the pool's lowest.
     static func fuse(_ candidates: inout [Candidate], lexical lexicalWeight: Double, _ denseWeight: Double) {
         let words = candidates.map { $0.lexical ?? 0 }
         let known = candidates.compactMap(\.dense)

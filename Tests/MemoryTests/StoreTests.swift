@@ -320,4 +320,33 @@ import VectorEngine
         }
         #expect(world.points.points().count == 1)
     }
+
+    @Test func aRequestMadeByHandIsHeldToTheLimitsToo() async throws {
+        var settings = MemorySettings()
+        settings.maximumContentCharacters = 10
+        settings.maximumBatch = 3
+        let memory = world.memory(settings: settings)
+        let items = [
+            StoreItem(.todo), StoreItem(.todo, content: String(repeating: "x", count: 11)),
+            StoreItem(.todo, content: String(repeating: "x", count: 10)),
+        ]
+        let result = try await memory.store(StoreRequest(items), context: CallContext())
+        #expect(result.items.map(\.status) == [.invalid, .invalid, .stored])
+        #expect(result.items.map { $0.error?.code } == [.missing, .outOfRange, nil])
+        for count in [0, 4] {
+            await #expect {
+                try await memory.store(StoreRequest(Array(repeating: items[2], count: count)), context: CallContext())
+            } throws: { ($0 as? MemoryError)?.code == .outOfRange }
+        }
+    }
+
+    @Test func aCancelledCallSaysSoAndStoresNothing() async {
+        let memory = world.memory()
+        let call = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await memory.storeItems([["kind": "todo", "content": "x"]])
+        }
+        await #expect { try await call.value } throws: { ($0 as? MemoryError)?.code == .cancelled }
+        #expect(world.points.points().isEmpty)
+    }
 }
