@@ -1,8 +1,8 @@
 /// Cuts long text into overlapping chunks at paragraph, sentence or word borders.
 ///
-/// Invariants: the first chunk begins at 0 and the last ends at the text's end; every chunk begins at or before the end of
-/// the one before it and ends after it; no cut goes through a character. So the bytes up to each chunk's end, taken in
-/// turn, are the text again. The cost is linear in the text.
+/// Invariants: the first chunk begins at 0 and the last ends at the text's end; every chunk begins at or before the
+/// end of the one before it and ends after it; no cut goes through a character. So the bytes up to each chunk's end,
+/// taken in turn, are the text again. The cost is linear in the text.
 package struct Chunker: Sendable, Equatable {
     /// Characters of a chunk at most.
     package var size = 1_200
@@ -30,7 +30,8 @@ package struct Chunker: Sendable, Equatable {
         }
     }
 
-    /// The last paragraph border in (`low`, `high`], or else the last sentence's, or else the last word's, or else `high`.
+    /// The last paragraph border in (`low`, `high`], or else the last sentence's, or else the last word's, or else
+    /// `high`.
     private func border(in characters: [Character], after low: Int, upTo high: Int) -> Int {
         var sentence: Int?
         var word: Int?

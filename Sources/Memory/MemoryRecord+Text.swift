@@ -60,7 +60,8 @@ extension MemoryRecord {
 
 /// How a memory is shown.
 extension MemoryRecord {
-    /// The item's members in an answer: no nulls, no vectors, text beyond `maximumLength` scalars cut with its length said.
+    /// The item's members in an answer: no nulls, no vectors, text beyond `maximumLength` scalars cut with its
+    /// length said.
     func json(includesContent: Bool = true, includesMetadata: Bool = true, maximumLength: Int = .max) -> JSONObject {
         var members: JSONObject = ["id": .string(id.description), "kind": .string(kind.rawValue)]
         members["scope"] = .object(scope.json)

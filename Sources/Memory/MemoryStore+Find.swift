@@ -38,7 +38,8 @@ extension MemoryStore {
 
     // MARK: Ranking
 
-    /// Candidates from the best on, at least to the end of the page where enough match, and how many can be paged through.
+    /// Candidates from the best on, at least to the end of the page where enough match, and how many can be paged
+    /// through.
     private func ranking(_ search: Search) async throws -> (ranked: [Candidate], total: Int) {
         if search.isLexicalOnly { return try await lexicalRanking(search) }
         var search = search

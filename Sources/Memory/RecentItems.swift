@@ -32,7 +32,8 @@ final class RecentItems: Sendable {
 
     subscript(conversation: Conversation) -> [RecentItem]? { entries.withLock { $0[conversation] } }
 
-    /// Remembers the newest two of `items`; when there are too many conversations, all are forgotten and looked up again.
+    /// Remembers the newest two of `items`; when there are too many conversations, all are forgotten and looked up
+    /// again.
     func remember(_ items: [RecentItem], of conversation: Conversation) {
         entries.withLock { entries in
             if entries[conversation] == nil, entries.count >= limit { entries.removeAll() }

@@ -5,7 +5,7 @@ struct Search {
     let request: FindRequest
     /// Microseconds since 1970: what has expired by then does not count.
     let now: Int64
-    /// Over which items IDF counts.
+    /// Over which points IDF counts: memories, since their chunks have no words of their own.
     private let corpus: Filter
     var filter: Filter
     /// Candidates of each half.
@@ -26,8 +26,8 @@ struct Search {
         }
         self.request = request
         self.now = now
-        corpus = try request.narrowing.filter(now: now)
-        filter = corpus
+        corpus = try request.narrowing.memories(now: now)
+        filter = try request.narrowing.filter(now: now)
         pool = request.strategy == .deep ? settings.deepPool : settings.pool
         breadth = request.strategy == .deep ? settings.deepBreadth : nil
     }
@@ -102,8 +102,8 @@ struct Candidate {
         a.score > b.score || (a.score == b.score && a.id < b.id)
     }
 
-    /// score = w · minmax(lexical) + v · minmax(dense) + bonus, min and max over all candidates; a missing lexical score
-    /// is 0, a missing dense one the pool's lowest.
+    /// score = w · minmax(lexical) + v · minmax(dense) + bonus, min and max over all candidates; a missing lexical
+    /// score is 0, a missing dense one the pool's lowest.
     static func fuse(_ candidates: inout [Candidate], lexical lexicalWeight: Double, _ denseWeight: Double) {
         let words = candidates.map { $0.lexical ?? 0 }
         let known = candidates.compactMap(\.dense)

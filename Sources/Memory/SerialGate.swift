@@ -1,4 +1,5 @@
-/// Lets one caller in at a time, in the order they came: what is looked up by one store is not stored by another meanwhile.
+/// Lets one caller in at a time, in the order they came: what is looked up by one store is not stored by another
+/// meanwhile.
 actor SerialGate {
     private var isBusy = false
     private var waiting: [CheckedContinuation<Void, Never>] = []

@@ -2,7 +2,8 @@ import JSON
 import VectorEngine
 
 extension Shape {
-    /// Checks `value` and answers it in one form: aliases under their argument's name, defaults filled in, nulls left out.
+    /// Checks `value` and answers it in one form: aliases under their argument's name, defaults filled in, nulls
+    /// left out.
     ///
     /// - Parameter path: Where the value stands in the arguments; it becomes the error's `field`.
     /// - Throws: E2200–E2204, or E2004 for what the contract knows and this version refuses.

@@ -57,13 +57,27 @@ struct StoreBatch {
         }
     }
 
-    /// Checks the item by itself: its expiry, and its kind's fields. The status is `validation_error` when it must not go on.
+    /// Checks the item by itself: its expiry, and its kind's fields. The status is `validation_error` when it must
+    /// not go on.
     func checked(_ item: StoreItem, at index: Int, now: Int64) -> StoredItem {
         var result = StoredItem(index, item.kind, .stored)
         if case .at(let moment) = item.expiry, moment <= now {
             result.status = .invalid
             result.error = MemoryError(
                 .outOfRange, "must lie in the future", field: "items[\(index)].ttl_config.expires_at")
+            return result
+        }
+        if item.content == nil, item.data == nil {
+            result.status = .invalid
+            result.error = MemoryError(
+                .missing, "at least one of content and data is required", field: "items[\(index)].content")
+            return result
+        }
+        if let length = item.content?.unicodeScalars.count, length > settings.maximumContentCharacters {
+            result.status = .invalid
+            result.error = MemoryError(
+                .outOfRange, "has \(length) characters, the limit is \(settings.maximumContentCharacters)",
+                field: "items[\(index)].content")
             return result
         }
         guard request.checksKinds else { return result }

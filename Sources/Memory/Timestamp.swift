@@ -1,11 +1,13 @@
-/// Moments as microseconds since 1970-01-01T00:00:00Z, read and written as ISO 8601 (the profile of RFC 3339, and dates).
+/// Moments as microseconds since 1970-01-01T00:00:00Z, read and written as ISO 8601 (the profile of RFC 3339, and
+/// dates).
 ///
 /// Days are counted in the proleptic Gregorian calendar by the era method of Howard Hinnant's `days_from_civil`.
 package enum Timestamp {
     /// Years that are read: all of them fit an `Int64` of microseconds and a `Double` exactly enough for filters.
     static let years = 1...9999
 
-    /// Reads `2026-01-31`, `2026-01-31T12:00Z`, `…T12:00:00.123+02:00`; without a zone it is UTC. nil when it is not one.
+    /// Reads `2026-01-31`, `2026-01-31T12:00Z`, `…T12:00:00.123+02:00`; without a zone it is UTC. nil when it is not
+    /// one.
     package static func parse(_ text: String) -> Int64? {
         var reader = Reader(bytes: Array(text.utf8))
         guard let year = reader.digits(4), years.contains(year), reader.take("-"), let month = reader.digits(2),

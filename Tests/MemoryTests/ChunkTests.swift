@@ -12,7 +12,8 @@ import VectorEngine
         "", "x", String(repeating: "x", count: 1_200), String(repeating: "x", count: 1_201),
         String(repeating: "x", count: 5_000), String(repeating: " ", count: 5_000),
         String(repeating: "\r\n", count: 3_000),
-        String(repeating: "👩‍👩‍👧‍👦 é ", count: 2_000), String(repeating: "one two three. ", count: 500),
+        String(repeating: "👩‍👩‍👧‍👦 é ", count: 2_000),
+        String(repeating: "one two three. ", count: 500),
         String(repeating: "a line\nand another\n\n", count: 300), String(repeating: "漢字。", count: 2_000),
     ]
 

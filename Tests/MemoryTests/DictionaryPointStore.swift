@@ -201,7 +201,7 @@ extension DictionaryPointStore.Contents {
             guard let schema = schema.sparse[name] else {
                 throw EngineError(.unknownVector, "there is no vector \(name)")
             }
-            let corpus = matching(query.idfCorpus ?? query.filter).compactMap { $0.vectors.sparse[name] }
+            let corpus = matching(query.idfCorpus ?? query.filter).map { $0.vectors.sparse[name] ?? .empty }
             let weights = schema.usesIDF ? Self.weighted(vector, over: corpus) : Self.entries(vector)
             for point in candidates {
                 guard let stored = point.vectors.sparse[name].map(Self.entries) else { continue }

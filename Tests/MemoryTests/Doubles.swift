@@ -70,11 +70,14 @@ final class TestWorld: Sendable {
 
     func advance(seconds: Int64) { micros.withLock { $0 += seconds * 1_000_000 } }
 
+    /// A memory over `points`, or over this world's own store.
     func memory(
-        embedder: (any Embedder)? = WordHashEmbedder(), settings: MemorySettings = MemorySettings()
+        over points: (any PointStore)? = nil, embedder: (any Embedder)? = WordHashEmbedder(),
+        settings: MemorySettings = MemorySettings()
     ) -> MemoryStore {
         MemoryStore(
-            points: points, embedder: embedder, lexical: PlainWords.encoding, settings: settings, now: { self.now },
+            points: points ?? self.points, embedder: embedder, lexical: PlainWords.encoding, settings: settings,
+            now: { self.now },
             random: { self.draw() })
     }
 

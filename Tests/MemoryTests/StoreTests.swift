@@ -1,6 +1,7 @@
 import Embedding
 import JSON
 import Memory
+import Synchronization
 import Testing
 import VectorEngine
 
@@ -319,5 +320,61 @@ import VectorEngine
             try await group.waitForAll()
         }
         #expect(world.points.points().count == 1)
+    }
+
+    @Test func aRequestMadeByHandIsHeldToTheLimitsToo() async throws {
+        var settings = MemorySettings()
+        settings.maximumContentCharacters = 10
+        settings.maximumBatch = 3
+        let memory = world.memory(settings: settings)
+        let items = [
+            StoreItem(.todo), StoreItem(.todo, content: String(repeating: "x", count: 11)),
+            StoreItem(.todo, content: String(repeating: "x", count: 10)),
+        ]
+        let result = try await memory.store(StoreRequest(items), context: CallContext())
+        #expect(result.items.map(\.status) == [.invalid, .invalid, .stored])
+        #expect(result.items.map { $0.error?.code } == [.missing, .outOfRange, nil])
+        for count in [0, 4] {
+            await #expect {
+                try await memory.store(StoreRequest(Array(repeating: items[2], count: count)), context: CallContext())
+            } throws: { ($0 as? MemoryError)?.code == .outOfRange }
+        }
+    }
+
+    @Test func aCancelledCallSaysSoAndStoresNothing() async {
+        let memory = world.memory()
+        let call = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await memory.storeItems([["kind": "todo", "content": "x"]])
+        }
+        await #expect { try await call.value } throws: { ($0 as? MemoryError)?.code == .cancelled }
+        #expect(world.points.points().isEmpty)
+    }
+
+    @Test func progressNeverFallsAndEndsAtTheNumberOfItems() async throws {
+        let told = Mutex<[Int]>([])
+        let context = CallContext(progress: { done, total, _ in
+            #expect(total == 3)
+            told.withLock { $0.append(done) }
+        })
+        _ = try await world.memory().storeItems(
+            (0..<3).map { ["kind": "todo", "content": .string("n\($0)")] }, context: context)
+        let steps = told.withLock { $0 }
+        #expect(steps == steps.sorted() && steps.last == 3)
+    }
+
+    @Test func theMeanLengthIsSampledOnceAndAgainWhenTheStoreHasDoubled() async throws {
+        var settings = MemorySettings()
+        settings.lengthSample = 5
+        let memory = world.memory(settings: settings)
+        func counted(_ batch: Int) async throws -> Int {
+            let before = world.points.state.withLock { $0.calls["count"] ?? 0 }
+            _ = try await memory.storeItems([["kind": "todo", "content": .string("n\(batch)")]])
+            return world.points.state.withLock { $0.calls["count"] ?? 0 } - before
+        }
+        var samples: [Int] = []
+        for batch in 0..<25 { samples.append(try await counted(batch)) }
+        // Sampled with 0, 5, 10 and 20 items stored.
+        #expect(samples.indices.filter { samples[$0] > 0 } == [0, 5, 10, 20])
     }
 }
