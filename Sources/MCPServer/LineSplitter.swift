@@ -1,7 +1,8 @@
 /// Cuts a stream of bytes into lines, in memory that does not grow beyond the longest line allowed.
 ///
 /// A line ends at `\n`; a `\r` before it belongs to the end. Lines of nothing but spaces and tabs are passed over. Of a
-/// line that is too long nothing is kept: it is reported once, when it is known to be too long, and its rest is dropped.
+/// line that is too long nothing is kept: it is reported once, when it is known to be too long, and its rest
+/// is dropped.
 /// Cutting at the byte `\n` never cuts a character, since UTF-8 uses that byte for nothing else.
 package struct LineSplitter {
     package enum Line: Equatable, Sendable {

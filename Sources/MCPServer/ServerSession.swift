@@ -5,8 +5,8 @@ import Synchronization
 /// One peer on one transport: reads its messages, lets requests work side by side, answers in whatever order they end.
 ///
 /// Methods that need no waiting (`ping`, `initialize`, `tools/list`, every refusal) are answered on the transport's
-/// thread, so that neither slow calls nor a busy thread pool delay them. All else is a task. What is to be done is decided
-/// by ``ConnectionState`` under the lock, and messages are queued under the same lock, which orders them.
+/// thread, so that neither slow calls nor a busy thread pool delay them. All else is a task. What is to be done is
+/// decided by ``ConnectionState`` under the lock, and messages are queued under the same lock, which orders them.
 package final class ServerSession: Sendable {
     /// How a session came to its end.
     package enum End: Sendable, Equatable {

@@ -18,8 +18,8 @@ package struct Tool: Sendable {
         }
     }
 
-    /// Does the work. It checks the values of its arguments itself and answers bad ones with `isError`, in a text that a
-    /// model can act on. When the task is cancelled it should stop; whatever it returns then is thrown away.
+    /// Does the work. It checks the values of its arguments itself and answers bad ones with `isError`, in a text that
+    /// a model can act on. When the task is cancelled it should stop; whatever it returns then is thrown away.
     package typealias Call = @Sendable (_ arguments: JSONObject, _ call: ToolCall) async -> ToolOutcome
 
     package let name: String
