@@ -37,7 +37,7 @@ bare() { unshare --mount --pid --net --fork --root="$root" --wd=/ --mount-proc e
 step() { # WHAT THE OUTPUT MUST HOLD, then the command
   local wanted=$1 output; shift
   output=$(bare "$@" 2>&1) || stop "cortex $* ended with $?: $output"
-  grep -qF -- "$wanted" <<<"$output" || stop "cortex $* does not say “$wanted”: $output"
+  grep -qF -- "$wanted" <<<"$output" || stop "cortex $* does not say \"$wanted\": $output"
   echo "check-release: cortex $1"
 }
 
