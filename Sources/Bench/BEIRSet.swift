@@ -1,0 +1,111 @@
+import ArgumentParser
+import Foundation
+import JSON
+import Memory
+
+/// A retrieval collection in BEIR's layout (Thakur et al. 2021, doi:10.48550/arXiv.2104.08663).
+///
+///     corpus.jsonl    {"_id", "title"?, "text", "metadata"?: {"author"?, "session"?, "created_at"?}}, in insertion order
+///     queries.jsonl   {"_id", "text"}
+///     qrels/test.tsv  query-id, corpus-id, score, with a head line; a score above 0 is relevant
+struct BEIRSet {
+    struct Document {
+        let id: String
+        let item: StoreItem
+    }
+
+    struct Question {
+        let text: String
+        /// Judged documents and their grades.
+        let grades: [String: Int]
+    }
+
+    let documents: [Document]
+    /// Only those with at least one relevant document.
+    let questions: [Question]
+
+    init(directory: String) throws {
+        documents = try Self.lines(directory + "/corpus.jsonl").map { row in
+            guard let id = row["_id"]?.stringValue, let text = row["text"]?.stringValue else {
+                throw ValidationError("corpus.jsonl: every row has _id and text")
+            }
+            return Document(id: id, item: Self.item(title: row["title"]?.stringValue ?? "", text: text, row["metadata"]))
+        }
+        var grades: [String: [String: Int]] = [:]
+        for line in try Self.text(directory + "/qrels/test.tsv").split(whereSeparator: \.isNewline).dropFirst() {
+            let fields = line.split(separator: "\t").map(String.init)
+            guard fields.count == 3, let grade = Int(fields[2]) else {
+                throw ValidationError("qrels/test.tsv: a line is query, document, whole number, parted by tabs")
+            }
+            grades[fields[0], default: [:]][fields[1]] = grade
+        }
+        questions = try Self.lines(directory + "/queries.jsonl").compactMap { row in
+            guard let id = row["_id"]?.stringValue, let text = row["text"]?.stringValue else {
+                throw ValidationError("queries.jsonl: every row has _id and text")
+            }
+            guard let judged = grades[id], judged.values.contains(where: { $0 > 0 }) else { return nil }
+            return Question(text: text, grades: judged)
+        }
+    }
+
+    /// A document with a title as a section, so that its title counts as one; an empty text still has its title.
+    private static func item(title: String, text: String, _ metadata: JSONValue?) -> StoreItem {
+        var item: StoreItem
+        if title.isEmpty {
+            item = StoreItem(.observation, content: text.isEmpty ? "(empty)" : text)
+        } else {
+            item = StoreItem(
+                .section, data: ["title": .string(title), "heading": .string(title), "body_text": .string(text)])
+        }
+        item.source.actor = metadata?["author"]?.stringValue
+        item.source.session = metadata?["session"]?.stringValue
+        item.source.timestamp = metadata?["created_at"]?.stringValue.flatMap { Timestamp.microseconds($0) }
+        return item
+    }
+
+    private static func text(_ path: String) throws -> String {
+        guard let data = FileManager.default.contents(atPath: path), let text = String(bytes: data, encoding: .utf8) else {
+            throw ValidationError("cannot read \(path) as UTF-8 text")
+        }
+        return text
+    }
+
+    private static func lines(_ path: String) throws -> [JSONValue] {
+        try text(path).split(separator: "\n").map { try JSONParser.parse(String($0)) }
+    }
+}
+
+/// Sums of the three measures over questions.
+struct RetrievalFigures {
+    private var anyAt5 = 0.0
+    private var recallAt10 = 0.0
+    private var gainAt10 = 0.0
+    private var questions = 0.0
+
+    /// Counts one question: `found` best first, `judged` with grades; above 0 is relevant.
+    mutating func add(_ found: [String], judged: [String: Int]) {
+        let relevant = judged.filter { $0.value > 0 }
+        questions += 1
+        anyAt5 += found.prefix(5).contains { relevant[$0] != nil } ? 1 : 0
+        recallAt10 += Double(found.prefix(10).count { relevant[$0] != nil }) / Double(max(1, relevant.count))
+        func gain(_ grades: [Int]) -> Double {
+            grades.prefix(10).enumerated().reduce(0) { $0 + Double($1.element) / log2(Double($1.offset + 2)) }
+        }
+        let ideal = gain(relevant.values.sorted(by: >))
+        if ideal > 0 { gainAt10 += gain(found.map { relevant[$0] ?? 0 }) / ideal }
+    }
+
+    private var means: [(name: String, value: Double)] {
+        let count = max(1, questions)
+        return [("any@5", anyAt5 / count), ("recall@10", recallAt10 / count), ("ndcg@10", gainAt10 / count)]
+    }
+
+    var json: JSONValue {
+        .object(JSONObject(uniqueKeysWithValues: means.map { ($0.name, .number(($0.value * 10_000).rounded() / 10_000)) }))
+    }
+
+    func line(_ name: String) -> String {
+        name.padding(toLength: 12, withPad: " ", startingAt: 0)
+            + means.map { String(format: "%.3f", $0.value).padding(toLength: 9, withPad: " ", startingAt: 0) }.joined()
+    }
+}
