@@ -15,14 +15,17 @@ struct IndexCommand: ParsableCommand {
     @Option(help: "Directory of the data set.") var data: String
     @Option(help: "Threads that build.") var threads = 1
     @Option(help: "Metric: \(Metric.allCases.map(\.rawValue).joined(separator: ", ")).") var metric = "cosine"
-    @Option(help: "Breadths (ef) to measure, separated by commas.") var breadths = "10,12,16,20,24,32,40,48,64,96,128,192"
+    @Option(help: "Breadths (ef) to measure, separated by commas.")
+    var breadths = "10,12,16,20,24,32,40,48,64,96,128,192"
     @Option(help: "Links on upper levels (M).") var connections = 16
     @Option(help: "Links on level 0; 2 · M unless given.") var baseConnections: Int?
     @Option(help: "Candidates while inserting (efConstruction).") var buildBreadth = HNSWParameters().buildBreadth
     @Option(help: "How much longer links may be than the paper's (alpha).") var spread = HNSWParameters().spread
     @Option(help: "Rounds over all queries at each breadth.") var rounds = 3
-    @Option(help: "Use only the first rows of the base (0: all); recall is then measured against an exact search.") var rows = 0
-    @Flag(help: "Count this process's CPU time, for a machine with other load; with one thread only.") var cpuTime = false
+    @Option(help: "Use only the first rows of the base (0: all), with the truth searched exactly.")
+    var rows = 0
+    @Flag(help: "Count this process's CPU time, for a machine with other load; with one thread only.")
+    var cpuTime = false
     @Flag(help: "One JSON object instead of a table.") var json = false
 
     /// Recall is counted over this many neighbours.

@@ -15,7 +15,10 @@ struct KernelsCommand: ParsableCommand {
     @Option(help: "Dimensions, separated by commas.") var dimensions = "384,768,1536"
     @Option(help: "MiB of vectors the random rows are drawn from.") var mebibytes = 256
 
+    @Option(help: "Queries scored together in the batch measurement; 0 leaves it out.") var queries = 64
+
     func run() throws {
+        guard (0...4096).contains(queries) else { throw ValidationError("\(queries) queries are out of range") }
         let list = try dimensions.split(separator: ",").map { text in
             guard let value = Int(text.trimmingCharacters(in: .whitespaces)), (1...65_536).contains(value) else {
                 throw ValidationError("\(text) is no dimension")
@@ -33,6 +36,13 @@ struct KernelsCommand: ParsableCommand {
                         "\(dimension)".padded(6) + kernels.name.padded(10) + metric.rawValue.padded(11)
                             + String(format: "%9.1f  %9.1f", cached, random))
                 }
+            }
+            guard queries > 0 else { continue }
+            for scoring in BatchScoring.allCases {
+                let time = bench.measureBatch(scoring, queries: queries)
+                print(
+                    "\(dimension)".padded(6) + "\(queries) queries by \(scoring): "
+                        + String(format: "%.1f ns a pair", time))
             }
         }
     }
@@ -66,6 +76,21 @@ private struct RowsBench {
         let score = kernels.rows(metric)
         let near = (0..<UInt32(random.count)).map { $0 % UInt32(Self.cachedRows) }
         return (run(score, near), run(score, random))
+    }
+
+    /// Nanoseconds a (query, row) pair of an exact batch, the better of three runs.
+    func measureBatch(_ scoring: BatchScoring, queries: Int) -> Double {
+        let index = FlatIndex(block: block, metric: .dot, rowCount: min(block.count, 20_000))
+        guard queries <= block.count else { return .nan }
+        let batch = UnsafeBufferPointer(start: block.vector(0), count: queries * block.dimension)
+        var best = Double.infinity
+        let clock = ContinuousClock()
+        for _ in 0..<3 {
+            let began = clock.now
+            _ = index.searchBatch(batch, queryCount: queries, k: 10, scoring: scoring)
+            best = min(best, seconds(clock.now - began) * 1e9 / Double(queries * index.rowCount))
+        }
+        return best
     }
 
     private func run(_ score: ck_rows_fn, _ order: [UInt32]) -> Double {

@@ -95,7 +95,9 @@ private struct GraphHeader {
         func fail(_ reason: String) -> GraphFormatError { GraphFormatError(reason: reason) }
         guard bytes.count >= GraphFormat.headerBytes + 4 else { throw fail("\(bytes.count) bytes are too few") }
         guard bytes.prefix(8).elementsEqual(GraphFormat.magic) else { throw fail("its first bytes are not a graph's") }
-        func word(_ at: Int) -> UInt32 { UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self)) }
+        func word(_ at: Int) -> UInt32 {
+            UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+        }
         guard word(8) == GraphFormat.version else { throw fail("its format is version \(word(8))") }
         guard ck_crc32c(0, bytes.baseAddress ?? UnsafeRawPointer(block.base), bytes.count - 4) == word(bytes.count - 4)
         else { throw fail("its checksum does not match") }
@@ -105,7 +107,9 @@ private struct GraphHeader {
         guard word(16) <= UInt32(maximumRowCount), Int(word(16)) <= block.capacity else {
             throw fail("its \(word(16)) rows are more than the block's \(block.capacity)")
         }
-        guard Int(word(20)) == block.dimension else { throw fail("its dimension is \(word(20)), not \(block.dimension)") }
+        guard Int(word(20)) == block.dimension else {
+            throw fail("its dimension is \(word(20)), not \(block.dimension)")
+        }
         rowCount = Int(word(16))
         var read = HNSWParameters()
         read.connections = Int(word(24))

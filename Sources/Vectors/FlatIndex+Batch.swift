@@ -4,20 +4,27 @@ import CKernels
 // Many queries against one block. Reading the block from memory is what a single scan costs, so a block of rows is brought
 // into the second cache once and scored against every query before the next is read:
 //
-//     for rows r ..< r + 512:
-//         distances [queries × 512] = −Q · Rᵀ                        one sgemm (dot, cosine)
-//                                   = the row kernel, query by query  (euclidean, manhattan)
-//         offer each query's 512 distances to its list of the nearest
+//     for rows r ..< r + n (n: 512 for a matrix product, fewer for the kernel):
+//         distances [queries × n] = −Q · Rᵀ                        one sgemm (dot, cosine), or
+//                                   = the row kernel, query by query
+//         offer each query's n distances to its list of the nearest
 //
 // Squared L2 is not taken from |q|² + |r|² − 2⟨q, r⟩: the subtraction loses the digits that order near neighbours.
 
+/// How a batch is scored. Both are exact; which is faster depends on the BLAS the system has.
+package enum BatchScoring: Sendable, CaseIterable {
+    case kernels
+    /// One matrix product a block; for `dot` and `cosine`, other metrics use the kernels.
+    case matrixProduct
+}
+
 extension FlatIndex {
-    /// Rows a block: 512 × 384 floats are 768 KiB, which the second cache of current processors holds.
-    static let batchRows = 512
+    /// Rows a block at most: the width of one tile of distances.
+    static let maximumBatchRows = 512
+    /// Bytes of rows a block when the row kernel reads them again for every query: they stay in the second cache.
+    static let batchBytes = 256 << 10
     /// Queries scored together; more are done in turns.
     static let batchQueries = 256
-    /// From this many queries on a matrix product beats the row kernel (measured at dimension 384; see Bench kernels).
-    static let leastQueriesForBLAS = 16
 
     /// The `k` nearest rows to each of `queries`, exact, as `search` would find them one by one.
     ///
@@ -25,10 +32,12 @@ extension FlatIndex {
     ///   - queries: `queryCount × dimension`, row-major; normalised for cosine.
     ///   - allowed: only these rows are returned; nil allows all.
     ///   - deleted: these rows are never returned; nil means none.
+    ///   - scoring: see `BatchScoring`; measured by `Bench kernels`.
     /// - Returns: one list a query, nearest first. Distances may differ from `search` in the last bits, since a matrix
     ///   product sums in another order.
     package func searchBatch(
-        _ queries: UnsafeBufferPointer<Float>, queryCount: Int, k: Int, allowed: RowSet? = nil, deleted: RowSet? = nil
+        _ queries: UnsafeBufferPointer<Float>, queryCount: Int, k: Int, allowed: RowSet? = nil, deleted: RowSet? = nil,
+        scoring: BatchScoring = .kernels
     ) -> [[Neighbor]] {
         precondition(queryCount >= 0 && k >= 0 && queries.count == queryCount * block.dimension)
         guard let base = queries.baseAddress, k > 0, rowCount > 0 else {
@@ -44,17 +53,22 @@ extension FlatIndex {
         results.reserveCapacity(queryCount)
         for first in stride(from: 0, to: queryCount, by: Self.batchQueries) {
             let count = min(Self.batchQueries, queryCount - first)
-            results += searchTogether(base + first * block.dimension, count: count, k: min(k, rowCount))
+            results += searchTogether(
+                base + first * block.dimension, count: count, k: min(k, rowCount), scoring)
         }
         return results
     }
 
-    private func searchTogether(_ queries: UnsafePointer<Float>, count: Int, k: Int) -> [[Neighbor]] {
-        let useBLAS = (metric == .dot || metric == .cosine) && count >= Self.leastQueriesForBLAS
-        let scratch = BatchScratch(queries: count, rows: Self.batchRows, k: k)
+    private func searchTogether(
+        _ queries: UnsafePointer<Float>, count: Int, k: Int, _ scoring: BatchScoring
+    ) -> [[Neighbor]] {
+        let useBLAS = scoring == .matrixProduct && (metric == .dot || metric == .cosine)
+        let fitting = Self.batchBytes / (block.dimension * MemoryLayout<Float>.stride)
+        let batchRows = useBLAS ? Self.maximumBatchRows : min(max(fitting & ~3, 16), Self.maximumBatchRows)
+        let scratch = BatchScratch(queries: count, rows: Self.maximumBatchRows, k: k)
         let insert = kernels.table.pointee.pool_insert
-        for first in stride(from: 0, to: rowCount, by: Self.batchRows) {
-            let rows = min(Self.batchRows, rowCount - first)
+        for first in stride(from: 0, to: rowCount, by: batchRows) {
+            let rows = min(batchRows, rowCount - first)
             for i in 0..<rows { scratch.rows[i] = UInt32(first + i) }
             if useBLAS {
                 multiply(queries, count: count, firstRow: first, rows: rows, into: scratch.distances)
@@ -63,26 +77,27 @@ extension FlatIndex {
                 for q in 0..<count {
                     score(
                         queries + q * block.dimension, block.base, block.dimension, scratch.rows, rows,
-                        scratch.distances + q * Self.batchRows)
+                        scratch.distances + q * Self.maximumBatchRows)
                 }
             }
             for q in 0..<count {
                 _ = insert(
-                    scratch.keys + q * (k + 8), Int64(k), scratch.distances + q * Self.batchRows, scratch.rows,
+                    scratch.keys + q * (k + 8), Int64(k), scratch.distances + q * Self.maximumBatchRows, scratch.rows,
                     Int64(rows), scratch.worst + q)
             }
         }
         return (0..<count).map { scratch.neighbors(query: $0) }
     }
 
-    /// `distances[q × batchRows + r] = −⟨query q, row firstRow + r⟩`.
+    /// `distances[q × maximumBatchRows + r] = −⟨query q, row firstRow + r⟩`.
     private func multiply(
-        _ queries: UnsafePointer<Float>, count: Int, firstRow: Int, rows: Int, into distances: UnsafeMutablePointer<Float>
+        _ queries: UnsafePointer<Float>, count: Int, firstRow: Int, rows: Int,
+        into distances: UnsafeMutablePointer<Float>
     ) {
         let dimension = Int32(block.dimension)
         cblas_sgemm(
             CblasRowMajor, CblasNoTrans, CblasTrans, Int32(count), Int32(rows), dimension, -1, queries, dimension,
-            block.vector(firstRow), dimension, 0, distances, Int32(Self.batchRows))
+            block.vector(firstRow), dimension, 0, distances, Int32(Self.maximumBatchRows))
     }
 }
 

@@ -30,7 +30,8 @@ package final class VectorBlock: @unchecked Sendable {
         self.dimension = dimension
         self.capacity = capacity
         let (floats, overflow) = capacity.multipliedReportingOverflow(by: dimension)
-        precondition(!overflow && floats < Int.max / 16, "\(capacity) rows of \(dimension) floats exceed the address space")
+        precondition(
+            !overflow && floats < Int.max / 16, "\(capacity) rows of \(dimension) floats exceed all memory")
         // A kernel may read ahead of the last row up to one cache line; behind it there is always one.
         let needed = floats * MemoryLayout<Float>.stride + 64
         let isHuge = needed >= Self.hugePageBytes

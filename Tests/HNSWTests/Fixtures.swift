@@ -39,7 +39,9 @@ func makeQueries(_ shape: Shape, count: Int, dimension: Int, metric: Metric, see
 }
 
 /// The share of the true neighbours found, counted by distance so that ties do not matter.
-func recall(_ graph: HNSWGraph, _ queries: [[Float]], k: Int, breadth: Int, allowed: RowSet? = nil, deleted: RowSet? = nil)
+func recall(
+    _ graph: HNSWGraph, _ queries: [[Float]], k: Int, breadth: Int, allowed: RowSet? = nil, deleted: RowSet? = nil
+)
     -> Double
 {
     let flat = FlatIndex(block: graph.block, metric: graph.metric, rowCount: graph.rowCount)
@@ -56,7 +58,8 @@ func recall(_ graph: HNSWGraph, _ queries: [[Float]], k: Int, breadth: Int, allo
 }
 
 func build(
-    _ block: VectorBlock, _ rows: Int, _ metric: Metric, threads: Int = 1, parameters: HNSWParameters = HNSWParameters(),
+    _ block: VectorBlock, _ rows: Int, _ metric: Metric, threads: Int = 1,
+    parameters: HNSWParameters = HNSWParameters(),
     extending: HNSWGraph? = nil
 ) throws -> HNSWGraph {
     try HNSWGraph.build(

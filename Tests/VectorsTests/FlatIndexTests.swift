@@ -119,13 +119,16 @@ func randomBlock(rows: Int, dimension: Int, seed: UInt64, normalizes: Bool = fal
         for queryCount in [0, 1, 15, 16, 40, 300] {
             let queries = generator.floats(queryCount * dimension)
             for filter in [nil, allowed] {
-                let together = queries.withUnsafeBufferPointer {
-                    index.searchBatch($0, queryCount: queryCount, k: 10, allowed: filter)
-                }
-                #expect(together.count == queryCount)
-                for (q, found) in together.enumerated() {
-                    let query = Array(queries[(q * dimension)..<((q + 1) * dimension)])
-                    #expect(agree(found, index.search(query, k: 10, allowed: filter, deleted: nil)), "query \(q)")
+                for scoring in BatchScoring.allCases {
+                    let together = queries.withUnsafeBufferPointer {
+                        index.searchBatch($0, queryCount: queryCount, k: 10, allowed: filter, scoring: scoring)
+                    }
+                    #expect(together.count == queryCount)
+                    for (q, found) in together.enumerated() {
+                        let query = Array(queries[(q * dimension)..<((q + 1) * dimension)])
+                        let alone = index.search(query, k: 10, allowed: filter, deleted: nil)
+                        #expect(agree(found, alone), "query \(q), \(scoring)")
+                    }
                 }
             }
         }
