@@ -59,7 +59,7 @@ struct BEIRSet {
         }
         item.source.actor = metadata?["author"]?.stringValue
         item.source.session = metadata?["session"]?.stringValue
-        item.source.timestamp = metadata?["created_at"]?.stringValue.flatMap { Timestamp.microseconds($0) }
+        item.source.timestamp = metadata?["created_at"]?.stringValue.flatMap { Timestamp.parse($0) }
         return item
     }
 

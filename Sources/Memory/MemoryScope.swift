@@ -21,7 +21,7 @@ package struct MemoryScope: Sendable, Hashable {
 
     package var isEmpty: Bool { values.isEmpty }
 
-    var json: JSONObject {
+    package var json: JSONObject {
         Self.keys.reduce(into: JSONObject()) { members, key in
             if let value = values[key] { members[key] = .string(value) }
         }

@@ -102,25 +102,20 @@ extension Searcher {
                 permitted?.subtract(missing)
             }
             let matching = permitted?.count ?? segment.liveCount
-            let plan = SearchPlan(
-                rowCount: segment.rowCount, matching: matching, limit: limit,
-                breadth: breadth ?? description.hnsw.searchBreadth, hasGraph: segment.graphs[name] != nil && !isExact)
             let index: any VectorIndex
-            var width = limit
-            switch plan {
+            switch SearchPlan(matching: matching, limit: limit, hasGraph: segment.graphs[name] != nil && !isExact) {
             case .nothing: continue
             case .exact:
                 index = FlatIndex(
                     block: segment.rows.blocks[slot], metric: description.metric, rowCount: segment.rowCount)
-            case .graph(let breadth):
+            case .graph:
                 guard let graph = segment.graphs[name] else { preconditionFailure("the plan asked for a graph") }
                 index = graph
-                width = breadth
             }
             let found = vector.withUnsafeBufferPointer { query -> [Neighbor] in
                 guard let start = query.baseAddress else { return [] }
                 return index.search(
-                    start, k: limit, breadth: width, allowed: permitted,
+                    start, k: limit, breadth: breadth ?? description.hnsw.searchBreadth, allowed: permitted,
                     deleted: segment.deletedCount == 0 ? nil : segment.deleted)
             }
             best.append(contentsOf: found.map { RowHit(segment: i, row: $0.row, distance: $0.distance) })

@@ -11,7 +11,7 @@ struct FindCommand: AsyncParsableCommand {
 
     @OptionGroup var house: HouseOptions
 
-    @Argument(help: "What to look for.")
+    @ArgumentParser.Argument(help: "What to look for.")
     var query: [String]
 
     @Option(help: "Items to show, 1 to 100.")

@@ -34,7 +34,7 @@ struct StatusCommand: AsyncParsableCommand {
         let health = parts["health"]
         let stats = parts["stats"]
         func row(_ name: String, _ value: String?) {
-            if let value { print("\(name):".padding(toLength: 12, withPad: " ", startingAt: 0) + value) }
+            if let value { print("\(name):".padding(toLength: 14, withPad: " ", startingAt: 0) + value) }
         }
         row("data", parts["data"]?.stringValue)
         row("status", health?["status"]?.stringValue)

@@ -16,7 +16,7 @@ struct StoreCommand: AsyncParsableCommand {
 
     @OptionGroup var house: HouseOptions
 
-    @Argument(help: "The text.")
+    @ArgumentParser.Argument(help: "The text.")
     var text: [String] = []
 
     @Option(help: ArgumentHelp("A file or a folder.", valueName: "path"))
