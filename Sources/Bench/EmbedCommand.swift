@@ -7,8 +7,9 @@ struct EmbedCommand: ParsableCommand {
         commandName: "embed", abstract: "Measure the built-in embedder: milliseconds a text, tokens a second.")
 
     @Option(help: "Threads for the batches.") var threads = 1
-    @Option(help: "Texts in a batch.") var texts = 400
+    @Option(help: "Texts in a batch.") var texts = 130
     @Option(help: "Runs of each measurement; the best is shown.") var runs = 5
+    @Flag(help: "Measure every instruction set, not only the best.") var all = false
     @Flag(help: "Print one JSON object.") var json = false
 
     private struct Row {
@@ -27,7 +28,7 @@ struct EmbedCommand: ParsableCommand {
     func run() throws {
         let first = MiniLM(threads: threads)
         let firstMilliseconds = try milliseconds { _ = try first.embedBlocking(["the first text"]) }
-        let rows = try MiniLM.instructionSets.indices.map { try measure(instructionSet: $0) }
+        let rows = try MiniLM.instructionSets.indices.prefix(all ? .max : 1).map { try measure(instructionSet: $0) }
         let revision = first.identity.revision
         if json {
             let sets = rows.map {

@@ -31,9 +31,11 @@ package struct OpenAIEmbedder: Embedder {
             name: settings.model, revision: settings.revision, dimension: settings.dimension)
     }
 
-    /// A client that follows no redirection, so that the key and the texts go where they were sent and nowhere else.
+    /// A client that follows no redirection, so that the key and the texts go where they were sent and nowhere else,
+    /// and that tries for 3 seconds to connect.
     package static var clientConfiguration: HTTPClient.Configuration {
-        HTTPClient.Configuration(redirectConfiguration: .disallow)
+        HTTPClient.Configuration(
+            redirectConfiguration: .disallow, timeout: HTTPClient.Configuration.Timeout(connect: .seconds(3)))
     }
 
     /// Ends the client; nothing can be embedded afterwards.

@@ -80,7 +80,8 @@ struct OpenAIEmbedderTests {
 
     @Test func nothingIsAskedForNoTexts() async throws {
         try await with({ request, _ in Self.good(request) }) { embedder, service, _ in
-            #expect(try await embedder.embed([]).isEmpty)
+            let vectors = try await embedder.embed([])
+            #expect(vectors.isEmpty)
             #expect(service.requests.isEmpty)
         }
     }
@@ -90,7 +91,8 @@ struct OpenAIEmbedderTests {
         try await with({ _, _ in .init(body: #"{"data":[{"embedding":"AABAQAAAgEA="}]}"#) }) {
             $0.encoding = .base64
         } body: { embedder, _, _ in
-            #expect(try await embedder.embed(["a"]) == [[0.6, 0.8]])
+            let vectors = try await embedder.embed(["a"])
+            #expect(vectors == [[0.6, 0.8]])
         }
     }
 
@@ -132,7 +134,8 @@ struct OpenAIEmbedderTests {
             default: Self.good(request)
             }
         }) { embedder, service, pauses in
-            #expect(try await embedder.embed(["aaaa"]) == [[0.6, 0.8]])
+            let vectors = try await embedder.embed(["aaaa"])
+            #expect(vectors == [[0.6, 0.8]])
             #expect(service.requests.count == 3)
             #expect(pauses.list.withLock { $0 } == [.seconds(7), .seconds(2)])
         }
