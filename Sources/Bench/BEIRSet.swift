@@ -55,7 +55,7 @@ struct BEIRSet {
             item = StoreItem(.observation, content: text.isEmpty ? "(empty)" : text)
         } else {
             item = StoreItem(
-                .section, data: ["title": .string(title), "heading": .string(title), "body_text": .string(text)])
+                .section, data: ["title": .string(title), "body_text": .string(text)])
         }
         item.source.actor = metadata?["author"]?.stringValue
         item.source.session = metadata?["session"]?.stringValue
