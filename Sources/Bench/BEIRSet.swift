@@ -5,8 +5,8 @@ import Memory
 
 /// A retrieval collection in BEIR's layout (Thakur et al. 2021, doi:10.48550/arXiv.2104.08663).
 ///
-///     corpus.jsonl    {"_id", "title"?, "text", "metadata"?: {"author"?, "session"?, "created_at"?}}, in insertion order
-///     queries.jsonl   {"_id", "text"}
+///     corpus.jsonl    {"_id", "title"?, "text", "metadata"?: {"author"?, "session"?, "created_at"?}}, in insertion
+///     order queries.jsonl   {"_id", "text"}
 ///     qrels/test.tsv  query-id, corpus-id, score, with a head line; a score above 0 is relevant
 struct BEIRSet {
     struct Document {
@@ -29,7 +29,8 @@ struct BEIRSet {
             guard let id = row["_id"]?.stringValue, let text = row["text"]?.stringValue else {
                 throw ValidationError("corpus.jsonl: every row has _id and text")
             }
-            return Document(id: id, item: Self.item(title: row["title"]?.stringValue ?? "", text: text, row["metadata"]))
+            let title = row["title"]?.stringValue ?? ""
+            return Document(id: id, item: Self.item(title: title, text: text, row["metadata"]))
         }
         var grades: [String: [String: Int]] = [:]
         for line in try Self.text(directory + "/qrels/test.tsv").split(whereSeparator: \.isNewline).dropFirst() {
@@ -64,7 +65,8 @@ struct BEIRSet {
     }
 
     private static func text(_ path: String) throws -> String {
-        guard let data = FileManager.default.contents(atPath: path), let text = String(bytes: data, encoding: .utf8) else {
+        guard let data = FileManager.default.contents(atPath: path), let text = String(bytes: data, encoding: .utf8)
+        else {
             throw ValidationError("cannot read \(path) as UTF-8 text")
         }
         return text
@@ -101,7 +103,8 @@ struct RetrievalFigures {
     }
 
     var json: JSONValue {
-        .object(JSONObject(uniqueKeysWithValues: means.map { ($0.name, .number(($0.value * 10_000).rounded() / 10_000)) }))
+        func rounded(_ value: Double) -> JSONValue { .number((value * 10_000).rounded() / 10_000) }
+        return .object(JSONObject(uniqueKeysWithValues: means.map { ($0.name, rounded($0.value)) }))
     }
 
     func line(_ name: String) -> String {

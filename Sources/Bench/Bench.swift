@@ -6,5 +6,7 @@ import ArgumentParser
 struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "Bench", abstract: "Measures kernels, indexes and engines.",
-        subcommands: [KernelsCommand.self, IndexCommand.self, WorkerCommand.self, RetrievalCommand.self, EmbedCommand.self])
+        subcommands: [
+            KernelsCommand.self, IndexCommand.self, EmbedCommand.self, RetrievalCommand.self, WorkerCommand.self,
+        ])
 }

@@ -11,7 +11,8 @@ struct DataSet {
 
     var queryCount: Int { queries.rows }
 
-    /// - Parameter rowLimit: only so many rows of the base, with the truth searched exactly; 0 means all, with the truth of
+    /// - Parameter rowLimit: only so many rows of the base, with the truth searched exactly; 0 means all, with the
+    /// truth of
     ///   the file.
     init(directory: String, metric: Metric, rowLimit: Int, k: Int) throws {
         let basePath = "\(directory)/base.npy", queryPath = "\(directory)/queries.npy"

@@ -120,7 +120,8 @@ struct IndexReport: Codable {
     let linkBytes: Int
     let serializedBytes: Int
     var sweep: [Setting]
-    /// Interpolated (logarithm of queries a second over recall) between neighbouring settings; absent when out of reach.
+    /// Interpolated (logarithm of queries a second over recall) between neighbouring settings; absent when out of
+    /// reach.
     var queriesPerSecondAtRecall: [String: Double] = [:]
 
     func queriesPerSecond(atRecall wanted: Double) -> Double? {

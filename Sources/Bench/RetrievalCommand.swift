@@ -49,7 +49,8 @@ struct RetrievalCommand: AsyncParsableCommand {
         if json {
             print(JSONWriter.text(.object(report)))
         } else {
-            print("\(set.documents.count) documents, \(set.questions.count) questions\n            any@5  recall@10  nDCG@10")
+            print("\(set.documents.count) documents, \(set.questions.count) questions")
+            print("            any@5    recall@10 nDCG@10")
             lines.forEach { print($0) }
         }
     }

@@ -2,7 +2,8 @@ import Foundation
 
 // Arrays as benchmarks publish them.
 //
-//     .npy    magic 93 "NUMPY", version major minor, header length (u16 in version 1, u32 in 2, little endian), a Python
+//     .npy    magic 93 "NUMPY", version major minor, header length (u16 in version 1, u32 in 2, little endian), a
+//     Python
 //             dictionary {'descr': '<f4', 'fortran_order': False, 'shape': (rows, columns), }, then the elements
 //             (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)
 //     .fvecs  each row: its length as i32, then that many f32, little endian (http://corpus-texmex.irisa.fr)

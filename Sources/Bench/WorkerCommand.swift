@@ -6,8 +6,9 @@ import Vectors
 
 /// `Bench worker`: the engine as an external program for a harness that compares engines.
 ///
-/// One JSON request a line on stdin, one JSON answer a line on stdout: `build`, `open`, `search`, `memory`, `exit`. What
-/// is measured is the engine's own search call on a collection in SQLite, opened as any other process would open it.
+/// One JSON request a line on stdin, one JSON answer a line on stdout: `build`, `open`, `search`, `memory`, `exit`.
+/// What is measured is the engine's own search call on a collection in SQLite, opened as any other process would open
+/// it.
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker", abstract: "Answer a comparison harness in JSON lines on stdin and stdout.")
@@ -62,7 +63,9 @@ private final class Worker {
         let base = try VectorFile.floats(
             FileManager.default.fileExists(atPath: data + "/base.npy") ? data + "/base.npy" : data + "/base.fvecs")
         let shares = try VectorFile.rowNumbers(data + "/payload.npy")
-        guard shares.rows == base.rows else { throw ValidationError("payload.npy has \(shares.rows) rows, the base \(base.rows)") }
+        guard shares.rows == base.rows else {
+            throw ValidationError("payload.npy has \(shares.rows) rows, the base \(base.rows)")
+        }
         let before = ResidentMemory.now
         var settings = EngineSettings()
         settings.sealsAutomatically = false

@@ -21,8 +21,8 @@ CK_INLINE float ck_pool_worst(const int64_t *pool, int64_t capacity) {
     return last == INT64_MAX ? __builtin_inff() : ck_key_distance(last);
 }
 
-// Where the four rows after the four at `i` begin; while these are scored, those are asked for. At the end of the list, the
-// last row again: asking for what is there costs nothing.
+// Where the four rows after the four at `i` begin; while these are scored, those are asked for. At the end of the list,
+// the last row again: asking for what is there costs nothing.
 CK_INLINE void next_rows(const float *next[4], const float *base, size_t dimension, const uint32_t *rows, size_t i,
                          size_t count) {
     for (size_t n = 0; n < 4; n++) {

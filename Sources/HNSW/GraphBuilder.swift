@@ -5,12 +5,12 @@ import Vectors
 // Insertion (algorithm 1 of doi:10.1109/TPAMI.2018.2889473), by one or several threads.
 //
 // Levels are drawn before the first row is inserted, each from the seed and its own row number, so they depend on no
-// order. The row with the highest level goes first and stays the entry: no lock guards it. A row's own links are written
-// on all its levels before the first neighbour links back, so a walk never meets a half-built row. One byte a row is
-// the lock on its links.
+// order. The row with the highest level goes first and stays the entry: no lock guards it. A row's own links are
+// written on all its levels before the first neighbour links back, so a walk never meets a half-built row. One byte a
+// row is the lock on its links.
 //
-// Level 0 has `slack` more slots than the graph will keep. A neighbour's links are pruned only when those are full, once in
-// `slack` links back instead of every time, and every row once at the end (`sealed`).
+// Level 0 has `slack` more slots than the graph will keep. A neighbour's links are pruned only when those are full,
+// once in `slack` links back instead of every time, and every row once at the end (`sealed`).
 
 /// Builds one graph; used once.
 final class GraphBuilder {

@@ -11,7 +11,8 @@ extension HNSWGraph {
     ///   - block: normalised vectors for cosine; every component finite. Rows below `rowCount` must not change.
     ///   - threads: the calling thread and `threads − 1` others. With one thread the graph depends on the rows and the
     ///     parameters alone; with more, on who came first as well.
-    ///   - extending: a graph over the first rows of the same content with the same metric and the same widths; its links
+    ///   - extending: a graph over the first rows of the same content with the same metric and the same widths; its
+    ///   links
     ///     are copied and the remaining rows inserted. It stays as it is.
     ///   - progress: told how many rows are in, on the calling thread, from time to time.
     ///   - isCancelled: asked by every thread every few rows.

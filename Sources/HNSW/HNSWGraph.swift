@@ -52,9 +52,9 @@ package final class HNSWGraph: VectorIndex, @unchecked Sendable {
 
     /// The `k` nearest rows; approximate, but always as many as there are, and never one that is not allowed.
     ///
-    /// `breadth` is what it would be without a filter: the graph itself walks `rowCount / matching` times as wide, links
-    /// through rows that do not match included, and where few rows match, or too few of them were met (a filter that
-    /// keeps only far rows), it scores the matching rows instead.
+    /// `breadth` is what it would be without a filter: the graph itself walks `rowCount / matching` times as wide,
+    /// links through rows that do not match included, and where few rows match, or too few of them were met (a filter
+    /// that keeps only far rows), it scores the matching rows instead.
     package func search(
         _ query: UnsafePointer<Float>, k: Int, breadth: Int, allowed: RowSet?, deleted: RowSet?
     ) -> [Neighbor] {

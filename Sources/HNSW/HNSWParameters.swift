@@ -4,8 +4,8 @@ import Vectors
 public struct HNSWParameters: Sendable, Equatable, Codable {
     /// Links of a node on the upper levels (*M*).
     public var connections = 16
-    /// Links of a node on level 0 (*Mmax0*); nil keeps the paper's `2 · connections`. Three times cost a float walk more in
-    /// distances than they save in nodes (`Bench index --base-connections`).
+    /// Links of a node on level 0 (*Mmax0*); nil keeps the paper's `2 · connections`. Three times cost a float walk
+    /// more in distances than they save in nodes (`Bench index --base-connections`).
     public var baseConnections: Int?
     /// Candidates kept while a row is inserted (*efConstruction*).
     public var buildBreadth = 120

@@ -3,8 +3,8 @@ import Vectors
 
 // Which candidates become neighbours (algorithm 4 of doi:10.1109/TPAMI.2018.2889473, with the α of DiskANN).
 //
-// Candidates come nearest first. One is kept unless a neighbour already kept is so much nearer to it than the row itself
-// that a walk would come by it anyway:
+// Candidates come nearest first. One is kept unless a neighbour already kept is so much nearer to it than the row
+// itself that a walk would come by it anyway:
 //
 //     leave c out  ⇔  some kept s:  α · d(c, s) < d(c, row)
 //
@@ -34,8 +34,8 @@ struct NeighborSelection {
         fills = metric == .dot
     }
 
-    /// Writes at most `limit` rows of `candidates` (ascending keys, `count` of them) to `kept`, nearest first; returns how
-    /// many. `rejected` has room for `count` rows.
+    /// Writes at most `limit` rows of `candidates` (ascending keys, `count` of them) to `kept`, nearest first; returns
+    /// how many. `rejected` has room for `count` rows.
     func select(
         _ candidates: UnsafePointer<Int64>, count: Int, limit: Int, into kept: UnsafeMutablePointer<UInt32>,
         rejected: UnsafeMutablePointer<UInt32>

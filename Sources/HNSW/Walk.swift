@@ -1,16 +1,16 @@
 import CKernels
 import Vectors
 
-// The walk of one level (algorithm 2 of doi:10.1109/TPAMI.2018.2889473) in the form of DiskANN's search list: instead of
-// two heaps one ascending pool of `breadth` keys, each with a bit that says whether its node has been expanded. A step
-// expands the nearest node that has not been; the walk ends when all nodes of the pool have.
+// The walk of one level (algorithm 2 of doi:10.1109/TPAMI.2018.2889473) in the form of DiskANN's search list: instead
+// of two heaps one ascending pool of `breadth` keys, each with a bit that says whether its node has been expanded. A
+// step expands the nearest node that has not been; the walk ends when all nodes of the pool have.
 //
-// The step is pipelined by one node. While the codes of node n's neighbours are on their way from memory, the neighbours
-// of node n − 1, asked for one step earlier, are scored:
+// The step is pipelined by one node. While the codes of node n's neighbours are on their way from memory, the
+// neighbours of node n − 1, asked for one step earlier, are scored:
 //
-//     pop the nearest unexpanded node → gather its unvisited neighbours → prefetch their vectors and the next node's links
-//     → score the batch gathered a step ago → put the near ones into the pool → if one is nearer than all that wait,
-//     prefetch its links
+//     pop the nearest unexpanded node → gather its unvisited neighbours → prefetch their vectors and the next node's
+//     links → score the batch gathered a step ago → put the near ones into the pool → if one is nearer than all that
+//     wait, prefetch its links
 //
 // All state lives in locals and raw memory: no allocation, no reference counting, no existential inside the loop.
 

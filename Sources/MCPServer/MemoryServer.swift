@@ -32,8 +32,10 @@ extension ServerDescription {
             resources: .memories(resources))
     }
 
+    /// A disc: SVG as text, percent-encoded where a URI asks for it.
     private static let icon = Icon(
-        source: "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIHZpZXdCb3g9IjAgMCA4IDgiPjxjaXJjbGUgY3g9IjQiIGN5PSI0IiByPSIzIi8+PC9zdmc+",
+        source: "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E"
+            + "%3Ccircle cx='4' cy='4' r='3'/%3E%3C/svg%3E",
         mimeType: "image/svg+xml", sizes: ["any"])
 
     private typealias MemoryCall = @Sendable (JSONObject, CallContext) async throws(MemoryError) -> JSONValue

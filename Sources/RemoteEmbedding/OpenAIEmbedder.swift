@@ -7,8 +7,8 @@ import NIOHTTP1
 /// Embeddings from a service that speaks OpenAI's `POST /embeddings` (OpenAI, Ollama, vLLM, llama.cpp, …).
 ///
 /// Texts go out in batches, one after another; answers are checked (count, order, dimension, finiteness) and scaled to
-/// length 1. 429 and 5xx are tried again, as late as `Retry-After` asks. Neither the key nor any text of a request or an
-/// answer enters an error message. Source: https://platform.openai.com/docs/api-reference/embeddings.
+/// length 1. 429 and 5xx are tried again, as late as `Retry-After` asks. Neither the key nor any text of a request or
+/// an answer enters an error message. Source: https://platform.openai.com/docs/api-reference/embeddings.
 package struct OpenAIEmbedder: Embedder {
     package let identity: EmbedderIdentity
     private let settings: Settings

@@ -32,7 +32,8 @@ public final class EmbeddedStore: PointStore {
         } catch {
             throw EngineError(
                 .notWritable,
-                "cannot make the data directory \(path). Check the owner and mode of its parent, or choose another with --data",
+                "cannot make the data directory \(path). Check the owner and mode of its parent, or choose another "
+                    + "with --data",
                 cause: error)
         }
     }

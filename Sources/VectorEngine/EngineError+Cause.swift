@@ -43,7 +43,8 @@ extension EngineError {
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             self.init(
                 .notWritable,
-                "another process has held \(path) for more than \(Int(CollectionFile.busyTimeoutSeconds)) s; nothing of this call was kept. Repeat it",
+                "another process has held \(path) for more than \(Int(CollectionFile.busyTimeoutSeconds)) s; "
+                    + "nothing of this call was kept. Repeat it",
                 cause: error)
         case .SQLITE_IOERR:
             self.init(

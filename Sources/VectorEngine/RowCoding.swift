@@ -94,7 +94,7 @@ extension CollectionSchema {
         guard vector.count <= EngineLimits.sparseEntries else {
             throw EngineError(
                 .invalidArgument,
-                "sparse vector \(shown(name)) has \(vector.count) entries; at most \(EngineLimits.sparseEntries) are kept"
+                "sparse vector \(shown(name)) has \(vector.count) entries; up to \(EngineLimits.sparseEntries) are kept"
             )
         }
         guard vector.values.allSatisfy(\.isFinite) else {

@@ -1,8 +1,8 @@
 import CBLAS
 import CKernels
 
-// Many queries against one block. Reading the block from memory is what a single scan costs, so a block of rows is brought
-// into the second cache once and scored against every query before the next is read:
+// Many queries against one block. Reading the block from memory is what a single scan costs, so a block of rows is
+// brought into the second cache once and scored against every query before the next is read:
 //
 //     for rows r ..< r + n (n: 512 for a matrix product, fewer for the kernel):
 //         distances [queries × n] = −Q · Rᵀ                        one sgemm (dot, cosine), or

@@ -42,8 +42,8 @@ package struct FlatIndex: VectorIndex {
         return collector.finish()
     }
 
-    /// Exact over the rows given, each of which must be below `rowCount`; one distance a row. Rows given twice are found
-    /// twice.
+    /// Exact over the rows given, each of which must be below `rowCount`; one distance a row. Rows given twice are
+    /// found twice.
     package func search(_ query: UnsafePointer<Float>, k: Int, rows: [UInt32]) -> [Neighbor] {
         precondition(k >= 0)
         guard k > 0, !rows.isEmpty else { return [] }

@@ -1,9 +1,9 @@
 import CKernels
 
-// The k nearest of a stream of (distance, row) pairs, as one ascending array of 64-bit keys (`ck_key`: the distance as an
-// ordered integer, then the row), so that comparing two keys compares distance first and row second. A candidate that is
-// farther than the last key is dismissed by one vector comparison; the others are put in place by binary search and one
-// move of at most k keys. For small k this beats a heap: no branch depends on the order of the keys.
+// The k nearest of a stream of (distance, row) pairs, as one ascending array of 64-bit keys (`ck_key`: the distance as
+// an ordered integer, then the row), so that comparing two keys compares distance first and row second. A candidate
+// that is farther than the last key is dismissed by one vector comparison; the others are put in place by binary search
+// and one move of at most k keys. For small k this beats a heap: no branch depends on the order of the keys.
 //
 // Invariants: `keys[0..<capacity]` ascend; empty slots are `Int64.max`; eight more slots may be written behind them.
 

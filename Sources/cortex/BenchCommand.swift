@@ -6,7 +6,8 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Run a benchmark (by the Bench executable beside this one).")
 
-    @ArgumentParser.Argument(parsing: .captureForPassthrough, help: "What Bench is told; `--help` lists its benchmarks.")
+    @ArgumentParser.Argument(
+        parsing: .captureForPassthrough, help: "What Bench is told; `--help` lists its benchmarks.")
     var arguments: [String] = []
 
     func run() throws {

@@ -20,7 +20,8 @@ struct FindCommand: AsyncParsableCommand {
     @Option(help: "fast (words), auto (words and meaning) or deep (wider).")
     var mode = "auto"
 
-    @Option(name: .customLong("type"), help: ArgumentHelp("Only this kind; may be given several times.", valueName: "kind"))
+    @Option(
+        name: .customLong("type"), help: ArgumentHelp("Only this kind; may be given several times.", valueName: "kind"))
     var types: [String] = []
 
     @Flag(help: "Only memories of the project and branch you stand in (or name).")

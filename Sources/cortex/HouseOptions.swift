@@ -4,7 +4,9 @@ import Memory
 
 /// Flags that every command which touches the memory takes.
 struct HouseOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The data directory.", discussion: "Default: CORTEX_DATA, else the XDG data directory.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "The data directory.", discussion: "Default: CORTEX_DATA, else the XDG data directory.", valueName: "dir"))
     var data: String?
 
     @Option(help: "Scope: the project memories belong to. Default: CORTEX_PROJECT, else the git checkout you stand in.")

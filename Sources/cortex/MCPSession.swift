@@ -54,7 +54,8 @@ final class MCPSession {
         while let message = try receive() {
             guard message["id"] == id else { continue }
             if let error = message["error"] {
-                throw CommandFailure(code: "failed", message: error["message"]?.stringValue ?? "the request was refused")
+                let reason = error["message"]?.stringValue ?? "the request was refused"
+                throw CommandFailure(code: "failed", message: reason)
             }
             return message["result"] ?? .null
         }

@@ -5,16 +5,16 @@ import JSON
 /// `cortex quickstart`: stores and finds real memories through a real MCP session, then shows how to connect a client.
 struct QuickstartCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "quickstart", abstract: "See it work: store over MCP, restart, find by meaning; then the client configuration.")
+        commandName: "quickstart", abstract: "See it work: store over MCP, restart, find by meaning; connect a client.")
 
-    @Option(help: ArgumentHelp("Keep the example memories in this directory instead of a temporary one.", valueName: "dir"))
+    @Option(help: ArgumentHelp("Keep the memories in this directory instead of a temporary one.", valueName: "dir"))
     var data: String?
 
     /// What is stored, and what is asked in other words.
     private static let memories: [(kind: String, content: String)] = [
-        ("decision", "We keep sessions in PostgreSQL instead of Redis, because losing them on a restart logged everybody out."),
+        ("decision", "We keep sessions in PostgreSQL, not in Redis: losing them on a restart logged everybody out."),
         ("incident", "The payment gateway timed out for twenty minutes after the TLS certificate had expired."),
-        ("runbook", "To roll back a release, point the load balancer at the previous container image and drain the new one."),
+        ("runbook", "To roll back a release, point the load balancer at the previous image and drain the new one."),
         ("todo", "Ana will write the migration guide for the billing service before the end of May."),
         ("observation", "The nightly export is slow because it reads every invoice twice."),
         ("assumption", "Customers upload pictures of at most ten megabytes."),
@@ -40,7 +40,8 @@ struct QuickstartCommand: AsyncParsableCommand {
         let stored = try first.call("memory_store", ["items": .array(items)])
         for (item, memory) in zip(stored["items"]?.arrayValue ?? [], Self.memories) {
             let status = item["status"]?.stringValue ?? item["error"]?["message"]?.stringValue ?? "?"
-            print("   \(status.padding(toLength: 14, withPad: " ", startingAt: 0)) \(memory.kind): \(memory.content.prefix(70))…")
+            let column = status.padding(toLength: 14, withPad: " ", startingAt: 0)
+            print("   \(column) \(memory.kind): \(memory.content.prefix(70))…")
         }
         try first.end()
 
@@ -53,7 +54,8 @@ struct QuickstartCommand: AsyncParsableCommand {
             guard let best = result["items"]?.arrayValue?.first else {
                 throw CommandFailure(code: "failed", message: "nothing was found for “\(question)”")
             }
-            let facts = "\(best["match_type"]?.stringValue ?? ""), score \(String(format: "%.2f", best["score"]?.doubleValue ?? 0))"
+            let score = String(format: "%.2f", best["score"]?.doubleValue ?? 0)
+            let facts = "\(best["match_type"]?.stringValue ?? ""), score \(score)"
             print("   \(question)?")
             print("     → \(best["content"]?.stringValue ?? "") \(Terminal.dim("(\(facts))"))")
             degradedReason = result["meta"]?["degraded_reason"]?.stringValue ?? degradedReason

@@ -12,9 +12,12 @@ enum Terminal {
 
     /// Text from a memory on its way to a terminal: control characters must not reach it.
     static func safe(_ text: String) -> String {
-        String(String.UnicodeScalarView(text.unicodeScalars.map { scalar in
-            scalar == "\n" || scalar == "\t" || scalar.properties.generalCategory != .control ? scalar : "\u{FFFD}"
-        }))
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map { scalar in
+                    scalar == "\n" || scalar == "\t" || scalar.properties.generalCategory != .control
+                        ? scalar : "\u{FFFD}"
+                }))
     }
 }
 

@@ -11,11 +11,11 @@ struct OpenAIEmbedderTests {
 
     /// Runs `body` against a service with the given answers, two dimensions, batches of 2; pauses are noted, not slept.
     private func with(
-        _ answer: @escaping @Sendable (TestService.Request, Int) -> TestService.Answer,
+        _ answer: @escaping @Sendable (EmbeddingPeer.Request, Int) -> EmbeddingPeer.Answer,
         configure: (inout OpenAIEmbedder.Settings) -> Void = { _ in },
-        body: (OpenAIEmbedder, TestService, Pauses) async throws -> Void
+        body: (OpenAIEmbedder, EmbeddingPeer, Pauses) async throws -> Void
     ) async throws {
-        let service = try await TestService.start(answer)
+        let service = try await EmbeddingPeer.start(answer)
         let client = HTTPClient(
             eventLoopGroupProvider: .singleton, configuration: OpenAIEmbedder.clientConfiguration)
         var settings = OpenAIEmbedder.Settings(
@@ -41,7 +41,7 @@ struct OpenAIEmbedderTests {
     }
 
     /// The vector of a text is (3, its length in bytes).
-    private static func good(_ request: TestService.Request) -> TestService.Answer {
+    private static func good(_ request: EmbeddingPeer.Request) -> EmbeddingPeer.Answer {
         let texts = request.body["input"]?.arrayValue ?? []
         let entries = texts.enumerated().reversed().map { index, text in
             #"{"index":\#(index),"embedding":[3,\#(text.stringValue?.utf8.count ?? 0)]}"#
@@ -50,7 +50,7 @@ struct OpenAIEmbedderTests {
     }
 
     private func expect(
-        _ code: EmbeddingError.Code, retryable: Bool, from answer: TestService.Answer,
+        _ code: EmbeddingError.Code, retryable: Bool, from answer: EmbeddingPeer.Answer,
         configure: (inout OpenAIEmbedder.Settings) -> Void = { _ in }, containing part: String = ""
     ) async throws {
         try await with({ _, _ in answer }, configure: configure) { embedder, _, _ in
@@ -120,7 +120,7 @@ struct OpenAIEmbedderTests {
         (429, true, "rate"), (500, true, "500"), (503, true, "503"),
     ])
     func aRefusalSaysWhatToDo(status: Int, retryable: Bool, part: String) async throws {
-        let answer = TestService.Answer(
+        let answer = EmbeddingPeer.Answer(
             status: HTTPResponseStatus(statusCode: status), headers: ["location": "http://127.0.0.1:1/"],
             body: #"{"error":{"message":"private \#(Self.key)"}}"#)
         try await expect(.unavailable, retryable: retryable, from: answer, containing: part)

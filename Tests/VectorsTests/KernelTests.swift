@@ -6,8 +6,9 @@ import Vectors
 @Suite struct KernelTests {
     static let dimensions = Array(1...130) + [384, 768, 1536]
 
-    /// What float32 may lose over n terms of size t: a few units in the last place of Σ|t| (Higham, Accuracy and Stability
-    /// of Numerical Algorithms, 2nd ed., (3.5): n · u; vector kernels sum in 32 or more parts, so n / 8 is generous).
+    /// What float32 may lose over n terms of size t: a few units in the last place of Σ|t| (Higham, Accuracy and
+    /// Stability of Numerical Algorithms, 2nd ed., (3.5): n · u; vector kernels sum in 32 or more parts, so n / 8 is
+    /// generous).
     static func tolerance(sumOfMagnitudes: Double, dimension: Int) -> Double {
         sumOfMagnitudes * Double(Float.ulpOfOne) * (4 + Double(dimension) / 8)
     }

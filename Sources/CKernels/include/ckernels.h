@@ -25,9 +25,9 @@ typedef void (*ck_rows_fn)(const float *query, const float *base, size_t dimensi
                            float *out);
 /// Puts every (`distances[i]`, `rows[i]`), `i < count`, that is nearer than the last of `pool` into its place.
 ///
-/// `pool` is `capacity` keys, ascending, with room for 8 more behind them; empty slots are INT64_MAX. Equal distances are
-/// ordered by row; NaN is never inserted. `*worst` is the distance a candidate must not exceed (infinity while there
-/// are empty slots) and is kept up to date. Returns the lowest position written, `capacity` when nothing was.
+/// `pool` is `capacity` keys, ascending, with room for 8 more behind them; empty slots are INT64_MAX. Equal distances
+/// are ordered by row; NaN is never inserted. `*worst` is the distance a candidate must not exceed (infinity while
+/// there are empty slots) and is kept up to date. Returns the lowest position written, `capacity` when nothing was.
 typedef int64_t (*ck_insert_fn)(int64_t *pool, int64_t capacity, const float *distances, const uint32_t *rows,
                                 int64_t count, float *worst);
 
