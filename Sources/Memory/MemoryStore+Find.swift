@@ -8,10 +8,12 @@ extension MemoryStore {
     package func find(_ request: FindRequest, context: CallContext) async throws(MemoryError) -> FindResult {
         let begin = clock.time()
         return try await mapped {
-            let readiness = try await self.home.ready()
             var search = try Search(request, now: begin, settings: self.settings)
+            // The first call opens the collection and touches the model: side by side.
+            async let embedding = self.embedding(of: request)
+            let readiness = try await self.home.ready()
             search.sparse = self.lexical.encodeQuery(request.query)
-            let degradedReason = try await self.embedQuery(&search, readiness)
+            let degradedReason = try await self.give(&search, embedding, readiness)
             try Task.checkCancellation()
             let (ranked, total) = try await self.ranking(search)
             let page = Array(ranked.dropFirst(request.offset).prefix(request.limit))
@@ -24,15 +26,27 @@ extension MemoryStore {
         }
     }
 
-    /// Gives the search its vector; answers why there is none although one was wanted.
-    private func embedQuery(_ search: inout Search, _ readiness: MemoryCollection.Readiness) async throws -> String? {
-        guard search.request.strategy != .fast else { return nil }
-        guard readiness.hasVectors, let embedder else { return readiness.degradedReason }
+    /// The query's vector, or why there is none; nil when none is wanted.
+    private func embedding(of request: FindRequest) async throws -> Result<[Float]?, EmbeddingError>? {
+        guard request.strategy != .fast, let embedder else { return nil }
         do {
-            search.dense = try await embedder.embed([search.request.query]).first
-            return nil
+            return .success(try await embedder.embed([request.query]).first)
         } catch let error as EmbeddingError where error.code != .cancelled {
-            return "words alone are searched, because \(error.message)"
+            return .failure(error)
+        }
+    }
+
+    /// Gives the search its vector; answers why there is none although one was wanted.
+    private func give(
+        _ search: inout Search, _ embedding: Result<[Float]?, EmbeddingError>?, _ readiness: MemoryCollection.Readiness
+    ) throws -> String? {
+        guard search.request.strategy != .fast else { return nil }
+        guard readiness.hasVectors, let embedding else { return readiness.degradedReason }
+        switch embedding {
+        case .success(let vector):
+            search.dense = vector
+            return nil
+        case .failure(let error): return "words alone are searched, because \(error.message)"
         }
     }
 

@@ -40,19 +40,20 @@ enum BlobError: Error, Equatable {
     case wrongChecksum, wrongMagic, unsupportedVersion(UInt32), truncated
 }
 
-/// Reads one blob; the checksum is verified first, and every read is bounded by the bytes that are there.
+/// Reads one blob where it lies; the checksum is verified first, and every read is bounded by the bytes that are there.
+///
+/// The memory must outlive the reader: it is used inside the step that handed out the bytes.
 struct BlobReader {
-    private let bytes: [UInt8]
+    private let bytes: UnsafeRawBufferPointer
     private var at = 0
     private let end: Int
 
-    init(_ bytes: [UInt8], magic: UInt32, version: UInt32) throws(BlobError) {
+    init(_ bytes: UnsafeRawBufferPointer, magic: UInt32, version: UInt32) throws(BlobError) {
         guard bytes.count >= 12 else { throw .truncated }
         self.bytes = bytes
         end = bytes.count - 4
-        var stored: UInt32 = 0
-        for i in 0..<4 { stored |= UInt32(bytes[end + i]) << UInt32(8 * i) }
-        guard crc32c(bytes[..<end]) == stored else { throw .wrongChecksum }
+        let stored = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: end, as: UInt32.self))
+        guard crc32c(UnsafeRawBufferPointer(rebasing: bytes[..<end])) == stored else { throw .wrongChecksum }
         guard try number(UInt32.self) == magic else { throw .wrongMagic }
         let found = try number(UInt32.self)
         guard found == version else { throw .unsupportedVersion(found) }
@@ -61,7 +62,7 @@ struct BlobReader {
     mutating func number<Number: FixedWidthInteger & BitwiseCopyable>(_: Number.Type) throws(BlobError) -> Number {
         let size = MemoryLayout<Number>.size
         guard end - at >= size else { throw .truncated }
-        let value = bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: at, as: Number.self) }
+        let value = bytes.loadUnaligned(fromByteOffset: at, as: Number.self)
         at += size
         return Number(littleEndian: value)
     }
@@ -69,13 +70,10 @@ struct BlobReader {
     mutating func array<Element: BitwiseCopyable>(of _: Element.Type) throws(BlobError) -> [Element] {
         let stride = MemoryLayout<Element>.stride
         guard let count = Int(exactly: try number(UInt64.self)), count <= (end - at) / stride else { throw .truncated }
-        let start = at
+        let source = UnsafeRawBufferPointer(rebasing: bytes[at..<at + count * stride])
         at += count * stride
         return [Element](unsafeUninitializedCapacity: count) { target, filled in
-            bytes.withUnsafeBytes { source in
-                UnsafeMutableRawBufferPointer(target).copyMemory(
-                    from: .init(rebasing: source[start..<start + count * stride]))
-            }
+            UnsafeMutableRawBufferPointer(target).copyMemory(from: source)
             filled = count
         }
     }

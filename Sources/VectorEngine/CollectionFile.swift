@@ -198,7 +198,13 @@ final class CollectionFile: Sendable {
         }
     }
 
+    /// Closes the connections; the log goes into the file first, unless another process is at work in it.
     func close() throws {
+        try pool.writeWithoutTransaction { db in
+            try db.execute(sql: "PRAGMA busy_timeout = 0")
+            // Answers whether it had to give way to a reader; either way nothing is lost.
+            _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+        }
         try watch.close()
         try pool.close()
     }

@@ -1,58 +1,136 @@
+import Dispatch
 import GRDB
 import HNSW
+import Synchronization
 import Vectors
 
-// Opening: what the file holds becomes a `LiveSegments`. Stored segments bring their row lists, indexes and graphs;
-// their floats are read from `vectors`, the rows after them whole. A cache that is damaged is left aside, and its rows
-// are read like new ones: slower, never wrong.
+// Opening: what the file holds becomes a `LiveSegments`. A stored segment brings its row list, indexes and graphs; its
+// floats are read from `vectors`, the rows after it whole. These parts are read side by side, each on a connection of
+// its own: ids and new rows in one snapshot, the rest from any snapshot of the same generation, since what belongs to a
+// stored segment changes with the generation alone. A cache that is damaged is left aside, and its rows are read like
+// new ones: slower, never wrong.
 
-struct CollectionLoader {
+struct CollectionLoader: Sendable {
     let file: CollectionFile
 
-    /// Reads everything in one snapshot.
-    ///
+    /// How often opening begins again because another process has replaced the segments meanwhile.
+    private static let attempts = 8
+
     /// - Returns: the segments, and how many rows were damaged and left out.
     func load() throws -> (live: LiveSegments, damagedRows: Int) {
-        try file.pool.read { db in
-            let header = try file.header(db)
-            var live = LiveSegments(schema: header.schema, sequence: 0, generation: header.generation)
-            var stored: [StoredSegment]? = []
-            try db.scan("SELECT id, row_count, rows, indexes FROM segments ORDER BY id") { row in
-                guard let segment = StoredSegment(row, schema: header.schema) else {
-                    stored = nil
-                    return
-                }
-                stored?.append(segment)
+        for _ in 1..<Self.attempts {
+            do {
+                return try loadOnce()
+            } catch is Overtaken {
+                continue
             }
-            let sealed = stored == nil ? 0 : header.sealedSequence
-            var damaged = 0
-            if let stored, !stored.isEmpty {
-                var ids = try liveIDs(db, of: stored, through: sealed, unplaced: &damaged)
-                for (i, segment) in stored.enumerated() {
-                    let view = try view(db, segment, schema: header.schema, ids: &ids[i], damaged: &damaged)
-                    live.adopt(view, liveIDs: ids[i])
-                }
-            }
-            try appendRows(db, after: sealed, to: &live, damaged: &damaged)
-            live.advance(to: header.sequence)
-            return (live, damaged)
         }
+        return try loadOnce()
+    }
+
+    /// The segments were replaced between two reads.
+    private struct Overtaken: Error {}
+
+    private func loadOnce() throws -> (live: LiveSegments, damagedRows: Int) {
+        let (header, stored) = try file.pool.read { db in
+            (try file.header(db), try StoredSegment.all(db))
+        }
+        // Every stored segment or none: what lies before `sealed` and in no segment would be lost from view.
+        guard let stored, !stored.isEmpty else { return try assembled(header, [], try newest(header, [], after: 0)) }
+        let sequences = stored.map(\.sequences)
+        let segments = Mutex<Result<[SegmentReader.Parts], any Error>?>(nil)
+        let rows = Mutex<Result<NewestRows, any Error>?>(nil)
+        DispatchQueue.concurrentPerform(iterations: 2) { side in
+            if side == 0 {
+                let parts = Result {
+                    try stored.map { try SegmentReader(file: file, segment: $0, header: header).read() }
+                }
+                segments.withLock { $0 = parts }
+            } else {
+                let read = Result { try newest(header, sequences, after: header.sealedSequence) }
+                rows.withLock { $0 = read }
+            }
+        }
+        guard let parts = try segments.withLock({ $0 })?.get(), let newestRows = try rows.withLock({ $0 })?.get() else {
+            preconditionFailure("both sides have run")
+        }
+        var views: [StoredView] = []
+        for (segment, part) in zip(stored, parts) {
+            guard let indexes = part.indexes else {
+                return try assembled(header, [], try newest(header, [], after: 0))
+            }
+            var view = SegmentView(
+                number: 0, rows: part.rows, rowCount: segment.sequences.count, indexes: SharedSegmentIndexes(indexes))
+            view.storedID = segment.id
+            // A graph is only as good as the floats it walks over.
+            if part.lost.isEmpty { view.graphs = part.graphs }
+            views.append(StoredView(view: view, sequences: segment.sequences, lost: part.lost))
+        }
+        return try assembled(header, views, newestRows)
+    }
+
+    /// A stored segment without its ids.
+    private struct StoredView {
+        let view: SegmentView
+        let sequences: [Int64]
+        let lost: Set<Int>
+    }
+
+    /// What one snapshot says of the points: who stands where in the stored segments, and the rows after them.
+    private struct NewestRows: Sendable {
+        let sequence: Int64
+        var ids: [[PointID?]]
+        let rows: [StoredRow]
+        var damaged: Int
+    }
+
+    private func newest(_ header: FileHeader, _ sequences: [[Int64]], after sealed: Int64) throws -> NewestRows {
+        try file.pool.read { db in
+            let now = try file.header(db)
+            guard now.generation == header.generation else { throw Overtaken() }
+            var damaged = 0
+            let ids = sequences.isEmpty ? [] : try liveIDs(db, of: sequences, through: sealed, unplaced: &damaged)
+            var rows: [StoredRow] = []
+            try forEachRow(db, after: sealed, schema: header.schema, damaged: &damaged) { rows.append($0) }
+            return NewestRows(sequence: now.sequence, ids: ids, rows: rows, damaged: damaged)
+        }
+    }
+
+    /// Places ids in the stored segments and appends the rows after them.
+    private func assembled(
+        _ header: FileHeader, _ views: [StoredView], _ newest: NewestRows
+    ) throws -> (live: LiveSegments, damagedRows: Int) {
+        var newest = newest
+        var live = LiveSegments(schema: header.schema, sequence: 0, generation: header.generation)
+        for (i, part) in views.enumerated() {
+            for row in part.lost where newest.ids[i][row] != nil {
+                newest.ids[i][row] = nil
+                newest.damaged += 1
+            }
+            for (row, sequence) in part.sequences.enumerated() {
+                part.view.rows.append(id: newest.ids[i][row] ?? .number(0), sequence: sequence)
+            }
+            live.adopt(part.view, liveIDs: newest.ids[i])
+        }
+        for row in newest.rows { try live.upsert(row.point, sequence: row.sequence) }
+        live.advance(to: newest.sequence)
+        return (live, newest.damaged)
     }
 
     /// For each stored segment and row the id of the point whose newest version stands there; `unplaced` counts the
     /// points up to change `sealed` that stand in none.
     private func liveIDs(
-        _ db: Database, of segments: [StoredSegment], through sealed: Int64, unplaced: inout Int
+        _ db: Database, of segments: [[Int64]], through sealed: Int64, unplaced: inout Int
     ) throws -> [[PointID?]] {
-        var ids = segments.map { [PointID?](repeating: nil, count: $0.sequences.count) }
+        var ids = segments.map { [PointID?](repeating: nil, count: $0.count) }
         var lost = 0
         // The index on id holds both columns: the payloads' pages are not touched.
         try db.scan("SELECT id, sequence FROM points ORDER BY id") { row in
             guard let id = PointID(key: row.blob(0)) else { return }
             let sequence = row.integer(1)
-            for (i, segment) in segments.enumerated() {
-                let at = segment.sequences.partitioningIndex { $0 >= sequence }
-                if at < segment.sequences.count, segment.sequences[at] == sequence {
+            for (i, sequences) in segments.enumerated() {
+                let at = sequences.partitioningIndex { $0 >= sequence }
+                if at < sequences.count, sequences[at] == sequence {
                     ids[i][at] = id
                     return
                 }
@@ -63,84 +141,16 @@ struct CollectionLoader {
         return ids
     }
 
-    /// A stored segment with its floats and graphs.
-    private func view(
-        _ db: Database, _ segment: StoredSegment, schema: CollectionSchema, ids: inout [PointID?], damaged: inout Int
-    ) throws -> SegmentView {
-        let rows = SegmentRows(schema: schema, capacity: segment.sequences.count)
-        for (row, sequence) in segment.sequences.enumerated() {
-            rows.append(id: ids[row] ?? .number(0), sequence: sequence)
-        }
-        for block in rows.blocks { block.appendZeros(rows: segment.sequences.count) }
-        var next = 0
-        var isWhole = true
-        func lose(_ row: Int) {
-            if ids[row] != nil { damaged += 1 }
-            ids[row] = nil
-            isWhole = false
-        }
-        try db.scan(
-            "SELECT sequence, dense, checksum FROM vectors WHERE sequence BETWEEN ? AND ? ORDER BY sequence",
-            [segment.sequences.first ?? 0, segment.sequences.last ?? -1]
-        ) { row in
-            let sequence = row.integer(0)
-            while next < segment.sequences.count, segment.sequences[next] < sequence {
-                lose(next)
-                next += 1
-            }
-            guard next < segment.sequences.count, segment.sequences[next] == sequence else { return }
-            let dense = row.blob(1)
-            if Int64(StoredRow.denseChecksum(dense, sequence: sequence)) != row.integer(2)
-                || !rows.fill(next, from: dense, schema: schema)
-            {
-                lose(next)
-            }
-            next += 1
-        }
-        while next < segment.sequences.count {
-            lose(next)
-            next += 1
-        }
-        var view = SegmentView(
-            number: 0, rows: rows, rowCount: segment.sequences.count, indexes: SharedSegmentIndexes(segment.indexes))
-        view.storedID = segment.id
-        // A graph is only as good as the floats it walks over.
-        if isWhole { view.graphs = try graphs(db, of: segment, rows: rows, schema: schema) }
-        return view
-    }
-
-    private func graphs(
-        _ db: Database, of segment: StoredSegment, rows: SegmentRows, schema: CollectionSchema
-    ) throws -> [String: HNSWGraph] {
-        var graphs: [String: HNSWGraph] = [:]
-        for (name, block) in zip(schema.denseNames, rows.blocks) {
-            guard let metric = schema.dense[name]?.metric else { continue }
-            try db.scan("SELECT bytes FROM graphs WHERE segment = ? AND vector = ?", [segment.id, name]) { row in
-                do {
-                    let graph = try HNSWGraph(bytes: row.blob(0), block: block, metric: metric)
-                    if graph.rowCount == segment.sequences.count { graphs[name] = graph }
-                } catch is GraphFormatError {
-                    // The rows are scored exactly until the sealer has built the graph anew.
-                }
-            }
-        }
-        return graphs
-    }
-
-    /// Reads the points changed after `sequence` and appends them in order; used at opening and to follow the log.
-    func appendRows(
-        _ db: Database, after sequence: Int64, to live: inout LiveSegments, damaged: inout Int
+    /// Reads the points changed after `sequence`, in order; used at opening and to follow the log.
+    private func forEachRow(
+        _ db: Database, after sequence: Int64, schema: CollectionSchema, damaged: inout Int,
+        _ body: (StoredRow) throws -> Void
     ) throws {
-        let schema = live.schema
         var lost = 0
-        try db.scan(
-            CollectionFile.selectRows + "WHERE p.sequence > ? ORDER BY p.sequence", [sequence]
-        ) { row in
-            do throws(EngineError) {
-                let stored = try StoredRow(row, schema: schema, hasDense: true)
-                try live.upsert(stored.point, sequence: stored.sequence)
-            } catch {
-                guard error.code == .damaged else { throw error }
+        try db.scan(CollectionFile.selectRows + "WHERE p.sequence > ? ORDER BY p.sequence", [sequence]) { row in
+            do {
+                try body(try StoredRow(row, schema: schema, hasDense: true))
+            } catch let error as EngineError where error.code == .damaged {
                 lost += 1
             }
         }
@@ -154,36 +164,150 @@ struct CollectionLoader {
         let header = try file.header(db)
         guard header.sequence > live.sequence else { return true }
         guard header.deletionFloor <= live.sequence else { return false }
+        // Deletes first: of an id that was deleted and stored again the row in `points` is the newer.
+        let start = live.sequence
         var deletions: [(Int64, PointID)] = []
-        try db.scan("SELECT sequence, id FROM deletions WHERE sequence > ? ORDER BY sequence", [live.sequence]) { row in
+        try db.scan("SELECT sequence, id FROM deletions WHERE sequence > ? ORDER BY sequence", [start]) { row in
             if let id = PointID(key: row.blob(1)) { deletions.append((row.integer(0), id)) }
         }
-        // A delete and a later insert of the same id: deletes first by their sequence would remove the newer row.
-        let start = live.sequence
         for (sequence, id) in deletions { live.delete(id, sequence: sequence) }
-        try appendRows(db, after: start, to: &live, damaged: &damaged)
+        try forEachRow(db, after: start, schema: live.schema, damaged: &damaged) { row in
+            try live.upsert(row.point, sequence: row.sequence)
+        }
         live.advance(to: header.sequence)
         return true
     }
 }
 
-/// A row of `segments`, read and checked.
-private struct StoredSegment {
+/// Reads the parts of one stored segment side by side.
+private struct SegmentReader: Sendable {
+    let file: CollectionFile
+    let segment: StoredSegment
+    let header: FileHeader
+
+    struct Parts: Sendable {
+        let rows: SegmentRows
+        /// nil when the blob is not what was written.
+        var indexes: SegmentIndexes?
+        var graphs: [String: HNSWGraph] = [:]
+        /// Rows whose floats are missing or damaged.
+        var lost: Set<Int> = []
+    }
+
+    /// Rows that one task reads.
+    private static let rowsPerTask = 16_384
+
+    func read() throws -> Parts {
+        let rows = SegmentRows(schema: header.schema, capacity: segment.sequences.count)
+        for block in rows.blocks { block.appendZeros(rows: segment.sequences.count) }
+        let parts = Mutex(Parts(rows: rows))
+        let failure = Mutex<(any Error)?>(nil)
+        // The longest first, so that no thread is left with it at the end.
+        let starts = Array(stride(from: 0, to: segment.sequences.count, by: Self.rowsPerTask))
+        DispatchQueue.concurrentPerform(iterations: starts.count + 2) { task in
+            do {
+                switch task {
+                case 0:
+                    let indexes = try readIndexes()
+                    parts.withLock { $0.indexes = indexes }
+                case 1:
+                    let graphs = try readGraphs(rows)
+                    parts.withLock { $0.graphs = graphs }
+                default:
+                    let start = starts[task - 2]
+                    let range = start..<min(start + Self.rowsPerTask, segment.sequences.count)
+                    let lost = try readVectors(range, into: rows)
+                    parts.withLock { $0.lost.formUnion(lost) }
+                }
+            } catch {
+                failure.withLock { $0 = error }
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
+        return parts.withLock { $0 }
+    }
+
+    private func readIndexes() throws -> SegmentIndexes? {
+        try file.pool.read { db in
+            var indexes: SegmentIndexes?
+            try db.scan("SELECT indexes FROM segments WHERE id = ?", [segment.id]) { row in
+                do {
+                    indexes = try SegmentIndexes(
+                        bytes: row.blob(0), schema: header.schema, rowCount: segment.sequences.count)
+                } catch is BlobError {
+                    // A cache: the rows themselves are read instead.
+                }
+            }
+            return indexes
+        }
+    }
+
+    private func readGraphs(_ rows: SegmentRows) throws -> [String: HNSWGraph] {
+        try file.pool.read { db in
+            var graphs: [String: HNSWGraph] = [:]
+            for (name, block) in zip(header.schema.denseNames, rows.blocks) {
+                guard let metric = header.schema.dense[name]?.metric else { continue }
+                try db.scan("SELECT bytes FROM graphs WHERE segment = ? AND vector = ?", [segment.id, name]) { row in
+                    do {
+                        let graph = try HNSWGraph(bytes: row.blob(0), block: block, metric: metric)
+                        if graph.rowCount == segment.sequences.count { graphs[name] = graph }
+                    } catch is GraphFormatError {
+                        // The rows are scored exactly until the sealer has built the graph anew.
+                    }
+                }
+            }
+            return graphs
+        }
+    }
+
+    /// Reads the floats of some rows; answers which of them are missing or damaged.
+    private func readVectors(_ range: Range<Int>, into rows: SegmentRows) throws -> [Int] {
+        let sequences = segment.sequences[range]
+        var next = range.lowerBound
+        var lost: [Int] = []
+        try file.pool.read { db in
+            try db.scan(
+                "SELECT sequence, dense, checksum FROM vectors WHERE sequence BETWEEN ? AND ? ORDER BY sequence",
+                [sequences.first ?? 0, sequences.last ?? -1]
+            ) { row in
+                let sequence = row.integer(0)
+                while next < range.upperBound, sequences[next] < sequence {
+                    lost.append(next)
+                    next += 1
+                }
+                guard next < range.upperBound, sequences[next] == sequence else { return }
+                let dense = row.blob(1)
+                if Int64(StoredRow.denseChecksum(dense, sequence: sequence)) != row.integer(2)
+                    || !rows.fill(next, from: dense, schema: header.schema)
+                {
+                    lost.append(next)
+                }
+                next += 1
+            }
+        }
+        return lost + Array(next..<range.upperBound)
+    }
+}
+
+/// A row of `segments`: which rows it has.
+private struct StoredSegment: Sendable {
     let id: Int64
     /// Ascending: the change that wrote each row.
     let sequences: [Int64]
-    let indexes: SegmentIndexes
 
-    /// nil when the bytes are not what was written.
-    init?(_ row: ScannedRow, schema: CollectionSchema) {
-        id = row.integer(0)
-        do {
-            sequences = try SegmentRowList.sequences(from: Array(row.blob(2)))
-            guard sequences.count == Int(row.integer(1)) else { return nil }
-            indexes = try SegmentIndexes(bytes: Array(row.blob(3)), schema: schema, rowCount: sequences.count)
-        } catch {
-            return nil  // a cache: the rows themselves are read instead
+    /// Every stored segment; nil when a row list is not what was written.
+    static func all(_ db: Database) throws -> [StoredSegment]? {
+        var segments: [StoredSegment]? = []
+        try db.scan("SELECT id, row_count, rows FROM segments ORDER BY id") { row in
+            do throws(BlobError) {
+                let sequences = try SegmentRowList.sequences(from: row.blob(2))
+                guard sequences.count == Int(row.integer(1)) else { throw .truncated }
+                segments?.append(StoredSegment(id: row.integer(0), sequences: sequences))
+            } catch {
+                segments = nil
+            }
         }
+        return segments
     }
 }
 
@@ -198,7 +322,7 @@ enum SegmentRowList {
         return blob.finish()
     }
 
-    static func sequences(from bytes: [UInt8]) throws(BlobError) -> [Int64] {
+    static func sequences(from bytes: UnsafeRawBufferPointer) throws(BlobError) -> [Int64] {
         var blob = try BlobReader(bytes, magic: magic, version: version)
         let sequences = try blob.array(of: Int64.self)
         guard zip(sequences, sequences.dropFirst()).allSatisfy({ $0 < $1 }) else { throw .truncated }
@@ -209,16 +333,12 @@ enum SegmentRowList {
 extension SegmentRows {
     /// Writes the stored vectors of one row into the blocks; false when the layout does not fit the schema.
     fileprivate func fill(_ row: Int, from dense: UnsafeRawBufferPointer, schema: CollectionSchema) -> Bool {
-        let names = schema.denseNames
-        var at = names.count
+        var at = blocks.count
         guard dense.count >= at else { return false }
         for (i, block) in blocks.enumerated() where dense[i] == 1 {
             let size = block.dimension * MemoryLayout<Float>.stride
-            guard dense.count - at >= size else { return false }
-            UnsafeMutableRawPointer(block.base + row * block.dimension).copyMemory(
-                from: UnsafeRawBufferPointer(rebasing: dense[at..<at + size]).baseAddress
-                    ?? UnsafeRawPointer(block.base),
-                byteCount: size)
+            guard dense.count - at >= size, let source = dense.baseAddress else { return false }
+            UnsafeMutableRawPointer(block.base + row * block.dimension).copyMemory(from: source + at, byteCount: size)
             at += size
         }
         return at == dense.count

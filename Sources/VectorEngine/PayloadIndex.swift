@@ -12,8 +12,8 @@ struct NumberEntry: BitwiseCopyable, Sendable {
 struct PayloadIndex: Sendable {
     let kind: PayloadIndexKind
     private let path: PayloadPath
-    /// For keyword and bool: the rows of each value, ascending.
-    private var rowsByValue: [MatchValue: [UInt32]] = [:]
+    /// For keyword and bool (as `true` and `false`): the rows of each value, ascending.
+    private var keywords = KeywordIndex()
     /// For integer and float: entries, ascending by value once `isSorted`.
     private var numbers: [NumberEntry] = []
     private var isSorted = true
@@ -34,8 +34,8 @@ struct PayloadIndex: Sendable {
         }
         for value in path.values(in: payload) {
             switch (kind, value) {
-            case (.keyword, .string(let text)): append(row, to: .keyword(text))
-            case (.bool, .bool(let flag)): append(row, to: .bool(flag))
+            case (.keyword, .string(let text)): keywords.append(text, row: row)
+            case (.bool, .bool(let flag)): keywords.append(Self.word(flag), row: row)
             case (.integer, _), (.float, _):
                 guard let number = value.doubleValue else { continue }
                 if let last = numbers.last, last.value > number { isSorted = false }
@@ -45,17 +45,17 @@ struct PayloadIndex: Sendable {
         }
     }
 
-    private mutating func append(_ row: UInt32, to value: MatchValue) {
-        if rowsByValue[value]?.last != row { rowsByValue[value, default: []].append(row) }
-    }
+    private static func word(_ flag: Bool) -> String { flag ? "true" : "false" }
 
     /// Rows with one of `values`; nil when this index cannot tell.
     func rows(matching values: [MatchValue], rowCount: Int) -> RowSet? {
         var found = RowSet(rowCount: rowCount)
         for value in values {
             switch (kind, value) {
-            case (.keyword, .keyword), (.bool, .bool):
-                for row in rowsByValue[value] ?? [] where row < rowCount { found.insert(Int(row)) }
+            case (.keyword, .keyword(let text)):
+                keywords.withRows(of: text) { for row in $0 where row < rowCount { found.insert(Int(row)) } }
+            case (.bool, .bool(let flag)):
+                keywords.withRows(of: Self.word(flag)) { for row in $0 where row < rowCount { found.insert(Int(row)) } }
             case (.integer, .integer(let number)):
                 // Beyond 2^53 two integers may share a double: then the payload must tell.
                 guard let exact = Double(exactly: number), abs(exact) < 9_007_199_254_740_992 else { return nil }
@@ -105,15 +105,11 @@ struct PayloadIndex: Sendable {
     /// One index of several, rows renumbered by each part's `newRow` (nil: the row is gone).
     static func merging(_ parts: [(index: PayloadIndex, newRow: [UInt32?])], rowCount: Int) -> PayloadIndex? {
         guard var merged = parts.first?.index else { return nil }
-        merged.rowsByValue = [:]
+        merged.keywords = KeywordIndex.merging(parts.map { ($0.index.keywords, $0.newRow) })
         merged.numbers = []
         merged.emptyRows = RowSet(rowCount: rowCount)
         for part in parts {
             func renumbered(_ row: UInt32) -> UInt32? { Int(row) < part.newRow.count ? part.newRow[Int(row)] : nil }
-            for (value, rows) in part.index.rowsByValue {
-                let kept = rows.compactMap(renumbered)
-                if !kept.isEmpty { merged.rowsByValue[value, default: []].append(contentsOf: kept) }
-            }
             for entry in part.index.numbers {
                 if let row = renumbered(entry.row) { merged.numbers.append(NumberEntry(value: entry.value, row: row)) }
             }
@@ -121,7 +117,6 @@ struct PayloadIndex: Sendable {
                 if let row = renumbered(UInt32(row)) { merged.emptyRows.insert(Int(row)) }
             }
         }
-        for value in merged.rowsByValue.keys { merged.rowsByValue[value]?.sort() }
         merged.numbers.sort { $0.value < $1.value }
         merged.isSorted = true
         return merged
@@ -130,15 +125,7 @@ struct PayloadIndex: Sendable {
     // MARK: Bytes
 
     func write(to blob: inout BlobWriter) {
-        blob.put(UInt64(rowsByValue.count))
-        for (value, rows) in rowsByValue {
-            switch value {
-            case .keyword(let text): blob.put(text)
-            case .bool(let flag): blob.put(flag ? "true" : "false")
-            case .integer(let number): blob.put(String(number))
-            }
-            blob.put(rows)
-        }
+        keywords.write(to: &blob)
         blob.put(numbers.map(\.value))
         blob.put(numbers.map(\.row))
         blob.put(emptyRows.words)
@@ -146,12 +133,7 @@ struct PayloadIndex: Sendable {
 
     init(path: String, kind: PayloadIndexKind, from blob: inout BlobReader, rowCount: Int) throws {
         try self.init(path: path, kind: kind)
-        for _ in 0..<(try blob.number(UInt64.self)) {
-            let text = try blob.text()
-            let rows = try blob.array(of: UInt32.self)
-            guard rows.allSatisfy({ $0 < rowCount }) else { throw BlobError.truncated }
-            rowsByValue[kind == .bool ? .bool(text == "true") : .keyword(text)] = rows
-        }
+        keywords = try KeywordIndex(from: &blob, rowCount: rowCount)
         let values = try blob.array(of: Double.self)
         let rows = try blob.array(of: UInt32.self)
         guard values.count == rows.count, rows.allSatisfy({ $0 < rowCount }) else { throw BlobError.truncated }

@@ -15,6 +15,16 @@ public enum PointID: Hashable, Sendable {
     }
 }
 
+extension PointID {
+    // One word for the hash: ids are looked up by the hundred thousand when a collection opens.
+    public func hash(into hasher: inout Hasher) {
+        switch self {
+        case .number(let number): hasher.combine(number)
+        case .uuid(let uuid): hasher.combine(uuid.high ^ uuid.low &* 0x9E37_79B9_7F4A_7C15)
+        }
+    }
+}
+
 extension PointID: Comparable {
     public static func < (a: PointID, b: PointID) -> Bool {
         switch (a, b) {

@@ -134,7 +134,7 @@ extension PointID {
 }
 
 /// A stored row read back and verified.
-struct StoredRow {
+struct StoredRow: Sendable {
     let sequence: Int64
     let point: Point
 

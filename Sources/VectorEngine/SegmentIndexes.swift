@@ -72,7 +72,7 @@ struct SegmentIndexes: Sendable {
     }
 
     /// - Throws: `BlobError` when the bytes are damaged, cut or of another schema.
-    init(bytes: [UInt8], schema: CollectionSchema, rowCount: Int) throws {
+    init(bytes: UnsafeRawBufferPointer, schema: CollectionSchema, rowCount: Int) throws {
         try self.init(schema: schema)
         var blob = try BlobReader(bytes, magic: Self.magic, version: Self.version)
         for name in schema.sparseNames { sparse[name] = try SparseIndex(from: &blob, rowCount: rowCount) }

@@ -24,5 +24,6 @@ struct MCPCommand: AsyncParsableCommand {
         // The collection opens while the client says hello; a failure shows in the first call that needs it.
         Task { _ = try? await house.points.describe(House.collection) }
         try await StdioServer.serve(server, on: streams)
+        try await house.close()
     }
 }

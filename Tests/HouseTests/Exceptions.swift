@@ -38,6 +38,7 @@ enum Exceptions {
         "Sources/VectorEngine/RowCoding.swift",
         "Sources/VectorEngine/RowScan.swift",
         "Sources/VectorEngine/Searcher.swift",
+        "Sources/VectorEngine/SegmentIndexes.swift",
         "Sources/VectorEngine/SegmentMerge.swift",
         "Sources/VectorEngine/SegmentRows.swift",
         "Sources/VectorEngine/SparseIndex.swift",
