@@ -16,3 +16,11 @@ run() {
 # One line a benchmark; a new one is added here when it is added to Bench.
 run kernels --dimensions 31,384 --mebibytes 8
 run index --data "$data/vectors" --json
+run embed --texts 20 --runs 1 --json
+run retrieval --beir "$data/beir" --json
+printf '%s\n' "{\"op\":\"build\",\"data\":\"$data/vectors\",\"threads\":1}" '{"op":"open"}' \
+  "{\"op\":\"search\",\"queries\":\"$data/vectors/queries.npy\",\"setting\":32,\"percent\":null,\"max_s\":1,\"batch\":false,\"out\":\"$data/answer\"}" \
+  '{"op":"exit"}' >"$data/requests"
+rm -rf "$data/store"
+run worker --store "$data/store" <"$data/requests" | tee "$data/answers"
+if grep -q '"error"' "$data/answers"; then echo "bench-smoke: the worker answered with an error." >&2; exit 1; fi

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes tiny data sets for the benchmarks' smoke mode, with the standard library alone.
 
-FOLDER/vectors   base.npy (1000 x 32), queries.npy (20 x 32), ground_truth.npy (20 x 100, nearest first, by cosine)
+FOLDER/vectors   base.npy (1000 x 32), queries.npy (20 x 32), ground_truth.npy (20 x 100, nearest first, by cosine),
+                 payload.npy (1000 x 1, 0 to 99: `share < p` keeps p per cent)
 FOLDER/beir      corpus.jsonl, queries.jsonl, qrels/test.tsv: 60 documents, 12 questions, one right answer each
 """
 
@@ -45,6 +46,7 @@ def write_vectors(folder: pathlib.Path, generator: random.Random) -> None:
     write_npy(folder / "base.npy", base, "f", "<f4")
     write_npy(folder / "queries.npy", queries, "f", "<f4")
     write_npy(folder / "ground_truth.npy", [nearest(query) for query in queries], "i", "<i4")
+    write_npy(folder / "payload.npy", [[generator.randrange(100)] for _ in base], "i", "<i4")
 
 
 def write_beir(folder: pathlib.Path) -> None:
