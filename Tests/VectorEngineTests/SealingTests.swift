@@ -1,0 +1,84 @@
+import Foundation
+import Testing
+import VectorEngine
+import Vectors
+
+/// Sealing in the background, while others write, search and seal.
+@Suite struct SealingTests {
+    private static let count: UInt64 = 600
+
+    private func settings() -> EngineSettings {
+        var settings = EngineSettings()
+        settings.sealThreshold = 50
+        settings.sealShare = 0
+        settings.buildThreads = 1
+        return settings
+    }
+
+    /// The point's own vector finds it first, whichever segment it stands in.
+    private func finds(_ points: [Point], _ store: EmbeddedStore) async throws -> Bool {
+        for point in points {
+            guard let vector = point.vectors.dense["text"] else { return false }
+            let query = PointQuery(target: .dense(name: "text", vector), limit: 1, parts: .payload)
+            guard try await store.query([query], in: "c")[0].first?.id == point.id else { return false }
+        }
+        return true
+    }
+
+    @Test func everyWriteIsFoundWhileTwoStoresSealTheSameFile() async throws {
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        let first = try EmbeddedStore(directory: scratch.path, settings: settings())
+        let second = try EmbeddedStore(directory: scratch.path, settings: settings())
+        try await first.createCollection("c", schema: Sample.schema)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (half, store) in [first, second].enumerated() {
+                group.addTask {
+                    var random = SplitMix(state: UInt64(half))
+                    for start in stride(from: UInt64(half), to: Self.count, by: 20) {
+                        let ids = stride(from: start, to: min(start + 20, Self.count), by: 2)
+                        let points = try ids.map { try Sample.point($0, &random) }
+                        try await store.upsert(points, in: "c")
+                        #expect(try await finds([points[0]], half == 0 ? second : first), "half \(half) at \(start)")
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await first.count(nil, in: "c") == Int(Self.count))
+        #expect(try await second.count(nil, in: "c") == Int(Self.count))
+        // Whoever did not get the lease goes without; in the end one of them does it all.
+        while try await !first.sealNow("c", threads: 2) { await Task.yield() }
+        try await first.close()
+        try await second.close()
+        let reopened = try EmbeddedStore(directory: scratch.path, settings: settings())
+        let facts = try #require(try await reopened.describe("c"))
+        #expect(facts.pointCount == Int(Self.count))
+        #expect(facts.indexedPointCount == Int(Self.count))
+        #expect(facts.segmentCount == 1)
+        try await reopened.close()
+    }
+
+    @Test func deletedRowsLeaveTheGraphAndTheFileWhenItIsBuiltAnew() async throws {
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        var quiet = settings()
+        quiet.sealsAutomatically = false
+        let store = try EmbeddedStore(directory: scratch.path, settings: quiet)
+        try await store.createCollection("c", schema: Sample.schema)
+        var random = SplitMix(state: 3)
+        let points = try (0..<200 as Range<UInt64>).map { try Sample.point($0, &random) }
+        try await store.upsert(points, in: "c")
+        try await store.sealNow("c", threads: 1)
+        try await store.delete(.ids(points[..<100].map(\.id)), in: "c")
+        try await store.upsert([try Sample.point(999, &random)], in: "c")
+        try await store.sealNow("c", threads: 1)
+        let facts = try #require(try await store.describe("c"))
+        #expect(facts.pointCount == 101)
+        #expect(facts.indexedPointCount == 101)
+        let target = PointQuery.Target.dense(name: "text", Array(repeating: 0.5, count: Sample.dimension))
+        let found = try await store.query([PointQuery(target: target, limit: 200)], in: "c")[0].map(\.id)
+        #expect(Set(found) == Set(points[100...].map(\.id) + [.number(999)]))
+        try await store.close()
+    }
+}
