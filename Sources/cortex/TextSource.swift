@@ -53,7 +53,13 @@ struct TextSource {
         guard size <= Self.maximumFileBytes else {
             throw ValidationError("\(name) has \(size) bytes; files up to \(Self.maximumFileBytes) are read")
         }
-        guard let text = String(bytes: try Data(contentsOf: file), encoding: .utf8) else {
+        let data: Data
+        do {
+            data = try Data(contentsOf: file)
+        } catch {
+            throw ValidationError("cannot read \(file.path); check its owner and mode")
+        }
+        guard let text = String(bytes: data, encoding: .utf8) else {
             throw ValidationError("\(name) is not UTF-8 text")
         }
         switch file.pathExtension.lowercased() {

@@ -25,10 +25,15 @@ def _existing(path):
     return str(path)
 
 
+def binary(config):
+    """Path of the product."""
+    return _existing(config.getoption("--cortex"))
+
+
 @pytest.fixture
 def cortex(request, tmp_path):
     """The command line of the product on an empty data directory."""
-    return [_existing(request.config.getoption("--cortex")), "mcp", "--data", str(tmp_path / "data")]
+    return [binary(request.config), "mcp", "--data", str(tmp_path / "data")]
 
 
 @pytest.fixture
