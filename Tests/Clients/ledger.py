@@ -161,7 +161,9 @@ def faults(ledger, client, searched=None):
         for word, items in zip(words, found(client, words, strategy)):
             same = [item["id"] for item in holders(items, word)]
             if not same:
-                found_faults.append(Fault("lost", word, f"not found by {strategy}"))
+                length = len(ledger.alive[word].item["content"])
+                scores = [item["score"] for item in items[:3] + items[-1:]]
+                found_faults.append(Fault("lost", word, f"{length} characters, not found by {strategy}: {scores}"))
             elif len(same) > 1 or same[0] != (ledger.alive[word].id or same[0]):
                 found_faults.append(Fault("doubled", word, same))
     gone = sorted(ledger.deleted if searched is None else searched & ledger.deleted.keys())

@@ -394,30 +394,51 @@ def test_after_a_clean_end_the_file_alone_is_the_store(command, tmp_path):
     assert items(command, data=tmp_path / "copy") == 1
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_random_bytes_in_the_middle_never_make_a_wrong_answer_or_a_crash(cortex, speak, stored, seed):
-    file, texts = stored
+def with_random_bytes(file, seed):
+    """Writes 64 random bytes at one, or several, places behind the first page."""
     draw = random.Random(seed)
     bytes = bytearray(file.read_bytes())
     for _ in range(draw.choice([1, 8, 64])):
         at = draw.randrange(8192, len(bytes) - 64)
         bytes[at : at + 64] = draw.randbytes(64)
     file.write_bytes(bytes)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_bytes_in_the_middle_never_make_a_wrong_answer_or_a_crash(cortex, speak, stored, seed):
+    file, texts = stored
+    with_random_bytes(file, seed)
     client = speak(cortex)
     calls = [(STATUS, {"operation": "get_document", "document_id": id}) for id in texts]
-    missing, refusals = 0, 0
-    for (id, text), result in zip(texts.items(), ask_all(client, calls)):
+    for text, result in zip(texts.values(), ask_all(client, calls), strict=True):
         if result["isError"]:
             error = result["structuredContent"]
-            missing += error["code"] == "E2000"
-            refusals += error["code"] != "E2000"
+            assert error["code"] != "E2000", "it is damaged, which is not the same as never stored"
             assert "subject" not in error["message"]
         else:
-            assert result["structuredContent"]["document"]["content"] == text
-    words = [f"subject{n}" for n in range(len(texts))]
-    for result in ask_all(client, [(FIND, {"query": word, "search_strategy": "fast"}) for word in words]):
+            document = result["structuredContent"]["document"]
+            assert (document["content"], document["metadata"]) == (text, {"filler": text * 20})
+    for result in ask_all(client, [(FIND, {"query": text, "search_strategy": "fast"}) for text in texts.values()]):
         if not result["isError"]:
             assert {one["content"] for one in result["structuredContent"]["items"]} <= set(texts.values())
     client.expect_silence()
-    print(f"{missing} missing, {refusals} refused")
-    assert missing == 0, "a damaged memory is said to be damaged, not never to have been there"
+
+
+@pytest.mark.xfail(strict=True, reason="damaged rows are left out of searches and counts, and health says ok")
+def test_a_store_that_has_lost_rows_to_damage_says_so(cortex, speak, stored):
+    file, texts = stored
+    with_random_bytes(file, seed=0)
+    client = speak(cortex)
+    health, stats = ask_all(client, [(STATUS, {"operation": "health"}), (STATUS, {"operation": "stats"})])
+    if not stats["isError"] and stats["structuredContent"]["stats"]["items"] < len(texts):
+        assert health["isError"] or health["structuredContent"]["health"]["status"] != "ok"
+
+
+@pytest.mark.xfail(strict=True, reason="a damaged description is an 'unexpected failure: DecodingError'")
+def test_a_store_whose_description_is_damaged_is_refused_with_a_remedy(command, stored):
+    file, _ = stored
+    database = sqlite3.connect(file)
+    with database:
+        database.execute("UPDATE meta SET value = '{' WHERE key = 'schema'")
+    database.close()
+    refused(command("status"), str(file), "backup")
