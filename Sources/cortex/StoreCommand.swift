@@ -75,7 +75,7 @@ struct StoreCommand: AsyncParsableCommand {
             else { throw error }
             let path = field.drop { $0 != "]" }.dropFirst().drop { $0 == "." }
             let place = path.isEmpty ? "" : "\(path): "
-            let kept = offset > 0 ? "; the \(offset) items before this batch are stored" : ""
+            let kept = offset > 0 ? "; the \(offset) items before this batch were taken" : ""
             throw CommandFailure(
                 code: error.code.rawValue, message: "item \(offset + index + 1): \(place)\(error.message)\(kept)")
         }

@@ -105,7 +105,7 @@ struct TextSource {
         }
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
             let start = line.drop { $0 == " " }
-            if let mark = ["```", "~~~"].first(where: start.hasPrefix)?.first {
+            if let mark = ["```", "~~~"].first(where: { start.hasPrefix($0) })?.first {
                 // Only its own mark ends a block.
                 if fence == nil { fence = mark } else if fence == mark { fence = nil }
             }

@@ -237,6 +237,13 @@ def test_a_long_text_is_kept_to_its_last_character(memory, speak, tmp_path, text
     assert all(len(piece) <= 2_400 for piece in pieces)
 
 
+@pytest.mark.parametrize("characters", [100, 1_990, 2_300])
+def test_find_shows_how_a_section_begins_however_long_it_is(memory, tmp_path, characters):
+    (tmp_path / "long.md").write_text("# Quokka\n" + ("eats leaves " * 200)[:characters])
+    stored(memory, "--from", "long.md")
+    assert "eats leaves" in memory("find", "quokka").stdout
+
+
 def test_find_keeps_to_its_limit_and_types_and_prints_the_tools_result(memory):
     stored(memory, "--lines", input="quokka one\nquokka two\nquokka three\n")
     stored(memory, "--kind", "risk", "quokka at risk")
