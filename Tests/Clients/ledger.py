@@ -124,10 +124,10 @@ def documents(client, ids):
     return ask_all(client, calls)
 
 
-def found(client, words, strategy, characters=40):
-    """The first hundred items for each word: by meaning a short text may stand before a long one that has the word."""
+def found(client, questions, strategy, characters=40):
+    """The first hundred items for each question."""
     options = {"search_strategy": strategy, "limit": 100, "formatting": {"max_content_length": characters}}
-    for result in ask_all(client, [("memory_find", {"query": word, **options}) for word in words]):
+    for result in ask_all(client, [("memory_find", {"query": question, **options}) for question in questions]):
         assert not result["isError"], result
         yield result["structuredContent"]["items"]
 
@@ -135,6 +135,14 @@ def found(client, words, strategy, characters=40):
 def holders(items, word):
     """The found items that have the word themselves, not by their neighbours."""
     return [item for item in items if item.get("content", "").split(" ", 1)[0] == word]
+
+
+def opening(memory):
+    """The word and the text after it.
+
+    What meaning says to one strange word alone is a matter of ranking and not of loss.
+    """
+    return memory.item["content"][:80]
 
 
 def faults(ledger, client, searched=None):
@@ -158,7 +166,8 @@ def faults(ledger, client, searched=None):
             found_faults.append(Fault("risen", memory.word, result["structuredContent"]))
     words = sorted(ledger.alive if searched is None else searched & ledger.alive.keys())
     for strategy in ("fast", "auto"):
-        for word, items in zip(words, found(client, words, strategy)):
+        questions = words if strategy == "fast" else [opening(ledger.alive[word]) for word in words]
+        for word, items in zip(words, found(client, questions, strategy)):
             same = [item["id"] for item in holders(items, word)]
             if not same:
                 length = len(ledger.alive[word].item["content"])
