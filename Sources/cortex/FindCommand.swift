@@ -30,6 +30,8 @@ struct FindCommand: AsyncParsableCommand {
     @Flag(help: "Print the result as the memory_find tool gives it.")
     var json = false
 
+    private static let shownCharacters: Int64 = 100_000
+
     func run() async throws {
         try await House.visit(house) { house in
             var arguments: JSONObject = [
@@ -40,6 +42,8 @@ struct FindCommand: AsyncParsableCommand {
             if here || self.house.project != nil || self.house.org != nil || self.house.branch != nil {
                 arguments["scope"] = .object(house.scope.json)
             }
+            // The tool withholds texts too long for a model; a terminal shows their beginning.
+            if !json { arguments["formatting"] = ["max_content_length": .integer(Self.shownCharacters)] }
             let context = CallContext(clientName: "cortex find", defaultScope: house.scope)
             let result = try await house.memory.callFind(arguments: arguments, context: context)
             let items = result["items"]?.arrayValue ?? []

@@ -66,7 +66,8 @@ struct House: Sendable {
             }
             try await house.close()
         } catch let error as MemoryError {
-            throw CommandFailure(code: error.code.rawValue, message: error.message)
+            let place = error.field.map { "\($0): " } ?? ""
+            throw CommandFailure(code: error.code.rawValue, message: place + error.message)
         } catch let error as EngineError {
             throw CommandFailure(code: error.code.rawValue, message: error.message)
         } catch let error as EmbeddingError {

@@ -53,16 +53,31 @@ struct StoreCommand: AsyncParsableCommand {
             var bar = ProgressBar("storing")
             for start in stride(from: 0, to: items.count, by: Self.batchSize) {
                 let batch = items[start..<min(items.count, start + Self.batchSize)].map(dressed)
-                let result = try await house.memory.callStore(
-                    arguments: ["items": .array(batch)],
-                    context: CallContext(clientName: "cortex store", defaultScope: house.scope))
-                outcome.add(result, offset: start)
+                outcome.add(try await stored(batch, in: house, offset: start), offset: start)
                 bar.show(start + batch.count, of: items.count)
             }
             bar.finish()
             try await seal(house, total: items.count)
             if json { print(JSONWriter.text(outcome.json)) } else { outcome.show(of: items.count) }
             if outcome.failed + outcome.blocked > 0 { throw ExitCode(4) }
+        }
+    }
+
+    /// Stores one batch; a refusal says which item of the whole input it means, and how many before it are kept.
+    private func stored(_ batch: [JSONValue], in house: House, offset: Int) async throws -> JSONValue {
+        do {
+            return try await house.memory.callStore(
+                arguments: ["items": .array(batch)],
+                context: CallContext(clientName: "cortex store", defaultScope: house.scope))
+        } catch let error {
+            guard let field = error.field, field.hasPrefix("items["),
+                let index = Int(field.dropFirst("items[".count).prefix { $0 != "]" })
+            else { throw error }
+            let path = field.drop { $0 != "]" }.dropFirst().drop { $0 == "." }
+            let place = path.isEmpty ? "" : "\(path): "
+            let kept = offset > 0 ? "; the \(offset) items before this batch were taken" : ""
+            throw CommandFailure(
+                code: error.code.rawValue, message: "item \(offset + index + 1): \(place)\(error.message)\(kept)")
         }
     }
 

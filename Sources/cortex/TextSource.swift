@@ -53,9 +53,17 @@ struct TextSource {
         guard size <= Self.maximumFileBytes else {
             throw ValidationError("\(name) has \(size) bytes; files up to \(Self.maximumFileBytes) are read")
         }
-        guard let text = String(bytes: try Data(contentsOf: file), encoding: .utf8) else {
+        let data: Data
+        do {
+            data = try Data(contentsOf: file)
+        } catch {
+            throw ValidationError("cannot read \(file.path); check its owner and mode")
+        }
+        guard let decoded = String(bytes: data, encoding: .utf8) else {
             throw ValidationError("\(name) is not UTF-8 text")
         }
+        // A carriage return with its line feed is one Character, which no search for a line feed finds.
+        let text = decoded.replacing("\r\n", with: "\n")
         switch file.pathExtension.lowercased() {
         case "jsonl", "ndjson": return try jsonLines(text, named: name)
         case "md", "markdown": return markdown(text, named: name)
@@ -90,16 +98,19 @@ struct TextSource {
         var hasTitle = false
         var heading = title
         var body: [Substring] = []
-        var isFenced = false
+        var fence: Character?
         var items: [JSONValue] = []
         func flush() -> [JSONValue] {
             section(body.joined(separator: "\n"), title: title, heading: heading, document: name)
         }
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
             let start = line.drop { $0 == " " }
-            if start.hasPrefix("```") || start.hasPrefix("~~~") { isFenced.toggle() }
+            if let mark = ["```", "~~~"].first(where: { start.hasPrefix($0) })?.first {
+                // Only its own mark ends a block.
+                if fence == nil { fence = mark } else if fence == mark { fence = nil }
+            }
             let level = line.prefix { $0 == "#" }.count
-            guard !isFenced, (1...6).contains(level), line.dropFirst(level).first == " " else {
+            guard fence == nil, (1...6).contains(level), line.dropFirst(level).first == " " else {
                 body.append(line)
                 continue
             }
@@ -139,7 +150,13 @@ struct TextSource {
             if paragraph.count <= pieceCharacters {
                 add(paragraph, separator: "\n\n")
             } else {
-                for word in paragraph.split(separator: " ") { add(word.prefix(pieceCharacters), separator: " ") }
+                for word in paragraph.split(separator: " ") {
+                    var rest = word
+                    while !rest.isEmpty {
+                        add(rest.prefix(pieceCharacters), separator: " ")
+                        rest = rest.dropFirst(pieceCharacters)
+                    }
+                }
             }
         }
         return pieces + [current]

@@ -14,6 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def pytest_addoption(parser):
     parser.addoption("--cortex", default=os.environ.get("CORTEX_BINARY", ROOT / ".build/release/cortex"))
     parser.addoption("--demo", default=os.environ.get("MCP_DEMO_BINARY", ROOT / ".build/release/mcp-demo"))
+    parser.addoption("--kills", default=os.environ.get("CORTEX_KILLS", "15"), help="processes killed under load")
+    parser.addoption("--seed", default=os.environ.get("CORTEX_SEED"), help="repeats the random choices of a run")
 
 
 def _existing(path):
@@ -23,10 +25,15 @@ def _existing(path):
     return str(path)
 
 
+def binary(config):
+    """Path of the product."""
+    return _existing(config.getoption("--cortex"))
+
+
 @pytest.fixture
 def cortex(request, tmp_path):
     """The command line of the product on an empty data directory."""
-    return [_existing(request.config.getoption("--cortex")), "mcp", "--data", str(tmp_path / "data")]
+    return [binary(request.config), "mcp", "--data", str(tmp_path / "data")]
 
 
 @pytest.fixture
