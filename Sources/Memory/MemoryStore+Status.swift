@@ -26,8 +26,14 @@ extension MemoryStore {
         try await mapped {
             let readiness = try await self.home.ready()
             let description = try await self.points.describe(self.collection)
-            var members: JSONObject = ["status": .string(readiness.degradedReason == nil ? "ok" : "degraded")]
-            members["degraded_reason"] = readiness.degradedReason.map { .string($0) }
+            let damaged = description?.damagedPointCount ?? 0
+            let reason =
+                damaged > 0
+                ? "\(damaged) memories on disk are damaged and left out of every answer; restore them from a backup"
+                : readiness.degradedReason
+            var members: JSONObject = ["status": .string(reason == nil ? "ok" : "degraded")]
+            members["degraded_reason"] = reason.map { .string($0) }
+            if damaged > 0 { members["damaged"] = .integer(Int64(damaged)) }
             members["collection"] = .string(self.collection)
             members["location"] = description.map { .string($0.location) }
             members["points"] = description.map { .integer(Int64($0.pointCount)) }

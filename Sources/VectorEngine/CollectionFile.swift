@@ -44,6 +44,7 @@ final class CollectionFile: Sendable {
             throw EngineError(.collectionNotFound, "there is no collection file at \(path)")
         }
         self.path = path
+        try Self.checkHead(of: path)
         do {
             pool = try DatabasePool(path: path, configuration: Self.configuration(label: "collection"))
             try pool.read { try Self.checkFormat($0, path: path) }
@@ -67,9 +68,35 @@ final class CollectionFile: Sendable {
         return configuration
     }
 
+    /// Looks at the file's first bytes before SQLite does, which writes to whatever it opens: a text of 16 bytes, the
+    /// user version at byte 60 and the application id at byte 68, big-endian (https://sqlite.org/fileformat2.html).
+    private static func checkHead(of path: String) throws(EngineError) {
+        let head: [UInt8]
+        do {
+            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            defer { try? file.close() }  // it was only read
+            head = Array(try file.read(upToCount: 100) ?? Data())
+        } catch {
+            throw EngineError(
+                .notWritable, "cannot read \(path). Check its owner and mode, or choose another directory with --data",
+                cause: error)
+        }
+        guard head.count == 100, head.starts(with: Array("SQLite format 3\0".utf8)) else {
+            throw EngineError(
+                .damaged,
+                "\(path) is damaged: it is no database. Restore it from a backup, or move it away to start anew")
+        }
+        func number(at offset: Int) -> Int { head[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) } }
+        try check(application: number(at: 68), version: number(at: 60), path: path)
+    }
+
     private static func checkFormat(_ db: Database, path: String) throws {
-        let application = try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0
-        let version = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
+        try check(
+            application: try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0,
+            version: try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0, path: path)
+    }
+
+    private static func check(application: Int, version: Int, path: String) throws(EngineError) {
         guard application == applicationID else {
             throw EngineError(.damaged, "\(path) is not a Cortex collection; move it out of the data directory")
         }
@@ -154,7 +181,7 @@ final class CollectionFile: Sendable {
         while let row = try rows.next() {
             let key: String = row[0]
             if key == "schema", let text: String = row[1] {
-                schema = try JSONDecoder().decode(CollectionSchema.self, from: Data(text.utf8))
+                schema = try decodedSchema(text)
             } else if let number = Int64.fromDatabaseValue(row[1]) {
                 numbers[key] = number
             }
@@ -168,6 +195,16 @@ final class CollectionFile: Sendable {
         return FileHeader(
             schema: schema, sequence: sequence, generation: numbers["generation"] ?? 0,
             sealedSequence: numbers["sealed"] ?? 0, deletionFloor: numbers["deletion_floor"] ?? 0)
+    }
+
+    private func decodedSchema(_ text: String) throws(EngineError) -> CollectionSchema {
+        do {
+            return try JSONDecoder().decode(CollectionSchema.self, from: Data(text.utf8))
+        } catch {
+            throw EngineError(
+                .damaged, "\(path) has a damaged description. Restore it from a backup, or move it away to start anew",
+                cause: error)
+        }
     }
 
     static let selectRows =

@@ -37,23 +37,18 @@ struct CollectionLoader: Sendable {
         }
         // Every stored segment or none: what lies before `sealed` and in no segment would be lost from view.
         guard let stored, !stored.isEmpty else { return try assembled(header, [], try newest(header, [], after: 0)) }
-        let sequences = stored.map(\.sequences)
-        let segments = Mutex<Result<[SegmentReader.Parts], any Error>?>(nil)
-        let rows = Mutex<Result<NewestRows, any Error>?>(nil)
-        DispatchQueue.concurrentPerform(iterations: 2) { side in
-            if side == 0 {
-                let parts = Result {
-                    try stored.map { try SegmentReader(file: file, segment: $0, header: header).read() }
+        let readers = stored.map { SegmentReader(file: file, segment: $0, header: header) }
+        let newestRows = Mutex<NewestRows?>(nil)
+        // One flat list of tasks: work nested in `concurrentPerform` would run on a single thread.
+        try Self.sideBySide(
+            [
+                { [self] in
+                    let rows = try newest(header, stored.map(\.sequences), after: header.sealedSequence)
+                    newestRows.withLock { $0 = rows }
                 }
-                segments.withLock { $0 = parts }
-            } else {
-                let read = Result { try newest(header, sequences, after: header.sealedSequence) }
-                rows.withLock { $0 = read }
-            }
-        }
-        guard let parts = try segments.withLock({ $0 })?.get(), let newestRows = try rows.withLock({ $0 })?.get() else {
-            preconditionFailure("both sides have run")
-        }
+            ] + readers.flatMap(\.tasks))
+        let parts = readers.map(\.parts)
+        guard let newestRows = newestRows.withLock({ $0 }) else { preconditionFailure("every task has run") }
         var views: [StoredView] = []
         for (segment, part) in zip(stored, parts) {
             guard let indexes = part.indexes else {
@@ -67,6 +62,19 @@ struct CollectionLoader: Sendable {
             views.append(StoredView(view: view, sequences: segment.sequences, lost: part.lost))
         }
         return try assembled(header, views, newestRows)
+    }
+
+    /// Runs `tasks` on as many threads as there are processors; the first error is thrown when all have ended.
+    private static func sideBySide(_ tasks: [@Sendable () throws -> Void]) throws {
+        let failure = Mutex<(any Error)?>(nil)
+        DispatchQueue.concurrentPerform(iterations: tasks.count) { i in
+            do {
+                try tasks[i]()
+            } catch {
+                failure.withLock { $0 = $0 ?? error }
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
     }
 
     /// A stored segment without its ids.
@@ -129,9 +137,8 @@ struct CollectionLoader: Sendable {
             guard let id = PointID(key: row.blob(0)) else { return }
             let sequence = row.integer(1)
             for (i, sequences) in segments.enumerated() {
-                let at = sequences.partitioningIndex { $0 >= sequence }
-                if at < sequences.count, sequences[at] == sequence {
-                    ids[i][at] = id
+                if let row = sequences.row(of: sequence) {
+                    ids[i][row] = id
                     return
                 }
             }
@@ -179,12 +186,8 @@ struct CollectionLoader: Sendable {
     }
 }
 
-/// Reads the parts of one stored segment side by side.
-private struct SegmentReader: Sendable {
-    let file: CollectionFile
-    let segment: StoredSegment
-    let header: FileHeader
-
+/// Reads one stored segment: `tasks` may run side by side, `parts` is whole when all have.
+private final class SegmentReader: Sendable {
     struct Parts: Sendable {
         let rows: SegmentRows
         /// nil when the blob is not what was written.
@@ -197,34 +200,44 @@ private struct SegmentReader: Sendable {
     /// Rows that one task reads.
     private static let rowsPerTask = 16_384
 
-    func read() throws -> Parts {
-        let rows = SegmentRows(schema: header.schema, capacity: segment.sequences.count)
+    private let file: CollectionFile
+    private let segment: StoredSegment
+    private let header: FileHeader
+    private let rows: SegmentRows
+    private let read: Mutex<Parts>
+
+    init(file: CollectionFile, segment: StoredSegment, header: FileHeader) {
+        self.file = file
+        self.segment = segment
+        self.header = header
+        rows = SegmentRows(schema: header.schema, capacity: segment.sequences.count)
         for block in rows.blocks { block.appendZeros(rows: segment.sequences.count) }
-        let parts = Mutex(Parts(rows: rows))
-        let failure = Mutex<(any Error)?>(nil)
-        // The longest first, so that no thread is left with it at the end.
+        read = Mutex(Parts(rows: rows))
+    }
+
+    var parts: Parts { read.withLock { $0 } }
+
+    /// The longest first, so that no thread is left with one at the end.
+    var tasks: [@Sendable () throws -> Void] {
         let starts = Array(stride(from: 0, to: segment.sequences.count, by: Self.rowsPerTask))
-        DispatchQueue.concurrentPerform(iterations: starts.count + 2) { task in
-            do {
-                switch task {
-                case 0:
-                    let indexes = try readIndexes()
-                    parts.withLock { $0.indexes = indexes }
-                case 1:
-                    let graphs = try readGraphs(rows)
-                    parts.withLock { $0.graphs = graphs }
-                default:
-                    let start = starts[task - 2]
-                    let range = start..<min(start + Self.rowsPerTask, segment.sequences.count)
-                    let lost = try readVectors(range, into: rows)
-                    parts.withLock { $0.lost.formUnion(lost) }
-                }
-            } catch {
-                failure.withLock { $0 = error }
+        var tasks: [@Sendable () throws -> Void] = [
+            { [self] in
+                let indexes = try readIndexes()
+                read.withLock { $0.indexes = indexes }
+            },
+            { [self] in
+                let graphs = try readGraphs(rows)
+                read.withLock { $0.graphs = graphs }
+            },
+        ]
+        for start in starts {
+            tasks.append { [self] in
+                let range = start..<min(start + Self.rowsPerTask, segment.sequences.count)
+                let lost = try readVectors(range, into: rows)
+                read.withLock { $0.lost.formUnion(lost) }
             }
         }
-        if let error = failure.withLock({ $0 }) { throw error }
-        return parts.withLock { $0 }
+        return tasks
     }
 
     private func readIndexes() throws -> SegmentIndexes? {
@@ -308,6 +321,17 @@ private struct StoredSegment: Sendable {
             }
         }
         return segments
+    }
+}
+
+extension [Int64] {
+    /// Where `sequence` stands in ascending sequences; where nothing was deleted in between, the first guess is right.
+    fileprivate func row(of sequence: Int64) -> Int? {
+        guard let first, let last, (first...last).contains(sequence) else { return nil }
+        let guess = Int(sequence - first)
+        if guess < count, self[guess] == sequence { return guess }
+        let at = partitioningIndex { $0 >= sequence }
+        return at < count && self[at] == sequence ? at : nil
     }
 }
 

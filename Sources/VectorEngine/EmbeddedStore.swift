@@ -13,6 +13,7 @@ public final class EmbeddedStore: PointStore {
     public let directory: String
     private let settings: EngineSettings
     private let open: Mutex<[String: OpenCollection]> = Mutex([:])
+    private let opening = Mutex(())
     /// Where blocking work runs, so that Swift's own threads stay free.
     private static let blocking = DispatchQueue(label: "cortex.engine", attributes: .concurrent)
 
@@ -21,20 +22,28 @@ public final class EmbeddedStore: PointStore {
         let sealer: Sealer
     }
 
-    /// - Throws: `notWritable` when the directory is not there and cannot be made.
+    /// The directory is made with its first collection.
+    ///
+    /// - Throws: `notWritable` when something else stands in its place.
     public init(directory: String, settings: EngineSettings = EngineSettings()) throws(EngineError) {
         let path = URL(fileURLWithPath: directory).standardizedFileURL.path
+        var isDirectory: ObjCBool = false
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), !isDirectory.boolValue {
+            throw EngineError(.notWritable, "\(path) is no directory; choose another with --data")
+        }
         self.directory = path
         self.settings = settings
+    }
+
+    private func makeDirectory() throws(EngineError) {
         do {
             try FileManager.default.createDirectory(
-                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+                atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
             throw EngineError(
                 .notWritable,
-                "cannot make the data directory \(path). Check the owner and mode of its parent, or choose another "
-                    + "with --data",
-                cause: error)
+                "cannot make the data directory \(directory). Check the owner and mode of its parent, or choose another "
+                    + "with --data", cause: error)
         }
     }
 
@@ -42,6 +51,7 @@ public final class EmbeddedStore: PointStore {
 
     public func collectionNames() async throws -> [String] {
         try await Self.offPool { [directory] in
+            guard FileManager.default.fileExists(atPath: directory) else { return [] }
             let files: [String]
             do {
                 files = try FileManager.default.contentsOfDirectory(atPath: directory)
@@ -65,7 +75,8 @@ public final class EmbeddedStore: PointStore {
             return CollectionDescription(
                 schema: searcher.schema, pointCount: searcher.pointCount,
                 indexedPointCount: searcher.segments.reduce(0) { $0 + ($1.isSealed ? $1.liveCount : 0) },
-                segmentCount: searcher.segments.count, sizeBytes: entry.collection.file.sizeBytes,
+                segmentCount: searcher.segments.count, damagedPointCount: entry.collection.damagedRowCount,
+                sizeBytes: entry.collection.file.sizeBytes,
                 location: entry.collection.file.path)
         }
     }
@@ -73,6 +84,7 @@ public final class EmbeddedStore: PointStore {
     public func createCollection(_ collection: String, schema: CollectionSchema) async throws {
         try Self.check(collection, schema)
         try await Self.offPool { [self] in
+            try makeDirectory()
             try CollectionFile.create(path: path(of: collection), schema: schema)
         }
     }
@@ -136,18 +148,20 @@ public final class EmbeddedStore: PointStore {
     }
 
     private func entry(_ name: String) throws(EngineError) -> OpenCollection {
-        let known = open.withLock { $0[name] }
-        if let known, !known.collection.hasFailed { return known }
-        // Two callers may both open the file; the first to be noted stays, the other is closed unused.
-        let collection = try PointCollection(name: name, path: path(of: name), settings: settings)
-        let fresh = OpenCollection(collection: collection, sealer: Sealer(collection))
-        let kept = open.withLock { open in
-            if let other = open[name], !other.collection.hasFailed { return other }
-            open[name] = fresh
-            return fresh
+        if let known = open.withLock({ $0[name] }), !known.collection.hasFailed { return known }
+        // One at a time: two callers that open the same collection would each read all of it.
+        let opened: Result<OpenCollection, EngineError> = opening.withLock { _ in
+            if let known = open.withLock({ $0[name] }), !known.collection.hasFailed { return .success(known) }
+            return Result { () throws(EngineError) in
+                let collection = try PointCollection(name: name, path: path(of: name), settings: settings)
+                let entry = OpenCollection(collection: collection, sealer: Sealer(collection))
+                open.withLock { $0[name] = entry }
+                return entry
+            }
         }
-        kept.sealer.wake()
-        return kept
+        let entry = try opened.get()
+        entry.sealer.wake()
+        return entry
     }
 
     private func forget(_ name: String) { open.withLock { $0[name] = nil } }

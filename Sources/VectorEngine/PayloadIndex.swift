@@ -59,7 +59,7 @@ struct PayloadIndex: Sendable {
             case (.integer, .integer(let number)):
                 // Beyond 2^53 two integers may share a double: then the payload must tell.
                 guard let exact = Double(exactly: number), abs(exact) < 9_007_199_254_740_992 else { return nil }
-                insertRows(in: NumericRange(atLeast: exact, atMost: exact), into: &found, rowCount: rowCount)
+                found.formUnion(numberedRows(in: NumericRange(atLeast: exact, atMost: exact), rowCount: rowCount))
             default: return nil
             }
         }
@@ -69,19 +69,21 @@ struct PayloadIndex: Sendable {
     /// Rows with a number in `range`; nil when this index holds no numbers.
     func rows(in range: NumericRange, rowCount: Int) -> RowSet? {
         guard kind == .integer || kind == .float else { return nil }
-        var found = RowSet(rowCount: rowCount)
-        insertRows(in: range, into: &found, rowCount: rowCount)
-        return found
+        return numberedRows(in: range, rowCount: rowCount)
     }
 
-    private func insertRows(in range: NumericRange, into found: inout RowSet, rowCount: Int) {
+    private func numberedRows(in range: NumericRange, rowCount: Int) -> RowSet {
         var slice = numbers[...]
         if isSorted {
             let low = numbers.partitioningIndex { !range.isAbove($0.value) }
             let high = numbers.partitioningIndex { range.isBelow($0.value) }
             slice = low < high ? numbers[low..<high] : []
         }
-        for entry in slice where entry.row < rowCount && range.contains(entry.value) { found.insert(Int(entry.row)) }
+        return RowSet(rowCount: rowCount) { words in
+            for entry in slice where entry.row < rowCount && (isSorted || range.contains(entry.value)) {
+                words[Int(entry.row >> 6)] |= 1 << UInt64(entry.row & 63)
+            }
+        }
     }
 
     /// The first `limit` entries among `rows`, in the order of their value.

@@ -124,8 +124,9 @@ extension PointCollection {
     /// nil when a found point's row has been overwritten meanwhile and `mayMiss` is false.
     private func answer(_ queries: [PointQuery], on searcher: Searcher, mayMiss: Bool) throws -> [[ScoredPoint]]? {
         var answers: [[ScoredPoint]] = []
+        var filters = AnsweredFilters(searcher: searcher, payloads: payloads)
         for query in queries {
-            let hits = try hits(of: query, on: searcher)
+            let hits = try hits(of: query, on: searcher, &filters)
             let metric: Metric? =
                 if case .dense(let name, _) = query.target { searcher.schema.dense[name]?.metric } else { nil }
             var found: [ScoredPoint] = []
@@ -164,19 +165,40 @@ extension PointCollection {
         return answers
     }
 
-    private func hits(of query: PointQuery, on searcher: Searcher) throws -> [RowHit] {
+    private func hits(
+        of query: PointQuery, on searcher: Searcher, _ filters: inout AnsweredFilters
+    ) throws -> [RowHit] {
         switch query.target {
         case .dense(let name, let vector):
             let vector = try searcher.schema.checked(vector, name: name)
-            let allowed = try searcher.matches(query.filter, payloads: payloads)
+            let allowed = try filters.rows(query.filter)
             return searcher.nearest(
                 to: vector, name: name, limit: query.limit, breadth: query.breadth, isExact: query.isExact,
                 allowed: allowed)
         case .sparse(let name, let vector):
             try searcher.schema.check(vector, name: name)
-            let allowed = try searcher.matches(query.filter, payloads: payloads)
-            let corpus = try query.idfCorpus.map { try searcher.matches($0, payloads: payloads) } ?? allowed
+            let allowed = try filters.rows(query.filter)
+            let corpus = try query.idfCorpus.map { try filters.rows($0) } ?? allowed
             return searcher.nearest(to: vector, name: name, limit: query.limit, allowed: allowed, corpus: corpus)
         }
+    }
+}
+
+/// The filters of one call, each answered once: the queries of a hybrid search share theirs.
+private struct AnsweredFilters {
+    let searcher: Searcher
+    let payloads: PayloadLookup
+    private var answers: [(filter: Filter?, rows: [RowSet?])] = []
+
+    init(searcher: Searcher, payloads: @escaping PayloadLookup) {
+        self.searcher = searcher
+        self.payloads = payloads
+    }
+
+    mutating func rows(_ filter: Filter?) throws -> [RowSet?] {
+        if let known = answers.first(where: { $0.filter == filter }) { return known.rows }
+        let rows = try searcher.matches(filter, payloads: payloads)
+        answers.append((filter, rows))
+        return rows
     }
 }

@@ -71,19 +71,22 @@ public struct CollectionDescription: Sendable, Equatable {
     /// Points in sealed segments, that is: reached by a graph.
     public let indexedPointCount: Int
     public let segmentCount: Int
+    /// Points on disk whose bytes are not what was written; they are left out of every answer.
+    public let damagedPointCount: Int
     /// Bytes of the collection's files.
     public let sizeBytes: Int
     /// Where the collection is kept: a file's absolute path or a URL.
     public let location: String
 
     public init(
-        schema: CollectionSchema, pointCount: Int, indexedPointCount: Int, segmentCount: Int, sizeBytes: Int,
-        location: String
+        schema: CollectionSchema, pointCount: Int, indexedPointCount: Int, segmentCount: Int,
+        damagedPointCount: Int = 0, sizeBytes: Int, location: String
     ) {
         self.schema = schema
         self.pointCount = pointCount
         self.indexedPointCount = indexedPointCount
         self.segmentCount = segmentCount
+        self.damagedPointCount = damagedPointCount
         self.sizeBytes = sizeBytes
         self.location = location
     }

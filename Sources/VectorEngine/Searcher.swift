@@ -134,14 +134,10 @@ extension Searcher {
         let weights: [Float] = description.usesIDF ? idfWeights(of: vector, name: name, corpus: corpus) : vector.values
         var best: [RowHit] = []
         for (i, segment) in segments.enumerated() where segment.rowCount > 0 {
-            let scores = segment.scores(of: vector.indices, weights: weights, name: name, allowed: allowed[i])
-            best.append(contentsOf: scores.map { RowHit(segment: i, row: $0.row, distance: -$0.weight) })
-            if best.count > 4 * limit + 4096 {
-                best.sort { $0.distance < $1.distance }
-                best.removeLast(best.count - limit)
-            }
+            let found = segment.nearest(vector.indices, weights: weights, name: name, limit: limit, allowed: allowed[i])
+            best.append(contentsOf: found.map { RowHit(segment: i, row: $0.row, distance: $0.distance) })
         }
-        best.sort { $0.distance < $1.distance }
+        if segments.count > 1 { best.sort { $0.distance < $1.distance } }
         return Array(best.prefix(limit))
     }
 
@@ -178,31 +174,58 @@ extension SegmentView {
     /// Rows below this many are looked up in each list; more are scored by running through the lists.
     private static let lookupLimit = 512
 
-    /// The inner product of each allowed live row that shares a term, in no order.
-    fileprivate func scores(of terms: [UInt32], weights: [Float], name: String, allowed: RowSet?) -> [Posting] {
-        if let allowed {
-            let count = allowed.count
-            if count == 0 { return [] }
-            if count <= Self.lookupLimit { return lookedUpScores(terms, weights: weights, name: name, rows: allowed) }
+    /// Up to this many are kept in order while rows are scored; more are sorted at the end.
+    private static let keptLimit = 2048
+
+    /// The `limit` allowed live rows with the highest inner product among those that share a term; highest first, as
+    /// negative distances.
+    fileprivate func nearest(
+        _ terms: [UInt32], weights: [Float], name: String, limit: Int, allowed: RowSet?
+    ) -> [Neighbor] {
+        let (rows, distances) = scores(of: terms, weights: weights, name: name, allowed: allowed)
+        if limit <= Self.keptLimit, rows.count > limit {
+            var top = TopK(limit)
+            distances.withUnsafeBufferPointer { distances in
+                rows.withUnsafeBufferPointer { rows in
+                    if let from = distances.baseAddress, let named = rows.baseAddress {
+                        top.offer(from, rows: named, count: rows.count)
+                    }
+                }
+            }
+            return top.neighbors()
+        }
+        return Array(zip(distances, rows).map(Neighbor.init).sorted().prefix(limit))
+    }
+
+    private func scores(
+        of terms: [UInt32], weights: [Float], name: String, allowed: RowSet?
+    ) -> (rows: [UInt32], distances: [Float]) {
+        if let allowed, allowed.count <= Self.lookupLimit {
+            let found = lookedUpScores(terms, weights: weights, name: name, rows: allowed)
+            return (found.map(\.row), found.map { -$0.weight })
         }
         var sums = [Float](repeating: 0, count: rowCount)
         indexes.read { indexes in
             guard let index = indexes.sparse[name] else { return }
-            for (term, weight) in zip(terms, weights) {
-                index.withPostings(of: term) { list in
-                    for posting in list where posting.row < rowCount {
-                        sums[Int(posting.row)] += weight * posting.weight
+            sums.withUnsafeMutableBufferPointer { sums in
+                for (term, weight) in zip(terms, weights) {
+                    index.withPostings(of: term) { list in
+                        for posting in list where posting.row < sums.count {
+                            sums[Int(posting.row)] += weight * posting.weight
+                        }
                     }
                 }
             }
         }
-        var found: [Posting] = []
+        var rows: [UInt32] = []
+        var distances: [Float] = []
         for row in 0..<rowCount where sums[row] != 0 {
             if !deleted.contains(row), allowed?.contains(row) ?? true {
-                found.append(Posting(row: UInt32(row), weight: sums[row]))
+                rows.append(UInt32(row))
+                distances.append(-sums[row])
             }
         }
-        return found
+        return (rows, distances)
     }
 
     private func lookedUpScores(_ terms: [UInt32], weights: [Float], name: String, rows: RowSet) -> [Posting] {

@@ -19,13 +19,14 @@ struct SegmentIndexes: Sendable {
     }
 
     mutating func append(_ point: Point, row: UInt32) {
-        for name in missing.keys where point.vectors.dense[name] == nil && point.vectors.sparse[name] == nil {
+        // Copies of the keys: a view of them would keep the dictionary shared, and every change would copy all it holds.
+        for name in Array(missing.keys) where point.vectors.dense[name] == nil && point.vectors.sparse[name] == nil {
             missing[name]?.insert(Int(row))
         }
         for (name, vector) in point.vectors.sparse { sparse[name]?.append(vector, row: row) }
         if !payload.isEmpty {
             let members = point.payload.object
-            for path in payload.keys { payload[path]?.append(members, row: row) }
+            for path in Array(payload.keys) { payload[path]?.append(members, row: row) }
         }
     }
 
@@ -42,7 +43,7 @@ struct SegmentIndexes: Sendable {
             merged.payload[path] = PayloadIndex.merging(
                 parts.compactMap { part in part.indexes.payload[path].map { ($0, part.newRow) } }, rowCount: rowCount)
         }
-        for name in merged.missing.keys {
+        for name in Array(merged.missing.keys) {
             for part in parts {
                 part.indexes.missing[name]?.forEach { row in
                     if row < part.newRow.count, let kept = part.newRow[row] { merged.missing[name]?.insert(Int(kept)) }

@@ -16,6 +16,12 @@ package struct RowSet: Sendable, Equatable {
 
     package init(words: [UInt64]) { self.words = words }
 
+    /// A set whose bits `fill` sets in zeroed words, for when many rows are inserted at once.
+    package init(rowCount: Int, filling fill: (UnsafeMutableBufferPointer<UInt64>) -> Void) {
+        words = Array(repeating: 0, count: (rowCount + 63) >> 6)
+        words.withUnsafeMutableBufferPointer { fill($0) }
+    }
+
     @inlinable package func contains(_ row: Int) -> Bool {
         let word = row >> 6
         return word < words.count && words[word] & (1 << UInt64(row & 63)) != 0

@@ -34,6 +34,10 @@ struct FindCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await House.visit(house) { house in
+            guard try await house.hasMemories else {
+                Terminal.note("nothing found: there are no memories in \(house.directory) yet")
+                throw ExitCode(3)
+            }
             var arguments: JSONObject = [
                 "query": .string(query.joined(separator: " ")), "limit": .integer(Int64(limit)),
                 "search_strategy": .string(mode),

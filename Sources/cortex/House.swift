@@ -27,6 +27,11 @@ struct House: Sendable {
             now: { Self.microseconds() }, random: { UInt64.random(in: .min ... .max) })
     }
 
+    /// Whether anything was ever stored; asking makes nothing.
+    var hasMemories: Bool {
+        get async throws { try await points.collectionNames().contains(Self.collection) }
+    }
+
     /// Closes the files and, where there is one, the connection to the embedding service.
     func close() async throws {
         try await points.close()

@@ -15,6 +15,11 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await House.visit(house) { house in
+            guard try await house.hasMemories else {
+                let empty: JSONValue = ["data": .string(house.directory), "stats": ["items": 0]]
+                print(json ? JSONWriter.text(empty) : "data:         \(house.directory)\nmemories:     0")
+                return
+            }
             let context = CallContext(clientName: "cortex status", defaultScope: house.scope)
             var parts: JSONObject = ["data": .string(house.directory)]
             for operation in ["health", "stats"] {

@@ -376,7 +376,6 @@ def test_a_server_on_a_damaged_file_refuses_and_lives(cortex, speak, stored):
     client.expect_silence()
 
 
-@pytest.mark.xfail(strict=True, reason="the file is opened for writing, in WAL mode, before its format is looked at")
 @pytest.mark.parametrize("damage", [cut_to_nothing, another_format])
 def test_a_refused_file_is_left_as_it_is(command, stored, damage):
     file, _ = stored
@@ -386,7 +385,6 @@ def test_a_refused_file_is_left_as_it_is(command, stored, damage):
     assert file.read_bytes() == damaged
 
 
-@pytest.mark.xfail(strict=True, reason="a clean end leaves everything in the log: no checkpoint on close")
 def test_after_a_clean_end_the_file_alone_is_the_store(command, tmp_path):
     assert command("store", "the quokka").returncode == 0
     (tmp_path / "copy").mkdir()
@@ -424,7 +422,6 @@ def test_random_bytes_in_the_middle_never_make_a_wrong_answer_or_a_crash(cortex,
     client.expect_silence()
 
 
-@pytest.mark.xfail(strict=True, reason="damaged rows are left out of searches and counts, and health says ok")
 def test_a_store_that_has_lost_rows_to_damage_says_so(cortex, speak, stored):
     file, texts = stored
     with_random_bytes(file, seed=0)
@@ -434,7 +431,6 @@ def test_a_store_that_has_lost_rows_to_damage_says_so(cortex, speak, stored):
         assert health["isError"] or health["structuredContent"]["health"]["status"] != "ok"
 
 
-@pytest.mark.xfail(strict=True, reason="a damaged description is an 'unexpected failure: DecodingError'")
 def test_a_store_whose_description_is_damaged_is_refused_with_a_remedy(command, stored):
     file, _ = stored
     database = sqlite3.connect(file)

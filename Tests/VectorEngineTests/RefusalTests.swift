@@ -150,14 +150,25 @@ import Vectors
         #expect(try await store.query([query], in: "c")[0].map(\.id).contains(.number(3)) == false)
     }
 
-    @Test func aDirectoryThatCannotBeMadeIsNamed() throws {
+    @Test func aDirectoryThatCannotBeMadeIsNamed() async throws {
         let scratch = ScratchDirectory()
         try FileManager.default.createDirectory(atPath: scratch.path, withIntermediateDirectories: true)
         let file = scratch.path + "/file"
         try Data().write(to: URL(fileURLWithPath: file))
-        #expect { _ = try EmbeddedStore(directory: file + "/data") } throws: { error in
+        func isNamed(_ error: any Error) -> Bool {
             guard let error = error as? EngineError else { return false }
             return error.code == .notWritable && error.message.contains(file)
+        }
+        #expect {
+            _ = try EmbeddedStore(directory: file)
+        } throws: {
+            isNamed($0)
+        }
+        let store = try EmbeddedStore(directory: file + "/data")
+        await #expect {
+            try await store.createCollection("c", schema: Sample.schema)
+        } throws: {
+            isNamed($0)
         }
     }
 
