@@ -235,12 +235,16 @@ final class CollectionFile: Sendable {
         }
     }
 
-    /// Closes the connections; the log goes into the file first, unless another process is at work in it.
+    /// Closes the connections; the log goes into the file first, as far as nobody is reading older pages. The log
+    /// itself stays, since without one a store in a read-only folder could not be read.
     func close() throws {
-        try pool.writeWithoutTransaction { db in
-            try db.execute(sql: "PRAGMA busy_timeout = 0")
-            // Answers whether it had to give way to a reader; either way nothing is lost.
-            _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+        do {
+            try pool.writeWithoutTransaction { db in
+                // Answers how far it came; nothing waits.
+                _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(PASSIVE)")
+            }
+        } catch is DatabaseError {
+            // A file that may not be written, or a full disk: what is in the log is as safe there.
         }
         try watch.close()
         try pool.close()
