@@ -88,6 +88,8 @@ struct CollectionLoader: Sendable {
     private struct NewestRows: Sendable {
         let sequence: Int64
         var ids: [[PointID?]]
+        /// The same by id: a dictionary of all points is worth building beside the other reads.
+        var locations: [PointID: RowLocation]
         let rows: [StoredRow]
         var damaged: Int
     }
@@ -100,7 +102,15 @@ struct CollectionLoader: Sendable {
             let ids = sequences.isEmpty ? [] : try liveIDs(db, of: sequences, through: sealed, unplaced: &damaged)
             var rows: [StoredRow] = []
             try forEachRow(db, after: sealed, schema: header.schema, damaged: &damaged) { rows.append($0) }
-            return NewestRows(sequence: now.sequence, ids: ids, rows: rows, damaged: damaged)
+            var locations: [PointID: RowLocation] = [:]
+            locations.reserveCapacity(ids.reduce(rows.count) { $0 + $1.count })
+            for (segment, ids) in ids.enumerated() {
+                for (row, id) in ids.enumerated() {
+                    if let id { locations[id] = RowLocation(segment: UInt32(segment), row: UInt32(row)) }
+                }
+            }
+            return NewestRows(
+                sequence: now.sequence, ids: ids, locations: locations, rows: rows, damaged: damaged)
         }
     }
 
@@ -111,15 +121,17 @@ struct CollectionLoader: Sendable {
         var newest = newest
         var live = LiveSegments(schema: header.schema, sequence: 0, generation: header.generation)
         for (i, part) in views.enumerated() {
-            for row in part.lost where newest.ids[i][row] != nil {
+            for row in part.lost {
+                guard let id = newest.ids[i][row] else { continue }
                 newest.ids[i][row] = nil
+                newest.locations[id] = nil
                 newest.damaged += 1
             }
             for (row, sequence) in part.sequences.enumerated() {
                 part.view.rows.append(id: newest.ids[i][row] ?? .number(0), sequence: sequence)
             }
-            live.adopt(part.view, liveIDs: newest.ids[i])
         }
+        live.begin(with: zip(views, newest.ids).map { ($0.view, $1) }, locations: newest.locations)
         for row in newest.rows { try live.upsert(row.point, sequence: row.sequence) }
         live.advance(to: newest.sequence)
         return (live, newest.damaged)

@@ -85,23 +85,36 @@ struct LiveSegments: Sendable {
         return segments
     }
 
-    /// Adds a segment as it came from the file; rows without an id are gone.
-    mutating func adopt(_ segment: SegmentView, liveIDs: [PointID?]) {
+    /// Takes segments as they came from the file, numbered from 0 in their order; rows without an id are gone.
+    mutating func begin(
+        with stored: [(segment: SegmentView, liveIDs: [PointID?])], locations: [PointID: RowLocation]
+    ) {
+        precondition(segments.isEmpty && nextNumber == 0)
+        self.locations = locations
+        for (segment, liveIDs) in stored { segments.append(numbered(segment, liveIDs: liveIDs)) }
+    }
+
+    /// Adds a segment that was made of others here; rows without an id are gone.
+    private mutating func adopt(_ segment: SegmentView, liveIDs: [PointID?]) {
+        let segment = numbered(segment, liveIDs: liveIDs)
+        for (row, id) in liveIDs.enumerated() {
+            if let id { locations[id] = RowLocation(segment: segment.number, row: UInt32(row)) }
+        }
+        segments.insert(segment, at: isGrowing ? max(0, segments.count - 1) : segments.count)
+    }
+
+    /// The segment with the next number, and with the rows deleted that have no id.
+    private mutating func numbered(_ segment: SegmentView, liveIDs: [PointID?]) -> SegmentView {
         var segment = segment
         segment.number = nextNumber
         nextNumber += 1
         segment.deleted = RowSet(rowCount: segment.rowCount)
         segment.deletedCount = 0
-        locations.reserveCapacity(locations.count + liveIDs.count)
-        for (row, id) in liveIDs.enumerated() {
-            if let id {
-                locations[id] = RowLocation(segment: segment.number, row: UInt32(row))
-            } else {
-                segment.deleted.insert(row)
-                segment.deletedCount += 1
-            }
+        for (row, id) in liveIDs.enumerated() where id == nil {
+            segment.deleted.insert(row)
+            segment.deletedCount += 1
         }
-        segments.insert(segment, at: isGrowing ? max(0, segments.count - 1) : segments.count)
+        return segment
     }
 
     /// Puts `merged` in the place of the segments it was made of; what was deleted from them meanwhile stays deleted.
