@@ -8,8 +8,8 @@ struct KernelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "kernels", abstract: "Measures nanoseconds a distance per instruction set.",
         discussion: """
-            "cached" scores the same 16 rows again and again; "random" scores rows of a block that fits no second cache, \
-            in random order, four a call, without prefetch.
+            "cached" scores the same 16 rows again and again; "random" scores rows of a block that fits no second \
+            cache, in random order, four a call, without prefetch.
             """)
 
     @Option(help: "Dimensions, separated by commas.") var dimensions = "384,768,1536"

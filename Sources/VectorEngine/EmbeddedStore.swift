@@ -42,8 +42,8 @@ public final class EmbeddedStore: PointStore {
         } catch {
             throw EngineError(
                 .notWritable,
-                "cannot make the data directory \(directory). Check the owner and mode of its parent, or choose another "
-                    + "with --data", cause: error)
+                "cannot make the data directory \(directory). Check the owner and mode of its parent, or choose "
+                    + "another with --data", cause: error)
         }
     }
 

@@ -19,7 +19,7 @@ struct SegmentIndexes: Sendable {
     }
 
     mutating func append(_ point: Point, row: UInt32) {
-        // Copies of the keys: a view of them would keep the dictionary shared, and every change would copy all it holds.
+        // Copies of the keys: a view of them would keep the dictionary shared, and a change would copy all it holds.
         for name in Array(missing.keys) where point.vectors.dense[name] == nil && point.vectors.sparse[name] == nil {
             missing[name]?.insert(Int(row))
         }

@@ -34,7 +34,6 @@ enum Exceptions {
         "Sources/VectorEngine/BlobCoding.swift",
         "Sources/VectorEngine/CollectionLoading.swift",
         "Sources/VectorEngine/LiveSegments.swift",
-        "Sources/VectorEngine/PayloadIndex.swift",
         "Sources/VectorEngine/PointCollection+Reading.swift",
         "Sources/VectorEngine/RowCoding.swift",
         "Sources/VectorEngine/RowScan.swift",

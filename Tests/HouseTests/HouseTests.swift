@@ -70,8 +70,8 @@ struct RoomTests {
         for target in manifest.targets where target.isTest {
             #expect(folders.contains(target.name), "\(target.name)")
         }
-        // The clients and the tools that make fixtures are Python, the demonstration server is what clients talk to; any
-        // other folder holds tests that never run.
+        // The clients and the tools that make fixtures are Python, the demonstration server is what clients talk to;
+        // any other folder holds tests that never run.
         let targets = Set(manifest.targets.map(\.name))
         #expect(folders.subtracting(targets).subtracting(["Clients", "MCPDemo", "tools"]) == [])
     }
