@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Line coverage of Sources/ by the Swift tests and the Python client tests together: a table a room, then one verdict.
+# Line coverage of the rooms by the Swift tests: a table a room, then one verdict. The two programs are not in it: what
+# runs them are the Python clients, which an unoptimised build would keep waiting for many minutes.
 #
 # usage: scripts/coverage.sh FLOOR        fails when the whole is below FLOOR per cent
 #
 # Numeric Swift is slow without optimisation, so this build stays in a folder of its own (.build-coverage) and heavy
-# tests shrink in debug builds. The client tests run the instrumented command, which writes its counts at exit.
+# tests shrink in debug builds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 floor=${1:?usage: scripts/coverage.sh FLOOR}
@@ -29,18 +30,11 @@ echo "coverage: $swift test --enable-code-coverage (debug)"
 products=$("$swift" build --show-bin-path --scratch-path "$scratch")
 profiles=$products/codecov
 merged=$products/coverage.profdata
-rm -rf "$products/clients" && mkdir -p "$products/clients"
 
 objects=("$products"/*.xctest)
 [ -e "${objects[0]}" ] || stop "no test bundle in $products."
-if compgen -G 'Tests/Clients/test_*.py' >/dev/null; then
-  echo "coverage: Python clients against the instrumented command"
-  LLVM_PROFILE_FILE="$products/clients/%p-%m.profraw" CORTEX_BINARY="$products/cortex" \
-    .venv/bin/python -m pytest -q -p no:cacheprovider Tests/Clients
-  objects+=("$products/cortex")
-fi
 
-find "$profiles" "$products/clients" -name '*.profraw' -print0 >"$products/profiles.list"
+find "$profiles" -name '*.profraw' -print0 >"$products/profiles.list"
 xargs -0 "$llvm_profdata" merge -sparse -o "$merged" <"$products/profiles.list"
 arguments=("${objects[0]}")
 for object in "${objects[@]:1}"; do arguments+=(-object "$object"); done
