@@ -24,3 +24,5 @@ printf '%s\n' "{\"op\":\"build\",\"data\":\"$data/vectors\",\"threads\":1}" '{"o
 rm -rf "$data/store"
 run worker --store "$data/store" <"$data/requests" | tee "$data/answers"
 if grep -q '"error"' "$data/answers"; then echo "bench-smoke: the worker answered with an error." >&2; exit 1; fi
+echo "bench-smoke: Benchmarks/search/run.sh --smoke"
+Benchmarks/search/run.sh --smoke
