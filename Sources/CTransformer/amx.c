@@ -41,7 +41,7 @@ typedef struct {
     uint8_t rows[16];
 } ct_tile_configuration;
 
-static inline void ct_amx_begin(void) {
+void ct_amx_begin(void) {
     ct_tile_configuration configuration = {.palette = 1};
     for (int tile = 0; tile < 8; tile++) {
         configuration.row_bytes[tile] = 64;
@@ -49,6 +49,8 @@ static inline void ct_amx_begin(void) {
     }
     _tile_loadconfig(&configuration);
 }
+
+void ct_amx_end(void) { _tile_release(); }
 
 /// Rows of floats into tiles of bfloat16. The rows that fill up the last tile keep what stood there: nobody reads
 /// their sums.
@@ -188,7 +190,7 @@ static void ct_amx_linear(const ct_linear *layer, const float *x, int32_t rows, 
         if (gelu) ct_amx_product(layer, scratch->tiled[0], count, 1, to, 0, scratch);
         else ct_amx_product(layer, scratch->tiled[0], count, 0, to, 0, scratch);
     }
-    _tile_release();
+    ct_amx_end();
 }
 
 /// The wide middle never becomes floats in memory: GELU's results go into tiles at once.
@@ -202,7 +204,7 @@ static void ct_amx_feed_forward(const ct_linear *widen, const ct_linear *narrow,
         ct_amx_product(widen, scratch->tiled[0], count, 1, 0, scratch->tiled[1], scratch);
         ct_amx_product(narrow, scratch->tiled[1], count, 0, out + (size_t)start * narrow->outputs, 0, scratch);
     }
-    _tile_release();
+    ct_amx_end();
 }
 
 static const ct_kernels ct_amx_kernels = {

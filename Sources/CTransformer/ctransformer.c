@@ -171,31 +171,3 @@ int32_t ctransformer_processor_count(void) {
     const long count = sysconf(_SC_NPROCESSORS_ONLN);
     return count < 1 ? 1 : count > 1024 ? 1024 : (int32_t)count;
 }
-
-// ---- CRC-32 ---------------------------------------------------------------------------------------------------
-
-/// Eight bytes a step with eight tables ("slicing by 8"; Kounavis and Berry, A Systematic Approach to Building
-/// High Performance Software-Based CRC Generators, ISCC 2005). The tables live on the stack: 8 KB, made in 10 µs.
-uint32_t ctransformer_crc32(const uint8_t *bytes, size_t size) {
-    uint32_t table[8][256];
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t value = i;
-        for (int bit = 0; bit < 8; bit++) value = (value >> 1) ^ (value & 1 ? 0xEDB88320u : 0);
-        table[0][i] = value;
-    }
-    for (int slice = 1; slice < 8; slice++)
-        for (uint32_t i = 0; i < 256; i++)
-            table[slice][i] = (table[slice - 1][i] >> 8) ^ table[0][table[slice - 1][i] & 255];
-    uint32_t crc = ~0u;
-    while (size >= 8) {
-        uint64_t word;
-        __builtin_memcpy(&word, bytes, 8);  // little-endian machines only, as the model's numbers are
-        word ^= crc;
-        crc = 0;
-        for (int slice = 0; slice < 8; slice++) crc ^= table[7 - slice][(word >> (8 * slice)) & 255];
-        bytes += 8;
-        size -= 8;
-    }
-    while (size--) crc = (crc >> 8) ^ table[0][(crc ^ *bytes++) & 255];
-    return ~crc;
-}

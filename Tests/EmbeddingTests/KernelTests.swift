@@ -179,18 +179,29 @@ struct KernelTests {
 
     private func gelu(_ x: Float) -> Double { Double(x) * 0.5 * erfc(-Double(x) / 2.0.squareRoot()) }
 
-    @Test(arguments: [1, 3, 4, 7, 8, 9, 16, 17, 33, 255, 256])
+    @Test(arguments: [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 255, 256])
     func attentionIsThatOfDoubleArithmetic(tokens: Int) {
         let heads = 2
         let width = heads * 32
-        let qkv = numbers(tokens * 3 * width, seed: 11, scale: 1.5)
+        // Numbers of 8 significant bits, so that only the weights' rounding is left to differ in bfloat16.
+        let qkv = numbers(tokens * 3 * width, seed: 11, scale: 1.5).map {
+            Float(bitPattern: $0.bitPattern & 0xFFFF_0000)
+        }
         for table in Self.tables {
+            let allowed = String(cString: table.name) == "amxbf16" ? 1.5 * Self.bfloat16Error : 1e-5
             var out = [Float](repeating: .nan, count: tokens * width)
-            withScratch { table.attention(qkv, Int32(tokens), Int32(heads), &out, $0) }
+            withScratch { scratch in
+                // What an earlier, longer text left behind must not show: here, numbers that are none.
+                UnsafeMutableRawPointer(scratch).initializeMemory(
+                    as: UInt8.self, repeating: 0xFF, count: ctransformer_scratch_size())
+                table.attention(qkv, Int32(tokens), Int32(heads), &out, scratch)
+            }
             for token in Set([0, tokens / 2, tokens - 1]) {
                 for head in 0..<heads {
                     let expected = attention(qkv, tokens: tokens, width: width, head: head, token: token)
-                    for d in 0..<32 { #expect(abs(Double(out[token * width + head * 32 + d]) - expected[d]) < 1e-5) }
+                    for d in 0..<32 {
+                        #expect(abs(Double(out[token * width + head * 32 + d]) - expected[d]) < allowed)
+                    }
                 }
             }
         }
