@@ -126,8 +126,15 @@ package final class MiniLM: Embedder {
                 "This binary was built without the model; run scripts/fetch-model.sh and build again, "
                     + "or set a remote embedder.")
         }
-        let file = try ModelFile(blob)
-        let wordPiece = WordPiece(vocabulary: try file.bytes("vocabulary"))
+        let table = Mutex<Result<WordPiece, EmbeddingError>?>(nil)
+        // Lines of damaged bytes make a table too, which nobody then uses.
+        let file = try ModelFile(blob) { file in
+            let made = Result { () throws(EmbeddingError) in WordPiece(vocabulary: try file.bytes("vocabulary")) }
+            table.withLock { $0 = made }
+        }
+        guard let wordPiece = try table.withLock({ $0 })?.get() else {
+            preconditionFailure("the vocabulary's table was not made beside the check")
+        }
         return Model(
             wordPiece: wordPiece,
             transformer: try Transformer(
