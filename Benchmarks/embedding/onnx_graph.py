@@ -95,7 +95,8 @@ def layer(graph: Graph, x: str, tensors, prefix: str, mask: str, fused: bool) ->
 def write(tensors: dict[str, np.ndarray], path: Path, fused: bool) -> None:
     graph = Graph()
     count = graph.op("Slice", graph.op("Shape", "ids"), graph.constant([1], np.int64), graph.constant([2], np.int64))
-    positions = tensors["embeddings.position_embeddings.weight"][:256] + tensors["embeddings.token_type_embeddings.weight"][0]
+    positions = tensors["embeddings.position_embeddings.weight"][:256]
+    positions = positions + tensors["embeddings.token_type_embeddings.weight"][0]
     x = graph.op("Add", graph.op("Gather", graph.constant(tensors["embeddings.word_embeddings.weight"]), "ids"),
                  graph.op("Slice", graph.constant(positions), graph.constant([0], np.int64), count,
                           graph.constant([0], np.int64)))

@@ -173,7 +173,8 @@ static inline __attribute__((always_inline)) void ct_amx_product(const ct_linear
             for (int32_t r = 0; r < left && r < 2 * tile_rows; r++) {
                 const float *sums = scratch->sums + r / tile_rows * 512 + r % tile_rows * 16;
                 const size_t tile = (size_t)((first + r) / tile_rows) * out_across + column / tile_inputs;
-                ct_amx_finish(layer, sums, column, gelu, tiled ? 0 : out + (size_t)(first + r) * layer->outputs + column,
+                const size_t place = (size_t)(first + r) * layer->outputs + column;
+                ct_amx_finish(layer, sums, column, gelu, tiled ? 0 : out + place,
                               tiled ? tiled + tile * tile_size + r % tile_rows * tile_inputs : 0);
             }
         }
@@ -213,7 +214,8 @@ static const ct_kernels ct_amx_kernels = {
 #pragma clang attribute pop
 
 /// Whether the processor has it (CPUID leaf 7: EDX bits 22 and 24) and Linux gives this process leave to use tiles,
-/// whose 8 KB every signal frame then must hold (ARCH_REQ_XCOMP_PERM for feature 18; Documentation/arch/x86/xstate.rst).
+/// whose 8 KB every signal frame then must hold (ARCH_REQ_XCOMP_PERM for feature 18; the kernel's
+/// Documentation/arch/x86/xstate.rst).
 const ct_kernels *ct_amx_table(void) {
     enum { request_permission = 0x1023, tile_data = 18 };
     unsigned a, b, c, d;

@@ -7,7 +7,8 @@ import Synchronization
 ///
 /// Constructing one costs nothing; the first `embed` checks the weights and builds the vocabulary's table. The work
 /// runs on Dispatch threads, never on Swift's cooperative ones. The same text gives the same vector whatever stands
-/// beside it in a batch, and to the last few bits whatever the processor.
+/// beside it in a batch; on another processor it differs in the last few bits, or, where one of the two multiplies in
+/// bfloat16, by a cosine above .9999.
 package final class MiniLM: Embedder {
     package static let name = "all-MiniLM-L6-v2"
     /// Tokens that one pass takes through the layers together: more than this no longer fits a core's cache.
