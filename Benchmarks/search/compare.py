@@ -146,7 +146,7 @@ def main() -> None:
         "hnswlib": [sys.executable, str(peers), "hnswlib"],
         "faiss SQ8": [sys.executable, str(peers), "faiss"],
     }
-    truth = np.load(options.data / "ground_truth.npy")
+    truth = np.load(options.data / "ground_truth.npy")[:, :K]
     results: dict[str, dict] = {}
     engines: list[Engine] = []
     for name, command in commands.items():
