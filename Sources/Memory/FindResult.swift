@@ -53,7 +53,7 @@ package struct FoundItem: Sendable {
             members["dense"] = .number(Self.rounded(dense))
             members["dense_part"] = .number(Self.rounded(candidate.normalizedDense))
         }
-        if candidate.bonus != 0 { members["author_bonus"] = .number(candidate.bonus) }
+        for bonus in candidate.bonuses { members[bonus.name] = .number(bonus.value) }
         return members
     }
 

@@ -11,6 +11,10 @@ enum Member {
     static let tool = "tool"
     static let session = "session"
     static let saidAt = "said_at"
+    /// When it was said, or else stored: what a date in a query is compared with.
+    static let occurredAt = "occurred_at"
+    /// What the text is like (``Trait``).
+    static let traits = "traits"
     static let metadata = "metadata"
     static let tags = "tags"
     static let tagIndex = "tag_index"
@@ -35,10 +39,12 @@ enum Member {
 
     /// Members that filters and orders use. All moments are whole microseconds since 1970.
     static var indexes: [String: PayloadIndexKind] {
-        var indexes: [String: PayloadIndexKind] = [createdAt: .integer, updatedAt: .integer, expiresAt: .integer]
+        var indexes: [String: PayloadIndexKind] = [
+            createdAt: .integer, updatedAt: .integer, expiresAt: .integer, occurredAt: .integer,
+        ]
         indexes[confidence] = .float
         for name in [
-            kind, session, actor, actorTerms, tagIndex, scopeHash, contentHash, idempotencyKeys, expiryPolicy, chunkOf,
+            kind, session, actor, actorTerms, traits, tagIndex, scopeHash, contentHash, idempotencyKeys, expiryPolicy, chunkOf,
         ] + MemoryScope.keys.map(scope) {
             indexes[name] = .keyword
         }
@@ -55,6 +61,7 @@ struct MemoryRecord: Sendable {
     var scope: MemoryScope
     var source: MemorySource
     var actorTerms: [String] = []
+    var traits: [Trait] = []
     var metadata: JSONObject?
     var tags: JSONValue?
     let contentHash: String
@@ -70,6 +77,9 @@ struct MemoryRecord: Sendable {
     var length: Double = 0
     /// Chunks of a long content; 0 without.
     var chunkCount = 0
+
+    /// When it was said, or else stored.
+    var occurredAt: Int64 { source.timestamp ?? createdAt }
 
     func isExpired(at now: Int64) -> Bool { expiresAt.map { $0 <= now } ?? false }
 
@@ -123,7 +133,9 @@ extension MemoryRecord {
         if let tool = source.tool { members[Member.tool] = .string(tool) }
         if let session = source.session { members[Member.session] = .string(session) }
         if let saidAt = source.timestamp { members[Member.saidAt] = .integer(saidAt) }
+        if !traits.isEmpty { members[Member.traits] = .array(traits.map { .string($0.rawValue) }) }
         members[Member.createdAt] = .integer(createdAt)
+        members[Member.occurredAt] = .integer(occurredAt)
         members[Member.length] = .number(length)
         if chunkCount > 0 { members[Member.chunks] = .integer(Int64(chunkCount)) }
         members.merge(changeable) { $1 }
@@ -165,6 +177,7 @@ extension MemoryRecord {
             actor: members[Member.actor]?.stringValue, tool: members[Member.tool]?.stringValue,
             session: members[Member.session]?.stringValue, timestamp: members[Member.saidAt]?.integerValue)
         actorTerms = (members[Member.actorTerms]?.arrayValue ?? []).compactMap(\.stringValue)
+        traits = (members[Member.traits]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap(Trait.init) }
         metadata = members[Member.metadata]?.objectValue
         tags = members[Member.tags]
         createdAt = created

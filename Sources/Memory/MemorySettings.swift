@@ -43,6 +43,22 @@ package struct MemorySettings: Sendable, Equatable {
     package var denseWeight: Double = 0.5
     /// Added where the query names the item's author; 0 turns it off (spec: step 6).
     package var authorBonus: Double = 0.2
+    /// Added to an item that can be the answer to the kind of question asked (a time to when, a number to how many);
+    /// 0 turns it off (spec: steps 7–10, as the next three).
+    package var answerBonus: Double = 0.1
+    /// Added to an item of the day, month or span of time that the query names.
+    package var dateBonus: Double = 0.15
+    /// Taken from an item of a conversation that asks and does not tell.
+    package var questionPenalty: Double = 0.05
+    /// Taken from an item of a conversation that says next to nothing ("thanks, bye"); half of it from short ones.
+    package var brevityPenalty: Double = 0.1
+    /// Terms up to which an item of a conversation counts as saying next to nothing, and as short.
+    static let scantTerms = 3
+    static let shortTerms = 6
+    /// Whether an item knows the two before it in its conversation (spec: steps 5 and 11).
+    package var usesContext = true
+    /// Whether items without a session have those stored before them in the scope as context.
+    package var contextWithoutSession = true
     /// Characters of `content` in a found item, unless the call says otherwise.
     package var contentCharacters = 2_000
     /// Items sampled for the mean length that BM25 divides by.

@@ -101,7 +101,7 @@ extension MemoryStore {
             union[hit.id, default: Candidate(id: hit.id)].lexical = Double(hit.score)
         }
         try await addMissingScores(&union, dense, search)
-        try await addAuthorBonus(&union, search)
+        try await addBonuses(&union, search)
         var candidates = Array(union.values)
         Candidate.fuse(&candidates, lexical: search.sparse.count > 0 ? settings.lexicalWeight : 0, settings.denseWeight)
         return candidates.sorted(by: Candidate.isBetter)
@@ -136,18 +136,6 @@ extension MemoryStore {
                 }
             }
         }
-    }
-
-    /// Items whose author is named in the query stand higher (spec/retrieval: step 6).
-    private func addAuthorBonus(_ union: inout [PointID: Candidate], _ search: Search) async throws {
-        let terms = Set(lexical.terms(search.request.query))
-        guard settings.authorBonus != 0, !terms.isEmpty, !union.isEmpty else { return }
-        let filter = Filter(must: [
-            .hasID(Set(union.keys)), .match(path: Member.actorTerms, anyOf: terms.map { .keyword($0) }),
-        ])
-        let page = try await points.scroll(
-            ScrollRequest(filter: filter, limit: union.count, parts: .idOnly), in: collection)
-        for point in page.points { union[point.id]?.bonus = settings.authorBonus }
     }
 
     // MARK: The page

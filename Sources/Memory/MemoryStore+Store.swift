@@ -158,6 +158,7 @@ extension MemoryStore {
             let record = batch.additions[i].record
             let conversation = Conversation(scopeHash: record.scope.hash, session: record.source.session)
             var before: [RecentItem]
+            guard settings.usesContext, settings.contextWithoutSession || conversation.session != nil else { continue }
             if let known = conversations[conversation] {
                 before = known
             } else {
@@ -216,6 +217,8 @@ extension MemoryStore {
             var fields = addition.record.lexicalFields
             fields.previous = addition.before.first?.text ?? ""
             fields.beforePrevious = addition.before.dropFirst().first?.text ?? ""
+            fields.previousLength = addition.before.first?.length ?? 0
+            fields.beforePreviousLength = addition.before.dropFirst().first?.length ?? 0
             return fields
         }
         let average = try await averageLength(encoding: fields)
@@ -223,6 +226,7 @@ extension MemoryStore {
             let (vector, length) = lexical.encodeItem(fields[i], average)
             additions[i].record.length = length
             additions[i].record.actorTerms = Array(Set(lexical.terms(fields[i].author))).sorted()
+            additions[i].record.traits = Trait.all(of: additions[i].record, length: length)
             return vector
         }
     }

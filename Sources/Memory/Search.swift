@@ -83,12 +83,21 @@ struct Candidate {
     private(set) var chunk: PointID?
     /// Whether it is one of the nearest by meaning.
     var isNear = false
-    var bonus = 0.0
+    /// What was added to the fused score (or taken from it), by the reason's name in an explanation.
+    var bonuses: [Bonus] = []
     var normalizedLexical = 0.0
     var normalizedDense = 0.0
     var score = 0.0
 
     init(id: PointID) { self.id = id }
+
+    /// A reason to stand higher, or lower.
+    struct Bonus: Sendable {
+        let name: String
+        let value: Double
+    }
+
+    var bonus: Double { bonuses.reduce(0) { $0 + $1.value } }
 
     /// Keeps the best score of the memory and its chunks.
     mutating func take(dense hit: ScoredPoint) {
