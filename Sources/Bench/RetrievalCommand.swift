@@ -28,6 +28,11 @@ struct RetrievalCommand: AsyncParsableCommand {
     @Flag(help: "Measure the ranking with each of its steps left out.")
     var ablation = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Measure the ranking with another weight as well, such as author=0.3,answer=0.", valueName: "weights"))
+    var with: [String] = []
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -44,6 +49,7 @@ struct RetrievalCommand: AsyncParsableCommand {
         if ablation {
             for variant in RetrievalVariant.all { rows.append(try await bench.row(variant)) }
         }
+        for text in with { rows.append(try await bench.row(try RetrievalVariant(weights: text))) }
         try await points.close()
         if store == nil { try FileManager.default.removeItem(atPath: directory) }
         if json {
@@ -84,8 +90,15 @@ struct RetrievalVariant: Sendable {
         RetrievalVariant(name: "-brevity") { $0.brevityPenalty = 0 },
         RetrievalVariant(name: "-bonuses") { $0.withoutBonuses() },
         RetrievalVariant(name: "-context", changesItems: true) { $0.usesContext = false },
+        RetrievalVariant(name: "-next", changesItems: true, weights: blind) { _ in },
         RetrievalVariant(name: "-fields", changesItems: true, weights: fieldless) { _ in },
     ]
+
+    private static let blind: LexicalEncoder.Weights = {
+        var weights = LexicalEncoder.Weights()
+        weights.next = 0
+        return weights
+    }()
 
     private static let fieldless: LexicalEncoder.Weights = {
         var weights = LexicalEncoder.Weights()
@@ -93,6 +106,30 @@ struct RetrievalVariant: Sendable {
         weights.date = 0
         return weights
     }()
+}
+
+extension RetrievalVariant {
+    /// The weights of the ranking that `--with` names.
+    private static let weights: [String: WritableKeyPath<MemorySettings, Double> & Sendable] = [
+        "author": \.authorBonus, "answer": \.answerBonus, "date": \.dateBonus, "question": \.questionPenalty,
+        "brevity": \.brevityPenalty, "lexical": \.lexicalWeight, "dense": \.denseWeight,
+    ]
+
+    init(weights text: String) throws {
+        let changes = try text.split(separator: ",").map { part in
+            let sides = part.split(separator: "=")
+            guard sides.count == 2, let path = Self.weights[String(sides[0])], let value = Double(sides[1]),
+                value.isFinite
+            else {
+                let names = Self.weights.keys.sorted().joined(separator: ", ")
+                throw ValidationError("--with takes NAME=NUMBER, parted by commas; names are \(names)")
+            }
+            return (path, value)
+        }
+        self.init(name: text) { settings in
+            for (path, value) in changes { settings[keyPath: path] = value }
+        }
+    }
 }
 
 extension MemorySettings {

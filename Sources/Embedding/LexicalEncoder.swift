@@ -24,6 +24,8 @@ package struct LexicalEncoder: Sendable {
         package var previous: Float = 0.5
         /// The one before that.
         package var beforePrevious: Float = 0.4
+        /// The item after this one, where it was stored in the same call.
+        package var next: Float = 0.3
         /// How soon repetition stops counting.
         package var k1: Float = 0.9
         /// How much a long text pays for its length.
@@ -43,6 +45,7 @@ package struct LexicalEncoder: Sendable {
         package var title = ""
         package var previous = ""
         package var beforePrevious = ""
+        package var next = ""
         /// Terms of the whole text that `previous` (`beforePrevious`) is the beginning of; 0 when it is whole.
         package var previousLength = 0
         package var beforePreviousLength = 0
@@ -72,7 +75,7 @@ package struct LexicalEncoder: Sendable {
 
     /// An item's vector: for each term tf'·(k1 + 1) / (tf' + k1·(1 − b + b·L/averageLength)).
     ///
-    /// A term that stands in no field of its own but was said just before counts at most `inheritedShare` of what it
+    /// A term that stands in no field of its own but was said just before (or after) counts at most `inheritedShare` of what it
     /// counts for the item that said it, so that who has a word stands before those who stand beside it.
     ///
     /// - Parameter averageLength: the mean L of the collection; 0 or less means unknown, and no length counts.
@@ -90,7 +93,7 @@ package struct LexicalEncoder: Sendable {
         var bounds: [UInt32: Float] = [:]
         for (text, weight, length) in [
             (item.previous, weights.previous, item.previousLength),
-            (item.beforePrevious, weights.beforePrevious, item.beforePreviousLength),
+            (item.beforePrevious, weights.beforePrevious, item.beforePreviousLength), (item.next, weights.next, 0),
         ] where weight > 0 && !text.isEmpty {
             let terms = analyzer.terms(ofItem: text)
             var counts: [UInt32: Float] = [:]

@@ -150,9 +150,10 @@ extension MemoryStore {
         return points
     }
 
-    /// Gives every new item the two before it in its conversation; answers how the conversations end.
+    /// Gives every new item the two before it in its conversation and the one after it; answers how the conversations end.
     private func addContext(_ batch: inout StoreBatch) async throws -> [Conversation: [RecentItem]] {
         var conversations: [Conversation: [RecentItem]] = [:]
+        var last: [Conversation: Int] = [:]
         let now = clock.time()
         for i in batch.additions.indices {
             let record = batch.additions[i].record
@@ -166,6 +167,7 @@ extension MemoryStore {
             }
             batch.additions[i].before = before
             before.insert(recentItem(record), at: 0)
+            if let j = last.updateValue(i, forKey: conversation) { batch.additions[j].next = before[0].text }
             conversations[conversation] = Array(before.prefix(2))
         }
         return conversations
@@ -217,6 +219,7 @@ extension MemoryStore {
             var fields = addition.record.lexicalFields
             fields.previous = addition.before.first?.text ?? ""
             fields.beforePrevious = addition.before.dropFirst().first?.text ?? ""
+            fields.next = addition.next
             fields.previousLength = addition.before.first?.length ?? 0
             fields.beforePreviousLength = addition.before.dropFirst().first?.length ?? 0
             return fields
