@@ -18,6 +18,8 @@ actor MemoryCollection {
     private let identity: EmbedderIdentity?
     private let analyser: String
     private var readiness: Readiness?
+    /// Whether the collection has the indexes that the ranking's bonuses look into; one made before them ranks without.
+    private(set) var knowsTraits = false
 
     init(points: any PointStore, name: String, identity: EmbedderIdentity?, analyser: String) {
         self.points = points
@@ -41,6 +43,7 @@ actor MemoryCollection {
                 .failed, "the memory's collection was deleted while it was opened; try again", isRetryable: true)
         }
         let checked = try check(found.schema)
+        knowsTraits = found.schema.payloadIndexes[Member.traits] != nil
         readiness = checked
         return checked
     }

@@ -17,6 +17,16 @@ package struct MemorySettings: Sendable, Equatable {
     package var maximumDeleted = 10_000
     /// Idempotency keys that one item remembers; beyond them the oldest is forgotten.
     package var maximumKeysPerItem = 100
+    /// Items that a graph expansion answers at most.
+    package var maximumGraphNodes = 1_000
+    /// Near copies whose texts are compared for one item.
+    package var comparedNeighbours = 4
+    /// Todos that are looked at for a circle of dependencies.
+    package var maximumDependencies = 200
+    /// Reports of purges and cleanups that are kept in a process.
+    package var keptReports = 100
+    /// Calls a minute by tool; nil sets no limit (stdio).
+    package var rateLimits: RateLimits?
     /// How long a confirmation token counts.
     package var tokenLifetime: Duration = .seconds(600)
 
