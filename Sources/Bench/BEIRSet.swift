@@ -106,7 +106,8 @@ struct RetrievalFigures {
     private var means: [(name: String, value: Double)] {
         let count = max(1, questions)
         return [
-            ("any@5", anyAt5 / count), ("any@10", anyAt10 / count), ("recall@10", recallAt10 / count), ("ndcg@10", gainAt10 / count),
+            ("any@5", anyAt5 / count), ("any@10", anyAt10 / count), ("recall@10", recallAt10 / count),
+            ("ndcg@10", gainAt10 / count),
         ]
     }
 

@@ -75,7 +75,6 @@ enum Distinction: Equatable {
                     names.insert(String(word))
                 }
             }
-            values.sort()
         }
 
         /// A word that no language would have: no vowel, or an underscore.

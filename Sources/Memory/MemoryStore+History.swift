@@ -13,7 +13,7 @@ extension MemoryStore {
     /// Whether there is a collection of versions; it is made with the first of them.
     func hasHistory() async throws -> Bool { try await points.describe(historyCollection) != nil }
 
-    private func makeHistory() async throws {
+    func makeHistory() async throws {
         guard try await !hasHistory(), let current = try await points.describe(collection) else { return }
         var schema = current.schema
         schema.payloadIndexes[Member.versionOf] = .keyword

@@ -40,7 +40,8 @@ package struct StoredItem: Sendable, Equatable {
         members["kind"] = .string(kind.rawValue)
         if let existingID {
             members["existing_id"] = .string(existingID.description)
-            members["similarity"] = .number((Double(similarity ?? 1) * 10_000).rounded() / 10_000)
+            let rounded = ((similarity ?? 1) * 10_000).rounded() / 10_000
+            members["similarity"] = rounded == 1 ? 1 : .number(rounded)
         }
         if let strategy { members["strategy"] = .string(strategy) }
         if let expiresAt { members["expires_at"] = .string(Timestamp.format(expiresAt)) }
