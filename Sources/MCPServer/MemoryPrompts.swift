@@ -16,7 +16,7 @@ extension [Prompt] {
             let topic = arguments["topic"] ?? ""
             let items = try await found(memory, ["query": .string(String(topic.prefix(1000))), "limit": 8])
             let lines = items.map { item in
-                let text = item["content"]?.stringValue ?? item["data"].map(JSONWriter.text) ?? ""
+                let text = item["content"]?.stringValue ?? item["data"].map { JSONWriter.text($0) } ?? ""
                 let day = item["created_at"]?.stringValue?.prefix(10) ?? ""
                 return
                     "- [\(item["kind"]?.stringValue ?? ""), \(day), memory://\(item["id"]?.stringValue ?? "")] \(text)"
@@ -33,22 +33,24 @@ extension [Prompt] {
         }
     }
 
-    private static let recordDecision = Prompt(
-        name: "record_decision", title: "Record a decision",
-        description: "Keeps a decision with its reasons, so that later sessions can follow it.",
-        arguments: [
-            .init("component", "What it is about.", required: true),
-            .init("title", "The decision in a line.", required: true),
-        ]
-    ) { arguments throws(ResourceError) in
-        """
-        Record this decision with memory_store as an item of kind decision. Ask me for what is missing first: the \
-        rationale, the alternatives considered and the consequences. Look with memory_find whether an accepted decision \
-        on the component exists; if so, name its id in supersedes.
+    private static var recordDecision: Prompt {
+        Prompt(
+            name: "record_decision", title: "Record a decision",
+            description: "Keeps a decision with its reasons, so that later sessions can follow it.",
+            arguments: [
+                .init("component", "What it is about.", required: true),
+                .init("title", "The decision in a line.", required: true),
+            ]
+        ) { arguments throws(ResourceError) in
+            """
+            Record this decision with memory_store as an item of kind decision. Ask me for what is missing first: the \
+            rationale, the alternatives considered and the consequences. Look with memory_find whether an accepted decision \
+            on the component exists; if so, name its id in supersedes.
 
-        component: \(arguments["component"] ?? "")
-        title: \(arguments["title"] ?? "")
-        """
+            component: \(arguments["component"] ?? "")
+            title: \(arguments["title"] ?? "")
+            """
+        }
     }
 
     private static func postMortem(_ memory: MemoryStore) -> Prompt {

@@ -85,7 +85,10 @@ private struct ImportSource {
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw ValidationError("there is no file or folder \(path)")
         }
-        guard isFolder.boolValue else { return try read(file: path) }
+        guard isFolder.boolValue else {
+            try read(file: path)
+            return
+        }
         for name in try FileManager.default.contentsOfDirectory(atPath: path).sorted() where name.hasSuffix(".md") {
             try read(file: path + "/" + name)
         }
