@@ -75,8 +75,8 @@ package struct LexicalEncoder: Sendable {
 
     /// An item's vector: for each term tf'·(k1 + 1) / (tf' + k1·(1 − b + b·L/averageLength)).
     ///
-    /// A term that stands in no field of its own but was said just before (or after) counts at most `inheritedShare` of what it
-    /// counts for the item that said it, so that who has a word stands before those who stand beside it.
+    /// A term that stands in no field of its own but was said just before (or after) counts at most `inheritedShare` of
+    /// what it counts for the item that said it, so that who has a word stands before those who stand beside it.
     ///
     /// - Parameter averageLength: the mean L of the collection; 0 or less means unknown, and no length counts.
     package func encode(_ item: Item, averageLength: Float) -> Sparse {

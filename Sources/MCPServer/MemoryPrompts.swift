@@ -44,8 +44,8 @@ extension [Prompt] {
         ) { arguments throws(ResourceError) in
             """
             Record this decision with memory_store as an item of kind decision. Ask me for what is missing first: the \
-            rationale, the alternatives considered and the consequences. Look with memory_find whether an accepted decision \
-            on the component exists; if so, name its id in supersedes.
+            rationale, the alternatives considered and the consequences. Look with memory_find whether an accepted \
+            decision on the component exists; if so, name its id in supersedes.
 
             component: \(arguments["component"] ?? "")
             title: \(arguments["title"] ?? "")

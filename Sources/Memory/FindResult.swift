@@ -50,6 +50,10 @@ package struct FoundItem: Sendable {
         var members = record.json(
             includesContent: request.includesContent, includesMetadata: request.includesMetadata,
             maximumLength: request.maximumContentLength)
+        // To the second: fractions are paid for in every item and nobody acts on them.
+        if let expiresAt = record.expiresAt {
+            members["expires_at"] = .string(Timestamp.format(expiresAt).prefix(19) + "Z")
+        }
         members["score"] = .number(Self.rounded(score))
         members["match_type"] = .string(matchType)
         if let place {

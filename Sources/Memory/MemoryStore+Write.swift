@@ -53,7 +53,8 @@ extension MemoryStore {
         return points
     }
 
-    /// Gives every new item the two before it in its conversation and the one after it; answers how the conversations end.
+    /// Gives every new item the two before it in its conversation and the one after it; answers
+    /// how the conversations end.
     private func addContext(_ batch: inout StoreBatch) async throws -> [Conversation: [RecentItem]] {
         var conversations: [Conversation: [RecentItem]] = [:]
         var last: [Conversation: Int] = [:]
@@ -95,7 +96,7 @@ extension MemoryStore {
             embedded = try await embedder.embed(
                 unknown.map { texts[$0] } + pairs.map(\.1) + chunks.flatMap { $0 })
         } catch let error as EmbeddingError where error.code != .cancelled {
-            return (nil, "the items are stored without vectors, because \(error.message); run: cortex reembed")
+            return (nil, "the items are stored without vectors, because \(error.message)")
         }
         guard embedded.count == unknown.count + pairs.count + chunks.reduce(0, { $0 + $1.count }) else {
             throw MemoryError(.dependency, "the embedder answered with another number of vectors than it was asked for")

@@ -182,7 +182,7 @@ def test_ten_memories_cost_their_text_and_sixty_tokens_each_at_most(client):
     items = result["result"]["structuredContent"]["items"]
     assert len(items) == 10
     # Four characters to a token; ids and dates are dearer, which the bar allows for.
-    overhead = sum(len(json.dumps(found)) - len(found["content"]) for found in items)
+    overhead = sum(len(json.dumps(found, separators=(",", ":"))) - len(found["content"]) for found in items)
     assert overhead / 4 <= 60 * 10
 
 
