@@ -44,10 +44,9 @@ extension MemoryStore {
         var likeness = [Double](repeating: 0, count: rest.count)
         while !rest.isEmpty {
             var best = 0
-            for i in rest.indices
-            where rest[i].score - diversity * likeness[i] > rest[best].score - diversity * likeness[best] {
-                best = i
-            }
+            func worth(_ i: Int) -> Double { (1 - diversity) * rest[i].score - diversity * likeness[i] }
+            // Nothing is like what has not been chosen: the first is the best.
+            if !chosen.isEmpty { for i in rest.indices where worth(i) > worth(best) { best = i } }
             let next = rest.remove(at: best)
             likeness.remove(at: best)
             chosen.append(next)

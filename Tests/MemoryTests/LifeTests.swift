@@ -64,6 +64,7 @@ import Testing
         let run: JSONObject = ["purge_config": ["dry_run": false, "batch_size": 2, "max_batches": 2]]
         let first = try await memory.runStatus("run_purge", run)["purge"]
         #expect(first?["deleted"] == 4 && first?["has_more"] == true)
+        world.advance(seconds: 1)
         let second = try await world.memory().runStatus("run_purge", run)["purge"]
         #expect(second?["deleted"] == 1 && second?["has_more"] == false && world.points.points().count == 1)
         let reports = try await world.memory().runStatus("get_purge_reports", ["report_limit": 1])["reports"]
