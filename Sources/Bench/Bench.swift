@@ -8,6 +8,7 @@ struct Bench: AsyncParsableCommand {
         commandName: "Bench", abstract: "Measures kernels, indexes and engines.",
         subcommands: [
             KernelsCommand.self, IndexCommand.self, EmbedCommand.self, RetrievalCommand.self, ReadinessCommand.self,
+            VectorsCommand.self,
             WorkerCommand.self,
         ])
 }
