@@ -51,8 +51,8 @@ package struct FoundItem: Sendable {
             includesContent: request.includesContent, includesMetadata: request.includesMetadata,
             maximumLength: request.maximumContentLength)
         // To the second: fractions are paid for in every item and nobody acts on them.
-        if let expiresAt = record.expiresAt {
-            members["expires_at"] = .string(Timestamp.format(expiresAt).prefix(19) + "Z")
+        for name in ["created_at", "updated_at", "expires_at"] {
+            if let text = members[name]?.stringValue { members[name] = .string(text.prefix(19) + "Z") }
         }
         members["score"] = .number(Self.rounded(score))
         members["match_type"] = .string(matchType)

@@ -115,8 +115,12 @@ extension StoreBatch {
         guard request.deduplication.isEnabled, let vector = vectors[index] else { return nil }
         let threshold = request.deduplication.similarityThreshold
         let scope = scope(of: item)
+        // A vector sees the beginning of a long text alone: long texts are copies only when they are exact.
+        let text = MemoryRecord.text(of: item)
+        guard text.unicodeScalars.count <= settings.chunker.size else { return nil }
         func isMergeable(_ record: MemoryRecord) -> Bool {
             record.kind == item.kind && !record.isProtected
+                && record.text.unicodeScalars.count <= settings.chunker.size
                 && (request.deduplication.crossesScopes || record.scope == scope)
                 && (record.source.actor == nil || item.source.actor == nil || record.source.actor == item.source.actor)
                 && Set(LinkKeys.names(of: item.kind, record.data)) == Set(LinkKeys.names(of: item.kind, item.data))
@@ -131,7 +135,6 @@ extension StoreBatch {
             best = NearCopy(record: neighbour.record, similarity: neighbour.similarity, terms: terms)
             break
         }
-        let text = MemoryRecord.text(of: item)
         for addition in additions where isMergeable(addition.record) {
             guard let other = addition.vector else { continue }
             let similarity = MemoryStore.cosine(vector, other)
