@@ -12,6 +12,8 @@ struct BEIRSet {
     struct Document {
         let id: String
         let item: StoreItem
+        /// Title and text.
+        let text: String
     }
 
     struct Question {
@@ -24,19 +26,21 @@ struct BEIRSet {
     /// Only those with at least one relevant document.
     let questions: [Question]
 
-    init(directory: String) throws {
+    init(directory: String, split: String = "test") throws {
         documents = try Self.lines(directory + "/corpus.jsonl").map { row in
             guard let id = row["_id"]?.stringValue, let text = row["text"]?.stringValue else {
                 throw ValidationError("corpus.jsonl: every row has _id and text")
             }
             let title = row["title"]?.stringValue ?? ""
-            return Document(id: id, item: Self.item(title: title, text: text, row["metadata"]))
+            return Document(
+                id: id, item: Self.item(title: title, text: text, row["metadata"]),
+                text: title.isEmpty ? text : title + "\n" + text)
         }
         var grades: [String: [String: Int]] = [:]
-        for line in try Self.text(directory + "/qrels/test.tsv").split(whereSeparator: \.isNewline).dropFirst() {
+        for line in try Self.text(directory + "/qrels/\(split).tsv").split(whereSeparator: \.isNewline).dropFirst() {
             let fields = line.split(separator: "\t").map(String.init)
             guard fields.count == 3, let grade = Int(fields[2]) else {
-                throw ValidationError("qrels/test.tsv: a line is query, document, whole number, parted by tabs")
+                throw ValidationError("qrels/\(split).tsv: a line is query, document, whole number, parted by tabs")
             }
             grades[fields[0], default: [:]][fields[1]] = grade
         }
@@ -80,6 +84,7 @@ struct BEIRSet {
 /// Sums of the three measures over questions.
 struct RetrievalFigures {
     private var anyAt5 = 0.0
+    private var anyAt10 = 0.0
     private var recallAt10 = 0.0
     private var gainAt10 = 0.0
     private var questions = 0.0
@@ -89,6 +94,7 @@ struct RetrievalFigures {
         let relevant = judged.filter { $0.value > 0 }
         questions += 1
         anyAt5 += found.prefix(5).contains { relevant[$0] != nil } ? 1 : 0
+        anyAt10 += found.prefix(10).contains { relevant[$0] != nil } ? 1 : 0
         recallAt10 += Double(found.prefix(10).count { relevant[$0] != nil }) / Double(max(1, relevant.count))
         func gain(_ grades: [Int]) -> Double {
             grades.prefix(10).enumerated().reduce(0) { $0 + Double($1.element) / log2(Double($1.offset + 2)) }
@@ -99,13 +105,18 @@ struct RetrievalFigures {
 
     private var means: [(name: String, value: Double)] {
         let count = max(1, questions)
-        return [("any@5", anyAt5 / count), ("recall@10", recallAt10 / count), ("ndcg@10", gainAt10 / count)]
+        return [
+            ("any@5", anyAt5 / count), ("any@10", anyAt10 / count), ("recall@10", recallAt10 / count),
+            ("ndcg@10", gainAt10 / count),
+        ]
     }
 
     var json: JSONValue {
         func rounded(_ value: Double) -> JSONValue { .number((value * 10_000).rounded() / 10_000) }
         return .object(JSONObject(uniqueKeysWithValues: means.map { ($0.name, rounded($0.value)) }))
     }
+
+    static let head = "            any@5    any@10   recall@10 nDCG@10"
 
     func line(_ name: String) -> String {
         name.padding(toLength: 12, withPad: " ", startingAt: 0)

@@ -7,7 +7,8 @@ struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "Bench", abstract: "Measures kernels, indexes and engines.",
         subcommands: [
-            KernelsCommand.self, IndexCommand.self, EmbedCommand.self, RetrievalCommand.self, VectorsCommand.self,
+            KernelsCommand.self, IndexCommand.self, EmbedCommand.self, RetrievalCommand.self, ReadinessCommand.self,
+            VectorsCommand.self,
             WorkerCommand.self,
         ])
 }

@@ -24,10 +24,14 @@ package struct LexicalEncoder: Sendable {
         package var previous: Float = 0.5
         /// The one before that.
         package var beforePrevious: Float = 0.4
+        /// The item after this one, where it was stored in the same call.
+        package var next: Float = 0.3
         /// How soon repetition stops counting.
         package var k1: Float = 0.9
         /// How much a long text pays for its length.
         package var b: Float = 0.4
+        /// What a word that only a neighbour has may count at most, as a share of what it counts for that neighbour.
+        package var inheritedShare: Float = 0.9
 
         package init() {}
     }
@@ -41,6 +45,10 @@ package struct LexicalEncoder: Sendable {
         package var title = ""
         package var previous = ""
         package var beforePrevious = ""
+        package var next = ""
+        /// Terms of the whole text that `previous` (`beforePrevious`) is the beginning of; 0 when it is whole.
+        package var previousLength = 0
+        package var beforePreviousLength = 0
 
         package init(body: String) { self.body = body }
     }
@@ -67,22 +75,48 @@ package struct LexicalEncoder: Sendable {
 
     /// An item's vector: for each term tf'·(k1 + 1) / (tf' + k1·(1 − b + b·L/averageLength)).
     ///
+    /// A term that stands in no field of its own but was said just before (or after) counts at most `inheritedShare` of
+    /// what it counts for the item that said it, so that who has a word stands before those who stand beside it.
+    ///
     /// - Parameter averageLength: the mean L of the collection; 0 or less means unknown, and no length counts.
     package func encode(_ item: Item, averageLength: Float) -> Sparse {
         let body = analyzer.terms(ofItem: item.body)
-        var frequencies: [UInt32: Float] = [:]
-        frequencies.reserveCapacity(2 * body.count)
-        for term in body { frequencies[Self.index(of: term), default: 0] += weights.body }
-        let fields = [
+        var own: [UInt32: Float] = [:]
+        own.reserveCapacity(2 * body.count)
+        for term in body { own[Self.index(of: term), default: 0] += weights.body }
+        for (text, weight) in [
             (item.author, weights.author), (item.date, weights.date), (item.title, weights.title),
-            (item.previous, weights.previous), (item.beforePrevious, weights.beforePrevious),
-        ]
-        for (text, weight) in fields where weight > 0 && !text.isEmpty {
-            for term in analyzer.terms(ofItem: text) { frequencies[Self.index(of: term), default: 0] += weight }
+        ] where weight > 0 && !text.isEmpty {
+            for term in analyzer.terms(ofItem: text) { own[Self.index(of: term), default: 0] += weight }
         }
-        let relativeLength = averageLength > 0 ? Float(body.count) / averageLength : 1
-        let damping = weights.k1 * (1 - weights.b + weights.b * relativeLength)
-        return Self.sorted(frequencies.mapValues { $0 * (weights.k1 + 1) / ($0 + damping) })
+        var frequencies = own
+        var bounds: [UInt32: Float] = [:]
+        for (text, weight, length) in [
+            (item.previous, weights.previous, item.previousLength),
+            (item.beforePrevious, weights.beforePrevious, item.beforePreviousLength), (item.next, weights.next, 0),
+        ] where weight > 0 && !text.isEmpty {
+            let terms = analyzer.terms(ofItem: text)
+            var counts: [UInt32: Float] = [:]
+            for term in terms { counts[Self.index(of: term), default: 0] += 1 }
+            let damping = damping(max(terms.count, length), averageLength)
+            for (index, count) in counts {
+                frequencies[index, default: 0] += weight * count
+                if own[index] == nil { bounds[index, default: 0] += saturated(count, damping) }
+            }
+        }
+        let damping = damping(body.count, averageLength)
+        var values = frequencies.mapValues { saturated($0, damping) }
+        for (index, bound) in bounds { values[index] = min(values[index] ?? 0, weights.inheritedShare * bound) }
+        return Self.sorted(values)
+    }
+
+    private func saturated(_ frequency: Float, _ damping: Float) -> Float {
+        frequency * (weights.k1 + 1) / (frequency + damping)
+    }
+
+    private func damping(_ length: Int, _ averageLength: Float) -> Float {
+        let relative = averageLength > 0 ? Float(length) / averageLength : 1
+        return weights.k1 * (1 - weights.b + weights.b * relative)
     }
 
     /// A query's vector: how often each term stands in it. Empty when only stop words were asked.

@@ -117,6 +117,9 @@ package struct ConnectionState: Sendable {
         return true
     }
 
+    /// Whether something may still be said for a request.
+    package func isOwed(_ ticket: Ticket) -> Bool { idOfTicket[ticket] != nil && !isMute && !isBehind }
+
     @discardableResult
     private mutating func settle(_ ticket: Ticket) -> Bool {
         lastProgress[ticket] = nil

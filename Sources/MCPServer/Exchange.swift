@@ -56,7 +56,8 @@ package struct Exchange: Sendable {
     ///
     /// - Parameter identity: who answered, where that is to be said at greater length than in other results.
     package func success(
-        _ members: EncodedMembers, cache: CacheHint? = nil, signedBy identity: JSONValue? = nil
+        _ members: EncodedMembers, cache: CacheHint? = nil, signedBy identity: JSONValue? = nil,
+        meta: JSONObject = [:]
     ) -> OutgoingMessage {
         var members = members
         if version.isModern {
@@ -65,7 +66,7 @@ package struct Exchange: Sendable {
                 members.set("ttlMs", .integer(cache.milliseconds))
                 members.set("cacheScope", .string(cache.scope.rawValue))
             }
-            members.set("_meta", .object([Envelope.serverInfoKey: identity ?? signature]))
+            members.set("_meta", .object(meta.merging([Envelope.serverInfoKey: identity ?? signature]) { $1 }))
         }
         return .result(id, encoded: members.object)
     }

@@ -18,6 +18,8 @@ package struct MCPLimits: Sendable {
     package var abandonGrace = Duration.milliseconds(250)
     /// Tools on one page of `tools/list`.
     package var toolsPerPage = 100
+    /// Resources that one `subscriptions/listen` may name.
+    package var maximumSubscriptions = 1_000
     /// Values in one answer to `completion/complete`; the protocol allows no more than 100.
     package var maximumCompletionValues = 100
     /// How long a client may keep what does not change while the process lives: tools, templates, capabilities.

@@ -9,6 +9,8 @@ extension RequestRouter {
         case listTemplates = "resources/templates/list"
         case readResource = "resources/read"
         case complete = "completion/complete"
+        case listPrompts = "prompts/list"
+        case getPrompt = "prompts/get"
     }
 
     /// Whether the method exists in a legacy session of this server.
@@ -16,6 +18,7 @@ extension RequestRouter {
         switch Method(rawValue: method) {
         case nil: false
         case .listTools, .callTool: true
+        case .listPrompts, .getPrompt: !server.prompts.isEmpty
         case .listResources, .listTemplates, .readResource, .complete: server.resources != nil
         }
     }
@@ -25,6 +28,11 @@ extension RequestRouter {
         switch method {
         case .listTools: return .reply(try listTools(request.params, exchange))
         case .callTool: return .work(try callTool(request.params, exchange))
+        case .listPrompts, .getPrompt:
+            guard !server.prompts.isEmpty else { return nil }
+            if method == .getPrompt { return .work(try getPrompt(request.params, exchange)) }
+            guard try cursor(request.params) == nil else { throw Self.badCursor }
+            return .reply(listPrompts(exchange))
         case .listResources, .listTemplates, .readResource, .complete:
             guard let catalog = server.resources else { return nil }
             return try resources(method, catalog, request.params, exchange)
@@ -121,7 +129,7 @@ extension RequestRouter {
     // MARK: Resources
 
     /// Runs a catalog's closure and says its failure in the words of the request's revision.
-    private func work(
+    func work(
         _ exchange: Exchange, _ uri: String? = nil,
         _ body: @escaping @Sendable () async throws(ResourceError) -> OutgoingMessage
     ) -> Work {
@@ -186,10 +194,16 @@ extension RequestRouter {
     private func complete(
         _ catalog: ResourceCatalog, _ params: JSONObject, _ exchange: Exchange
     ) throws(RPCError) -> Work {
-        let wish = try completionRequest(params, catalog)
         let limit = min(100, limits.maximumCompletionValues)
+        let find: @Sendable () async throws(ResourceError) -> Completion
+        if let (prompt, argument, value) = try promptCompletion(params) {
+            find = { () async throws(ResourceError) in Completion(values: try await prompt.complete(argument, value)) }
+        } else {
+            let wish = try completionRequest(params, catalog)
+            find = { () async throws(ResourceError) in try await catalog.complete(wish) }
+        }
         return work(exchange) { () async throws(ResourceError) in
-            let completion = try await catalog.complete(wish)
+            let completion = try await find()
             let values = completion.values.prefix(limit)
             let total = completion.total ?? completion.values.count
             var members = EncodedMembers()
@@ -203,6 +217,18 @@ extension RequestRouter {
         }
     }
 
+    /// The prompt, argument and value of a `ref/prompt`; nil for another reference.
+    private func promptCompletion(_ params: JSONObject) throws(RPCError) -> (Prompt, String, String)? {
+        let reference = try object("ref", in: params)
+        guard reference["type"]?.stringValue == "ref/prompt" else { return nil }
+        let name = try string("name", in: reference)
+        guard let prompt = server.prompts.first(where: { $0.name == name }) else {
+            throw RPCError(.invalidParams, "no such prompt; prompts/list names them")
+        }
+        let argument = try object("argument", in: params)
+        return (prompt, try string("name", in: argument), try string("value", in: argument))
+    }
+
     private func completionRequest(
         _ params: JSONObject, _ catalog: ResourceCatalog
     ) throws(RPCError) -> CompletionRequest {
@@ -210,8 +236,7 @@ extension RequestRouter {
         let argument = try object("argument", in: params)
         switch try string("type", in: reference) {
         case "ref/resource": break
-        case "ref/prompt": throw RPCError(.invalidParams, "no such prompt; this server has none")
-        default: throw RPCError(.invalidParams, "ref.type must be ref/resource")
+        default: throw RPCError(.invalidParams, "ref.type must be ref/resource or ref/prompt")
         }
         let uri = try string("uri", in: reference)
         guard catalog.templates.contains(where: { $0.uriTemplate == uri }) else {

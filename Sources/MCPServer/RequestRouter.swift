@@ -12,12 +12,16 @@ package enum Route: Sendable {
 /// A request that takes time: it may wait for its turn, report progress and be cancelled.
 package struct Work: Sendable {
     package let progressToken: JSONValue?
+    /// Whether it goes on until it is cancelled, and ends well when the peer leaves.
+    package let isListening: Bool
     package let perform: @Sendable (ProgressReporter) async -> OutgoingMessage
 
     package init(
-        progressToken: JSONValue?, perform: @escaping @Sendable (ProgressReporter) async -> OutgoingMessage
+        progressToken: JSONValue?, isListening: Bool = false,
+        perform: @escaping @Sendable (ProgressReporter) async -> OutgoingMessage
     ) {
         self.progressToken = progressToken
+        self.isListening = isListening
         self.perform = perform
     }
 }
@@ -57,6 +61,9 @@ package struct RequestRouter: Sendable {
             id: request.id, version: version, client: client, progressToken: try progressToken(meta),
             server: server)
         if request.method == "server/discover" { return .reply(discover(exchange)) }
+        if request.method == "subscriptions/listen", let feed = server.changes {
+            return .work(try listen(request.params, feed, exchange))
+        }
         return try shared(request, exchange)
     }
 

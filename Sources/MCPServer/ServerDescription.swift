@@ -33,11 +33,16 @@ package struct ServerDescription: Sendable {
     package let tools: [Tool]
     /// Nil when the server has no resources; their methods then do not exist.
     package let resources: ResourceCatalog?
+    /// In the order in which clients see them; empty when there are none, whose methods then do not exist.
+    package let prompts: [Prompt]
+    /// Tells of changed resources; nil when nobody can listen.
+    package let changes: ChangeFeed?
 
     /// - Precondition: no two tools have one name.
     package init(
         name: String, title: String, version: String, description: String, icons: [Icon] = [],
-        instructions: String, tools: [Tool], resources: ResourceCatalog? = nil
+        instructions: String, tools: [Tool], resources: ResourceCatalog? = nil, prompts: [Prompt] = [],
+        changes: ChangeFeed? = nil
     ) {
         precondition(Set(tools.map(\.name)).count == tools.count, "two tools have one name")
         self.name = name
@@ -48,6 +53,8 @@ package struct ServerDescription: Sendable {
         self.instructions = instructions
         self.tools = tools
         self.resources = resources
+        self.prompts = prompts
+        self.changes = changes
     }
 
     /// `serverInfo` as `revision` knows it.
@@ -69,9 +76,12 @@ package struct ServerDescription: Sendable {
     package func capabilities(for revision: ProtocolVersion) -> JSONValue {
         var members: JSONObject = ["tools": [:]]
         if resources != nil {
-            members["resources"] = [:]
+            // Changes are told to those who listen, which only the modern era can.
+            members["resources"] =
+                changes != nil && revision.isModern ? ["listChanged": true, "subscribe": true] : [:]
             if revision >= .march2025 { members["completions"] = [:] }
         }
+        if !prompts.isEmpty { members["prompts"] = [:] }
         return .object(members)
     }
 }

@@ -19,6 +19,8 @@ package final class ServerSession: Sendable {
     private struct Guarded: Sendable {
         var state: ConnectionState
         var tasks: [Ticket: Task<Void, Never>] = [:]
+        /// Requests that go on until they are told to end.
+        var listening: Set<Ticket> = []
         var isReaderWaiting = false
         var end: End?
         var continuation: CheckedContinuation<End, Never>?
@@ -126,6 +128,7 @@ package final class ServerSession: Sendable {
     // MARK: Work
 
     private func start(_ ticket: Ticket, _ work: Work, _ guarded: inout Guarded) {
+        if work.isListening { guarded.listening.insert(ticket) }
         guarded.tasks[ticket] = Task {
             let message = await work.perform(reporter(ticket, work.progressToken))
             finish(ticket, message)
@@ -135,6 +138,7 @@ package final class ServerSession: Sendable {
     private func finish(_ ticket: Ticket, _ message: OutgoingMessage) {
         change { guarded in
             guarded.tasks[ticket] = nil
+            guarded.listening.remove(ticket)
             let (isOwed, next) = guarded.state.finish(ticket)
             if isOwed { send(message, &guarded) }
             if let next { start(next.ticket, next.work, &guarded) }
@@ -142,8 +146,14 @@ package final class ServerSession: Sendable {
     }
 
     private func reporter(_ ticket: Ticket, _ token: JSONValue?) -> ProgressReporter {
-        guard let token else { return ProgressReporter(nil) }
-        return ProgressReporter { [self] progress, total, message in
+        let notify: ProgressReporter.Notify = { [self] method, params in
+            guarded.withLock { guarded in
+                guard guarded.state.isOwed(ticket) else { return }
+                send(.notification(method, params), &guarded)
+            }
+        }
+        guard let token else { return ProgressReporter(nil, notify: notify) }
+        let report: ProgressReporter.Report = { [self] progress, total, message in
             guarded.withLock { guarded in
                 guard guarded.state.advance(ticket, to: progress) else { return }
                 var params: JSONObject = ["progressToken": token, "progress": .number(progress)]
@@ -152,6 +162,7 @@ package final class ServerSession: Sendable {
                 send(.notification("notifications/progress", params), &guarded)
             }
         }
+        return ProgressReporter(report, notify: notify)
     }
 
     // MARK: Output
@@ -168,7 +179,10 @@ package final class ServerSession: Sendable {
 
     private func drain(_ grace: Duration) {
         var isShorter = false
-        change { isShorter = $0.state.drain(grace) }
+        change { guarded in
+            isShorter = guarded.state.drain(grace)
+            for ticket in guarded.listening { guarded.tasks[ticket]?.cancel() }
+        }
         guard isShorter else { return }
         schedule(grace) { [self] in
             silence(isCutOff: false)

@@ -104,9 +104,17 @@ package struct ToolCall: Sendable {
 /// Tells the client how far a call has come, if it asked to be told; else it does nothing.
 package struct ProgressReporter: Sendable {
     package typealias Report = @Sendable (_ progress: Double, _ total: Double?, _ message: String?) -> Void
+    package typealias Notify = @Sendable (_ method: String, _ params: JSONObject) -> Void
     private let send: Report?
+    private let sendNotification: Notify?
 
-    package init(_ send: Report?) { self.send = send }
+    package init(_ send: Report?, notify: Notify? = nil) {
+        self.send = send
+        sendNotification = notify
+    }
+
+    /// Sends a notification that belongs to this request, as long as the request is not answered.
+    func notify(_ method: String, _ params: JSONObject) { sendNotification?(method, params) }
 
     /// Whether anyone listens; spares a tool the counting.
     package var isWanted: Bool { send != nil }

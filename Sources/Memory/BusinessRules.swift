@@ -2,8 +2,6 @@ import JSON
 import VectorEngine
 
 /// Rules that an item must keep, judged by what is stored and never by what the client claims.
-///
-/// A todo that depends on itself by way of others is not looked for in this version.
 extension MemoryStore {
     /// The rule that `item` breaks; nil when it may be stored, or may renew `copy`.
     func brokenRule(
@@ -16,17 +14,47 @@ extension MemoryStore {
             let changes = item.metadata != copy.metadata || item.tags != copy.tags
             return isApproved && changes && batch.request.deduplication.newerWins ? rule.approvedSection : nil
         }
-        guard let identity = rule.identity else { return nil }
         let scope = batch.scope(of: item)
+        if item.kind == .todo, try await closesCircle(item, scope, batch, now: now) { return rule.circularTodo }
+        guard let identity = rule.identity, let key = LinkKeys.identity(item.kind, identity.map(\.0), item.data) else {
+            return nil
+        }
         var rivals = batch.additions.map(\.record).filter { $0.kind == item.kind && $0.scope == scope }
-        var must: [Condition] = [
-            Narrowing.keyword(Member.kind, item.kind.rawValue), Narrowing.keyword(Member.scopeHash, scope.hash),
-            Narrowing.alive(at: now),
+        let must = [
+            Narrowing.keyword(Member.identities, key), Narrowing.keyword(Member.scopeHash, scope.hash),
+            Narrowing.alive(at: now), Chunk.excluded,
         ]
-        for (name, value) in identity { must.append(.match(path: "data.\(name)", anyOf: [value])) }
         rivals += try await everyPoint(Filter(must: must)).map { try MemoryRecord($0) }
         return rivals.lazy.filter { rival in identity.allSatisfy { Rule.value(rival.data?[$0]) == $1 } }
             .compactMap { rule.conflict(with: $0) }.first
+    }
+}
+
+extension MemoryStore {
+    /// Whether the todo's dependencies lead back to it, by way of what is stored or comes in the same call.
+    ///
+    /// Todos are known by id, `data.id` and title. A circle longer than the limit of looked-at todos is not seen.
+    private func closesCircle(
+        _ item: StoreItem, _ scope: MemoryScope, _ batch: StoreBatch, now: Int64
+    ) async throws -> Bool {
+        let own = Set(LinkKeys.names(of: .todo, item.data))
+        guard !own.isEmpty else { return false }
+        var waiting = LinkKeys.links(of: .todo, item.data)
+        var seen = Set(waiting)
+        while !waiting.isEmpty, seen.count <= settings.maximumDependencies {
+            let ids = waiting.compactMap { UUIDBytes($0) }.map { PointID.uuid($0) }
+            let named = Filter(
+                must: [Narrowing.keyword(Member.kind, MemoryKind.todo.rawValue), Narrowing.alive(at: now)],
+                should: [.hasID(Set(ids)), .match(path: Member.names, anyOf: waiting.map { .keyword($0) })])
+            var records = try await everyPoint(named, limit: settings.maximumDependencies).map { try MemoryRecord($0) }
+            records += batch.additions.map(\.record).filter { record in
+                record.kind == .todo && LinkKeys.names(of: .todo, record.data).contains(where: waiting.contains)
+            }
+            let next = records.filter { $0.scope == scope }.flatMap { LinkKeys.links(of: .todo, $0.data) }
+            if next.contains(where: own.contains) { return true }
+            waiting = next.filter { seen.insert($0).inserted }
+        }
+        return false
     }
 }
 
@@ -48,6 +76,11 @@ private struct Rule {
         broken(
             "approved_section_read_only: the stored section is tagged approved; store a new one under another heading",
             "data")
+    }
+
+    var circularTodo: MemoryError {
+        broken(
+            "todo_depends_on_itself: its dependencies lead back to it; leave one of them out", "data.dependencies")
     }
 
     /// What the item shows by itself.

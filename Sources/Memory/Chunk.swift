@@ -37,7 +37,8 @@ enum Chunk {
     /// Members that a chunk does not repeat.
     private static let ownMembers: Set<String> = [
         Member.content, Member.data, Member.contentHash, Member.idempotencyKeys, Member.idempotencyResults,
-        Member.length, Member.actorTerms, Member.chunks, Member.tags,
+        Member.length, Member.names, Member.links, Member.identities, Member.mergeHistory, Member.actorTerms,
+        Member.traits, Member.chunks, Member.tags,
     ]
 
     /// The payload of the chunk at `range`, UTF-8 offsets into its memory's content.

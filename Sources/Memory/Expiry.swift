@@ -71,3 +71,36 @@ struct Expiry: Equatable {
         return now &+ duration.components.seconds &* 1_000_000
     }
 }
+
+/// `auto_extend`: a read near an item's end moves the end on by the item's life, some times at most.
+struct ExpiryExtension: Sendable, Equatable {
+    var thresholdDays: Int64 = 7
+    var remaining: Int64 = 3
+    /// Microseconds that an extension adds; 0 until the item is stored.
+    var span: Int64 = 0
+
+    /// Reads a checked `ttl_config`; nil unless it asks for extension.
+    init?(_ members: JSONObject?) {
+        guard members?["auto_extend"]?.boolValue == true else { return nil }
+        thresholdDays = members?["extend_threshold_days"]?.integerValue ?? thresholdDays
+        remaining = members?["max_extensions"]?.integerValue ?? remaining
+    }
+
+    /// Reads what ``json`` wrote.
+    init?(stored value: JSONValue?) {
+        guard let threshold = value?["threshold_days"]?.integerValue, let left = value?["remaining"]?.integerValue,
+            let span = value?["span"]?.integerValue
+        else { return nil }
+        (thresholdDays, remaining, self.span) = (threshold, left, span)
+    }
+
+    var json: JSONValue {
+        ["threshold_days": .integer(thresholdDays), "remaining": .integer(remaining), "span": .integer(span)]
+    }
+
+    /// The new end of an item that is read at `now` and would end at `end`; nil when it is not time.
+    func extended(from end: Int64, at now: Int64) -> Int64? {
+        guard remaining > 0, span > 0, end > now, end &- now <= thresholdDays &* 86_400_000_000 else { return nil }
+        return end &+ span
+    }
+}

@@ -9,6 +9,28 @@ package struct FoundItem: Sendable {
     let place: Range<Int>?
     let isExact: Bool
     package let highlight: String?
+    private let isReached: Bool
+
+    init(
+        record: MemoryRecord, candidate: Candidate, place: Range<Int>?, isExact: Bool, highlight: String?
+    ) {
+        self.record = record
+        self.candidate = candidate
+        self.place = place
+        self.isExact = isExact
+        self.highlight = highlight
+        isReached = false
+    }
+
+    /// An item that an expansion reached.
+    init(reached record: MemoryRecord) {
+        self.record = record
+        candidate = Candidate(id: .uuid(record.id))
+        place = nil
+        isExact = false
+        highlight = nil
+        isReached = true
+    }
 
     package var id: UUIDBytes { record.id }
     package var kind: MemoryKind { record.kind }
@@ -16,17 +38,22 @@ package struct FoundItem: Sendable {
     /// Larger is better: 0…1 and the bonuses.
     package var score: Double { candidate.score }
 
-    /// `exact`, `hybrid`, `keyword` or `semantic`.
+    /// `exact`, `hybrid`, `keyword`, `semantic`, or `expanded` for what stands in relation to one of these.
     package var matchType: String {
+        if isReached { return "expanded" }
         if isExact { return "exact" }
         guard (candidate.lexical ?? 0) > 0 else { return "semantic" }
         return candidate.isNear ? "hybrid" : "keyword"
     }
 
-    fileprivate func json(_ request: FindRequest) -> JSONValue {
+    fileprivate func json(_ request: FindRequest, _ edges: [Edge]) -> JSONValue {
         var members = record.json(
             includesContent: request.includesContent, includesMetadata: request.includesMetadata,
             maximumLength: request.maximumContentLength)
+        // To the second: fractions are paid for in every item and nobody acts on them.
+        for name in ["created_at", "updated_at", "expires_at"] {
+            if let text = members[name]?.stringValue { members[name] = .string(text.prefix(19) + "Z") }
+        }
         members["score"] = .number(Self.rounded(score))
         members["match_type"] = .string(matchType)
         if let place {
@@ -35,6 +62,9 @@ package struct FoundItem: Sendable {
             members["match"] = .object(match)
         }
         if let highlight { members["highlight"] = .string(highlight) }
+        if request.includesRelations {
+            members["relations"] = .array(edges.filter { $0.from == id || $0.to == id }.map(\.json))
+        }
         if request.explains { members["explanation"] = .object(explanation) }
         return .object(members)
     }
@@ -53,7 +83,7 @@ package struct FoundItem: Sendable {
             members["dense"] = .number(Self.rounded(dense))
             members["dense_part"] = .number(Self.rounded(candidate.normalizedDense))
         }
-        if candidate.bonus != 0 { members["author_bonus"] = .number(candidate.bonus) }
+        for bonus in candidate.bonuses { members[bonus.name] = .number(bonus.value) }
         return members
     }
 
@@ -67,6 +97,8 @@ package struct FindResult: Sendable {
     package let items: [FoundItem]
     /// Items that can be paged through.
     package let total: Int
+    /// What an expansion reached; nil without one.
+    let graph: Graph?
     /// The strategy that was used in the end.
     package let strategy: SearchStrategy
     package let details: String
@@ -81,9 +113,12 @@ package struct FindResult: Sendable {
         meta["vector_used"] = .bool(usesVectors)
         meta["degraded"] = .bool(degradedReason != nil)
         if let degradedReason { meta["degraded_reason"] = .string(degradedReason) }
-        return [
-            "items": .array(items.map { $0.json(request) }), "total": .integer(Int64(total)),
-            "strategy": .string(strategy.rawValue), "strategy_details": .string(details), "meta": .object(meta),
+        var members: JSONObject = [
+            "items": .array(items.map { $0.json(request, graph?.edges ?? []) }), "total": .integer(Int64(total)),
+            "strategy": .string(strategy.rawValue), "strategy_details": .string(details),
         ]
+        if let graph, request.expansion.kind != .none { members["graph"] = graph.json }
+        members["meta"] = .object(meta)
+        return .object(members)
     }
 }

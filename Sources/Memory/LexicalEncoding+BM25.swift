@@ -13,6 +13,9 @@ extension LexicalEncoding {
                 item.date = fields.date
                 item.previous = fields.previous
                 item.beforePrevious = fields.beforePrevious
+                item.next = fields.next
+                item.previousLength = Int(exactly: fields.previousLength.rounded()) ?? 0
+                item.beforePreviousLength = Int(exactly: fields.beforePreviousLength.rounded()) ?? 0
                 let length = Double(encoder.length(of: fields.body))
                 return (sparse(encoder.encode(item, averageLength: Float(averageLength))), length)
             },

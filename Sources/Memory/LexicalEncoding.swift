@@ -10,6 +10,11 @@ package struct LexicalFields: Sendable, Equatable {
     /// The item before it in its session, and the one before that.
     package var previous = ""
     package var beforePrevious = ""
+    /// The item after it in its session, where both are stored in one call.
+    package var next = ""
+    /// Terms of the whole items that those texts may be the beginnings of; 0 when they are whole.
+    package var previousLength = 0.0
+    package var beforePreviousLength = 0.0
 
     package init(body: String) { self.body = body }
 }

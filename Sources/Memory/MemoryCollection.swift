@@ -18,6 +18,8 @@ actor MemoryCollection {
     private let identity: EmbedderIdentity?
     private let analyser: String
     private var readiness: Readiness?
+    /// Whether the collection has the indexes that the ranking's bonuses look into; one made before them ranks without.
+    private(set) var knowsTraits = false
 
     init(points: any PointStore, name: String, identity: EmbedderIdentity?, analyser: String) {
         self.points = points
@@ -41,6 +43,7 @@ actor MemoryCollection {
                 .failed, "the memory's collection was deleted while it was opened; try again", isRetryable: true)
         }
         let checked = try check(found.schema)
+        knowsTraits = found.schema.payloadIndexes[Member.traits] != nil
         readiness = checked
         return checked
     }
@@ -66,7 +69,8 @@ actor MemoryCollection {
         if let written = found.metadata["analyser"], written != analyser {
             throw MemoryError(
                 .dependency,
-                "the memories were indexed by the analyser \(written), this is \(analyser); run: cortex reembed")
+                "the memories were indexed by the analyser \(written), this is \(analyser); run cortex export with the "
+                    + "version that wrote them, and cortex import into a new directory")
         }
         guard let identity else {
             return Readiness(
@@ -76,7 +80,7 @@ actor MemoryCollection {
             return Readiness(
                 hasVectors: false,
                 degradedReason: "the memories were stored without a model: words alone are searched; "
-                    + "to add vectors run: cortex reembed")
+                    + "to add vectors run cortex export, and cortex import into a new directory")
         }
         let written = (found.metadata["embedder"], found.metadata["embedder_revision"], dense.dimension)
         guard written == (identity.name, identity.revision, identity.dimension) else {
@@ -84,7 +88,8 @@ actor MemoryCollection {
                 .dependency,
                 "the memories were embedded by \(written.0 ?? "an unknown model") (revision \(written.1 ?? "unknown"), "
                     + "dimension \(written.2)), this is \(identity.name) (revision \(identity.revision), dimension "
-                    + "\(identity.dimension)); use the former, or run: cortex reembed")
+                    + "\(identity.dimension)); use the former, or run cortex export --embedder none, and cortex import "
+                    + "into a new directory")
         }
         return Readiness(hasVectors: true, degradedReason: nil)
     }

@@ -11,6 +11,10 @@ enum Member {
     static let tool = "tool"
     static let session = "session"
     static let saidAt = "said_at"
+    /// When it was said, or else stored: what a date in a query is compared with.
+    static let occurredAt = "occurred_at"
+    /// What the text is like (``Trait``).
+    static let traits = "traits"
     static let metadata = "metadata"
     static let tags = "tags"
     static let tagIndex = "tag_index"
@@ -24,6 +28,16 @@ enum Member {
     static let expiresAt = "expires_at"
     static let expiryPolicy = "ttl_policy"
     static let length = "length"
+    /// Keywords of ``LinkKeys``: what others call it, what it names, by what it is the same thing.
+    static let names = "names"
+    static let links = "links"
+    static let identities = "identities"
+    static let mergeHistory = "merge_history"
+    static let renewal = "renewal"
+    /// In the collection of versions: whose version it is, and from when to when it counted.
+    static let versionOf = "version_of"
+    static let validFrom = "valid_from"
+    static let validUntil = "valid_until"
     /// How many chunks a long memory has.
     static let chunks = "chunks"
     /// Of a chunk: its memory's id, and where it lies in that content, as UTF-8 offsets.
@@ -35,10 +49,14 @@ enum Member {
 
     /// Members that filters and orders use. All moments are whole microseconds since 1970.
     static var indexes: [String: PayloadIndexKind] {
-        var indexes: [String: PayloadIndexKind] = [createdAt: .integer, updatedAt: .integer, expiresAt: .integer]
+        var indexes: [String: PayloadIndexKind] = [
+            createdAt: .integer, updatedAt: .integer, expiresAt: .integer, occurredAt: .integer,
+        ]
         indexes[confidence] = .float
         for name in [
-            kind, session, actor, actorTerms, tagIndex, scopeHash, contentHash, idempotencyKeys, expiryPolicy, chunkOf,
+            kind, session, actor, actorTerms, traits, tagIndex, scopeHash, contentHash, idempotencyKeys, expiryPolicy,
+            chunkOf, names,
+            links, identities,
         ] + MemoryScope.keys.map(scope) {
             indexes[name] = .keyword
         }
@@ -49,21 +67,25 @@ enum Member {
 /// One memory as it is stored: the payload of a point, read and written in one place.
 struct MemoryRecord: Sendable {
     let id: UUIDBytes
-    let kind: MemoryKind
+    var kind: MemoryKind
     var content: String?
     var data: JSONObject?
     var scope: MemoryScope
     var source: MemorySource
     var actorTerms: [String] = []
+    var traits: [Trait] = []
     var metadata: JSONObject?
     var tags: JSONValue?
-    let contentHash: String
+    var contentHash: String
     /// Microseconds since 1970, as all moments here.
     let createdAt: Int64
     var updatedAt: Int64
     /// nil for ever.
     var expiresAt: Int64?
     var expiryPolicy: String
+    var renewal: ExpiryExtension?
+    /// What was merged into it, the newest last.
+    var mergeHistory: [JSONValue] = []
     /// First results by the digest of scope and idempotency key.
     var idempotency: JSONObject = [:]
     /// Weighted terms, for the mean that BM25 divides by.
@@ -71,13 +93,20 @@ struct MemoryRecord: Sendable {
     /// Chunks of a long content; 0 without.
     var chunkCount = 0
 
+    /// When it was said, or else stored.
+    var occurredAt: Int64 { source.timestamp ?? createdAt }
+
     func isExpired(at now: Int64) -> Bool { expiresAt.map { $0 <= now } ?? false }
 
     /// What two exact copies share: kind, content and data.
     static func contentHash(of item: StoreItem) -> String {
-        var members: JSONObject = ["kind": .string(item.kind.rawValue)]
-        if let content = item.content { members["content"] = .string(content) }
-        if let data = item.data { members["data"] = .object(data) }
+        contentHash(item.kind, item.content, item.data)
+    }
+
+    static func contentHash(_ kind: MemoryKind, _ content: String?, _ data: JSONObject?) -> String {
+        var members: JSONObject = ["kind": .string(kind.rawValue)]
+        if let content { members["content"] = .string(content) }
+        if let data { members["data"] = .object(data) }
         return ContentHash.hex(of: .object(members))
     }
 
@@ -123,8 +152,17 @@ extension MemoryRecord {
         if let tool = source.tool { members[Member.tool] = .string(tool) }
         if let session = source.session { members[Member.session] = .string(session) }
         if let saidAt = source.timestamp { members[Member.saidAt] = .integer(saidAt) }
+        if !traits.isEmpty { members[Member.traits] = .array(traits.map { .string($0.rawValue) }) }
         members[Member.createdAt] = .integer(createdAt)
+        members[Member.occurredAt] = .integer(occurredAt)
         members[Member.length] = .number(length)
+        for (name, keys) in [
+            (Member.names, LinkKeys.names(of: kind, data)), (Member.links, LinkKeys.links(of: kind, data)),
+            (Member.identities, LinkKeys.identities(of: kind, data)),
+        ] where !keys.isEmpty {
+            members[name] = .array(keys.map { .string($0) })
+        }
+        if !mergeHistory.isEmpty { members[Member.mergeHistory] = .array(mergeHistory) }
         if chunkCount > 0 { members[Member.chunks] = .integer(Int64(chunkCount)) }
         members.merge(changeable) { $1 }
         return members.filter { !$0.value.isNull }
@@ -138,6 +176,7 @@ extension MemoryRecord {
             Member.tagIndex: index.isEmpty ? .null : .array(index),
             Member.confidence: confidence.map { .number($0) } ?? .null, Member.updatedAt: .integer(updatedAt),
             Member.expiresAt: expiresAt.map { .integer($0) } ?? .null, Member.expiryPolicy: .string(expiryPolicy),
+            Member.renewal: renewal?.json ?? .null,
             Member.idempotencyKeys: idempotency.isEmpty ? .null : .array(idempotency.keys.map { .string($0) }),
             Member.idempotencyResults: idempotency.isEmpty ? .null : .object(idempotency),
         ]
@@ -165,6 +204,7 @@ extension MemoryRecord {
             actor: members[Member.actor]?.stringValue, tool: members[Member.tool]?.stringValue,
             session: members[Member.session]?.stringValue, timestamp: members[Member.saidAt]?.integerValue)
         actorTerms = (members[Member.actorTerms]?.arrayValue ?? []).compactMap(\.stringValue)
+        traits = (members[Member.traits]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap(Trait.init) }
         metadata = members[Member.metadata]?.objectValue
         tags = members[Member.tags]
         createdAt = created
@@ -172,6 +212,8 @@ extension MemoryRecord {
         expiresAt = members[Member.expiresAt]?.integerValue
         expiryPolicy = members[Member.expiryPolicy]?.stringValue ?? "default"
         idempotency = members[Member.idempotencyResults]?.objectValue ?? [:]
+        renewal = ExpiryExtension(stored: members[Member.renewal])
+        mergeHistory = members[Member.mergeHistory]?.arrayValue ?? []
         length = members[Member.length]?.doubleValue ?? 0
         chunkCount = members[Member.chunks]?.integerValue.flatMap { Int(exactly: $0) } ?? 0
     }

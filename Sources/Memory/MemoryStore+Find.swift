@@ -14,12 +14,20 @@ extension MemoryStore {
             let readiness = try await self.home.ready()
             search.sparse = self.lexical.encodeQuery(request.query)
             let degradedReason = try await self.give(&search, embedding, readiness)
-            try Task.checkCancellation()
-            let (ranked, total) = try await self.ranking(search)
+            try self.keepTime(request, since: begin)
+            let (candidates, total) = try await self.ranking(search)
+            try self.keepTime(request, since: begin)
+            let ranked = try await self.arranged(candidates, search)
             let page = Array(ranked.dropFirst(request.offset).prefix(request.limit))
-            let items = try await self.found(page, search)
+            var items = try await self.found(page, search)
+            let graph = try await self.graph(around: items, search)
+            if let graph, request.offset == 0 {
+                items += graph.nodes.prefix(max(0, request.limit - items.count)).map { FoundItem(reached: $0.record) }
+            }
+            try await self.extend(items.filter { !$0.candidate.isVersion }.map(\.record), at: begin)
+            try self.keepTime(request, since: begin)
             return FindResult(
-                items: items, total: total, strategy: search.isLexicalOnly ? .fast : request.strategy,
+                items: items, total: total, graph: graph, strategy: search.isLexicalOnly ? .fast : request.strategy,
                 details: search.details, searchID: self.clock.token(),
                 duration: .microseconds(max(0, self.clock.time() &- begin)), usesVectors: !search.isLexicalOnly,
                 degradedReason: degradedReason)
@@ -50,11 +58,21 @@ extension MemoryStore {
         }
     }
 
+    /// Looks at the deadline and at cancellation, between two steps.
+    private func keepTime(_ request: FindRequest, since begin: Int64) throws {
+        try Task.checkCancellation()
+        guard let timeout = request.timeout, .microseconds(clock.time() &- begin) > timeout else { return }
+        throw MemoryError(
+            .timeout, "the search took longer than it may; ask for fewer items, use fast, or allow more time",
+            field: "optimization.timeout_ms", isRetryable: true)
+    }
+
     // MARK: Ranking
 
     /// Candidates from the best on, at least to the end of the page where enough match, and how many can be paged
     /// through.
     private func ranking(_ search: Search) async throws -> (ranked: [Candidate], total: Int) {
+        if search.asOf != nil { return try await formerRanking(search) }
         if search.isLexicalOnly { return try await lexicalRanking(search) }
         var search = search
         let total = try await points.count(search.request.narrowing.memories(now: search.now), in: collection)
@@ -71,13 +89,39 @@ extension MemoryStore {
         return (ranked, total)
     }
 
+    /// What holds since before the moment asked for, and the versions that held then, in one ranking.
+    private func formerRanking(_ search: Search) async throws -> (ranked: [Candidate], total: Int) {
+        var searches = [search]
+        if try await hasHistory() { searches.append(try search.overVersions()) }
+        var candidates: [Candidate] = []
+        var total = 0
+        for search in searches {
+            if search.isLexicalOnly {
+                let (ranked, count) = try await lexicalRanking(search)
+                candidates += ranked
+                total += count
+            } else {
+                candidates += try await union(search, pool: max(search.pool, search.end))
+                let name = search.isOverVersions ? historyCollection : collection
+                total += try await points.count(search.corpus, in: name)
+            }
+        }
+        if !search.isLexicalOnly { fuse(&candidates, search) }
+        return (candidates.sorted(by: Candidate.isBetter), total)
+    }
+
+    private func fuse(_ candidates: inout [Candidate], _ search: Search) {
+        Candidate.fuse(&candidates, lexical: search.sparse.count > 0 ? settings.lexicalWeight : 0, settings.denseWeight)
+    }
+
     private func lexicalRanking(_ search: Search) async throws -> (ranked: [Candidate], total: Int) {
         guard search.sparse.count > 0 else { return ([], 0) }
         let query = search.lexicalQuery(limit: max(settings.widePool, search.end))
-        let hits = try await points.query([query], in: collection).first ?? []
+        let hits = try await points.query([query], in: searched(search)).first ?? []
         let best = Double(hits.map(\.score).max() ?? 1)
         let ranked = hits.map { hit in
             var candidate = Candidate(id: hit.id)
+            candidate.isVersion = search.isOverVersions
             candidate.lexical = Double(hit.score)
             candidate.score = best > 0 ? Double(hit.score) / best : 0
             return candidate
@@ -87,10 +131,18 @@ extension MemoryStore {
 
     /// Both halves' best, both scores for every member of their union, min-max and weights.
     private func fusedRanking(_ search: Search, pool: Int) async throws -> [Candidate] {
+        var candidates = try await union(search, pool: pool)
+        fuse(&candidates, search)
+        return candidates.sorted(by: Candidate.isBetter)
+    }
+
+    private func searched(_ search: Search) -> String { search.isOverVersions ? historyCollection : collection }
+
+    private func union(_ search: Search, pool: Int) async throws -> [Candidate] {
         guard let dense = search.dense else { return [] }
         var queries = [search.denseQuery(dense, limit: pool)]
         if search.sparse.count > 0 { queries.append(search.lexicalQuery(limit: pool)) }
-        let answers = try await points.query(queries, in: collection)
+        let answers = try await points.query(queries, in: searched(search))
         var union: [PointID: Candidate] = [:]
         for hit in answers.first ?? [] {
             let id = Chunk.memory(of: hit.id)
@@ -101,10 +153,9 @@ extension MemoryStore {
             union[hit.id, default: Candidate(id: hit.id)].lexical = Double(hit.score)
         }
         try await addMissingScores(&union, dense, search)
-        try await addAuthorBonus(&union, search)
-        var candidates = Array(union.values)
-        Candidate.fuse(&candidates, lexical: search.sparse.count > 0 ? settings.lexicalWeight : 0, settings.denseWeight)
-        return candidates.sorted(by: Candidate.isBetter)
+        try await addBonuses(&union, search)
+        if search.isOverVersions { for id in union.keys { union[id]?.isVersion = true } }
+        return Array(union.values)
     }
 
     /// Asks for the scores that the other half's best lack; IDF keeps counting over the whole search.
@@ -127,7 +178,7 @@ extension MemoryStore {
             queries.append(query)
         }
         guard !queries.isEmpty else { return }
-        for (i, hits) in try await points.query(queries, in: collection).enumerated() {
+        for (i, hits) in try await points.query(queries, in: searched(search)).enumerated() {
             for hit in hits {
                 if i == 0, hasDense {
                     union[Chunk.memory(of: hit.id)]?.take(dense: hit)
@@ -138,29 +189,21 @@ extension MemoryStore {
         }
     }
 
-    /// Items whose author is named in the query stand higher (spec/retrieval: step 6).
-    private func addAuthorBonus(_ union: inout [PointID: Candidate], _ search: Search) async throws {
-        let terms = Set(lexical.terms(search.request.query))
-        guard settings.authorBonus != 0, !terms.isEmpty, !union.isEmpty else { return }
-        let filter = Filter(must: [
-            .hasID(Set(union.keys)), .match(path: Member.actorTerms, anyOf: terms.map { .keyword($0) }),
-        ])
-        let page = try await points.scroll(
-            ScrollRequest(filter: filter, limit: union.count, parts: .idOnly), in: collection)
-        for point in page.points { union[point.id]?.bonus = settings.authorBonus }
-    }
-
     // MARK: The page
 
     private func found(_ page: [Candidate], _ search: Search) async throws -> [FoundItem] {
         let ids = page.map(\.id) + page.compactMap(\.chunk)
-        let stored = try await points.retrieve(ids, with: .payload, in: collection)
+        var stored = try await points.retrieve(ids, with: .payload, in: collection)
+        let versions = page.filter(\.isVersion).map(\.id)
+        if !versions.isEmpty {
+            stored += try await points.retrieve(versions, with: .payload, in: historyCollection)
+        }
         let byID = Dictionary(stored.map { ($0.id, $0) }) { first, _ in first }
         let terms = search.request.highlights ? Set(lexical.terms(search.request.query)) : []
         // A point deleted since the query ran is not there any more, and is left out.
         return try page.compactMap { candidate in
             guard let point = byID[candidate.id] else { return nil }
-            let record = try MemoryRecord(point)
+            let record = try candidate.isVersion ? Version(point)?.record ?? MemoryRecord(point) : MemoryRecord(point)
             return FoundItem(
                 record: record, candidate: candidate,
                 place: candidate.chunk.flatMap { byID[$0] }.flatMap { Chunk.range(in: $0.payload.object) },

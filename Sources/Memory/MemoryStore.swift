@@ -18,6 +18,10 @@ package final class MemoryStore: Sendable {
     let gate = SerialGate()
     let recent: RecentItems
     let lengths: LengthEstimate
+    let telemetry: Telemetry
+    let rateLimiter: RateLimiter
+    /// Makes a backup before a cleanup and answers where it is; nil where there is none to make.
+    let backUp: (@Sendable () async throws -> String)?
     /// Seals confirmation tokens; another process's tokens do not count here.
     let tokenSecret: String
 
@@ -28,7 +32,7 @@ package final class MemoryStore: Sendable {
     package init(
         points: any PointStore, collection: String = "memories", embedder: (any Embedder)?, lexical: LexicalEncoding,
         settings: MemorySettings = MemorySettings(), now: @escaping @Sendable () -> Int64,
-        random: @escaping @Sendable () -> UInt64
+        random: @escaping @Sendable () -> UInt64, backUp: (@Sendable () async throws -> String)? = nil
     ) {
         self.points = points
         self.collection = collection
@@ -41,6 +45,9 @@ package final class MemoryStore: Sendable {
             points: points, name: collection, identity: embedder?.identity, analyser: lexical.identity)
         recent = RecentItems(limit: settings.rememberedSessions)
         lengths = LengthEstimate(sampleSize: settings.lengthSample)
+        telemetry = Telemetry(start: now())
+        rateLimiter = RateLimiter(settings.rateLimits)
+        self.backUp = backUp
         tokenSecret = clock.token() + clock.token()
     }
 
@@ -74,19 +81,41 @@ package final class MemoryStore: Sendable {
 extension MemoryStore {
     /// `memory_store` from arguments as they came to the result as it goes out.
     package func callStore(arguments: JSONObject, context: CallContext) async throws(MemoryError) -> JSONValue {
-        let request = StoreRequest(checked: try contract.store.checked(arguments))
-        return try await store(request, context: context).json(correlationID: context.correlationID)
+        try await counted(.store, context) { () async throws(MemoryError) in
+            let request = StoreRequest(checked: try self.contract.store.checked(arguments))
+            return try await self.store(request, context: context).json(correlationID: context.correlationID)
+        }
     }
 
     /// `memory_find` from arguments as they came to the result as it goes out.
     package func callFind(arguments: JSONObject, context: CallContext) async throws(MemoryError) -> JSONValue {
-        let request = FindRequest(checked: try contract.find.checked(arguments))
-        return try await find(request, context: context).json(request)
+        try await counted(.find, context) { () async throws(MemoryError) in
+            let request = FindRequest(checked: try self.contract.find.checked(arguments))
+            return try await self.find(request, context: context).json(request)
+        }
     }
 
     /// `system_status` from arguments as they came to the result as it goes out.
     package func callStatus(arguments: JSONObject, context: CallContext) async throws(MemoryError) -> JSONValue {
-        let checked = try contract.status.checked(arguments)
-        return try await mapped { try await self.status(checked) }
+        try await counted(.status, context) { () async throws(MemoryError) in
+            let checked = try self.contract.status.checked(arguments)
+            return try await self.mapped { try await self.status(checked, context) }
+        }
+    }
+
+    /// Runs a call that the caller's rate allows, and counts it with its time and its error.
+    private func counted(
+        _ tool: Telemetry.Tool, _ context: CallContext, _ body: () async throws(MemoryError) -> JSONValue
+    ) async throws(MemoryError) -> JSONValue {
+        let begin = clock.time()
+        do throws(MemoryError) {
+            try rateLimiter.admit(tool, actor: context.actor, at: begin)
+            let result = try await body()
+            telemetry.count(tool, from: begin, to: clock.time(), nil)
+            return result
+        } catch {
+            telemetry.count(tool, from: begin, to: clock.time(), error.code)
+            throw error
+        }
     }
 }

@@ -19,6 +19,8 @@ struct Conversation: Hashable, Sendable {
 struct RecentItem: Sendable, Equatable {
     let createdAt: Int64
     let text: String
+    /// Terms of the whole item; 0 when that is not known yet.
+    var length = 0.0
 }
 
 /// The last two items of the conversations that this process stored to, newest first.
@@ -61,6 +63,9 @@ extension MemoryStore {
     /// Context is weak evidence: the beginning of a long text is enough of it.
     func recentItem(_ record: MemoryRecord) -> RecentItem {
         let scalars = record.text.unicodeScalars.prefix(settings.longTextCharacters)
-        return RecentItem(createdAt: record.createdAt, text: String(String.UnicodeScalarView(scalars)))
+        let text = String(String.UnicodeScalarView(scalars))
+        let isCut = text.utf8.count < record.text.utf8.count
+        let length = record.length > 0 ? record.length : isCut ? Double(lexical.terms(record.text).count) : 0
+        return RecentItem(createdAt: record.createdAt, text: text, length: length)
     }
 }

@@ -10,6 +10,11 @@ package struct CallContext: Sendable {
     package var progress: (@Sendable (Int, Int, String) -> Void)?
     /// Ties the call's errors to its logs.
     package var correlationID: String?
+    /// Whose calls are counted together by the rate limits: the authenticated key where there is one.
+    package var key: String?
+
+    /// The key and the tenant, else the client.
+    var actor: String { [key ?? clientName ?? "", defaultScope.values["tenant"] ?? ""].joined(separator: "\n") }
 
     package init(
         clientName: String? = nil, defaultScope: MemoryScope = .empty,
@@ -59,6 +64,9 @@ package struct StoreItem: Sendable {
     package var tags: JSONValue?
     package var idempotencyKey: String?
     package var expiry: ExpiryChoice?
+    var renewal: ExpiryExtension?
+    var truncation: Truncation?
+    var insights: Insights?
 
     package init(_ kind: MemoryKind, content: String? = nil, data: JSONObject? = nil) {
         self.kind = kind
@@ -67,32 +75,15 @@ package struct StoreItem: Sendable {
     }
 }
 
-/// What happens to an exact copy of what is stored.
-package struct Deduplication: Sendable, Equatable {
-    package var isEnabled = true
-    /// The strategy's name in the contract.
-    package var strategy = "intelligent"
-    package var crossesScopes = false
-    package var allowsNewerVersions = true
-
-    package init() {}
-
-    /// Whether a copy renews the stored item (its metadata, tags and expiry).
-    var newerWins: Bool {
-        strategy == "prefer_newer" || (strategy == "intelligent" && allowsNewerVersions)
-    }
-
-    /// What an item's result says was done.
-    var appliedStrategy: String {
-        strategy == "intelligent" ? (allowsNewerVersions ? "prefer_newer" : "prefer_existing") : strategy
-    }
-}
-
 /// A checked call of `memory_store`.
 package struct StoreRequest: Sendable {
     package var items: [StoreItem]
     package var deduplication = Deduplication()
     package var expiry: ExpiryChoice?
+    var renewal: ExpiryExtension?
+    var truncation: Truncation?
+    var insights: Insights?
+    package var includesMetrics = false
     package var checksKinds = true
     package var isStrict = false
     package var returnsSummary = true
@@ -102,16 +93,15 @@ package struct StoreRequest: Sendable {
     /// Reads arguments that the contract has checked.
     package init(checked arguments: JSONObject) {
         items = (arguments["items"]?.arrayValue ?? []).compactMap { $0.objectValue.flatMap(StoreItem.init(checked:)) }
-        let dedupe = arguments["deduplication"]
-        deduplication.isEnabled = dedupe?["enabled"]?.boolValue ?? true
-        deduplication.strategy = dedupe?["merge_strategy"]?.stringValue ?? "intelligent"
-        deduplication.allowsNewerVersions = dedupe?["allow_newer_versions"]?.boolValue ?? true
-        let within = dedupe?["check_within_scope_only"]?.boolValue ?? true
-        deduplication.crossesScopes = !within || dedupe?["cross_scope_deduplication"]?.boolValue ?? false
+        deduplication = Deduplication(checked: arguments["deduplication"])
         expiry = ExpiryChoice(arguments["global_ttl"]?.objectValue)
+        renewal = ExpiryExtension(arguments["global_ttl"]?.objectValue)
+        truncation = Truncation(arguments["global_truncation"]?.objectValue)
+        insights = Insights(arguments["global_insights"]?.objectValue)
         let processing = arguments["processing"]
         isStrict = processing?["strict"]?.boolValue ?? false
         checksKinds = isStrict || processing?["enable_validation"]?.boolValue ?? true
+        includesMetrics = processing?["include_metrics"]?.boolValue ?? false
         returnsSummary = processing?["return_summaries"]?.boolValue ?? true
     }
 }
@@ -126,83 +116,8 @@ extension StoreItem {
         tags = members["tags"]
         idempotencyKey = members["idempotency_key"]?.stringValue
         expiry = ExpiryChoice(members["ttl_config"]?.objectValue)
-    }
-}
-
-/// Which of the three ways a search takes.
-package enum SearchStrategy: String, Sendable, CaseIterable {
-    /// Words alone.
-    case fast
-    /// Words and meaning.
-    case auto
-    /// Words and meaning over more candidates.
-    case deep
-}
-
-/// What a search is narrowed to.
-package struct Narrowing: Sendable {
-    package var scope = MemoryScope.empty
-    package var kinds: [MemoryKind] = []
-    /// Microseconds since 1970; after and before are exclusive.
-    package var created: (after: Int64?, before: Int64?) = (nil, nil)
-    package var updated: (after: Int64?, before: Int64?) = (nil, nil)
-    package var expires: (after: Int64?, before: Int64?) = (nil, nil)
-    package var tags: [String] = []
-    package var metadata: JSONObject = [:]
-    package var confidence: (minimum: Double?, maximum: Double?) = (nil, nil)
-    package var includesExpired = false
-    package var expiryPolicies: [String] = []
-
-    package init() {}
-
-    init(checked arguments: JSONObject) {
-        func moment(_ group: String, _ name: String) -> Int64? {
-            arguments[group]?[name]?.stringValue.flatMap(Timestamp.parse)
-        }
-        scope = MemoryScope(arguments["scope"]?.objectValue)
-        kinds = (arguments["types"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap(MemoryKind.init(rawValue:)) }
-        created = (moment("filters", "created_after"), moment("filters", "created_before"))
-        updated = (moment("filters", "updated_after"), moment("filters", "updated_before"))
-        expires = (moment("ttl_filters", "expires_after"), moment("ttl_filters", "expires_before"))
-        tags = (arguments["filters"]?["tags"]?.arrayValue ?? []).compactMap(\.stringValue)
-        metadata = arguments["filters"]?["metadata"]?.objectValue ?? [:]
-        confidence = (
-            arguments["filters"]?["confidence_min"]?.doubleValue, arguments["filters"]?["confidence_max"]?.doubleValue
-        )
-        includesExpired = arguments["ttl_filters"]?["include_expired"]?.boolValue ?? false
-        expiryPolicies = (arguments["ttl_filters"]?["ttl_policies"]?.arrayValue ?? []).compactMap(\.stringValue)
-    }
-}
-
-/// A checked call of `memory_find`.
-package struct FindRequest: Sendable {
-    package var query: String
-    package var strategy = SearchStrategy.auto
-    package var limit = 10
-    package var offset = 0
-    package var narrowing = Narrowing()
-    package var includesContent = true
-    package var includesMetadata = true
-    package var explains = false
-    package var highlights = false
-    /// Characters of text in one found item.
-    package var maximumContentLength = MemorySettings().contentCharacters
-
-    package init(_ query: String) { self.query = query }
-
-    /// Reads arguments that the contract has checked.
-    package init(checked arguments: JSONObject) {
-        query = arguments["query"]?.stringValue ?? ""
-        strategy = arguments["search_strategy"]?.stringValue.flatMap(SearchStrategy.init(rawValue:)) ?? .auto
-        limit = arguments["limit"]?.integerValue.flatMap { Int(exactly: $0) } ?? limit
-        offset = arguments["offset"]?.integerValue.flatMap { Int(exactly: $0) } ?? offset
-        narrowing = Narrowing(checked: arguments)
-        let formatting = arguments["formatting"]
-        includesContent = formatting?["include_content"]?.boolValue ?? true
-        includesMetadata = formatting?["include_metadata"]?.boolValue ?? true
-        explains = formatting?["include_similarity_explanation"]?.boolValue ?? false
-        highlights = formatting?["highlight_matches"]?.boolValue ?? false
-        maximumContentLength =
-            formatting?["max_content_length"]?.integerValue.flatMap { Int(exactly: $0) } ?? maximumContentLength
+        renewal = ExpiryExtension(members["ttl_config"]?.objectValue)
+        truncation = Truncation(members["truncation_config"]?.objectValue)
+        insights = Insights(members["insights_config"]?.objectValue)
     }
 }

@@ -4,6 +4,7 @@ import JSON
 enum ResultShapes {
     private static let text = Shape.text(0...Int.max)
     private static let count = Shape.integer(0...Int.max)
+    private static let list = Shape.list(.openObject(maximumBytes: .max), count: 0...Int.max)
     private static let open = Shape.openObject(maximumBytes: .max)
 
     private static let meta: [Argument] = [
@@ -31,12 +32,25 @@ enum ResultShapes {
             "autonomous_context",
             .object([
                 Argument("action_performed", text, required: true),
+                Argument("similar_items_checked", count, required: true),
                 Argument("duplicates_found", count, required: true),
+                Argument("contradictions", .list(contradiction, count: 0...Int.max), required: true),
                 Argument("recommendation", text),
             ])),
         Argument(
             "meta",
-            .object([Argument("batch_id", text, required: true), Argument("embedder", text)] + meta), required: true),
+            .object(
+                [
+                    Argument("batch_id", text, required: true), Argument("embedder", text),
+                    Argument("deciding_ms", .number(0...Double.infinity)),
+                    Argument("writing_ms", .number(0...Double.infinity)),
+                ] + meta), required: true),
+    ])
+
+    private static let contradiction = Shape.object([
+        Argument("input_index", count, required: true),
+        Argument("type", .choice(Contradiction.Reason.allCases.map(\.rawValue)), required: true),
+        Argument("memory_id", .identifier, "The other memory.", required: true),
     ])
 
     private static let storedItem = Shape.object([
@@ -46,6 +60,7 @@ enum ResultShapes {
         Argument("existing_id", .identifier, "The stored item this is a copy of."),
         Argument("similarity", .number(0...1)), Argument("strategy", text),
         Argument("expires_at", .timestamp), Argument("chunks", count),
+        Argument("insights", list),
         Argument("warnings", .list(text, count: 0...Int.max)),
         Argument("error", error),
     ])
@@ -74,13 +89,16 @@ enum ResultShapes {
                 .object(
                     itemMembers + [
                         Argument("score", .number(-1000...1000), required: true),
-                        Argument("match_type", .choice(["exact", "semantic", "keyword", "hybrid"]), required: true),
+                        Argument(
+                            "match_type", .choice(["exact", "semantic", "keyword", "hybrid", "expanded"]),
+                            required: true),
                         Argument("match", match, "Where in a long content the nearest chunk lies."),
-                        Argument("highlight", text), Argument("explanation", open),
+                        Argument("highlight", text), Argument("explanation", open), Argument("relations", list),
                     ]), count: 0...Int.max), required: true),
         Argument("total", count, "Items that could be paged through.", required: true),
         Argument("strategy", .choice(["fast", "auto", "deep"]), "The strategy that was used.", required: true),
         Argument("strategy_details", text, required: true),
+        Argument("graph", open, "Nodes with depth and path, edges, and how many cycles were met."),
         Argument(
             "meta",
             .object(
@@ -91,8 +109,12 @@ enum ResultShapes {
     static let status = Shape.object([
         Argument("operation", .choice(StatusArguments.operations), required: true),
         Argument("document", .object(itemMembers)),
+        Argument("merge_history", list), Argument("versions", list),
         Argument("chunks", .list(match, count: 0...Int.max)), Argument("sha256", text, "Of content, in UTF-8."),
-        Argument("health", open), Argument("stats", open),
+        Argument("health", open), Argument("stats", open), Argument("telemetry", open), Argument("metrics", open),
+        Argument("trends", list), Argument("diagnostics", list), Argument("rate_limits", open),
+        Argument("purge", open), Argument("cleanup", open), Argument("reports", list), Argument("statistics", open),
+        Argument("items", list, "Exported memories."), Argument("next_cursor", text),
         Argument(
             "deletion",
             .object([

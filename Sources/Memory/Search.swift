@@ -6,8 +6,12 @@ struct Search {
     /// Microseconds since 1970: what has expired by then does not count.
     let now: Int64
     /// Over which points IDF counts: memories, since their chunks have no words of their own.
-    private let corpus: Filter
+    private(set) var corpus: Filter
     var filter: Filter
+    /// Microseconds since 1970: the search is for what was known then.
+    let asOf: Int64?
+    /// Whether former versions are searched and not what holds now.
+    private(set) var isOverVersions = false
     /// Candidates of each half.
     let pool: Int
     private let breadth: Int?
@@ -25,11 +29,31 @@ struct Search {
             throw MemoryError(.outOfRange, "must lie between 0 and 1000", field: "offset")
         }
         self.request = request
-        self.now = now
-        corpus = try request.narrowing.memories(now: now)
-        filter = try request.narrowing.filter(now: now)
+        let moment = request.asOf.map { min($0, now) } ?? now
+        self.now = moment
+        asOf = request.asOf
+        corpus = try request.narrowing.memories(now: moment)
+        filter = try request.narrowing.filter(now: moment)
+        if request.asOf != nil {
+            let known = Condition.range(path: Member.updatedAt, NumericRange(atMost: Double(moment)))
+            corpus.must.append(known)
+            filter.must.append(known)
+        }
         pool = request.strategy == .deep ? settings.deepPool : settings.pool
         breadth = request.strategy == .deep ? settings.deepBreadth : nil
+    }
+
+    /// The same search over the versions that counted at `asOf` and have been replaced since.
+    func overVersions() throws(MemoryError) -> Search {
+        var search = self
+        search.isOverVersions = true
+        search.filter = try request.narrowing.filter(now: now)
+        search.filter.must += [
+            .range(path: Member.validFrom, NumericRange(atMost: Double(now))),
+            .range(path: Member.validUntil, NumericRange(greaterThan: Double(now))),
+        ]
+        search.corpus = search.filter
+        return search
     }
 
     var isLexicalOnly: Bool { dense == nil }
@@ -81,14 +105,25 @@ struct Candidate {
     var dense: Double?
     /// The chunk that is nearest, where one is nearer than the memory's own vector.
     private(set) var chunk: PointID?
+    /// Whether it is a former version.
+    var isVersion = false
     /// Whether it is one of the nearest by meaning.
     var isNear = false
-    var bonus = 0.0
+    /// What was added to the fused score (or taken from it), by the reason's name in an explanation.
+    var bonuses: [Bonus] = []
     var normalizedLexical = 0.0
     var normalizedDense = 0.0
     var score = 0.0
 
     init(id: PointID) { self.id = id }
+
+    /// A reason to stand higher, or lower.
+    struct Bonus: Sendable {
+        let name: String
+        let value: Double
+    }
+
+    var bonus: Double { bonuses.reduce(0) { $0 + $1.value } }
 
     /// Keeps the best score of the memory and its chunks.
     mutating func take(dense hit: ScoredPoint) {

@@ -13,14 +13,28 @@ struct StoreBatch {
         var record: MemoryRecord
         /// The items before it in its conversation, newest first.
         var before: [RecentItem] = []
+        /// The text of the item after it in its conversation, where this call stores it too.
+        var next = ""
         /// Where its chunks lie, as UTF-8 offsets; empty for a text that is not cut.
         var chunks: [Range<Int>] = []
+
+        /// The text's own vector, where it is known already.
+        var vector: [Float]?
+        /// Whether it takes the place of a stored item, and how many chunks that had.
+        var isReplacement = false
+        var formerChunkCount = 0
+
+        /// Chunks of the former text that the new one does not overwrite.
+        var superfluousChunks: [PointID] {
+            guard formerChunkCount > chunks.count else { return [] }
+            return (chunks.count + 1...formerChunkCount).map { .uuid(Chunk.id($0, of: record.id)) }
+        }
 
         /// The chunks' texts.
         var chunkTexts: [String] { chunks.map { (record.content ?? "").atUTF8($0) } }
     }
 
-    let request: StoreRequest
+    private(set) var request: StoreRequest
     let context: CallContext
     let settings: MemorySettings
     /// Stored items with the content of one of the batch, by that content's hash.
@@ -33,6 +47,22 @@ struct StoreBatch {
     /// Those of them whose chunks change with them.
     var changedWithChunks: Set<UUIDBytes> = []
     var results: [StoredItem] = []
+    /// The items' own vectors by input index, as far as they were needed to decide.
+    var vectors: [Int: [Float]] = [:]
+    /// The nearest stored items by input index, the nearest first.
+    var neighbours: [Int: [Neighbour]] = [:]
+    var checkedCount = 0
+    var contradictions: [Contradiction] = []
+    /// Stored items whose former version is kept, and the stamp of the change.
+    var superseded = OrderedDictionary<UUIDBytes, Int64>()
+    /// What was cut, by input index.
+    private var cuts: [Int: String] = [:]
+
+    init(request: StoreRequest, context: CallContext, settings: MemorySettings) {
+        self.request = request
+        self.context = context
+        self.settings = settings
+    }
 
     func scope(of item: StoreItem) -> MemoryScope { item.scope ?? context.defaultScope }
 
@@ -42,6 +72,18 @@ struct StoreBatch {
     }
 
     // MARK: Taking an item
+
+    /// Cuts the texts that are to be cut.
+    mutating func truncate() {
+        for i in request.items.indices {
+            guard let content = request.items[i].content,
+                let cut = (request.items[i].truncation ?? request.truncation)?.cut(content)
+            else { continue }
+            let (before, after) = (content.unicodeScalars.count, cut.unicodeScalars.count)
+            cuts[i] = "items[\(i)].content: cut from \(before) to \(after) characters"
+            request.items[i].content = cut
+        }
+    }
 
     /// The result that the item's idempotency key already has.
     func replay(of item: StoreItem, at index: Int) -> StoredItem? {
@@ -80,6 +122,7 @@ struct StoreBatch {
                 field: "items[\(index)].content")
             return result
         }
+        if let cut = cuts[index] { result.warnings.append(cut) }
         guard request.checksKinds else { return result }
         let faults = item.kind.faults(in: item.data, at: "items[\(index)].data")
         if request.isStrict, let first = faults.first {
@@ -89,9 +132,9 @@ struct StoreBatch {
         }
         if item.data == nil, !faults.isEmpty {
             let names = item.kind.required.map { $0.replacing("|", with: " or ") }.joined(separator: ", ")
-            result.warnings = ["items[\(index)].data: \(item.kind.rawValue) wants \(names)"]
+            result.warnings.append("items[\(index)].data: \(item.kind.rawValue) wants \(names)")
         } else {
-            result.warnings = faults.map { "\($0.field ?? ""): \($0.message)" }
+            result.warnings += faults.map { "\($0.field ?? ""): \($0.message)" }
         }
         return result
     }
@@ -106,6 +149,7 @@ struct StoreBatch {
             id: id, kind: item.kind, content: item.content, data: item.data, scope: scope(of: item), source: source,
             metadata: item.metadata, tags: item.tags, contentHash: hash, createdAt: stamp, updatedAt: stamp,
             expiresAt: expiry.at, expiryPolicy: expiry.policy)
+        record.renewal = renewal(of: item, until: expiry.at, from: stamp)
         var result = result
         let chunks = chunks(of: item.content ?? "")
         record.chunkCount = chunks.count
@@ -114,11 +158,19 @@ struct StoreBatch {
         result.expiresAt = expiry.at
         remember(result, of: item, in: &record)
         copies[hash, default: []].append(record)
-        additions.append(Addition(inputIndex: result.inputIndex, record: record, chunks: chunks))
+        var addition = Addition(inputIndex: result.inputIndex, record: record, chunks: chunks)
+        addition.vector = vectors[result.inputIndex]
+        additions.append(addition)
         results.append(result)
     }
 
-    private func chunks(of content: String) -> [Range<Int>] {
+    private func renewal(of item: StoreItem, until end: Int64?, from stamp: Int64) -> ExpiryExtension? {
+        guard var renewal = item.renewal ?? request.renewal, let end else { return nil }
+        renewal.span = end &- stamp
+        return renewal
+    }
+
+    func chunks(of content: String) -> [Range<Int>] {
         guard content.unicodeScalars.count > settings.longTextCharacters else { return [] }
         return settings.chunker.ranges(of: content)
     }
@@ -132,7 +184,8 @@ struct StoreBatch {
         result.status = .skippedDuplicate
         result.existingID = existing.id
         result.id = existing.id
-        result.strategy = request.deduplication.appliedStrategy
+        result.similarity = 1
+        result.strategy = request.deduplication.exactStrategy.rawValue
         if request.deduplication.newerWins {
             let expiry = Expiry.resolve(
                 item: item.expiry, call: request.expiry, kind: item.kind, from: stamp, settings)
@@ -142,12 +195,19 @@ struct StoreBatch {
                 (item.metadata.map { $0 != record.metadata } ?? false)
                 || (item.tags.map { $0 != record.tags } ?? false)
             if bringsMore {
-                record.metadata = item.metadata ?? record.metadata
-                record.tags = item.tags ?? record.tags
+                if request.deduplication.exactStrategy == .combine {
+                    record.metadata = Merging.members(record.metadata, item.metadata)
+                    record.tags = Merging.tags(record.tags, item.tags)
+                } else {
+                    record.metadata = item.metadata ?? record.metadata
+                    record.tags = item.tags ?? record.tags
+                }
                 record.updatedAt = stamp
-                result.status = .updated
+                result.status = request.deduplication.exactStrategy == .combine ? .merged : .updated
+                supersede(existing, at: stamp)
             }
             if isExplicit || isLater {
+                record.renewal = renewal(of: item, until: expiry.at, from: stamp) ?? record.renewal
                 record.expiresAt = expiry.at
                 record.expiryPolicy = expiry.policy
             }
@@ -159,12 +219,18 @@ struct StoreBatch {
     }
 
     /// Keeps the result under the item's key in `record`, so that it outlives this process.
-    private mutating func remember(_ result: StoredItem, of item: StoreItem, in record: inout MemoryRecord) {
+    mutating func remember(_ result: StoredItem, of item: StoreItem, in record: inout MemoryRecord) {
         guard let key = replayKey(of: item) else { return }
         let answer = result.json(correlationID: nil)
         record.idempotency[key] = .object(answer)
         if record.idempotency.count > settings.maximumKeysPerItem { record.idempotency.removeFirst() }
         replays[key] = answer
+    }
+
+    /// The former version of a stored item is kept; what this very call stored has none.
+    mutating func supersede(_ existing: MemoryRecord, at stamp: Int64) {
+        guard !additions.contains(where: { $0.record.id == existing.id }) else { return }
+        if superseded[existing.id] == nil { superseded[existing.id] = stamp }
     }
 
     private mutating func replace(_ record: MemoryRecord, of existing: MemoryRecord) {

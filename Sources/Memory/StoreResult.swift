@@ -17,6 +17,9 @@ package struct StoredItem: Sendable, Equatable {
     package let kind: MemoryKind
     package var existingID: UUIDBytes?
     package var strategy: String?
+    /// The cosine of the two texts; 1 for exact copies.
+    package var similarity: Double?
+    package var insights: [JSONValue] = []
     /// Microseconds since 1970.
     package var expiresAt: Int64?
     /// Chunks that a long text was cut into; 0 for one that was not.
@@ -37,11 +40,13 @@ package struct StoredItem: Sendable, Equatable {
         members["kind"] = .string(kind.rawValue)
         if let existingID {
             members["existing_id"] = .string(existingID.description)
-            members["similarity"] = 1
+            let rounded = ((similarity ?? 1) * 10_000).rounded() / 10_000
+            members["similarity"] = rounded == 1 ? 1 : .number(rounded)
         }
         if let strategy { members["strategy"] = .string(strategy) }
         if let expiresAt { members["expires_at"] = .string(Timestamp.format(expiresAt)) }
         if chunkCount > 0 { members["chunks"] = .integer(Int64(chunkCount)) }
+        if !insights.isEmpty { members["insights"] = .array(insights) }
         if !warnings.isEmpty { members["warnings"] = .array(warnings.map { .string($0) }) }
         if let error { members["error"] = error.json(correlationID: correlationID) }
         return members
@@ -56,6 +61,7 @@ package struct StoredItem: Sendable, Equatable {
         id = members["id"]?.stringValue.flatMap { UUIDBytes($0) }
         existingID = members["existing_id"]?.stringValue.flatMap { UUIDBytes($0) }
         strategy = members["strategy"]?.stringValue
+        similarity = members["similarity"]?.doubleValue
         expiresAt = members["expires_at"]?.stringValue.flatMap(Timestamp.parse)
         chunkCount = members["chunks"]?.integerValue.flatMap { Int(exactly: $0) } ?? 0
         warnings = (members["warnings"]?.arrayValue ?? []).compactMap(\.stringValue)
@@ -72,6 +78,11 @@ package struct StoreResult: Sendable {
     /// Why no vectors were stored; nil when they were.
     package let degradedReason: String?
     let showsSummary: Bool
+    /// Stored items that were compared with the new ones.
+    var checkedCount = 0
+    var contradictions: [Contradiction] = []
+    /// How long the steps took, where that was asked.
+    var steps = JSONObject()
 
     package func count(_ status: ItemStatus) -> Int { items.count { $0.status == status } }
 
@@ -89,6 +100,7 @@ package struct StoreResult: Sendable {
         }
         var meta: JSONObject = ["batch_id": .string(batchID), "duration_ms": .number(duration.milliseconds)]
         if let embedder { meta["embedder"] = .string(embedder) }
+        meta.merge(steps) { $1 }
         meta["degraded"] = .bool(degradedReason != nil)
         if let degradedReason { meta["degraded_reason"] = .string(degradedReason) }
         members["meta"] = .object(meta)
@@ -98,9 +110,14 @@ package struct StoreResult: Sendable {
     private func context(_ counts: [(String, Int)]) -> JSONObject {
         let action = counts.filter { $0.1 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
         var context: JSONObject = ["action_performed": .string(action)]
+        context["similar_items_checked"] = .integer(Int64(checkedCount))
         context["duplicates_found"] = .integer(Int64(items.count { $0.existingID != nil }))
+        context["contradictions"] = .array(contradictions.map(\.json))
         if count(.blocked) + count(.invalid) > 0 {
             context["recommendation"] = "mend the items that have an error and send those alone again"
+        } else if !contradictions.isEmpty {
+            context["recommendation"] =
+                "read the memories that contradict, and store which one holds (supersedes), or delete the other"
         }
         return context
     }

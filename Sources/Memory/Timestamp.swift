@@ -38,12 +38,12 @@ package enum Timestamp {
         return "\(date.day) \(monthNames[date.month - 1]) \(date.year)"
     }
 
-    private static let monthNames = [
+    static let monthNames = [
         "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
         "december",
     ]
 
-    private static func split(_ microseconds: Int64) -> (days: Int, inDay: Int64) {
+    static func split(_ microseconds: Int64) -> (days: Int, inDay: Int64) {
         let days = microseconds / 86_400_000_000
         let rest = microseconds % 86_400_000_000
         return rest < 0 ? (Int(days) - 1, rest + 86_400_000_000) : (Int(days), rest)
@@ -54,7 +54,7 @@ package enum Timestamp {
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 
-    private static func daysIn(month: Int, year: Int) -> Int {
+    static func daysIn(month: Int, year: Int) -> Int {
         switch month {
         case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
         case 4, 6, 9, 11: 30
@@ -63,7 +63,7 @@ package enum Timestamp {
     }
 
     /// Days since 1970-01-01; the year begins in March, so that the leap day is its last.
-    private static func dayNumber(year: Int, month: Int, day: Int) -> Int {
+    static func dayNumber(year: Int, month: Int, day: Int) -> Int {
         let y = month <= 2 ? year - 1 : year
         let era = y / 400
         let yearOfEra = y - era * 400
@@ -71,7 +71,7 @@ package enum Timestamp {
         return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 
-    private static func civil(day: Int) -> (year: Int, month: Int, day: Int) {
+    static func civil(day: Int) -> (year: Int, month: Int, day: Int) {
         let z = day + 719_468
         let era = (z >= 0 ? z : z - 146_096) / 146_097
         let dayOfEra = z - era * 146_097

@@ -53,7 +53,8 @@ extension PointCollection {
         if let start = request.startAt { ids.removeAll { $0 < start } }
         ids.sort()
         let page = Array(ids.prefix(request.limit))
-        let points = try retrieve(page, request.parts)
+        // Ids alone stand in memory; the rows need not be read.
+        let points = request.parts == .idOnly ? page.map { Point(id: $0) } : try retrieve(page, request.parts)
         return ScrollPage(points: points, next: ids.count > request.limit ? ids[request.limit] : nil)
     }
 

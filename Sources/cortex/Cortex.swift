@@ -9,7 +9,7 @@ struct Cortex: AsyncParsableCommand {
         version: BuildFacts.version,
         subcommands: [
             QuickstartCommand.self, MCPCommand.self, StoreCommand.self, FindCommand.self, StatusCommand.self,
-            DoctorCommand.self, BenchCommand.self, VersionCommand.self,
+            ExportCommand.self, ImportCommand.self, DoctorCommand.self, BenchCommand.self, VersionCommand.self,
         ]
     )
 }

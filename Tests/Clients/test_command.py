@@ -255,7 +255,6 @@ def test_find_keeps_to_its_limit_and_types_and_prints_the_tools_result(memory):
     assert (result["total"], result["strategy"], result["meta"]["degraded"]) == (4, "fast", False)
 
 
-@pytest.mark.xfail(strict=True, reason="words lent by a neighbour outweigh those of a long text of its own")
 def test_the_memory_that_has_the_word_stands_before_its_neighbours(memory):
     filler = "the deploy failed because certificate rotation skipped a replica and the export was restarted "
     texts = ["quokka " + filler * 25, "billing skipped", "the certificate and the deploy"]

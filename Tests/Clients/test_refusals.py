@@ -63,7 +63,7 @@ STATUS = "system_status"
         (STORE, {"items": [item(scope={"projct": SECRET})]}, "E2200", "items[0].scope.projct", "did you mean project"),
         (STORE, {"items": [item(data={"a": SECRET * 16_000})]}, "E2203", "items[0].data", "split"),
         (STORE, {"items": [item(ttl_config={"expires_at": SECRET})]}, "E2204", "items[0].ttl_config", "ISO 8601"),
-        (STORE, {"items": [item()], "deduplication": {"merge_strategy": "combine"}}, "E2004", "merge_strategy", "skip"),
+        (STORE, {"items": [item()], "deduplication": {"merge_strategy": "merge"}}, "E2204", "merge_strategy", "combine"),
         (FIND, {}, "E2201", "query", "string"),
         (FIND, {"query": ""}, "E2203", "query", "at least 1"),
         (FIND, {"query": "x" * 1001}, "E2203", "query", "1000"),

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Writes the memory set: conversations of two friends over months, and questions about what was said.
+
+    python3 Benchmarks/memory-set/generate.py OUT [--seed 1]
+
+OUT gets the layout of BEIR (corpus.jsonl with author, session and created_at in each row's metadata, queries.jsonl,
+qrels/tune.tsv and qrels/test.tsv). 25 conversations of 200 turns, 20 questions each; the questions of odd
+conversations are for tuning, those of even ones for the verdict. The same seed writes the same bytes.
+
+What makes it hard, on purpose: all conversations draw from the same topics, so that a question is told apart by who,
+what exactly and when; answers often stand in a turn that shares few words with the question, since its subject was
+named a turn earlier; small talk repeats the subject's words; plans change, and the later word counts.
+"""
+
+import argparse
+import datetime
+import json
+import pathlib
+import random
+
+from topics import FILLERS, NAMES, SLOTS, TOPICS
+
+CONVERSATIONS = 25
+TURNS = 200
+QUESTIONS = 20
+SESSIONS = 16
+
+
+class Conversation:
+    """One pair of people; `number` makes its ids."""
+
+    def __init__(self, number, names, draw):
+        self.number, self.names, self.draw = number, names, draw
+        self.turns, self.questions = [], []
+        self.start = datetime.datetime(2022, 1, 3) + datetime.timedelta(days=draw.randrange(500))
+
+    def fill(self):
+        topics = self.draw.sample(TOPICS, len(TOPICS))
+        moment = self.start
+        for session in range(SESSIONS):
+            moment += datetime.timedelta(days=self.draw.randint(4, 24), minutes=self.draw.randint(0, 300))
+            wanted = TURNS * (session + 1) // SESSIONS
+            at = moment
+            while len(self.turns) < wanted:
+                if topics and self.draw.random() < 0.62:
+                    at = self.play(topics.pop(), session, at)
+                else:
+                    at = self.chat(session, at)
+
+    def say(self, speaker, text, session, at):
+        number = len(self.turns)
+        self.turns.append({
+            "_id": f"c{self.number}-{number}",
+            "text": text,
+            "metadata": {
+                "author": self.names[speaker],
+                "session": f"c{self.number}-s{session}",
+                "created_at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            },
+        })
+        return number
+
+    def slots(self, first):
+        values = {name: self.draw.choice(options) for name, options in SLOTS.items()}
+        values["A"], values["B"] = self.names[first], self.names[1 - first]
+        return values
+
+    def play(self, topic, session, at):
+        """A topic's turns in order, with a stray remark between them now and then."""
+        first = self.draw.randrange(2)
+        values = self.slots(first)
+        places = []
+        for line in topic["turns"]:
+            who, text = line.split(": ", 1)
+            if places and self.draw.random() < 0.08:
+                at = self.chat(session, at)
+            at += datetime.timedelta(minutes=self.draw.randint(1, 4))
+            places.append(self.say(first if who == "A" else 1 - first, text.format(**values), session, at))
+        month = at.strftime("%B %Y")
+        for question in topic["questions"]:
+            text = self.draw.choice(question["ask"]).format(month=month, **values)
+            answers = [f"c{self.number}-{places[i]}" for i in question["in"]]
+            self.questions.append((text, answers))
+        return at
+
+    def chat(self, session, at):
+        for speaker, text in zip(self.draw.sample([0, 1], 2), self.draw.choice(FILLERS)):
+            at += datetime.timedelta(minutes=self.draw.randint(1, 4))
+            values = self.slots(speaker)
+            self.say(speaker, text.format(**values), session, at)
+        return at
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    draw = random.Random(options.seed)
+    names = draw.sample(NAMES, 2 * CONVERSATIONS)
+    (options.out / "qrels").mkdir(parents=True, exist_ok=True)
+    corpus, queries, splits = [], [], {"tune": [], "test": []}
+    for number in range(CONVERSATIONS):
+        conversation = Conversation(number, names[2 * number : 2 * number + 2], draw)
+        conversation.fill()
+        corpus += conversation.turns[:TURNS]
+        kept = {turn["_id"] for turn in conversation.turns[:TURNS]}
+        whole = [(text, ids) for text, ids in conversation.questions if kept.issuperset(ids)]
+        for text, ids in draw.sample(whole, QUESTIONS):
+            name = f"q{len(queries)}"
+            queries.append({"_id": name, "text": text})
+            splits["tune" if number % 2 else "test"] += [(name, id) for id in ids]
+    for name, rows in (("corpus", corpus), ("queries", queries)):
+        with open(options.out / f"{name}.jsonl", "w") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+    for name, rows in splits.items():
+        with open(options.out / "qrels" / f"{name}.tsv", "w") as file:
+            file.write("query-id\tcorpus-id\tscore\n")
+            file.writelines(f"{question}\t{document}\t1\n" for question, document in rows)
+    print(f"{len(corpus)} turns, {len(queries)} questions")
+
+
+if __name__ == "__main__":
+    main()

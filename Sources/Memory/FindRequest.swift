@@ -1,0 +1,95 @@
+import JSON
+
+/// Which of the three ways a search takes.
+package enum SearchStrategy: String, Sendable, CaseIterable {
+    /// Words alone.
+    case fast
+    /// Words and meaning.
+    case auto
+    /// Words and meaning over more candidates.
+    case deep
+}
+
+/// What a search is narrowed to.
+package struct Narrowing: Sendable {
+    package var scope = MemoryScope.empty
+    package var kinds: [MemoryKind] = []
+    /// Microseconds since 1970; after and before are exclusive.
+    package var created: (after: Int64?, before: Int64?) = (nil, nil)
+    package var updated: (after: Int64?, before: Int64?) = (nil, nil)
+    package var expires: (after: Int64?, before: Int64?) = (nil, nil)
+    package var tags: [String] = []
+    package var metadata: JSONObject = [:]
+    package var confidence: (minimum: Double?, maximum: Double?) = (nil, nil)
+    package var includesExpired = false
+    package var expiryPolicies: [String] = []
+
+    package init() {}
+
+    init(checked arguments: JSONObject) {
+        func moment(_ group: String, _ name: String) -> Int64? {
+            arguments[group]?[name]?.stringValue.flatMap(Timestamp.parse)
+        }
+        scope = MemoryScope(arguments["scope"]?.objectValue)
+        kinds = (arguments["types"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap(MemoryKind.init(rawValue:)) }
+        created = (moment("filters", "created_after"), moment("filters", "created_before"))
+        updated = (moment("filters", "updated_after"), moment("filters", "updated_before"))
+        expires = (moment("ttl_filters", "expires_after"), moment("ttl_filters", "expires_before"))
+        tags = (arguments["filters"]?["tags"]?.arrayValue ?? []).compactMap(\.stringValue)
+        metadata = arguments["filters"]?["metadata"]?.objectValue ?? [:]
+        confidence = (
+            arguments["filters"]?["confidence_min"]?.doubleValue, arguments["filters"]?["confidence_max"]?.doubleValue
+        )
+        includesExpired = arguments["ttl_filters"]?["include_expired"]?.boolValue ?? false
+        expiryPolicies = (arguments["ttl_filters"]?["ttl_policies"]?.arrayValue ?? []).compactMap(\.stringValue)
+    }
+}
+
+/// A checked call of `memory_find`.
+package struct FindRequest: Sendable {
+    package var query: String
+    package var strategy = SearchStrategy.auto
+    package var limit = 10
+    package var offset = 0
+    package var narrowing = Narrowing()
+    package var includesContent = true
+    package var includesMetadata = true
+    package var explains = false
+    package var highlights = false
+    /// Characters of text in one found item.
+    package var maximumContentLength = MemorySettings().contentCharacters
+    package var includesRelations = false
+    /// Microseconds since 1970: what was known then; nil for now.
+    package var asOf: Int64?
+    var expansion = Expansion()
+    package var timeout: Duration?
+    /// 0…1; how much of the score is the item's age.
+    package var recencyWeight = 0.0
+    /// 0…1; how much an item pays for being like one that stands before it.
+    package var diversity = 0.0
+
+    package init(_ query: String) { self.query = query }
+
+    /// Reads arguments that the contract has checked.
+    package init(checked arguments: JSONObject) {
+        query = arguments["query"]?.stringValue ?? ""
+        strategy = arguments["search_strategy"]?.stringValue.flatMap(SearchStrategy.init(rawValue:)) ?? .auto
+        limit = arguments["limit"]?.integerValue.flatMap { Int(exactly: $0) } ?? limit
+        offset = arguments["offset"]?.integerValue.flatMap { Int(exactly: $0) } ?? offset
+        narrowing = Narrowing(checked: arguments)
+        asOf = arguments["as_of"]?.stringValue.flatMap(Timestamp.parse)
+        expansion = Expansion(checked: arguments)
+        let optimization = arguments["optimization"]
+        timeout = optimization?["timeout_ms"]?.integerValue.map { .milliseconds($0) }
+        recencyWeight = optimization?["recency_weight"]?.doubleValue ?? 0
+        diversity = optimization?["diversity"]?.doubleValue ?? 0
+        let formatting = arguments["formatting"]
+        includesContent = formatting?["include_content"]?.boolValue ?? true
+        includesMetadata = formatting?["include_metadata"]?.boolValue ?? true
+        includesRelations = formatting?["include_relations"]?.boolValue ?? false
+        explains = formatting?["include_similarity_explanation"]?.boolValue ?? false
+        highlights = formatting?["highlight_matches"]?.boolValue ?? false
+        maximumContentLength =
+            formatting?["max_content_length"]?.integerValue.flatMap { Int(exactly: $0) } ?? maximumContentLength
+    }
+}

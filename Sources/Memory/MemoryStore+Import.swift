@@ -1,0 +1,180 @@
+import JSON
+import VectorEngine
+
+/// What an import did.
+package struct ImportResult: Sendable, Equatable {
+    package var added = 0
+    /// Items that the store had in an older form, which is now a former version.
+    package var updated = 0
+    /// Items that the store had as they came, or newer.
+    package var unchanged = 0
+    package var versions = 0
+
+    package init() {}
+}
+
+/// Import of what `export` wrote: ids, dates and former versions are kept, so that two stores merge into one and a
+/// second import changes nothing.
+extension MemoryStore {
+    /// Takes exported items; of one id the form with the later `updated_at` holds, the other becomes a version.
+    ///
+    /// - Throws: `schema` … `pattern` with the place of the fault, before anything is written.
+    package func importItems(_ items: [JSONObject]) async throws(MemoryError) -> ImportResult {
+        var rows: [ExportedRow] = []
+        for (i, item) in items.enumerated() { rows.append(try ExportedRow(item, contract, at: "items[\(i)]")) }
+        let checked = rows
+        return try await mapped {
+            let readiness = try await self.home.ready()
+            return try await self.gate.pass { try await self.take(checked, readiness) }
+        }
+    }
+
+    private func take(_ rows: [ExportedRow], _ readiness: MemoryCollection.Readiness) async throws -> ImportResult {
+        var result = ImportResult()
+        let stored = try await points.retrieve(rows.map { .uuid($0.record.id) }, with: .payload, in: collection)
+        let known = Dictionary(try stored.map { ($0.id, try MemoryRecord($0)) }) { first, _ in first }
+        var batch = StoreBatch(request: StoreRequest([]), context: CallContext(), settings: settings)
+        var former: [Former] = []
+        for row in rows {
+            former += row.versions
+            let existing = known[.uuid(row.record.id)]
+            // Exported moments have milliseconds.
+            if let existing, existing.updatedAt / 1000 >= row.record.updatedAt / 1000 {
+                result.unchanged += 1
+                if existing.contentHash != row.record.contentHash {
+                    former.append(
+                        Former(record: row.record, from: row.record.updatedAt, until: existing.updatedAt))
+                }
+                continue
+            }
+            var addition = StoreBatch.Addition(inputIndex: 0, record: row.record)
+            addition.chunks = batch.chunks(of: row.record.content ?? "")
+            addition.record.chunkCount = addition.chunks.count
+            if let existing {
+                addition.isReplacement = true
+                addition.formerChunkCount = existing.chunkCount
+                batch.supersede(existing, at: row.record.updatedAt)
+                result.updated += 1
+            } else {
+                result.added += 1
+            }
+            batch.additions.append(addition)
+        }
+        _ = try await write(&batch, readiness, CallContext())
+        result.versions = try await keep(former, readiness)
+        return result
+    }
+
+    /// A version that came with an import.
+    struct Former: Sendable {
+        let record: MemoryRecord
+        let from: Int64
+        let until: Int64
+
+        /// The same version has the same id, however often it comes.
+        var id: PointID {
+            let digits = ContentHash.hex(of: .array([.string(record.id.description), .integer(from / 1000)]))
+            let high = UInt64(digits.prefix(16), radix: 16) ?? 0
+            let low = UInt64(digits.dropFirst(16).prefix(16), radix: 16) ?? 0
+            return .uuid(UUIDBytes(high: high & ~0xF000 | 0x8000, low: low >> 2 | 1 << 63))
+        }
+    }
+
+    private func keep(_ former: [Former], _ readiness: MemoryCollection.Readiness) async throws -> Int {
+        guard !former.isEmpty else { return 0 }
+        try await makeHistory()
+        let there = Set(try await points.retrieve(former.map(\.id), with: .idOnly, in: historyCollection).map(\.id))
+        var kept = Set<String>()
+        for version in former { kept.formUnion(try await knownSpans(of: version.record.id)) }
+        let new = former.filter { !there.contains($0.id) && !kept.contains("\($0.record.id) \($0.from / 1000)") }
+        guard !new.isEmpty else { return 0 }
+        var vectors: [[Float]] = []
+        if readiness.hasVectors, let embedder { vectors = try await embedder.embed(new.map(\.record.text)) }
+        let average = try await averageLength(encoding: new.map(\.record.lexicalFields))
+        let versions = new.enumerated().map { i, version in
+            var named = PointVectors()
+            if i < vectors.count { named.dense[MemoryCollection.dense] = vectors[i] }
+            let (sparse, _) = lexical.encodeItem(version.record.lexicalFields, average)
+            if sparse.count > 0 { named.sparse[MemoryCollection.sparse] = sparse }
+            var members = version.record.payload
+            members[Member.versionOf] = .string(version.record.id.description)
+            members[Member.validFrom] = .integer(version.from)
+            members[Member.validUntil] = .integer(version.until)
+            return Point(id: version.id, vectors: named, payload: Payload(members))
+        }
+        try await points.upsert(versions, in: historyCollection)
+        return versions.count
+    }
+
+    private func knownSpans(of id: UUIDBytes) async throws -> [String] {
+        try await versions(of: id).map { "\(id) \($0.validFrom / 1000)" }
+    }
+}
+
+/// One line of an export, checked.
+private struct ExportedRow {
+    let record: MemoryRecord
+    var versions: [MemoryStore.Former] = []
+
+    init(_ members: JSONObject, _ contract: MemoryContract, at path: String) throws(MemoryError) {
+        record = try Self.record(members, contract, at: path)
+        for (i, version) in (members["versions"]?.arrayValue ?? []).enumerated() {
+            let place = "\(path).versions[\(i)]"
+            guard let inner = version.objectValue else {
+                throw MemoryError(.wrongType, "must be an object", field: place)
+            }
+            let former = try Self.record(inner, contract, at: place)
+            guard former.id == record.id else {
+                throw MemoryError(.pattern, "must be the id of the memory it is a version of", field: place + ".id")
+            }
+            let from = try Self.moment("valid_from", inner, at: place) ?? former.updatedAt
+            let until = try Self.moment("valid_until", inner, at: place) ?? record.updatedAt
+            versions.append(MemoryStore.Former(record: former, from: from, until: until))
+        }
+    }
+
+    private static let stored = ["kind", "content", "data", "scope", "source", "metadata", "tags"]
+    private static let known = Set(
+        stored + [
+            "id", "created_at", "updated_at", "expires_at", "ttl_policy", "versions", "valid_from", "valid_until",
+        ])
+
+    private static func record(
+        _ members: JSONObject, _ contract: MemoryContract, at path: String
+    ) throws(MemoryError) -> MemoryRecord {
+        if let stranger = members.keys.first(where: { !known.contains($0) }) {
+            throw MemoryError(.schema, "there is no such field in an export", field: "\(path).\(stranger.prefix(64))")
+        }
+        guard let id = members["id"]?.stringValue.flatMap({ UUIDBytes($0) }), !Chunk.isChunk(id) else {
+            throw MemoryError(.pattern, "must be the id of an exported memory", field: path + ".id")
+        }
+        let checked: JSONObject
+        do {
+            checked = try contract.store.checked(["items": [.object(members.filter { stored.contains($0.key) })]])
+        } catch {
+            throw MemoryError(error.code, error.message, field: error.field?.replacing("items[0]", with: path))
+        }
+        guard let first = checked["items"]?.arrayValue?.first?.objectValue, let item = StoreItem(checked: first),
+            let created = try moment("created_at", members, at: path)
+        else {
+            throw MemoryError(.missing, "an exported memory says when it was made", field: path + ".created_at")
+        }
+        return MemoryRecord(
+            id: id, kind: item.kind, content: item.content, data: item.data, scope: item.scope ?? .empty,
+            source: item.source, metadata: item.metadata, tags: item.tags,
+            contentHash: MemoryRecord.contentHash(of: item), createdAt: created,
+            updatedAt: try moment("updated_at", members, at: path) ?? created,
+            expiresAt: try moment("expires_at", members, at: path),
+            expiryPolicy: members["ttl_policy"]?.stringValue ?? "default")
+    }
+
+    private static func moment(
+        _ name: String, _ members: JSONObject, at path: String
+    ) throws(MemoryError) -> Int64? {
+        guard let value = members[name], !value.isNull else { return nil }
+        guard let moment = value.stringValue.flatMap(Timestamp.parse) else {
+            throw MemoryError(.pattern, "must be ISO 8601 text such as 2026-01-31T12:00:00Z", field: "\(path).\(name)")
+        }
+        return moment
+    }
+}

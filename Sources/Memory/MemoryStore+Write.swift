@@ -1,0 +1,144 @@
+import Embedding
+import JSON
+import VectorEngine
+
+/// Writing what was decided: context, vectors, the former versions, and one upsert.
+extension MemoryStore {
+    /// Encodes and writes; answers why there are no vectors, nil when there are.
+    func write(
+        _ batch: inout StoreBatch, _ readiness: MemoryCollection.Readiness, _ context: CallContext
+    ) async throws -> String? {
+        let conversations = try await addContext(&batch)
+        let total = batch.results.count
+        context.progress?(0, total, "embedding")
+        let (vectors, degradedReason) = try await denseVectors(batch.additions, readiness)
+        let sparse = try await sparseVectors(&batch.additions)
+        try Task.checkCancellation()
+        let points = batch.additions.indices.flatMap { i in
+            Self.points(of: batch.additions[i], dense: vectors?[i] ?? [], sparse: sparse[i])
+        }
+        try await keepVersions(&batch)
+        if !points.isEmpty { try await self.points.upsert(points, in: collection) }
+        let superfluous = batch.additions.flatMap(\.superfluousChunks)
+        if !superfluous.isEmpty { try await self.points.delete(.ids(superfluous), in: collection) }
+        for (id, members) in batch.changes {
+            try await self.points.mergePayload(Payload(members), of: .ids([.uuid(id)]), in: collection)
+            guard batch.changedWithChunks.contains(id) else { continue }
+            let chunks = Filter(must: [Chunk.of([.uuid(id)])])
+            try await self.points.mergePayload(Payload(Chunk.shared(members)), of: .filter(chunks), in: collection)
+        }
+        lengths.add(batch.additions.map(\.record.length))
+        for (conversation, items) in conversations { recent.remember(items, of: conversation) }
+        context.progress?(total, total, "stored")
+        return degradedReason
+    }
+
+    /// The memory's point, and one for each of its chunks.
+    private static func points(
+        of addition: StoreBatch.Addition, dense: [[Float]], sparse: SparseVector
+    ) -> [Point] {
+        var named = PointVectors()
+        if let first = dense.first { named.dense[MemoryCollection.dense] = first }
+        if sparse.count > 0 { named.sparse[MemoryCollection.sparse] = sparse }
+        let record = addition.record
+        var points = [Point(id: .uuid(record.id), vectors: named, payload: Payload(record.payload))]
+        for (k, range) in addition.chunks.enumerated() {
+            var named = PointVectors()
+            if k + 1 < dense.count { named.dense[MemoryCollection.dense] = dense[k + 1] }
+            points.append(
+                Point(
+                    id: .uuid(Chunk.id(k + 1, of: record.id)), vectors: named,
+                    payload: Payload(Chunk.payload(of: record, at: range))))
+        }
+        return points
+    }
+
+    /// Gives every new item the two before it in its conversation and the one after it; answers
+    /// how the conversations end.
+    private func addContext(_ batch: inout StoreBatch) async throws -> [Conversation: [RecentItem]] {
+        var conversations: [Conversation: [RecentItem]] = [:]
+        var last: [Conversation: Int] = [:]
+        let now = clock.time()
+        for i in batch.additions.indices {
+            let record = batch.additions[i].record
+            guard !batch.additions[i].isReplacement else { continue }
+            let conversation = Conversation(scopeHash: record.scope.hash, session: record.source.session)
+            var before: [RecentItem]
+            guard settings.usesContext, settings.contextWithoutSession || conversation.session != nil else { continue }
+            if let known = conversations[conversation] {
+                before = known
+            } else {
+                before = try await lastItems(of: conversation, now: now)
+            }
+            batch.additions[i].before = before
+            before.insert(recentItem(record), at: 0)
+            if let j = last.updateValue(i, forKey: conversation) { batch.additions[j].next = before[0].text }
+            conversations[conversation] = Array(before.prefix(2))
+        }
+        return conversations
+    }
+
+    /// For each new item normalise(e(text) + e(previous + text)) and e(chunk) for its chunks, all texts in one call of
+    /// the embedder.
+    private func denseVectors(
+        _ additions: [StoreBatch.Addition], _ readiness: MemoryCollection.Readiness
+    ) async throws -> (vectors: [[[Float]]]?, degradedReason: String?) {
+        guard readiness.hasVectors, let embedder else { return (nil, readiness.degradedReason) }
+        guard !additions.isEmpty else { return ([], nil) }
+        let texts = additions.map(\.record.text)
+        let unknown = additions.indices.filter { additions[$0].vector == nil }
+        let pairs = additions.indices.compactMap { i in
+            additions[i].before.first.map { (i, $0.text + "\n" + texts[i]) }
+        }
+        let chunks = additions.map(\.chunkTexts)
+        let embedded: [[Float]]
+        do {
+            embedded = try await embedder.embed(
+                unknown.map { texts[$0] } + pairs.map(\.1) + chunks.flatMap { $0 })
+        } catch let error as EmbeddingError where error.code != .cancelled {
+            return (nil, "the items are stored without vectors, because \(error.message)")
+        }
+        guard embedded.count == unknown.count + pairs.count + chunks.reduce(0, { $0 + $1.count }) else {
+            throw MemoryError(.dependency, "the embedder answered with another number of vectors than it was asked for")
+        }
+        var vectors = additions.map { [$0.vector ?? []] }
+        for (k, i) in unknown.enumerated() { vectors[i][0] = embedded[k] }
+        for (k, (i, _)) in pairs.enumerated() {
+            vectors[i][0] = Self.normalisedSum(vectors[i][0], embedded[unknown.count + k])
+        }
+        var next = unknown.count + pairs.count
+        for (i, texts) in chunks.enumerated() {
+            vectors[i] += embedded[next..<next + texts.count]
+            next += texts.count
+        }
+        return (vectors, nil)
+    }
+
+    /// The unit vector in the direction of `a + b`; `a` where they cancel each other out.
+    static func normalisedSum(_ a: [Float], _ b: [Float]) -> [Float] {
+        let sum = zip(a, b).map { $0 + $1 }
+        let norm = sum.reduce(into: Float(0)) { $0 += $1 * $1 }.squareRoot()
+        return norm > 1e-6 && norm.isFinite ? sum.map { $0 / norm } : a
+    }
+
+    private func sparseVectors(_ additions: inout [StoreBatch.Addition]) async throws -> [SparseVector] {
+        guard !additions.isEmpty else { return [] }
+        let fields = additions.map { addition in
+            var fields = addition.record.lexicalFields
+            fields.previous = addition.before.first?.text ?? ""
+            fields.beforePrevious = addition.before.dropFirst().first?.text ?? ""
+            fields.next = addition.next
+            fields.previousLength = addition.before.first?.length ?? 0
+            fields.beforePreviousLength = addition.before.dropFirst().first?.length ?? 0
+            return fields
+        }
+        let average = try await averageLength(encoding: fields)
+        return additions.indices.map { i in
+            let (vector, length) = lexical.encodeItem(fields[i], average)
+            additions[i].record.length = length
+            additions[i].record.actorTerms = Array(Set(lexical.terms(fields[i].author))).sorted()
+            additions[i].record.traits = Trait.all(of: additions[i].record, length: length)
+            return vector
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+import Foundation
+import JSON
+import Memory
+
+/// `cortex export`: every memory with its former versions, as JSON lines or as Markdown files.
+struct ExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Write all memories as JSON lines, or as Markdown files.",
+        discussion: "The lines can be imported again, here or into another store: ids, dates and versions are kept.")
+
+    @OptionGroup var house: HouseOptions
+
+    @Option(help: ArgumentHelp("Write the lines here instead of to stdout.", valueName: "file"))
+    var out: String?
+
+    @Option(help: ArgumentHelp("Write a Markdown file for each memory into this folder instead.", valueName: "dir"))
+    var markdown: String?
+
+    @Option(
+        name: .customLong("type"), help: ArgumentHelp("Only this kind; may be given several times.", valueName: "kind"))
+    var types: [String] = []
+
+    func run() async throws {
+        try await House.visit(house) { house in
+            guard try await house.hasMemories else { return Terminal.note("0 exported") }
+            var sink = try ExportSink(file: out, folder: markdown)
+            var cursor: JSONValue?
+            var count = 0
+            repeat {
+                var arguments: JSONObject = ["operation": "export", "limit": 500]
+                arguments["cursor"] = cursor
+                if !types.isEmpty { arguments["types"] = .array(types.map { .string($0) }) }
+                let page = try await house.memory.callStatus(arguments: arguments, context: CallContext())
+                for item in page["items"]?.arrayValue ?? [] {
+                    try sink.write(item)
+                    count += 1
+                }
+                cursor = page["next_cursor"]
+            } while cursor != nil
+            try sink.close()
+            Terminal.note("\(count) exported")
+        }
+    }
+}
+
+/// Where an export goes.
+private struct ExportSink {
+    private let handle: FileHandle
+    private let folder: URL?
+
+    init(file: String?, folder: String?) throws {
+        self.folder = folder.map { URL(fileURLWithPath: $0) }
+        if let folder = self.folder {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        }
+        guard let file else {
+            handle = .standardOutput
+            return
+        }
+        guard FileManager.default.createFile(atPath: file, contents: nil, attributes: [.posixPermissions: 0o600]),
+            let opened = FileHandle(forWritingAtPath: file)
+        else { throw ValidationError("cannot write \(file); check its owner and mode") }
+        handle = opened
+    }
+
+    mutating func write(_ item: JSONValue) throws {
+        guard let folder else { return try handle.write(contentsOf: JSONWriter.bytes(item) + [0x0A]) }
+        let name = (item["id"]?.stringValue ?? "memory") + ".md"
+        try Data(FrontMatter.markdown(of: item).utf8).write(to: folder.appendingPathComponent(name))
+    }
+
+    func close() throws { if handle !== FileHandle.standardOutput { try handle.close() } }
+}
