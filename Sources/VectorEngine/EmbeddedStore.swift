@@ -217,7 +217,7 @@ public final class EmbeddedStore: PointStore {
         try await write(.mergePayload(members, selector), collection)
     }
 
-    private func write(_ operation: WriteOperation, _ name: String) async throws -> UpdateReceipt {
+    func write(_ operation: WriteOperation, _ name: String) async throws -> UpdateReceipt {
         let entry: OpenCollection = try await Self.offPool { [self] in try self.entry(name) }
         do throws(EngineError) {
             let receipt = try await entry.collection.write(operation)

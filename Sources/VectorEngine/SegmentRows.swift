@@ -70,4 +70,5 @@ extension CollectionSchema {
     /// Names of the dense vectors in the one order that rows, blocks and blobs use.
     var denseNames: [String] { dense.keys.sorted() }
     var sparseNames: [String] { sparse.keys.sorted() }
+    var multiNames: [String] { multi.keys.sorted() }
 }
