@@ -33,6 +33,7 @@ enum Exceptions {
         "Sources/MCPServer/SystemCalls.swift",
         "Sources/VectorEngine/BlobCoding.swift",
         "Sources/VectorEngine/CollectionLoading.swift",
+        "Sources/VectorEngine/DocumentTable+Scoring.swift",
         "Sources/VectorEngine/LiveSegments.swift",
         "Sources/VectorEngine/PointCollection+Reading.swift",
         "Sources/VectorEngine/RowCoding.swift",

@@ -139,6 +139,9 @@ package struct Documents: Sendable {
         return members
     }
 
+    /// Analysers of the text indexes.
+    package var analyzers: [FieldPath: TextAnalyzer] { fields.compactMapValues(\.definition.analyzer) }
+
     /// Points with a value in the field's index; 0 where there is none.
     package func indexedCount(_ path: FieldPath) -> Int { fields[path]?.slots.count ?? 0 }
 
