@@ -90,3 +90,20 @@ extension Document {
                 + schema.multiNames.map { vectors.multi[$0] != nil }, multi: vectors.multi)
     }
 }
+
+extension DocumentTable {
+    package var schema: CollectionSchema { collection.schema }
+
+    /// The points of `ids` that exist, in the order asked. Blocks.
+    package func points(_ ids: [PointID], _ parts: PointParts) throws -> [Point] {
+        try collection.retrieve(ids, parts)
+    }
+
+    /// Slots of the documents that have the vector; nil when all have it.
+    package func slots(having name: String) throws -> RowSet? {
+        try use { documents in
+            let having = documents.matching(DocumentFilter(must: [.hasVector(name)]))
+            return having == documents.live ? nil : having
+        }
+    }
+}

@@ -181,7 +181,9 @@ struct StoredRow: Sendable {
         checksum = crc32c(payload, seed: checksum)
         checksum = crc32c(sparse, seed: checksum)
         guard Int64(checksum) == row.integer(4), let id = PointID(key: key) else { throw Self.damaged(sequence) }
-        guard let (sparseVectors, multiVectors) = Self.decodeSparse(sparse, schema) else { throw Self.damaged(sequence) }
+        guard let (sparseVectors, multiVectors) = Self.decodeSparse(sparse, schema) else {
+            throw Self.damaged(sequence)
+        }
         var denseVectors: [String: [Float]] = [:]
         if hasDense {
             let dense = row.blob(5)

@@ -30,7 +30,8 @@ final class CollectionCatalog: Sendable {
             if try await store.exists(real) { return known }
             forget(real)
         }
-        guard try await store.exists(real), let opened = try await QdrantCollection.open(real, in: store, stemmers: stemmers)
+        guard try await store.exists(real),
+            let opened = try await QdrantCollection.open(real, in: store, stemmers: stemmers)
         else { throw QdrantFailure.noCollection(name) }
         return open.withLock { open in
             if let known = open[real] { return known }

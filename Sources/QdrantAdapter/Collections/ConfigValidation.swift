@@ -111,9 +111,10 @@ enum ConfigValidation {
 
     private static func strictMode(_ value: JSONValue?, _ validation: inout Validation) throws(QdrantFailure) {
         guard let value else { return }
-        for key in ["max_query_limit", "max_timeout", "search_max_hnsw_ef", "upsert_max_batchsize",
-            "search_max_batchsize", "read_rate_limit", "write_rate_limit", "max_points_count"]
-        {
+        for key in [
+            "max_query_limit", "max_timeout", "search_max_hnsw_ef", "upsert_max_batchsize",
+            "search_max_batchsize", "read_rate_limit", "write_rate_limit", "max_points_count",
+        ] {
             validation.range("strict_mode_config." + key, try number(value, key), from: 1)
         }
         for key in ["filter_max_conditions", "condition_max_size", "max_payload_index_count"] {

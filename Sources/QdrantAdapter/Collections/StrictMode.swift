@@ -16,7 +16,8 @@ struct StrictMode: Sendable {
     func checkUpsert(_ count: Int) throws(QdrantFailure) {
         guard let limit = limit("upsert_max_batchsize"), count > limit else { return }
         throw .forbiddenByStrictMode(
-            "Limit exceeded \(count) > \(limit) for \"upsert limit\"", "Reduce the \"upsert limit\" parameter to or below \(limit).")
+            "Limit exceeded \(count) > \(limit) for \"upsert limit\"",
+            "Reduce the \"upsert limit\" parameter to or below \(limit).")
     }
 
     func checkLimit(_ count: Int) throws(QdrantFailure) {

@@ -15,7 +15,9 @@ enum PointReading {
     }
 
     private static func point(_ value: JSONValue, _ config: CollectionConfig) throws(QdrantFailure) -> Point {
-        guard value.objectValue != nil else { throw .format("invalid type: \(value.typeName), expected struct PointStruct") }
+        guard value.objectValue != nil else {
+            throw .format("invalid type: \(value.typeName), expected struct PointStruct")
+        }
         let id = try WireID.read(try value.required("id"))
         let vectors = try WireVector.vectors(try value.required("vector"), config)
         return Point(id: id, vectors: vectors, payload: try payload(value.optional("payload")))
@@ -49,7 +51,9 @@ enum PointReading {
             for (i, row) in rows.enumerated() { points[i].vectors = try WireVector.vectors(row, config) }
         case .object(let named):
             for (name, column) in named {
-                guard let rows = column.arrayValue else { throw .format("invalid type: \(column.typeName), expected a sequence") }
+                guard let rows = column.arrayValue else {
+                    throw .format("invalid type: \(column.typeName), expected a sequence")
+                }
                 check(rows.count, "vectors", "batch.vectors.\(name)")
             }
             try validation.finish()

@@ -118,7 +118,9 @@ enum WireID {
     }
 
     static func list(_ value: JSONValue) throws(QdrantFailure) -> [PointID] {
-        guard let elements = value.arrayValue else { throw .format("invalid type: \(value.typeName), expected a sequence") }
+        guard let elements = value.arrayValue else {
+            throw .format("invalid type: \(value.typeName), expected a sequence")
+        }
         return try elements.map { value throws(QdrantFailure) in try read(value) }
     }
 

@@ -74,8 +74,10 @@ struct Validation {
     mutating func fraction(_ path: String, _ value: Double?, from minimum: Double, to maximum: Double?) {
         guard let value, value < minimum || maximum.map({ value > $0 }) ?? false else { return }
         let upper = maximum.map { " to \($0)" } ?? ""
-        problem(path, "value \(value) invalid, must be \(maximum == nil ? "" : "from ")\(minimum)\(upper)"
-            + (maximum == nil ? " or larger" : ""))
+        problem(
+            path,
+            "value \(value) invalid, must be \(maximum == nil ? "" : "from ")\(minimum)\(upper)"
+                + (maximum == nil ? " or larger" : ""))
     }
 
     func finish() throws(QdrantFailure) {

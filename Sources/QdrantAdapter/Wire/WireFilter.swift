@@ -158,7 +158,8 @@ enum WireFilter {
         guard let lon = try value.double("lon") else { throw .format("missing field `lon`") }
         guard let lat = try value.double("lat") else { throw .format("missing field `lat`") }
         guard (-180...180).contains(lon), (-90...90).contains(lat) else {
-            throw .format("Wrong format of GeoPoint payload: expected `lat` within [-90;90] and `lon` within [-180;180]")
+            throw .format(
+                "Wrong format of GeoPoint payload: expected `lat` within [-90;90] and `lon` within [-180;180]")
         }
         return GeoPoint(lon: lon, lat: lat)
     }
@@ -179,7 +180,8 @@ enum WireFilter {
                 "filter.geo_polygon", "value invalid, the size must be at least 4, got \(points.count)")
         } else if points.first != points.last {
             validation.problem(
-                "filter.geo_polygon", "value invalid, the first and the last points should be same to form a closed line")
+                "filter.geo_polygon",
+                "value invalid, the first and the last points should be same to form a closed line")
         }
         try validation.finish()
         return points

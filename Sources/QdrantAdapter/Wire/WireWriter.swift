@@ -120,7 +120,8 @@ enum PayloadSelection: Sendable {
     case include([FieldPath])
     case exclude([FieldPath])
 
-    static func read(_ value: JSONValue?, default fallback: PayloadSelection) throws(QdrantFailure) -> PayloadSelection {
+    static func read(_ value: JSONValue?, default fallback: PayloadSelection) throws(QdrantFailure) -> PayloadSelection
+    {
         switch value {
         case nil, .null: return fallback
         case .bool(let flag): return flag ? .all : .none

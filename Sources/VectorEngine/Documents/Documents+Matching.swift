@@ -25,7 +25,7 @@ extension Documents {
         return filter.matches(members, context(of: document))
     }
 
-    func context(of document: Document) -> FilterContext {
+    package func context(of document: Document) -> FilterContext {
         FilterContext(
             id: document.id,
             hasVector: { name in
