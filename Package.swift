@@ -60,7 +60,8 @@ let package = Package(
         .executableTarget(
             name: "cortex",
             dependencies: [
-                "QdrantAdapter", "Serving", "MCPServer", "Memory", "RemoteEmbedding", "Embedding", "VectorEngine", "JSON", "CBLAS", arguments,
+                "QdrantAdapter", "Serving", "MCPServer", "Memory", "RemoteEmbedding", "Embedding", "VectorEngine",
+                "JSON", "CBLAS", arguments,
             ], swiftSettings: strict),
         .executableTarget(
             name: "Bench",

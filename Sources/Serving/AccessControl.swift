@@ -73,13 +73,20 @@ package struct AccessControl: Sendable {
 
     private static func claims(of token: String, signedWith key: SymmetricKey) -> JSONValue? {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
+        // A head or a signed text that is no JSON is refused like a bad signature.
         guard parts.count == 3, let header = bytes(parts[0]), let payload = bytes(parts[1]),
-            let signature = bytes(parts[2]), (try? JSONParser.parse(header))?["alg"]?.stringValue == "HS256",
+            let signature = bytes(parts[2]), algorithm(header) == "HS256",
             HMAC<SHA256>.isValidAuthenticationCode(
                 signature, authenticating: Data("\(parts[0]).\(parts[1])".utf8), using: key)
         else { return nil }
         // A signed text that is no JSON carries no claims: it is refused like a bad signature.
         return try? JSONParser.parse(payload)
+    }
+
+    /// nil for a head that is no JSON.
+    private static func algorithm(_ header: [UInt8]) -> String? {
+        // What is wrong with it does not matter: the token is refused.
+        (try? JSONParser.parse(header))?["alg"]?.stringValue
     }
 
     private static func bytes(_ part: Substring) -> [UInt8]? {

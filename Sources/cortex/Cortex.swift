@@ -8,8 +8,8 @@ struct Cortex: AsyncParsableCommand {
         abstract: "A memory for AI agents and a vector store, in one binary.",
         version: BuildFacts.version,
         subcommands: [
-            QuickstartCommand.self, MCPCommand.self, ServeCommand.self, StoreCommand.self, FindCommand.self, StatusCommand.self,
-            DoctorCommand.self, BenchCommand.self, VersionCommand.self,
+            QuickstartCommand.self, MCPCommand.self, ServeCommand.self, StoreCommand.self, FindCommand.self,
+            StatusCommand.self, DoctorCommand.self, BenchCommand.self, VersionCommand.self,
         ]
     )
 }

@@ -45,7 +45,7 @@ struct ServeCommand: AsyncParsableCommand {
         let path = data ?? environment.dataDirectory
         let directory = URL(fileURLWithPath: path).standardizedFileURL.path
         let store = try EmbeddedStore(directory: directory)
-        let service = QdrantService(
+        let service = QdrantAPI(
             store: store,
             access: AccessControl(
                 apiKeys: environment.apiKey.map { [$0] } ?? [], readOnlyKey: environment.readOnlyAPIKey,

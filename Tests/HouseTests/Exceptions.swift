@@ -31,6 +31,7 @@ enum Exceptions {
         "Sources/MCPServer/ShutdownSignals.swift",
         "Sources/MCPServer/StdioTransport.swift",
         "Sources/MCPServer/SystemCalls.swift",
+        "Sources/QdrantAdapter/Wire/WireWriter.swift",
         "Sources/VectorEngine/BlobCoding.swift",
         "Sources/VectorEngine/CollectionLoading.swift",
         "Sources/VectorEngine/DocumentTable+Scoring.swift",

@@ -64,6 +64,9 @@ final class CollectionCatalog: Sendable {
                 throw QdrantFailure.wrongInput(
                     "Can't create collection with name \(name). Alias with the same name already exists")
             }
+            guard try await !store.exists(name) else {
+                throw QdrantFailure.conflict("Collection `\(name)` already exists!")
+            }
             do {
                 let made = try await QdrantCollection.create(name, config, in: store, stemmers: stemmers)
                 open.withLock { $0[name] = made }

@@ -15,27 +15,27 @@ struct StrictMode: Sendable {
 
     func checkUpsert(_ count: Int) throws(QdrantFailure) {
         guard let limit = limit("upsert_max_batchsize"), count > limit else { return }
-        throw .forbiddenByStrictMode(
+        throw .refusedByStrictMode(
             "Limit exceeded \(count) > \(limit) for \"upsert limit\"",
             "Reduce the \"upsert limit\" parameter to or below \(limit).")
     }
 
     func checkLimit(_ count: Int) throws(QdrantFailure) {
         guard let limit = limit("max_query_limit"), count > limit else { return }
-        throw .forbiddenByStrictMode(
+        throw .refusedByStrictMode(
             "Limit exceeded \(count) > \(limit) for \"limit\"", "Reduce the \"limit\" parameter to or below \(limit).")
     }
 
     func checkTimeout(_ seconds: Int?) throws(QdrantFailure) {
         guard let seconds, let limit = limit("max_timeout"), seconds > limit else { return }
-        throw .forbiddenByStrictMode(
+        throw .refusedByStrictMode(
             "Limit exceeded \(seconds) > \(limit) for \"timeout\"",
             "Reduce the \"timeout\" parameter to or below \(limit).")
     }
 
     func checkBatch(_ count: Int) throws(QdrantFailure) {
         guard let limit = limit("search_max_batchsize"), count > limit else { return }
-        throw .forbiddenByStrictMode(
+        throw .refusedByStrictMode(
             "Limit exceeded \(count) > \(limit) for \"search batch size\"",
             "Reduce the \"search batch size\" parameter to or below \(limit).")
     }
@@ -43,17 +43,17 @@ struct StrictMode: Sendable {
     func checkParams(_ params: JSONValue?) throws(QdrantFailure) {
         guard let settings, let params else { return }
         if settings["search_allow_exact"]?.boolValue == false, try params.bool("exact") == true {
-            throw .forbiddenByStrictMode("Exact search disabled!", "Set \"exact\" parameter to false.")
+            throw .refusedByStrictMode("Exact search disabled!", "Set exact=false.")
         }
         if let limit = limit("search_max_hnsw_ef"), let breadth = try params.count("hnsw_ef"), breadth > limit {
-            throw .forbiddenByStrictMode(
+            throw .refusedByStrictMode(
                 "Limit exceeded \(breadth) > \(limit) for \"hnsw_ef\"",
                 "Reduce the \"hnsw_ef\" parameter to or below \(limit).")
         }
         if let limit = settings["search_max_oversampling"]?.doubleValue,
             let asked = try params.optional("quantization")?.double("oversampling"), asked > limit
         {
-            throw .forbiddenByStrictMode(
+            throw .refusedByStrictMode(
                 "Limit exceeded \(asked) > \(limit) for \"oversampling\"",
                 "Reduce the \"oversampling\" parameter to or below \(limit).")
         }
@@ -63,14 +63,13 @@ struct StrictMode: Sendable {
         guard let settings, let filter else { return }
         let leaves = filter.leaves
         if let limit = limit("filter_max_conditions"), leaves.count > limit {
-            throw .forbiddenByStrictMode(
-                "Limit exceeded \(leaves.count) > \(limit) for \"filter limit\"",
-                "Reduce the \"filter limit\" parameter to or below \(limit).")
+            throw .refusedByStrictMode(
+                "Filter condition limit reached (\(leaves.count) > \(limit))",
+                "Reduce the amount of conditions of your filter.")
         }
         if let limit = limit("condition_max_size"), let size = leaves.map(\.size).max(), size > limit {
-            throw .forbiddenByStrictMode(
-                "Limit exceeded \(size) > \(limit) for \"condition limit\"",
-                "Reduce the \"condition limit\" parameter to or below \(limit).")
+            throw .refusedByStrictMode(
+                "Condition size limit reached (\(size) > \(limit))", "Reduce the size of your condition.")
         }
         let key = isUpdate ? "unindexed_filtering_update" : "unindexed_filtering_retrieve"
         guard settings[key]?.boolValue == false else { return }
@@ -85,7 +84,7 @@ struct StrictMode: Sendable {
             case .field(let path, let test):
                 let whole = prefix?.appending(path) ?? path
                 guard let missing = test.missingIndex(collection.field(whole)) else { continue }
-                throw .forbiddenByStrictMode(
+                throw .refusedByStrictMode(
                     "Index required but not found for \"\(whole)\" of one of the following types: [\(missing)]",
                     "Create an index for this key or use a different filter.")
             case .filter(let inner): try checkIndexed(inner, below: prefix, in: collection)
@@ -103,8 +102,8 @@ extension QdrantCollection {
 
 extension QdrantFailure {
     /// A refusal by a collection's strict mode, with what to do about it.
-    static func forbiddenByStrictMode(_ what: String, _ remedy: String) -> QdrantFailure {
-        .forbidden("\(what). Help: \(remedy)")
+    static func refusedByStrictMode(_ what: String, _ remedy: String) -> QdrantFailure {
+        .badRequest("\(what). Help: \(remedy)")
     }
 }
 

@@ -52,7 +52,7 @@ struct PointWriting: Sendable {
             documents.count + points.count { documents.slot(of: $0.id) == nil }
         }
         guard count <= limit else {
-            throw QdrantFailure.forbiddenByStrictMode(
+            throw QdrantFailure.refusedByStrictMode(
                 "Max points count limit of \(limit) reached", "Please delete points or raise max_points_count")
         }
     }
@@ -77,6 +77,11 @@ struct PointWriting: Sendable {
         for value in list {
             let id = try WireID.read(try value.required("id"))
             let vectors = try WireVector.vectors(try value.required("vector"), collection.config)
+            if vectors == PointVectors() {
+                var validation = Validation()
+                validation.problem("points[\(ids.count)].vector", "must specify vectors to update for point")
+                try validation.finish()
+            }
             ids.append(id)
             try PointReading.merge(vectors, into: &changes[id, default: PointVectors()])
         }

@@ -25,7 +25,8 @@ enum WireVector {
             ["text", "image", "object"].contains(where: { value[$0] != nil })
         else { return }
         throw QdrantFailure.internalError(
-            "InferenceService is not initialized. Please check if it was properly configured and initialized during startup."
+            "InferenceService is not initialized. Please check if it was properly configured and initialized during "
+                + "startup."
         )
     }
 
@@ -43,7 +44,7 @@ enum WireVector {
     static func read(_ value: JSONValue) throws(QdrantFailure) -> AnyVector {
         switch value {
         case .array(let elements):
-            if elements.first?.arrayValue != nil || elements.isEmpty && false { return .multi(try multi(elements)) }
+            if elements.first?.arrayValue != nil { return .multi(try multi(elements)) }
             var dense: [Float] = []
             dense.reserveCapacity(elements.count)
             for element in elements { dense.append(try element.component()) }
@@ -61,10 +62,10 @@ enum WireVector {
         for row in rows {
             guard let elements = row.arrayValue else { throw mismatch("Vector") }
             var validation = Validation()
-            if elements.isEmpty { validation.problem("vector", "all vectors must be non-empty") }
+            if elements.isEmpty { validation.problem("data", "all vectors must be non-empty") }
             if dimension > 0, elements.count != dimension, !elements.isEmpty {
                 validation.problem(
-                    "vector", "all vectors must have the same dimension, found vector with dimension \(elements.count)")
+                    "data", "all vectors must have the same dimension, found vector with dimension \(elements.count)")
             }
             try validation.finish()
             dimension = elements.count
@@ -111,6 +112,11 @@ enum WireVector {
         switch vector {
         case .sparse: throw .wrongInput("Conversion between sparse and regular vectors failed")
         case .dense(let components):
+            if description.isMulti, components.isEmpty {
+                var validation = Validation()
+                validation.problem("data", "multi vector must not be empty")
+                try validation.finish()
+            }
             guard components.count == description.size else {
                 throw .wrongDimension(expected: description.size, got: components.count)
             }

@@ -45,7 +45,7 @@ struct Formula: Sendable {
         var context: FilterContext
     }
 
-    /// - Throws: `badRequest` for a value that is missing or of the wrong type, `wrongInput` for a result that is no number.
+    /// - Throws: `badRequest` for a value that is missing or of the wrong type, and for a result that is no number.
     func score(_ subject: Subject) throws(QdrantFailure) -> Float {
         Float(try evaluate(root, subject))
     }

@@ -12,7 +12,7 @@ struct PreparedSearch: Sendable {
 
     /// `style` says how the body is written: `query`, or the older `search`, `recommend` and `discover`.
     init(
-        _ body: JSONValue, style: String, _ collection: QdrantCollection, _ service: QdrantService, _ request: Request
+        _ body: JSONValue, style: String, _ collection: QdrantCollection, _ service: QdrantAPI, _ request: Request
     ) async throws {
         node = try style == "query" ? QueryReading.node(body) : OlderSearch.node(body, style: style)
         parts = try AnswerParts.read(body, payload: .none)
@@ -32,7 +32,7 @@ struct PreparedSearch: Sendable {
 
     private static func check(_ node: QueryNode, _ strict: StrictMode, _ collection: QdrantCollection) throws {
         try strict.checkFilter(node.filter, in: collection, isUpdate: false)
-        if case .orderBy(let order) = node.kind { try QdrantService.checkOrder(order, collection) }
+        if case .orderBy(let order) = node.kind { try QdrantAPI.checkOrder(order, collection) }
         for inner in node.prefetch { try check(inner, strict, collection) }
     }
 

@@ -116,7 +116,8 @@ enum QueryReading {
             if node.prefetch.isEmpty { throw .badRequest("Fusion queries need prefetches to fuse") }
             if let weights, weights.count != node.prefetch.count {
                 throw .badRequest(
-                    "RRF weights length (\(weights.count)) does not match the number of prefetches (\(node.prefetch.count))"
+                    "RRF weights length (\(weights.count)) does not match the number of prefetches "
+                        + "(\(node.prefetch.count))"
                 )
             }
         case .dbsf where node.prefetch.isEmpty: throw .badRequest("Fusion queries need prefetches to fuse")
@@ -182,9 +183,15 @@ enum QueryReading {
     }
 
     private static func recommend(_ value: JSONValue) throws(QdrantFailure) -> QueryKind {
-        .recommend(
-            positive: try inputs(value.array("positive")), negative: try inputs(value.array("negative")),
-            try strategy(value))
+        let positive = try inputs(value.array("positive"))
+        let negative = try inputs(value.array("negative"))
+        if positive.isEmpty && negative.isEmpty {
+            var validation = Validation()
+            validation.problem(
+                "query.recommend.positives, negatives", "At least one positive or negative vector/id must be provided")
+            try validation.finish()
+        }
+        return .recommend(positive: positive, negative: negative, try strategy(value))
     }
 
     static func strategy(_ value: JSONValue) throws(QdrantFailure) -> RecommendStrategy {

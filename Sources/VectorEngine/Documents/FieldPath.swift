@@ -1,6 +1,6 @@
 import JSON
 
-/// A payload path with array positions: `a.b`, `a[].b` (every element), `a[0].b` (one element), `"a.b"` (a key with dots).
+/// A payload path with array positions: `a.b`, `a[].b` (every element), `a[0].b` (one), `"a.b"` (a key with dots).
 ///
 /// Where a path ends at an array its elements are the values, as in Qdrant.
 package struct FieldPath: Hashable, Sendable, CustomStringConvertible {

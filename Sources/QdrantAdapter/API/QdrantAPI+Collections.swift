@@ -5,7 +5,7 @@ import VectorEngine
 
 // Collections, aliases and payload indexes.
 
-extension QdrantService {
+extension QdrantAPI {
     func listCollections(_ request: Request) async throws -> CallResult {
         let names = try await catalog.names().filter { request.rights.level(of: $0) >= .read }
         return .value(["collections": .array(names.map { ["name": .string($0)] })])
@@ -103,7 +103,7 @@ extension QdrantService {
         if let limit = collection.strictMode.maximumIndexes, collection.fields.count >= limit,
             collection.fields[field] == nil
         {
-            throw QdrantFailure.forbiddenByStrictMode(
+            throw QdrantFailure.refusedByStrictMode(
                 "Collection already has the maximum number of payload indices (\(limit))",
                 "Please delete an existing index before creating a new one.")
         }

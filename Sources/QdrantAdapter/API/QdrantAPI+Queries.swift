@@ -4,7 +4,7 @@ import VectorEngine
 
 // Reading: retrieve, scroll, count, facet, query and the older searches.
 
-extension QdrantService {
+extension QdrantAPI {
     private func readable(_ request: Request, _ name: String) async throws -> QdrantCollection {
         try request.needs(.read, of: name)
         let collection = try await catalog.collection(name)
@@ -60,7 +60,9 @@ extension QdrantService {
         if let order = body.optional("order_by") {
             guard start == nil else {
                 throw QdrantFailure.badRequest(
-                    "Cannot use an `offset` when using `order_by`. The alternative for paging is to use `order_by.start_from` and a filter to exclude the IDs that you've already seen for the `order_by.start_from` value"
+                    "Cannot use an `offset` when using `order_by`. The alternative for paging is to use "
+                        + "`order_by.start_from` and a filter to exclude the IDs that you've already seen for the "
+                        + "`order_by.start_from` value"
                 )
             }
             let order = try QueryReading.orderBy(order)
@@ -121,7 +123,9 @@ extension QdrantService {
     static func checkOrder(_ order: OrderBy, _ collection: QdrantCollection) throws -> FieldIndexKind {
         guard let kind = collection.field(order.path), [.integer, .float, .datetime].contains(kind) else {
             throw QdrantFailure.badRequest(
-                "No range index for `order_by` key: `\(order.path)`. Please create one to use `order_by`. Check https://qdrant.tech/documentation/concepts/indexing/#payload-index to see which payload schemas support Range conditions"
+                "No range index for `order_by` key: `\(order.path)`. Please create one to use `order_by`. Check "
+                    + "https://qdrant.tech/documentation/concepts/indexing/#payload-index to see which payload schemas "
+                    + "support Range conditions"
             )
         }
         return kind
@@ -150,7 +154,9 @@ extension QdrantService {
         try collection.strictMode.checkFilter(filter, in: collection, isUpdate: false)
         guard let kind = collection.field(path), [.keyword, .integer, .bool, .uuid].contains(kind) else {
             throw QdrantFailure.badRequest(
-                "No appropriate index for faceting: `\(path)`. Please create one to facet on this field. Check https://qdrant.tech/documentation/concepts/indexing/#payload-index to see which payload schemas support Match conditions"
+                "No appropriate index for faceting: `\(path)`. Please create one to facet on this field. Check "
+                    + "https://qdrant.tech/documentation/concepts/indexing/#payload-index to see which payload schemas "
+                    + "support Match conditions"
             )
         }
         let hits = try await collection.read { documents in

@@ -57,7 +57,8 @@ struct Request: Sendable {
         if let text = call.query["ordering"], !["weak", "medium", "strong"].contains(text) {
             throw .init(
                 400,
-                "Deserialize error in query parameters: unknown variant `\(text)`, expected one of `weak`, `medium`, `strong`"
+                "Deserialize error in query parameters: unknown variant `\(text)`, "
+                    + "expected one of `weak`, `medium`, `strong`"
             )
         }
     }

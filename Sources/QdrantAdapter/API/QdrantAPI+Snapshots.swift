@@ -7,7 +7,7 @@ import VectorEngine
 
 // Snapshots: consistent copies of a collection's file, behind Qdrant's routes. Their bytes are ours, not Qdrant's.
 
-extension QdrantService {
+extension QdrantAPI {
     /// `parts` is what follows `/collections/{name}/snapshots`.
     func performSnapshots(_ request: Request, _ name: String, _ parts: [String]) async throws -> CallResult {
         let waits = try request.wait(default: true)
@@ -143,7 +143,7 @@ extension QdrantService {
         if let checksum {
             let found = try SnapshotShelf.sha256(file)
             guard found == checksum.lowercased() else {
-                throw QdrantFailure.badRequest("Snapshot checksum mismatch: expected \(checksum), got \(found)")
+                throw QdrantFailure(400, "Checksum mismatch: expected \(checksum), actual \(found)")
             }
         }
         try CollectionCatalog.checkName(name)

@@ -5,7 +5,7 @@ import VectorEngine
 
 // What the service says about itself: greeting, health, metrics, telemetry, and what a cluster of one answers.
 
-extension QdrantService {
+extension QdrantAPI {
     var greeting: HTTPAnswer {
         HTTPAnswer(
             body: JSONWriter.bytes([

@@ -4,7 +4,7 @@ import VectorEngine
 
 // Which path is answered by what.
 
-extension QdrantService {
+extension QdrantAPI {
     func perform(_ request: Request) async throws -> CallResult {
         let (method, parts) = (request.call.method, request.route.parts)
         if method == "OPTIONS" { return .plain(Self.preflight) }

@@ -20,7 +20,7 @@ struct SnapshotShelf: Sendable {
     /// Where a new file of that collection goes.
     func newPath(for collection: String?) throws -> String {
         try makeFolder(folder(collection))
-        let now = QdrantService.timestamp().prefix(19).replacingOccurrences(of: "T", with: "-")
+        let now = QdrantAPI.timestamp().prefix(19).replacingOccurrences(of: "T", with: "-")
             .replacingOccurrences(of: ":", with: "-")
         let name = "\(collection ?? "full")-\(UInt32.random(in: .min ... .max))-\(now).snapshot"
         return folder(collection) + "/" + name
@@ -54,7 +54,7 @@ struct SnapshotShelf: Sendable {
         let made = (facts[.modificationDate] as? Date) ?? Date(timeIntervalSince1970: 0)
         return [
             "name": .string((path as NSString).lastPathComponent),
-            "creation_time": .string(String(QdrantService.timestamp(made).prefix(19))), "size": .integer(size),
+            "creation_time": .string(String(QdrantAPI.timestamp(made).prefix(19))), "size": .integer(size),
             "checksum": .string(try checksum(path)),
         ]
     }

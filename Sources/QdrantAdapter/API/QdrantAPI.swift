@@ -5,7 +5,7 @@ import Synchronization
 import VectorEngine
 
 /// Qdrant's REST API over the embedded store: one call in, one answer out.
-package final class QdrantService: Sendable {
+package final class QdrantAPI: Sendable {
     /// The release of the API that is spoken; clients compare the first two numbers with their own.
     package static let version = "1.19.0"
     /// Clients show it; forty digits are what they expect.
