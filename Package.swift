@@ -86,6 +86,10 @@ let package = Package(
         .executableTarget(
             name: "mcp-demo", dependencies: ["MCPServer", "JSON"], path: "Tests/MCPDemo", swiftSettings: strict),
         .testTarget(name: "MCPServerTests", dependencies: ["MCPServer", "JSON"], swiftSettings: strict),
+        .testTarget(name: "ServingTests", dependencies: ["Serving", crypto], swiftSettings: strict),
+        .testTarget(
+            name: "QdrantAdapterTests", dependencies: ["QdrantAdapter", "Serving", "VectorEngine", "JSON"],
+            swiftSettings: strict),
         .testTarget(name: "HouseTests", swiftSettings: strict),
     ]
 )

@@ -13,6 +13,8 @@ struct Environment: Sendable {
     /// What callers of `cortex serve` must know, and what is enough to read.
     let apiKey: String?
     let readOnlyAPIKey: String?
+    /// What another Qdrant wants to be told.
+    let qdrantAPIKey: String?
     /// Whether colours are unwelcome (https://no-color.org) or cannot be shown.
     let isPlain: Bool
     /// Directories of commands.
@@ -36,6 +38,7 @@ struct Environment: Sendable {
         openAIBaseURL = value("OPENAI_BASE_URL")
         embeddingModel = value("EMBEDDING_MODEL")
         apiKey = value("CORTEX_API_KEY")
+        qdrantAPIKey = value("QDRANT_API_KEY")
         readOnlyAPIKey = value("CORTEX_READ_ONLY_API_KEY")
         isPlain = value("NO_COLOR") != nil || value("TERM") == "dumb"
         searchPath = (value("PATH") ?? "").split(separator: ":").map(String.init)

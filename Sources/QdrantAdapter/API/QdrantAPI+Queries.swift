@@ -8,6 +8,7 @@ extension QdrantAPI {
     private func readable(_ request: Request, _ name: String) async throws -> QdrantCollection {
         try request.needs(.read, of: name)
         let collection = try await catalog.collection(name)
+        try collection.reads.take(collection.strictMode.readsPerMinute, "Read")
         try collection.strictMode.checkTimeout(try request.timeout())
         return collection
     }

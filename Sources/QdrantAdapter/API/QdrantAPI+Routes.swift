@@ -128,6 +128,7 @@ extension QdrantAPI {
         try request.needs(.write, of: name)
         let body = try request.body()
         let collection = try await catalog.collection(name)
+        try collection.writes.take(collection.strictMode.writesPerMinute, "Write")
         try collection.strictMode.checkTimeout(try request.timeout())
         return (PointWriting(collection: collection, wait: try request.wait()), body)
     }

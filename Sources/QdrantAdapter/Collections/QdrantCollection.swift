@@ -7,8 +7,11 @@ final class QdrantCollection: Sendable {
     let name: String
     let store: EmbeddedStore
     private let state: Mutex<State>
-    /// Writes that read before they write wait here for each other.
+    /// Rebuilding waits here for itself.
     let writing = AsyncGate()
+    /// Requests left by strict mode's limits a minute.
+    let reads = RateLimit()
+    let writes = RateLimit()
 
     private struct State {
         var config: CollectionConfig
@@ -138,5 +141,34 @@ final class AsyncGate: Sendable {
             next?.resume()
         }
         return try await body()
+    }
+}
+
+/// So many requests a minute, as a bucket that fills evenly.
+final class RateLimit: Sendable {
+    private struct State {
+        var tokens: Double?
+        var filledAt: ContinuousClock.Instant
+    }
+
+    private let state = Mutex(State(tokens: nil, filledAt: .now))
+
+    /// - Throws: 429 with the seconds to wait when `perMinute` requests have come in the last minute.
+    func take(_ perMinute: Int?, _ what: String) throws(QdrantFailure) {
+        guard let perMinute, perMinute > 0 else { return }
+        let wait = state.withLock { state -> Double? in
+            let now = ContinuousClock.now
+            let passed = now - state.filledAt
+            let seconds = Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18
+            let rate = Double(perMinute) / 60
+            let tokens = min(Double(perMinute), (state.tokens ?? Double(perMinute)) + seconds * rate)
+            state.filledAt = now
+            state.tokens = tokens >= 1 ? tokens - 1 : tokens
+            return tokens >= 1 ? nil : (1 - tokens) / rate
+        }
+        guard let wait else { return }
+        throw QdrantFailure(
+            429, "Rate limiting exceeded: \(what) rate limit exceeded, retry later",
+            retryAfterSeconds: max(1, Int(wait.rounded(.up))))
     }
 }

@@ -11,6 +11,8 @@ struct StrictMode: Sendable {
     private func limit(_ key: String) -> Int? { settings?[key]?.integerValue.map { Int($0) } }
 
     var maximumPoints: Int? { limit("max_points_count") }
+    var readsPerMinute: Int? { limit("read_rate_limit") }
+    var writesPerMinute: Int? { limit("write_rate_limit") }
     var maximumIndexes: Int? { limit("max_payload_index_count") }
 
     func checkUpsert(_ count: Int) throws(QdrantFailure) {
