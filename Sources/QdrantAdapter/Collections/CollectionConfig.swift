@@ -200,8 +200,10 @@ struct CollectionConfig: Sendable {
         }
         if let metadata = try body.object("metadata") {
             var all = changed["metadata"]?.objectValue ?? [:]
-            for (key, value) in metadata { all[key] = value.isNull ? nil : value }
-            changed["metadata"] = all.isEmpty ? nil : .object(all)
+            for (key, value) in metadata {
+                if value.isNull { all.removeValue(forKey: key) } else { all[key] = value }
+            }
+            if all.isEmpty { changed.removeValue(forKey: "metadata") } else { changed["metadata"] = .object(all) }
         }
         return try CollectionConfig(members: changed)
     }
@@ -235,7 +237,11 @@ struct CollectionConfig: Sendable {
         denseAll[name] = dense?.withoutNulls
         sparseAll[name] = sparse?.withoutNulls
         params["vectors"] = .object(denseAll)
-        params["sparse_vectors"] = sparseAll.isEmpty ? nil : .object(sparseAll)
+        if sparseAll.isEmpty {
+            params.removeValue(forKey: "sparse_vectors")
+        } else {
+            params["sparse_vectors"] = .object(sparseAll)
+        }
         var changed = members
         changed["params"] = .object(params)
         return try CollectionConfig(members: changed)

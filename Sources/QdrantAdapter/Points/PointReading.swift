@@ -24,7 +24,7 @@ enum PointReading {
     }
 
     static func payload(_ value: JSONValue?) throws(QdrantFailure) -> Payload {
-        guard let value else { return .empty }
+        guard let value, !value.isNull else { return .empty }
         guard case .object(let members) = value else {
             throw .format("invalid type: \(value.typeName), expected a map")
         }
@@ -65,7 +65,7 @@ enum PointReading {
         default: throw .format("data did not match any variant of untagged enum BatchVectorStruct")
         }
         for (i, payload) in (payloads ?? []).enumerated() {
-            points[i].payload = try self.payload(payload.isNull ? nil : payload)
+            points[i].payload = try self.payload(payload)
         }
         return points
     }
@@ -81,7 +81,10 @@ enum PointReading {
 enum PayloadEditing {
     /// Puts `members` over those of the object: null removes, all else replaces.
     static func merge(_ members: JSONObject, into object: inout JSONObject) {
-        for (key, value) in members { object[key] = value.isNull ? nil : value }
+        for (key, value) in members {
+            // Not by assigning nil, which the compiler may take for JSON's null.
+            if value.isNull { object.removeValue(forKey: key) } else { object[key] = value }
+        }
     }
 
     /// Merges `members` into the object at `path`; what is not there is made, what is no object is replaced.
