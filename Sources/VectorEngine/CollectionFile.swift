@@ -7,7 +7,8 @@ import GRDB
 //     points(sequence, id, payload, sparse, checksum)   the newest version of each point
 //     vectors(sequence, dense, checksum)    its dense vectors; kept after a delete while a graph walks over them
 //     deletions(sequence, id)               deletes; with points by sequence, the change log other processes follow
-//     segments(id, row_count, rows, indexes), graphs(segment, vector, bytes)    caches: rebuilt when missing or damaged
+//     segments(id, row_count, rows, indexes), graph_parts(segment, vector, part, bytes)
+//                                           caches: rebuilt when missing or damaged
 //
 // `sequence` counts every change of the collection from 1, without gaps; a row's key is the change that wrote it.
 
@@ -35,6 +36,8 @@ final class CollectionFile: Sendable {
     let pool: DatabasePool
     /// A connection that only ever asks whether another one has written.
     private let watch: DatabaseQueue
+    /// The same without asking; nil where that is not possible.
+    private let commits: CommitWatch?
 
     /// Opens an existing file.
     ///
@@ -49,6 +52,9 @@ final class CollectionFile: Sendable {
             pool = try DatabasePool(path: path, configuration: Self.configuration(label: "collection"))
             try pool.read { try Self.checkFormat($0, path: path) }
             watch = try DatabaseQueue(path: path, configuration: Self.configuration(label: "watch"))
+            // Both connections are open, and the index stands as long as one of them is.
+            _ = try watch.read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM meta") }
+            commits = CommitWatch(path: path)
         } catch {
             throw EngineError(wrapping: error, path: path)
         }
@@ -143,10 +149,8 @@ final class CollectionFile: Sendable {
                     CREATE TABLE segments(
                         id INTEGER PRIMARY KEY AUTOINCREMENT, row_count INTEGER NOT NULL, rows BLOB NOT NULL,
                         indexes BLOB NOT NULL);
-                    CREATE TABLE graphs(
-                        segment INTEGER NOT NULL, vector TEXT NOT NULL, bytes BLOB NOT NULL,
-                        PRIMARY KEY(segment, vector));
                     """)
+            try makeGraphTable(db)
             let encoder = JSONEncoder()
             encoder.outputFormatting = .sortedKeys
             let facts: [(String, any DatabaseValueConvertible)] = [
@@ -162,7 +166,21 @@ final class CollectionFile: Sendable {
         try DirectorySync.sync(path)
     }
 
+    /// The table of the graphs' parts; files of the first version have another.
+    static func makeGraphTable(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                CREATE TABLE IF NOT EXISTS graph_parts(
+                    segment INTEGER NOT NULL, vector TEXT NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL,
+                    PRIMARY KEY(segment, vector, part));
+                DROP TABLE IF EXISTS graphs;
+                """)
+    }
+
     // MARK: Reading
+
+    /// Differs from every earlier one once anybody has committed; nil where only `dataVersion` can tell.
+    var commitMark: CommitWatch.Mark? { commits?.mark }
 
     /// Changes whenever another connection, of this process or of another, has committed.
     func dataVersion() throws -> Int64 {
@@ -235,13 +253,14 @@ final class CollectionFile: Sendable {
         }
     }
 
-    /// Closes the connections; the log goes into the file first, as far as nobody is reading older pages. The log
-    /// itself stays, since without one a store in a read-only folder could not be read.
+    /// Closes the connections; the log goes into the file first and is emptied, as far as nobody else is reading. The
+    /// log itself stays, since without one a store in a read-only folder could not be read.
     func close() throws {
         do {
             try pool.writeWithoutTransaction { db in
                 // Answers how far it came; nothing waits.
-                _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(PASSIVE)")
+                try db.execute(sql: "PRAGMA busy_timeout = 0")
+                _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
             }
         } catch is DatabaseError {
             // A file that may not be written, or a full disk: what is in the log is as safe there.

@@ -29,14 +29,40 @@ extension DocumentTable {
     package func nearest(
         _ query: AnyVector, name: String, limit: Int, breadth: Int?, isExact: Bool, allowed: RowSet?, corpus: RowSet?
     ) throws -> [(id: PointID, similarity: Float)] {
-        let searcher = try collection.searcher()
+        try newestView { searcher in
+            try nearest(
+                query, name: name, limit: limit, breadth: breadth, isExact: isExact, allowed: allowed, corpus: corpus,
+                in: searcher)
+        }
+    }
+
+    /// How often a search begins again because another process has replaced the segments meanwhile.
+    private static let attempts = 4
+
+    private func newestView<Result>(_ body: (Searcher) throws -> Result) throws -> Result {
+        for _ in 1..<Self.attempts {
+            do {
+                return try body(try collection.searcher())
+            } catch is FloatsOvertaken {
+                continue
+            }
+        }
+        return try body(try collection.searcher())
+    }
+
+    private func nearest(
+        _ query: AnyVector, name: String, limit: Int, breadth: Int?, isExact: Bool, allowed: RowSet?, corpus: RowSet?,
+        in searcher: Searcher
+    ) throws -> [(id: PointID, similarity: Float)] {
         let rows = try rows(of: allowed, in: searcher)
         let hits: [RowHit]
         switch query {
         case .dense(let vector):
-            hits = searcher.nearest(
+            var damaged = 0
+            hits = try searcher.nearest(
                 to: try searcher.schema.checked(vector, name: name), name: name, limit: limit, breadth: breadth,
-                isExact: isExact, allowed: rows)
+                isExact: isExact, allowed: rows, damaged: &damaged)
+            for _ in 0..<damaged { collection.noteDamagedRow() }
         case .sparse(let vector):
             hits = searcher.nearest(
                 to: vector, name: name, limit: limit, allowed: rows, corpus: try self.rows(of: corpus, in: searcher))
@@ -73,15 +99,16 @@ extension DocumentTable {
     /// How similar each document of `allowed` that has the vector is to each example.
     package func similarities(to examples: [AnyVector], name: String, allowed: RowSet?) throws -> Similarities {
         switch examples.first {
-        case .dense: return try denseSimilarities(examples, name, allowed)
+        case .dense: return try newestView { try denseSimilarities(examples, name, allowed, in: $0) }
         case .multi: return try multiSimilarities(examples, name, allowed)
         case .sparse: return try sparseSimilarities(examples, name, allowed)
         case nil: return Similarities(values: [])
         }
     }
 
-    private func denseSimilarities(_ examples: [AnyVector], _ name: String, _ allowed: RowSet?) throws -> Similarities {
-        let searcher = try collection.searcher()
+    private func denseSimilarities(
+        _ examples: [AnyVector], _ name: String, _ allowed: RowSet?, in searcher: Searcher
+    ) throws -> Similarities {
         let schema = searcher.schema
         guard let slot = schema.denseNames.firstIndex(of: name), let description = schema.dense[name] else {
             return Similarities(values: Array(repeating: [], count: examples.count))
@@ -98,11 +125,27 @@ extension DocumentTable {
             var list: [UInt32] = []
             rows.forEach { list.append(UInt32($0)) }
             let map = try use { $0.slots(ofRows: segment) }
-            found.slots += list.map { map[Int($0)] }
-            let block = segment.rows.blocks[slot]
-            for (i, vector) in vectors.enumerated() {
-                found.values[i] += Self.similarities(vector, block, description.metric, list)
+            let floats = segment.rows.floats[slot]
+            if let resident = floats.resident, resident.lost.isEmpty {
+                found.slots += list.map { map[Int($0)] }
+                for (i, vector) in vectors.enumerated() {
+                    found.values[i] += Self.similarities(vector, resident.block, description.metric, list)
+                }
+                continue
             }
+            let damaged = try floats.forEach(list) { row, stored in
+                found.slots.append(map[Int(row)])
+                for (i, vector) in vectors.enumerated() {
+                    let distance = vector.withUnsafeBufferPointer { query in
+                        query.baseAddress.map {
+                            DistanceKernels.best.distance(
+                                description.metric, $0, stored, dimension: description.dimension)
+                        }
+                    }
+                    found.values[i].append(-(distance ?? 0))
+                }
+            }
+            for _ in 0..<damaged { collection.noteDamagedRow() }
         }
         return found
     }
