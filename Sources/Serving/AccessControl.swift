@@ -17,6 +17,12 @@ package struct AccessRights: Sendable, Equatable {
     /// A token that is good only while such a point exists.
     package var mustExist: JSONValue?
 
+    package init(global: Level, collections: [String: Level], mustExist: JSONValue? = nil) {
+        self.global = global
+        self.collections = collections
+        self.mustExist = mustExist
+    }
+
     package static let all = AccessRights(global: .manage, collections: [:])
 
     package func level(of collection: String) -> Level { max(global, collections[collection] ?? .none) }
