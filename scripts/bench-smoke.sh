@@ -17,6 +17,8 @@ run() {
 run kernels --dimensions 31,384 --mebibytes 8
 run index --data "$data/vectors" --json
 run embed --texts 20 --runs 1 --json
+printf 'a first text\nand a second, somewhat longer\n' >"$data/texts.txt"
+run embed --from "$data/texts.txt" --alone "$data/texts.txt" --vectors "$data/texts.f32" --runs 1
 run retrieval --beir "$data/beir" --json
 printf '%s\n' "{\"op\":\"build\",\"data\":\"$data/vectors\",\"threads\":1}" '{"op":"open"}' \
   "{\"op\":\"search\",\"queries\":\"$data/vectors/queries.npy\",\"setting\":32,\"percent\":null,\"max_s\":1,\"batch\":false,\"out\":\"$data/answer\"}" \
@@ -24,3 +26,5 @@ printf '%s\n' "{\"op\":\"build\",\"data\":\"$data/vectors\",\"threads\":1}" '{"o
 rm -rf "$data/store"
 run worker --store "$data/store" <"$data/requests" | tee "$data/answers"
 if grep -q '"error"' "$data/answers"; then echo "bench-smoke: the worker answered with an error." >&2; exit 1; fi
+echo "bench-smoke: Benchmarks/search/run.sh --smoke"
+Benchmarks/search/run.sh --smoke

@@ -7,6 +7,7 @@ struct Bench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "Bench", abstract: "Measures kernels, indexes and engines.",
         subcommands: [
-            KernelsCommand.self, IndexCommand.self, EmbedCommand.self, RetrievalCommand.self, WorkerCommand.self,
+            KernelsCommand.self, IndexCommand.self, EmbedCommand.self, RetrievalCommand.self, VectorsCommand.self,
+            WorkerCommand.self,
         ])
 }

@@ -10,6 +10,10 @@ struct EmbedCommand: ParsableCommand {
     @Option(help: "Texts in a batch.") var texts = 130
     @Option(help: "Runs of each measurement; the best is shown.") var runs = 5
     @Flag(help: "Measure every instruction set, not only the best.") var all = false
+    @Option(help: "An instruction set by name, instead of the best.") var instructions: String?
+    @Option(help: "Embed this file's lines as one batch, in place of the built-in sentences.") var from: String?
+    @Option(help: "With --from: also each of this file's lines alone.") var alone: String?
+    @Option(help: "With --from: write the batch's vectors here, float32, row-major.") var vectors: String?
     @Flag(help: "Print one JSON object.") var json = false
 
     private struct Row {
@@ -23,12 +27,20 @@ struct EmbedCommand: ParsableCommand {
         guard (1...256).contains(threads) else { throw ValidationError("--threads must be 1 to 256.") }
         guard (1...100_000).contains(texts) else { throw ValidationError("--texts must be 1 to 100000.") }
         guard (1...1_000).contains(runs) else { throw ValidationError("--runs must be 1 to 1000.") }
+        guard from != nil || (alone == nil && vectors == nil) else {
+            throw ValidationError("--alone and --vectors need --from.")
+        }
+        guard instructions.map(MiniLM.instructionSets.contains) ?? true else {
+            throw ValidationError("This processor has \(MiniLM.instructionSets.joined(separator: ", ")).")
+        }
     }
 
     func run() throws {
+        if let from { return try runTexts(from: from) }
         let first = MiniLM(threads: threads)
         let firstMilliseconds = try milliseconds { _ = try first.embedBlocking(["the first text"]) }
-        let rows = try MiniLM.instructionSets.indices.prefix(all ? .max : 1).map { try measure(instructionSet: $0) }
+        let sets = all ? Array(MiniLM.instructionSets.indices) : [chosenSet]
+        let rows = try sets.map { try measure(instructionSet: $0) }
         let revision = first.identity.revision
         if json {
             let sets = rows.map {
@@ -49,6 +61,9 @@ struct EmbedCommand: ParsableCommand {
                     + "\(rounded(row.longTokensPerSecond)) tokens/s in texts of 256 tokens")
         }
     }
+
+    /// The index of `--instructions`, or of the best.
+    var chosenSet: Int { instructions.flatMap { MiniLM.instructionSets.firstIndex(of: $0) } ?? 0 }
 
     private func measure(instructionSet: Int) throws -> Row {
         let words = "the quick brown fox jumps over the lazy dog and then it sleeps in the warm sun"
@@ -74,7 +89,7 @@ struct EmbedCommand: ParsableCommand {
         return try (0..<runs).map { _ in try milliseconds(body) }.min() ?? .nan
     }
 
-    private func milliseconds(_ body: () throws -> Void) throws -> Double {
+    func milliseconds(_ body: () throws -> Void) throws -> Double {
         try ContinuousClock().measure(body) / .milliseconds(1)
     }
 

@@ -1,5 +1,8 @@
 #include "ctransformer.h"
 
+#include "amx.h"
+#include "scratch.h"
+
 #include <math.h>
 #include <unistd.h>
 
@@ -47,6 +50,27 @@ static inline __attribute__((always_inline)) __m512i ct_vnni_dot(__m512i acc, __
 #define CT_LOAD(p) _mm512_loadu_si512(p)
 #define CT_BROADCAST(x) _mm512_set1_epi32(x)
 #define CT_DOT(acc, a, b) _mm512_add_epi32(acc, _mm512_madd_epi16(a, b))
+#include "kernels.inc"
+#pragma clang attribute pop
+
+// ---- AVX2 with VNNI: the same in vectors of 256 bits, on processors without AVX-512 ------------------------------
+#pragma clang attribute push(__attribute__((target("avx2,fma,avxvnni"))), apply_to = function)
+#define CT_NAME(x) ct_avxvnni_##x
+#define CT_TABLE_NAME "avxvnni"
+#define CT_WIDTH 8
+#define CT_LANES 8
+#define CT_TILE_ROWS 6
+#define CT_TILE_PANELS 1
+#define ct_acc __m256i
+#define CT_ZERO() _mm256_setzero_si256()
+#define CT_LOAD(p) _mm256_loadu_si256((const __m256i *)(p))
+#define CT_BROADCAST(x) _mm256_set1_epi32(x)
+// VEX-encoded: the EVEX form is AVX-512.
+static inline __attribute__((always_inline)) __m256i ct_avxvnni_dot(__m256i acc, __m256i a, __m256i b) {
+    __asm__("%{vex%} vpdpwssd %2, %1, %0" : "+x"(acc) : "x"(a), "x"(b));
+    return acc;
+}
+#define CT_DOT(acc, a, b) ct_avxvnni_dot(acc, a, b)
 #include "kernels.inc"
 #pragma clang attribute pop
 
@@ -111,7 +135,7 @@ static inline __attribute__((always_inline)) ct_quad ct_dot_pairs(ct_quad acc, c
 // ---- choice ---------------------------------------------------------------------------------------------------
 
 typedef struct {
-    const ct_kernels *tables[4];
+    const ct_kernels *tables[6];
     int32_t count;
 } ct_choice;
 
@@ -121,15 +145,18 @@ static ct_choice ct_choose(void) {
     __builtin_cpu_init();
     const int wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    if (wide && __builtin_cpu_supports("avx512vnni")) choice.tables[choice.count++] = &ct_avx512vnni_table;
+    const int pairs = wide && __builtin_cpu_supports("avx512vnni");
+    const ct_kernels *tiles = ct_amx_table();
+    if (tiles) choice.tables[choice.count++] = tiles;
+    if (pairs) choice.tables[choice.count++] = &ct_avx512vnni_table;
     if (wide) choice.tables[choice.count++] = &ct_avx512bw_table;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) choice.tables[choice.count++] = &ct_avx2_table;
+    const int narrow = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (narrow && __builtin_cpu_supports("avxvnni")) choice.tables[choice.count++] = &ct_avxvnni_table;
+    if (narrow) choice.tables[choice.count++] = &ct_avx2_table;
 #endif
     choice.tables[choice.count++] = &ct_portable_table;
     return choice;
 }
-
-const ct_kernels *ctransformer_kernels(void) { return ct_choose().tables[0]; }
 
 int32_t ctransformer_table_count(void) { return ct_choose().count; }
 
@@ -138,35 +165,9 @@ const ct_kernels *ctransformer_table(int32_t index) {
     return index >= 0 && index < choice.count ? choice.tables[index] : 0;
 }
 
+size_t ctransformer_scratch_size(void) { return sizeof(ct_scratch); }
+
 int32_t ctransformer_processor_count(void) {
     const long count = sysconf(_SC_NPROCESSORS_ONLN);
     return count < 1 ? 1 : count > 1024 ? 1024 : (int32_t)count;
-}
-
-// ---- CRC-32 ---------------------------------------------------------------------------------------------------
-
-/// Eight bytes a step with eight tables ("slicing by 8"; Kounavis and Berry, A Systematic Approach to Building
-/// High Performance Software-Based CRC Generators, ISCC 2005). The tables live on the stack: 8 KB, made in 10 µs.
-uint32_t ctransformer_crc32(const uint8_t *bytes, size_t size) {
-    uint32_t table[8][256];
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t value = i;
-        for (int bit = 0; bit < 8; bit++) value = (value >> 1) ^ (value & 1 ? 0xEDB88320u : 0);
-        table[0][i] = value;
-    }
-    for (int slice = 1; slice < 8; slice++)
-        for (uint32_t i = 0; i < 256; i++)
-            table[slice][i] = (table[slice - 1][i] >> 8) ^ table[0][table[slice - 1][i] & 255];
-    uint32_t crc = ~0u;
-    while (size >= 8) {
-        uint64_t word;
-        __builtin_memcpy(&word, bytes, 8);  // little-endian machines only, as the model's numbers are
-        word ^= crc;
-        crc = 0;
-        for (int slice = 0; slice < 8; slice++) crc ^= table[7 - slice][(word >> (8 * slice)) & 255];
-        bytes += 8;
-        size -= 8;
-    }
-    while (size--) crc = (crc >> 8) ^ table[0][(crc ^ *bytes++) & 255];
-    return ~crc;
 }

@@ -27,17 +27,20 @@ struct BertFolding: Sendable {
     init() {
         var spans: [Span] = []
         for (text, kind) in [(Self.dropped, Kind.dropped), (Self.spaces, .space), (Self.isolated, .isolated)] {
-            for entry in text.split(separator: " ") {
-                let (first, last, _) = Self.span(entry)
+            var reader = TableReader(text)
+            while reader.hasMore {
+                let (first, last, _) = reader.run()
                 spans.append(Span(first: first, last: last, kind: kind))
             }
         }
         self.spans = spans.sorted { $0.first < $1.first }
-        mappings = Self.mappings.split(separator: " ").map { entry in
-            let sides = entry.split(separator: ">")
-            let (first, last, step) = Self.span(sides[0])
-            return Mapping(first: first, last: last, step: step, targets: sides[1].split(separator: ".").map(Self.hex))
+        var mappings: [Mapping] = []
+        var reader = TableReader(Self.mappings)
+        while reader.hasMore {
+            let (first, last, step) = reader.run()
+            mappings.append(Mapping(first: first, last: last, step: step, targets: reader.targets()))
         }
+        self.mappings = mappings
     }
 
     /// The kind of a scalar as it stands in the text; `nil` for a part of a word.
@@ -75,17 +78,6 @@ struct BertFolding: Sendable {
         bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
     }
 
-    private static func span(_ entry: Substring) -> (first: UInt32, last: UInt32, step: UInt32) {
-        let parts = entry.split(separator: "/")
-        let ends = parts[0].split(separator: "-").map(hex)
-        return (ends[0], ends[ends.count - 1], parts.count == 2 ? 2 : 1)
-    }
-
-    private static func hex(_ digits: Substring) -> UInt32 {
-        guard let value = UInt32(digits, radix: 16) else { preconditionFailure("the table holds a bad number") }
-        return value
-    }
-
     /// Binary search: the last element for which `precedes` holds; the array must be partitioned by it.
     private static func lastIndex<Element>(in array: [Element], where precedes: (Element) -> Bool) -> Int? {
         var low = 0
@@ -95,5 +87,60 @@ struct BertFolding: Sendable {
             if precedes(array[middle]) { low = middle + 1 } else { high = middle }
         }
         return low == 0 ? nil : low - 1
+    }
+}
+
+/// Reads the table's text, `first[-last][/2][>target.target…]` in hexadecimal, entries parted by spaces or line ends.
+/// Byte by byte, because the first search of a process waits for it.
+private struct TableReader {
+    private let bytes: [UInt8]
+    private var position = 0
+
+    init(_ text: String) {
+        bytes = Array(text.utf8)
+        skipBlanks()
+    }
+
+    var hasMore: Bool { position < bytes.count }
+
+    mutating func run() -> (first: UInt32, last: UInt32, step: UInt32) {
+        let first = number()
+        let last = take(UInt8(ascii: "-")) ? number() : first
+        let step = take(UInt8(ascii: "/")) ? number() : 1
+        skipBlanks()
+        return (first, last, step)
+    }
+
+    mutating func targets() -> [UInt32] {
+        guard take(UInt8(ascii: ">")) else { preconditionFailure("the table holds a mapping to nothing") }
+        var targets = [number()]
+        while take(UInt8(ascii: ".")) { targets.append(number()) }
+        skipBlanks()
+        return targets
+    }
+
+    private mutating func take(_ byte: UInt8) -> Bool {
+        guard position < bytes.count, bytes[position] == byte else { return false }
+        position += 1
+        return true
+    }
+
+    private mutating func skipBlanks() {
+        while position < bytes.count, bytes[position] == 0x20 || bytes[position] == 0x0A { position += 1 }
+    }
+
+    private mutating func number() -> UInt32 {
+        let start = position
+        var value: UInt32 = 0
+        scan: while position < bytes.count {
+            switch bytes[position] {
+            case 0x30...0x39: value = value << 4 | UInt32(bytes[position] - 0x30)
+            case 0x61...0x66: value = value << 4 | UInt32(bytes[position] - 0x57)
+            default: break scan
+            }
+            position += 1
+        }
+        guard (1...8).contains(position - start) else { preconditionFailure("the table holds a bad number") }
+        return value
     }
 }

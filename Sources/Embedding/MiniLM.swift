@@ -7,7 +7,8 @@ import Synchronization
 ///
 /// Constructing one costs nothing; the first `embed` checks the weights and builds the vocabulary's table. The work
 /// runs on Dispatch threads, never on Swift's cooperative ones. The same text gives the same vector whatever stands
-/// beside it in a batch, and to the last few bits whatever the processor.
+/// beside it in a batch; on another processor it differs in the last few bits, or, where one of the two multiplies in
+/// bfloat16, by a cosine above .9999.
 package final class MiniLM: Embedder {
     package static let name = "all-MiniLM-L6-v2"
     /// Tokens that one pass takes through the layers together: more than this no longer fits a core's cache.
@@ -126,8 +127,15 @@ package final class MiniLM: Embedder {
                 "This binary was built without the model; run scripts/fetch-model.sh and build again, "
                     + "or set a remote embedder.")
         }
-        let file = try ModelFile(blob)
-        let wordPiece = WordPiece(vocabulary: try file.bytes("vocabulary"))
+        let table = Mutex<Result<WordPiece, EmbeddingError>?>(nil)
+        // Lines of damaged bytes make a table too, which nobody then uses.
+        let file = try ModelFile(blob) { file in
+            let made = Result { () throws(EmbeddingError) in WordPiece(vocabulary: try file.bytes("vocabulary")) }
+            table.withLock { $0 = made }
+        }
+        guard let wordPiece = try table.withLock({ $0 })?.get() else {
+            preconditionFailure("the vocabulary's table was not made beside the check")
+        }
         return Model(
             wordPiece: wordPiece,
             transformer: try Transformer(

@@ -1,9 +1,11 @@
 import CTransformer
+import Dispatch
+import Synchronization
 
 /// Reads the layout that scripts/convert-model.py writes, in place: a section is a stretch of the mapped bytes.
 ///
-/// Every offset and size is checked against the file before it is used, and every section against its CRC-32, so a
-/// damaged blob is an error and never an answer.
+/// Every offset and size is checked against the file before it is used, and every section against its CRC-32 before it
+/// is lent, so a damaged blob is an error and never an answer.
 package struct ModelFile: @unchecked Sendable {
     static let formatVersion: UInt32 = 1
     private static let headerSize = 64
@@ -15,8 +17,15 @@ package struct ModelFile: @unchecked Sendable {
     package let revision: String
     private let sections: [String: UnsafeRawBufferPointer]
 
-    /// - Parameter bytes: must outlive the value; 64-byte aligned.
-    package init(_ bytes: UnsafeRawBufferPointer) throws(EmbeddingError) {
+    /// Reads and checks the whole file.
+    ///
+    /// - Parameters:
+    ///   - bytes: must outlive the value; 64-byte aligned.
+    ///   - work: done beside the checking, on another processor when there is one; what it reads of the file is not yet
+    ///     known to be whole.
+    package init(
+        _ bytes: UnsafeRawBufferPointer, beside work: @Sendable (ModelFile) -> Void = { _ in }
+    ) throws(EmbeddingError) {
         revision = try Self.revision(of: bytes)
         let version = bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self)
         guard version == Self.formatVersion else { throw Self.damaged("has format version \(version)") }
@@ -28,6 +37,7 @@ package struct ModelFile: @unchecked Sendable {
             throw Self.damaged("has a broken table")
         }
         var sections: [String: UnsafeRawBufferPointer] = [:]
+        var pieces: [Piece] = []
         for index in 0..<count {
             let entry = Self.headerSize + index * Self.entrySize
             let name = bytes[entry..<entry + 24].prefix { $0 != 0 }
@@ -38,12 +48,41 @@ package struct ModelFile: @unchecked Sendable {
             else { throw Self.damaged("has a broken table") }
             let body = UnsafeRawBufferPointer(rebasing: bytes[Int(offset)..<Int(offset) + Int(size)])
             let crc = bytes.loadUnaligned(fromByteOffset: entry + 40, as: UInt32.self)
-            guard ctransformer_crc32(body.bindMemory(to: UInt8.self).baseAddress, body.count) == crc else {
-                throw Self.damaged("does not match its checksum in one section")
-            }
+            pieces.append(Piece(body: body, crc: crc))
             sections[String(decoding: name, as: UTF8.self)] = body
         }
         self.sections = sections
+        guard check(pieces, beside: work) else {
+            throw Self.damaged("does not match its checksum in one section")
+        }
+    }
+
+    /// A section and the checksum it must have.
+    private struct Piece: @unchecked Sendable {
+        let body: UnsafeRawBufferPointer
+        let crc: UInt32
+
+        var isWhole: Bool { ctransformer_crc32(body.bindMemory(to: UInt8.self).baseAddress, body.count) == crc }
+    }
+
+    /// Checks all sections, the large ones first, and does `work`, on as many threads as there are processors.
+    private func check(_ pieces: [Piece], beside work: @Sendable (ModelFile) -> Void) -> Bool {
+        let sorted = pieces.sorted { $0.body.count > $1.body.count }
+        let next = Atomic<Int>(0)
+        let isWhole = Atomic<Bool>(true)
+        let jobs = sorted.count + 1
+        DispatchQueue.concurrentPerform(iterations: min(jobs, Int(ctransformer_processor_count()))) { _ in
+            while true {
+                let job = next.add(1, ordering: .relaxed).oldValue
+                guard job < jobs else { return }
+                if job == 0 {
+                    work(self)
+                } else if !sorted[job - 1].isWhole {
+                    isWhole.store(false, ordering: .relaxed)
+                }
+            }
+        }
+        return isWhole.load(ordering: .relaxed)
     }
 
     /// The revision alone, from the first 64 bytes.

@@ -115,8 +115,11 @@ struct Transformer: @unchecked Sendable {
         }
         withUnsafePointer(to: layer.project) { kernels.linear($0, room.context, count, 0, room.wide, room.scratch) }
         kernels.add_norm(room.x, room.wide, layer.norm1, layer.norm1 + width, count, Int32(width), room.x)
-        withUnsafePointer(to: layer.widen) { kernels.linear($0, room.x, count, 1, room.wide, room.scratch) }
-        withUnsafePointer(to: layer.narrow) { kernels.linear($0, room.wide, count, 0, room.context, room.scratch) }
+        withUnsafePointer(to: layer.widen) { widen in
+            withUnsafePointer(to: layer.narrow) { narrow in
+                kernels.feed_forward(widen, narrow, room.x, count, room.wide, room.context, room.scratch)
+            }
+        }
         kernels.add_norm(room.x, room.context, layer.norm2, layer.norm2 + width, count, Int32(width), room.x)
     }
 }
@@ -125,18 +128,18 @@ struct Transformer: @unchecked Sendable {
 final class TransformerRoom: @unchecked Sendable {
     let rows: Int
     let x, context, wide: UnsafeMutablePointer<Float>
-    let scratch: UnsafeMutablePointer<ct_scratch>
+    let scratch: OpaquePointer
     private let memory: UnsafeMutableRawPointer
 
     init(rows: Int) {
         self.rows = rows
         let floats = rows * (2 * Transformer.width + Transformer.middle)
         let scratchOffset = (floats * 4 + 63) / 64 * 64
-        memory = .allocate(byteCount: scratchOffset + MemoryLayout<ct_scratch>.size, alignment: 64)
+        memory = .allocate(byteCount: scratchOffset + ctransformer_scratch_size(), alignment: 64)
         x = memory.bindMemory(to: Float.self, capacity: floats)
         context = x + rows * Transformer.width
         wide = context + rows * Transformer.width
-        scratch = (memory + scratchOffset).bindMemory(to: ct_scratch.self, capacity: 1)
+        scratch = OpaquePointer(memory + scratchOffset)
     }
 
     deinit { memory.deallocate() }

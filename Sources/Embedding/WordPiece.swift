@@ -144,8 +144,8 @@ package struct WordPiece: Sendable {
 private struct Vocabulary: Sendable {
     private let lines: [UInt8]
     private let starts: [Int32]
-    private var slots: [Int32]
-    private var longestBytes = 0
+    private let slots: [Int32]
+    private let longestBytes: Int
     var count: Int { starts.count - 1 }
 
     private static let seed: UInt32 = 2_166_136_261
@@ -160,20 +160,33 @@ private struct Vocabulary: Sendable {
 
     init(lines: [UInt8]) {
         var starts: [Int32] = [0]
-        for (index, byte) in lines.enumerated() where byte == 0x0A { starts.append(Int32(index + 1)) }
-        if lines.last != 0x0A { starts.append(Int32(lines.count + 1)) }
+        var hashes: [UInt32] = []
+        starts.reserveCapacity(lines.count / 7)
+        hashes.reserveCapacity(lines.count / 7)
+        var state = Self.seed
+        var longest = 0
+        func endLine(_ end: Int) {
+            longest = max(longest, end - Int(starts[starts.count - 1]))
+            starts.append(Int32(end + 1))
+            hashes.append(state)
+            state = Self.seed
+        }
+        for (index, byte) in lines.enumerated() {
+            if byte == 0x0A { endLine(index) } else { state = Self.hash(byte, state) }
+        }
+        if lines.last != 0x0A { endLine(lines.count) }
         self.lines = lines
         self.starts = starts
+        longestBytes = longest
         var size = 64
         while size < starts.count * 2 { size *= 2 }
-        slots = Array(repeating: -1, count: size)
-        for id in 0..<starts.count - 1 {
-            let piece = lines[Int(starts[id])..<Int(starts[id + 1]) - 1]
-            longestBytes = max(longestBytes, piece.count)
-            var slot = Self.slot(piece.reduce(Self.seed) { Self.hash($1, $0) }, size)
+        var slots = [Int32](repeating: -1, count: size)
+        for (id, hash) in hashes.enumerated() {
+            var slot = Self.slot(hash, size)
             while slots[slot] >= 0 { slot = (slot + 1) & (size - 1) }
             slots[slot] = Int32(id)
         }
+        self.slots = slots
     }
 
     /// The longest piece that the word continues with at `start`, and where it ends.

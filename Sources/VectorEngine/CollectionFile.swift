@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import Synchronization
 
 // One collection is one SQLite file in WAL mode. The tables:
 //
@@ -37,7 +38,9 @@ final class CollectionFile: Sendable {
     /// A connection that only ever asks whether another one has written.
     private let watch: DatabaseQueue
     /// The same without asking; nil where that is not possible.
-    private let commits: CommitWatch?
+    private let commits: Mutex<CommitWatch?>
+
+    private let registration: OpenFileRegistration
 
     /// Opens an existing file.
     ///
@@ -47,14 +50,18 @@ final class CollectionFile: Sendable {
             throw EngineError(.collectionNotFound, "there is no collection file at \(path)")
         }
         self.path = path
-        try Self.checkHead(of: path)
+        registration = OpenFileRegistration(path)
+        if registration.isFirst { try Self.checkHead(of: path) }
         do {
             pool = try DatabasePool(path: path, configuration: Self.configuration(label: "collection"))
             try pool.read { try Self.checkFormat($0, path: path) }
             watch = try DatabaseQueue(path: path, configuration: Self.configuration(label: "watch"))
-            // Both connections are open, and the index stands as long as one of them is.
-            _ = try watch.read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM meta") }
-            commits = CommitWatch(path: path)
+            commits = Mutex(
+                try watch.unsafeRead { db in
+                    // The index is mapped by the first read.
+                    _ = try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM meta")
+                    return CommitWatch(db)
+                })
         } catch {
             throw EngineError(wrapping: error, path: path)
         }
@@ -180,7 +187,7 @@ final class CollectionFile: Sendable {
     // MARK: Reading
 
     /// Differs from every earlier one once anybody has committed; nil where only `dataVersion` can tell.
-    var commitMark: CommitWatch.Mark? { commits?.mark }
+    var commitMark: CommitWatch.Mark? { commits.withLock { $0?.mark } }
 
     /// Changes whenever another connection, of this process or of another, has committed.
     func dataVersion() throws -> Int64 {
@@ -265,9 +272,28 @@ final class CollectionFile: Sendable {
         } catch is DatabaseError {
             // A file that may not be written, or a full disk: what is in the log is as safe there.
         }
+        commits.withLock { $0 = nil }
         try watch.close()
         try pool.close()
     }
+}
+
+/// Says whether this process has a file open through SQLite already. To open it otherwise and close it again would then
+/// take away SQLite's locks (https://sqlite.org/howtocorrupt.html, 2.2).
+private final class OpenFileRegistration: Sendable {
+    let isFirst: Bool
+    private let path: String
+    private static let counts = Mutex<[String: Int]>([:])
+
+    init(_ path: String) {
+        self.path = path
+        isFirst = Self.counts.withLock { counts in
+            counts[path, default: 0] += 1
+            return counts[path] == 1
+        }
+    }
+
+    deinit { Self.counts.withLock { $0[path, default: 1] -= 1 } }
 }
 
 /// Makes a new name in a directory survive a power cut.

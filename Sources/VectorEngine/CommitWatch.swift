@@ -1,11 +1,15 @@
-import Foundation
+import GRDB
+import GRDBSQLite
 
 /// Sees without a call to the database whether anybody has committed: SQLite keeps the header of its write-ahead index
-/// in shared memory (`FILE-shm`, https://sqlite.org/walformat.html#the_wal_index_header), and every commit changes it.
+/// in shared memory (https://sqlite.org/walformat.html#the_wal_index_header), and every commit changes it.
 ///
 /// A read costs some nanoseconds, `PRAGMA data_version` some microseconds. A header that is being written while it is
 /// read differs from every other, so that whoever compares two asks the database.
-final class CommitWatch: @unchecked Sendable {
+///
+/// The mapping is SQLite's own. To open the index's file a second time would be fatal: closing it would take away every
+/// lock this process holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
+struct CommitWatch: @unchecked Sendable {
     /// The header at one moment.
     struct Mark: Equatable, Sendable {
         fileprivate var words: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
@@ -14,21 +18,24 @@ final class CommitWatch: @unchecked Sendable {
     }
 
     private let header: UnsafeRawPointer
-    private static let mappedBytes = 4096
 
-    /// nil where the index is not in a file that can be mapped; the database is asked then.
-    init?(path: String) {
-        let descriptor = open(path + "-shm", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { Foundation.close(descriptor) }
-        var facts = stat()
-        guard fstat(descriptor, &facts) == 0, facts.st_size >= Self.mappedBytes else { return nil }
-        let mapped = mmap(nil, Self.mappedBytes, PROT_READ, MAP_SHARED, descriptor, 0)
-        guard let mapped, mapped != MAP_FAILED else { return nil }
-        header = UnsafeRawPointer(mapped)
+    /// Bytes of one region of the index (`WALINDEX_PGSZ`).
+    private static let regionBytes: Int32 = 32_768
+
+    /// nil where the connection has no index in shared memory; the database is asked then. Valid until it closes.
+    init?(_ db: Database) {
+        guard let connection = db.sqliteConnection else { return nil }
+        var file: UnsafeMutablePointer<sqlite3_file>?
+        let answer = withUnsafeMutablePointer(to: &file) {
+            sqlite3_file_control(connection, "main", SQLITE_FCNTL_FILE_POINTER, $0)
+        }
+        guard answer == SQLITE_OK, let file, let methods = file.pointee.pMethods, methods.pointee.iVersion >= 2,
+            let map = methods.pointee.xShmMap
+        else { return nil }
+        var region: UnsafeMutableRawPointer?
+        guard map(file, 0, Self.regionBytes, 0, &region) == SQLITE_OK, let region else { return nil }
+        header = UnsafeRawPointer(region)
     }
-
-    deinit { munmap(UnsafeMutableRawPointer(mutating: header), Self.mappedBytes) }
 
     var mark: Mark { Mark(words: header.load(as: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64).self)) }
 }

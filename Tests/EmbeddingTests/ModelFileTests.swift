@@ -11,6 +11,21 @@ struct ModelFileTests {
         #expect(ctransformer_crc32(Array(0...255), 256) == 0x2905_8C73)
     }
 
+    @Test func crcIsThatOfTheDefinitionForEveryLengthAndPlace() {
+        let bytes = (0..<700).map { UInt8(truncatingIfNeeded: $0 &* 151 ^ $0 >> 3) }
+        for start in 0..<8 {
+            var register = UInt32.max  // one bit at a time, as the polynomial is defined
+            for size in 0..<bytes.count - start {
+                bytes.withUnsafeBufferPointer { bytes in
+                    let base = bytes.baseAddress.map { $0 + start }
+                    #expect(ctransformer_crc32(base, size) == ~register, "\(size) bytes from \(start)")
+                }
+                register ^= UInt32(bytes[start + size])
+                for _ in 0..<8 { register = register >> 1 ^ (register & 1 == 1 ? 0xEDB8_8320 : 0) }
+            }
+        }
+    }
+
     @Test(.enabled(if: MiniLM.isPresent, "run scripts/fetch-model.sh"))
     func aModelWithOneByteChangedIsRefused() throws {
         let size = cmodel_size()

@@ -14,6 +14,7 @@ enum Exceptions {
         "Sources/Bench/DataSet.swift",
         "Sources/Bench/KernelsCommand.swift",
         "Sources/Bench/VectorFile.swift",
+        "Sources/Bench/VectorsCommand.swift",
         "Sources/Bench/WorkerCommand.swift",
         "Sources/Embedding/MiniLM.swift",
         "Sources/Embedding/ModelFile.swift",

@@ -3,17 +3,16 @@
 // Each function exists once per instruction set (the same source, compiled several times); `ctransformer_kernels`
 // chooses a table by what the processor offers. All matrices are row-major. No function allocates, locks or fails.
 //
-// The product works on whole numbers: weights were rounded to 12 bits per output column when the model was converted,
+// Weights were rounded to 12 bits per output column when the model was converted. The product works on whole numbers:
 // activations are rounded per row to `limit` steps here, sums are exact in 32 bits. `limit` comes with the weights and
-// is chosen so that no sum can overflow. So a product gives the same bits on every instruction set.
+// is chosen so that no sum can overflow. So a product gives the same bits on every instruction set but one: "amxbf16"
+// multiplies in bfloat16 (8 significant bits) and adds in float32.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 /// Columns in one panel of packed weights.
 #define CT_PANEL_COLUMNS 16
-/// Rows whose quantised form fits the scratch area at once.
-#define CT_BLOCK_ROWS 96
 /// The widest input of a product.
 #define CT_MAX_INPUTS 1536
 /// The longest text, in tokens.
@@ -28,25 +27,26 @@ typedef struct {
     /// One factor a column that takes the whole numbers back.
     const float *scales;
     const float *bias;
-    /// Multiples of 2 and of 16.
+    /// Multiples of 32.
     int32_t inputs, outputs;
     /// Activations are rounded to −limit … limit.
     float limit;
 } ct_linear;
 
-/// Room for one thread's intermediate values; the caller allocates it, 64-byte aligned.
-typedef struct {
-    int16_t quantised[CT_BLOCK_ROWS * CT_MAX_INPUTS];
-    float row_scales[CT_BLOCK_ROWS];
-    float keys[CT_HEAD_SIZE * CT_MAX_TOKENS];
-    float scores[8 * CT_MAX_TOKENS];
-} ct_scratch;
+/// Room for one thread's intermediate values: `ctransformer_scratch_size()` bytes that the caller allocates, at a
+/// multiple of 64.
+typedef struct ct_scratch ct_scratch;
+size_t ctransformer_scratch_size(void);
 
 typedef struct {
-    /// The instruction set, for reports and tests: "avx512vnni", "avx512bw", "avx2", "portable".
+    /// The instruction set, for reports and tests: "amxbf16", "avx512vnni", "avx512bw", "avxvnni", "avx2",
+    /// "neon", "portable".
     const char *name;
     /// `out[rows × outputs] = x[rows × inputs] × layer`, followed by GELU (the one with erf) when `gelu` is not 0.
     void (*linear)(const ct_linear *layer, const float *x, int32_t rows, int32_t gelu, float *out, ct_scratch *scratch);
+    /// `out = gelu(x × widen) × narrow`; `wide` is room for `rows × widen->outputs` floats.
+    void (*feed_forward)(const ct_linear *widen, const ct_linear *narrow, const float *x, int32_t rows, float *wide,
+                         float *out, ct_scratch *scratch);
     /// Self-attention within one text. `qkv` is `tokens × 3·width` (the query already divided by √head),
     /// `out` is `tokens × width`, where width = heads · 32.
     void (*attention)(const float *qkv, int32_t tokens, int32_t heads, float *out, ct_scratch *scratch);
@@ -60,10 +60,7 @@ typedef struct {
     void (*pool)(const float *x, int32_t tokens, int32_t width, float *out);
 } ct_kernels;
 
-/// The best table for this processor; chosen once.
-const ct_kernels *ctransformer_kernels(void);
-
-/// How many tables this processor can run, and each of them, the best first (for tests that compare them).
+/// How many tables this processor can run, and each of them, the best first.
 int32_t ctransformer_table_count(void);
 const ct_kernels *ctransformer_table(int32_t index);
 

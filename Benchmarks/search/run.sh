@@ -1,0 +1,29 @@
+#!/bin/sh
+# Search beside other engines: makes the data, installs the peers, runs all in turn, writes JSON, a table and a plot.
+#
+#     Benchmarks/search/run.sh [--smoke] [more words for compare.py]
+#
+# Needs .build/release/Bench with the model (make build), python3 with venv, and Debian's wordnet-base.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+here="$root/Benchmarks/search"
+work="$root/.build/search"
+mkdir -p "$work"
+if [ ! -f "$work/.peers" ] || [ "$here/requirements.txt" -nt "$work/.peers" ]; then
+    echo "search: installing the peers into $work/venv" >&2
+    python3 -m venv "$work/venv"
+    "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+    touch "$work/.peers"
+fi
+case " $* " in
+*" --smoke "*) data="$work/smoke" ;;
+*) data="$work/wordnet" ;;
+esac
+if [ ! -f "$data/payload.npy" ]; then
+    [ -f "$work/wordnet.jsonl" ] || python3 "$root/scripts/wordnet_texts.py" "$work/wordnet.jsonl" >&2
+    "$work/venv/bin/python" "$here/make_data.py" --bench "$root/.build/release/Bench" --texts "$work/wordnet.jsonl" \
+        --out "$data" "$@"
+fi
+# The engines under test each take one core; libraries that would take more are told not to.
+export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+exec "$work/venv/bin/python" "$here/compare.py" --bench "$root/.build/release/Bench" --data "$data" --work "$work" "$@"
