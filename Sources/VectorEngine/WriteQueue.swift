@@ -159,10 +159,7 @@ struct ChangeWriter {
         }
         guard var point = stored?.point else { return false }
         var merged = point.payload.object
-        for (key, value) in members {
-            // Not by assigning nil, which the compiler may take for JSON's null.
-            if value.isNull { merged.removeValue(forKey: key) } else { merged[key] = value }
-        }
+        for (key, value) in members { merged[key] = value.isNull ? nil : value }
         point.payload = Payload(merged)
         try upsert(PreparedPoint(point, schema: schema))
         return true

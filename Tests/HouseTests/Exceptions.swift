@@ -37,7 +37,6 @@ enum Exceptions {
         "Sources/MCPServer/SystemCalls.swift",
         "Sources/QdrantAdapter/Wire/WireWriter.swift",
         "Sources/VectorEngine/BlobCoding.swift",
-        "Sources/VectorEngine/CollectionLoading.swift",
         "Sources/VectorEngine/DocumentTable+Scoring.swift",
         "Sources/VectorEngine/CommitWatch.swift",
         "Sources/VectorEngine/LiveSegments.swift",

@@ -38,10 +38,17 @@ struct APITests {
     func roundTrip() async throws {
         try await withAPI { api in
             let vectors =
-                #"{"vectors":{"a":{"size":2,"distance":"Cosine"},"m":{"size":2,"distance":"Dot","multivector_config":{"comparator":"max_sim"}}},"sparse_vectors":{"s":{}}}"#
+                #"""
+                {"vectors":{"a":{"size":2,"distance":"Cosine"},
+                "m":{"size":2,"distance":"Dot","multivector_config":{"comparator":"max_sim"}}},
+                "sparse_vectors":{"s":{}}}
+                """#
             #expect(try await call(api, "PUT", "collections/c", vectors).status == 200)
             let point =
-                #"{"points":[{"id":7,"vector":{"a":[3,4],"m":[[1,2],[3,4]],"s":{"indices":[9,2],"values":[1,0.5]}},"payload":{"k":1.0}}]}"#
+                #"""
+                {"points":[{"id":7,"payload":{"k":1.0},
+                "vector":{"a":[3,4],"m":[[1,2],[3,4]],"s":{"indices":[9,2],"values":[1,0.5]}}}]}
+                """#
             #expect(try await call(api, "PUT", "collections/c/points?wait=true", point).status == 200)
             let stored = try await call(api, "GET", "collections/c/points/7").value["result"]
             let expected: JSONValue = [
@@ -78,10 +85,11 @@ struct APITests {
         try await withAPI { api in
             _ = try await call(api, "PUT", "collections/c", #"{"vectors":{"size":2,"distance":"Dot"}}"#)
             let seeds = [
-                #"{"query":{"recommend":{"positive":[1],"strategy":"best_score"}},"filter":{"must":[{"key":"a[0].b","range":{"gte":1}}]}}"#,
-                #"{"prefetch":[{"query":[1,2],"limit":3}],"query":{"formula":{"sum":["$score",{"mult":[2,"x"]}]}},"limit":2}"#,
+                #"{"query":{"recommend":{"positive":[1],"strategy":"sum_scores"}},"limit":2}"#,
+                #"{"query":1,"filter":{"must":[{"key":"a[0].b","range":{"gte":1}}]}}"#,
+                #"{"prefetch":[{"query":[1,2],"limit":3}],"query":{"formula":{"sum":["$score",{"mult":[2,"x"]}]}}}"#,
                 #"{"query":[0.5,-1e3],"params":{"hnsw_ef":12},"score_threshold":0.1,"with_payload":{"include":["a"]}}"#,
-                #"{"query":{"nearest":[1,2],"mmr":{"diversity":0.5}},"filter":{"should":{"has_id":[1,"x"]},"min_should":{}}}"#,
+                #"{"query":{"nearest":[1,2],"mmr":{"diversity":0.5}},"filter":{"should":{"has_id":[1,"x"]}}}"#,
             ]
             var random = SystemRandomNumberGenerator()
             for _ in 0..<3000 {

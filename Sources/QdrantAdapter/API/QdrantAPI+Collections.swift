@@ -138,8 +138,16 @@ extension QdrantAPI {
             guard !collection.config.has(vector) else {
                 throw QdrantFailure.conflict("Vector `\(vector)` already exists!")
             }
-            dense = body.optional("dense") ?? (body.optional("size") == nil ? nil : body)
-            sparse = body.optional("sparse") ?? (dense == nil ? body : nil)
+            // Spelled out: a nil among JSON values may be taken for JSON's null.
+            if let described = body.optional("dense") {
+                dense = described
+            } else if body.optional("size") != nil {
+                dense = body
+            } else if let described = body.optional("sparse") {
+                sparse = described
+            } else {
+                sparse = body
+            }
         }
         let config = try collection.config.setting(vector, dense: dense, sparse: sparse)
         try await collection.writing.pass { try await rebuild(collection, config) }

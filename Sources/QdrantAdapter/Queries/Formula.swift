@@ -142,7 +142,8 @@ extension Formula {
         case .payload(let path):
             guard let number = try value(path, subject).doubleValue else {
                 throw .badRequest(
-                    "Expected number value for \(path) in the payload and/or in the formula defaults. Error: Value is not a number"
+                    "Expected number value for \(path) in the payload and/or in the formula defaults. "
+                        + "Error: Value is not a number"
                 )
             }
             return number
