@@ -1,5 +1,5 @@
-// Decimal digits to the nearest double without a general library: the algorithm of Lemire, "Number parsing at a gigabyte
-// per second" (Software: Practice and Experience 51, 2021, doi:10.1002/spe.2984), for the exponents that vectors and
+// Decimal digits to the nearest double without a general library: the algorithm of Lemire, "Number parsing at a
+// gigabyte per second" (Software: Practice and Experience 51, 2021, doi:10.1002/spe.2984), for the exponents that vectors and
 // payloads have. One multiplication of 64 by 64 bits, seldom a second; what it cannot decide is left to the caller.
 
 enum DecimalNumber {

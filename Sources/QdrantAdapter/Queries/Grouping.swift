@@ -55,8 +55,11 @@ struct Grouping: Sendable {
             var all: [Group] = []
             for hit in hits {
                 guard let members = documents.document(hit.id)?.members else { continue }
-                for value in Set(path.values(in: members).compactMap(MatchValue.init(exactly:))) {
+                // In the payload's order, so that the same question has the same answer.
+                var seen: Set<MatchValue> = []
+                for value in path.values(in: members).compactMap(MatchValue.init(exactly:)) {
                     if case .bool = value { continue }
+                    guard seen.insert(value).inserted else { continue }
                     if let at = order[value] {
                         if all[at].hits.count < size { all[at].hits.append(hit) }
                     } else if all.count < groups {
