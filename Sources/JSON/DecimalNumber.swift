@@ -1,6 +1,7 @@
 // Decimal digits to the nearest double without a general library: the algorithm of Lemire, "Number parsing at a
-// gigabyte per second" (Software: Practice and Experience 51, 2021, doi:10.1002/spe.2984), for the exponents that vectors and
-// payloads have. One multiplication of 64 by 64 bits, seldom a second; what it cannot decide is left to the caller.
+// gigabyte per second" (Software: Practice and Experience 51, 2021, doi:10.1002/spe.2984), for the exponents that
+// vectors and payloads have. One multiplication of 64 by 64 bits, seldom a second; what it cannot decide is left to
+// the caller.
 
 enum DecimalNumber {
     /// Exponents of ten for which the product decides alone (Lemire, section 8).
