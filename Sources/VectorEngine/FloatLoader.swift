@@ -23,7 +23,9 @@ struct FloatLoader: Sendable {
             let range = first..<min(first + Self.rowsPerRead, rowCount)
             damaged += try read(range, rows, into: blocks, dimensions, lost: &lost)
         }
-        for (floats, block) in zip(rows.floats, blocks) { floats.settle(.init(block: block, lost: lost)) }
+        // An empty set without words is asked in no time, and every search asks.
+        let known = lost.isEmpty ? RowSet() : lost
+        for (floats, block) in zip(rows.floats, blocks) { floats.settle(.init(block: block, lost: known)) }
         return damaged
     }
 
