@@ -29,6 +29,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
     ],
     targets: [
@@ -47,10 +48,20 @@ let package = Package(
             name: "Memory", dependencies: ["VectorEngine", "Embedding", "JSON", collections, crypto],
             swiftSettings: strict),
         .target(name: "MCPServer", dependencies: ["Memory", "JSON"], swiftSettings: strict),
+        .target(
+            name: "Serving",
+            dependencies: [
+                "JSON", crypto, .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ], swiftSettings: strict),
+        .target(
+            name: "QdrantAdapter", dependencies: ["VectorEngine", "Serving", "JSON", collections, crypto] + http,
+            swiftSettings: strict),
         .executableTarget(
             name: "cortex",
             dependencies: [
-                "MCPServer", "Memory", "RemoteEmbedding", "Embedding", "VectorEngine", "JSON", "CBLAS", arguments,
+                "QdrantAdapter", "Serving", "MCPServer", "Memory", "RemoteEmbedding", "Embedding", "VectorEngine",
+                "JSON", "CBLAS", arguments,
             ], swiftSettings: strict),
         .executableTarget(
             name: "Bench",
@@ -75,6 +86,10 @@ let package = Package(
         .executableTarget(
             name: "mcp-demo", dependencies: ["MCPServer", "JSON"], path: "Tests/MCPDemo", swiftSettings: strict),
         .testTarget(name: "MCPServerTests", dependencies: ["MCPServer", "JSON"], swiftSettings: strict),
+        .testTarget(name: "ServingTests", dependencies: ["Serving", crypto], swiftSettings: strict),
+        .testTarget(
+            name: "QdrantAdapterTests", dependencies: ["QdrantAdapter", "Serving", "VectorEngine", "JSON"],
+            swiftSettings: strict),
         .testTarget(name: "HouseTests", swiftSettings: strict),
     ]
 )

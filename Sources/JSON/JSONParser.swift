@@ -256,30 +256,76 @@ package struct JSONParser {
 
     // MARK: Numbers
 
-    private mutating func digits() -> Int {
+    /// Digits of a number as they are read: at most 19 of them are kept, which is what 64 bits hold.
+    private struct Digits {
+        var value: UInt64 = 0
+        var count = 0
+        var isWhole: Bool { count <= 19 }
+
+        mutating func append(_ digit: UInt8) {
+            // Zeros at the front say nothing.
+            if value == 0 && digit == 0 { return }
+            count += 1
+            if count <= 19 { value = value &* 10 &+ UInt64(digit) }
+        }
+    }
+
+    /// - Returns: how many digits there were.
+    private mutating func digits(into all: inout Digits) -> Int {
         let start = at
-        while at < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[at]) { at += 1 }
+        while at < bytes.count {
+            let digit = bytes[at] &- UInt8(ascii: "0")
+            guard digit <= 9 else { break }
+            all.append(digit)
+            at += 1
+        }
         return at - start
     }
 
     private mutating func number() throws(JSONError) -> JSONValue {
         let start = at
         var isInteger = true
-        if bytes[at] == UInt8(ascii: "-") { at += 1 }
+        let isNegative = bytes[at] == UInt8(ascii: "-")
+        if isNegative { at += 1 }
         let first = try peek()
-        let count = digits()
+        var all = Digits()
+        var exponent = 0
+        let count = digits(into: &all)
         guard count > 0, count == 1 || first != UInt8(ascii: "0") else { throw error(.invalidNumber) }
         if at < bytes.count, bytes[at] == UInt8(ascii: ".") {
             isInteger = false
             at += 1
-            guard digits() > 0 else { throw error(.invalidNumber) }
+            let fraction = digits(into: &all)
+            guard fraction > 0 else { throw error(.invalidNumber) }
+            exponent = -fraction
         }
         if at < bytes.count, bytes[at] == UInt8(ascii: "e") || bytes[at] == UInt8(ascii: "E") {
             isInteger = false
-            at += 1
-            if at < bytes.count, bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-") { at += 1 }
-            guard digits() > 0 else { throw error(.invalidNumber) }
+            exponent += try power()
         }
+        if isInteger, all.count < 19 { return .integer(isNegative ? -Int64(all.value) : Int64(all.value)) }
+        if !isInteger, all.isWhole, let value = DecimalNumber.value(all.value, exponent: exponent) {
+            return .number(isNegative ? -value : value)
+        }
+        return try longNumber(start, isInteger)
+    }
+
+    /// What follows an `e`, cut off where no double reaches any more.
+    private mutating func power() throws(JSONError) -> Int {
+        at += 1
+        var isNegative = false
+        if at < bytes.count, bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-") {
+            isNegative = bytes[at] == UInt8(ascii: "-")
+            at += 1
+        }
+        var all = Digits()
+        guard digits(into: &all) > 0 else { throw error(.invalidNumber) }
+        let power = all.count > 5 ? 100_000 : Int(all.value)
+        return isNegative ? -power : power
+    }
+
+    /// A number with many digits or a large exponent, read by the library.
+    private func longNumber(_ start: Int, _ isInteger: Bool) throws(JSONError) -> JSONValue {
         let text = String(decoding: bytes[start..<at], as: UTF8.self)
         if isInteger {
             if let value = Int64(text) { return .integer(value) }

@@ -48,6 +48,8 @@ public enum PayloadIndexKind: String, Sendable, Codable, CaseIterable {
 public struct CollectionSchema: Sendable, Equatable, Codable {
     public var dense: [String: DenseVectorSchema]
     public var sparse: [String: SparseVectorSchema]
+    /// Vectors of which a point has several rows, by name; compared by the sum of their best matches.
+    public var multi: [String: DenseVectorSchema]
     /// Indexed payload members by path.
     public var payloadIndexes: [String: PayloadIndexKind]
     /// Free facts about the collection (embedder, analyser, …), shown and compared by its owner.
@@ -55,11 +57,23 @@ public struct CollectionSchema: Sendable, Equatable, Codable {
 
     public init(
         dense: [String: DenseVectorSchema] = [:], sparse: [String: SparseVectorSchema] = [:],
-        payloadIndexes: [String: PayloadIndexKind] = [:], metadata: [String: String] = [:]
+        multi: [String: DenseVectorSchema] = [:], payloadIndexes: [String: PayloadIndexKind] = [:],
+        metadata: [String: String] = [:]
     ) {
+        self.multi = multi
         self.dense = dense
         self.sparse = sparse
         self.payloadIndexes = payloadIndexes
         self.metadata = metadata
+    }
+
+    /// Reads what any version has written: `multi` came later.
+    public init(from decoder: any Decoder) throws {
+        let members = try decoder.container(keyedBy: CodingKeys.self)
+        dense = try members.decode([String: DenseVectorSchema].self, forKey: .dense)
+        sparse = try members.decode([String: SparseVectorSchema].self, forKey: .sparse)
+        multi = try members.decodeIfPresent([String: DenseVectorSchema].self, forKey: .multi) ?? [:]
+        payloadIndexes = try members.decode([String: PayloadIndexKind].self, forKey: .payloadIndexes)
+        metadata = try members.decode([String: String].self, forKey: .metadata)
     }
 }

@@ -167,7 +167,7 @@ public final class EmbeddedStore: PointStore {
     private func forget(_ name: String) { open.withLock { $0[name] = nil } }
 
     /// Runs `body` on a collection; one that another process has deleted is forgotten.
-    private func with<Result: Sendable>(
+    func with<Result: Sendable>(
         _ name: String, _ body: @escaping @Sendable (PointCollection) throws -> Result
     ) async throws -> Result {
         try await Self.offPool { [self] in
@@ -182,7 +182,7 @@ public final class EmbeddedStore: PointStore {
         }
     }
 
-    private static func offPool<Result: Sendable>(
+    static func offPool<Result: Sendable>(
         _ body: @escaping @Sendable () throws -> Result
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
@@ -217,7 +217,7 @@ public final class EmbeddedStore: PointStore {
         try await write(.mergePayload(members, selector), collection)
     }
 
-    private func write(_ operation: WriteOperation, _ name: String) async throws -> UpdateReceipt {
+    func write(_ operation: WriteOperation, _ name: String) async throws -> UpdateReceipt {
         let entry: OpenCollection = try await Self.offPool { [self] in try self.entry(name) }
         do throws(EngineError) {
             let receipt = try await entry.collection.write(operation)
@@ -250,7 +250,7 @@ public final class EmbeddedStore: PointStore {
     private static let suffix = ".collection.sqlite"
 
     /// A file name for any collection name: what is not a letter, digit, `-` or `_` is percent-encoded.
-    private func path(of name: String) -> String {
+    func path(of name: String) -> String {
         let encoded = name.utf8.map { byte -> String in
             let isPlain =
                 (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)

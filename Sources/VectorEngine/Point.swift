@@ -29,11 +29,31 @@ public struct PointVectors: Sendable, Equatable {
     /// Float32 components; as many as the collection's schema says. Cosine vectors need not be normalised.
     public var dense: [String: [Float]]
     public var sparse: [String: SparseVector]
+    public var multi: [String: MultiVector]
 
-    public init(dense: [String: [Float]] = [:], sparse: [String: SparseVector] = [:]) {
+    public init(
+        dense: [String: [Float]] = [:], sparse: [String: SparseVector] = [:], multi: [String: MultiVector] = [:]
+    ) {
         self.dense = dense
         self.sparse = sparse
+        self.multi = multi
     }
+}
+
+/// Several rows of one dimension that stand for one point together (rows × dimension, row-major).
+public struct MultiVector: Sendable, Equatable {
+    public let dimension: Int
+    public private(set) var values: [Float]
+
+    /// `values` holds whole rows of `dimension` components, at least one.
+    public init(dimension: Int, values: [Float]) {
+        precondition(dimension > 0 && !values.isEmpty && values.count % dimension == 0)
+        self.dimension = dimension
+        self.values = values
+    }
+
+    public var rowCount: Int { values.count / dimension }
+    public func row(_ i: Int) -> ArraySlice<Float> { values[i * dimension..<(i + 1) * dimension] }
 }
 
 /// A point's payload: a JSON object, kept as the text it came as and read only where its members matter.

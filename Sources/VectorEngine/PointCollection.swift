@@ -188,6 +188,8 @@ package final class PointCollection: Sendable {
         case .mergePayload(let members, let selector):
             let members = members.object
             for id in try ids(selector, writer.db) where try writer.mergePayload(members, into: id) { affected += 1 }
+        case .revise(let ids, let revision):
+            for id in ids where try writer.revise(id, revision) { affected += 1 }
         }
         return UpdateReceipt(sequence: UInt64(writer.sequence), affected: affected)
     }

@@ -4,7 +4,8 @@ import Vectors
 // One point as it lies in the file. Floats and integers are little-endian.
 //
 //     points.id       0x00 + u64 big-endian, or 0x01 + 16 bytes: sorts as PointID does
-//     points.sparse   per sparse name in schema order: u32 count (0xFFFFFFFF: none), indices u32, values f32
+//     points.sparse   per sparse name in schema order: u32 count (0xFFFFFFFF: none), indices u32, values f32;
+//                     then per multi name: u32 rows (0xFFFFFFFF: none), their floats
 //     points.checksum CRC-32C of id, payload, sparse
 //     vectors.dense   per dense name in schema order: u8 present; then the floats of those present
 //     vectors.checksum CRC-32C of the sequence (i64) and dense
@@ -28,9 +29,12 @@ struct PreparedPoint: Sendable {
             point.vectors.dense[name] = try schema.checked(vector, name: name)
         }
         for (name, vector) in point.vectors.sparse { try schema.check(vector, name: name) }
+        for (name, vector) in point.vectors.multi {
+            point.vectors.multi[name] = try schema.checked(vector, name: name)
+        }
         self.point = point
         key = point.id.key
-        sparse = Self.encode(point.vectors.sparse, schema)
+        sparse = Self.encode(point.vectors.sparse, schema) + Self.encode(point.vectors.multi, schema)
         dense = Self.encode(point.vectors.dense, schema)
     }
 
@@ -44,6 +48,16 @@ struct PreparedPoint: Sendable {
             withUnsafeBytes(of: UInt32(vector.count).littleEndian) { bytes.append(contentsOf: $0) }
             vector.indices.withUnsafeBytes { bytes.append(contentsOf: $0) }
             vector.values.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        }
+        return bytes
+    }
+
+    private static func encode(_ vectors: [String: MultiVector], _ schema: CollectionSchema) -> [UInt8] {
+        var bytes: [UInt8] = []
+        for name in schema.multiNames {
+            let rows = vectors[name].map { UInt32($0.rowCount) } ?? .max
+            withUnsafeBytes(of: rows.littleEndian) { bytes.append(contentsOf: $0) }
+            vectors[name]?.values.withUnsafeBytes { bytes.append(contentsOf: $0) }
         }
         return bytes
     }
@@ -62,6 +76,8 @@ public enum EngineLimits {
     public static let dimension = 65_536
     /// Non-zero entries of a sparse vector.
     public static let sparseEntries = 1 << 20
+    /// Rows of a multivector.
+    public static let multiVectorRows = 1 << 20
     public static let payloadBytes = 32 << 20
     public static let pointsPerCall = 100_000
     /// Points one query or page returns.
@@ -91,6 +107,20 @@ extension CollectionSchema {
         guard square > 0, abs(square - 1) > 1e-6 else { return vector }
         let length = square.squareRoot()
         return vector.map { Float(Double($0) / length) }
+    }
+
+    /// Every row as `checked(_:name:)` leaves a single vector of the same description.
+    func checked(_ vector: MultiVector, name: String) throws(EngineError) -> MultiVector {
+        guard let expected = multi[name] else { throw unknownVector(name, among: multiNames) }
+        guard vector.rowCount <= EngineLimits.multiVectorRows else {
+            throw EngineError(
+                .invalidArgument, "a multivector has 1 to \(EngineLimits.multiVectorRows) rows, not \(vector.rowCount)")
+        }
+        let single = CollectionSchema(dense: [name: expected])
+        var values: [Float] = []
+        values.reserveCapacity(vector.values.count)
+        for i in 0..<vector.rowCount { values += try single.checked(Array(vector.row(i)), name: name) }
+        return MultiVector(dimension: expected.dimension, values: values)
     }
 
     func check(_ vector: SparseVector, name: String) throws(EngineError) {
@@ -155,7 +185,9 @@ struct StoredRow: Sendable {
         checksum = crc32c(payload, seed: checksum)
         checksum = crc32c(sparse, seed: checksum)
         guard Int64(checksum) == row.integer(4), let id = PointID(key: key) else { throw Self.damaged(sequence) }
-        guard let sparseVectors = Self.decodeSparse(sparse, schema) else { throw Self.damaged(sequence) }
+        guard let (sparseVectors, multiVectors) = Self.decodeSparse(sparse, schema) else {
+            throw Self.damaged(sequence)
+        }
         var denseVectors: [String: [Float]] = [:]
         if hasDense {
             let dense = row.blob(5)
@@ -165,7 +197,7 @@ struct StoredRow: Sendable {
             denseVectors = decoded
         }
         point = Point(
-            id: id, vectors: PointVectors(dense: denseVectors, sparse: sparseVectors),
+            id: id, vectors: PointVectors(dense: denseVectors, sparse: sparseVectors, multi: multiVectors),
             payload: Payload(validated: Array(payload)))
     }
 
@@ -205,9 +237,10 @@ struct StoredRow: Sendable {
         return at == bytes.count
     }
 
-    private static func decodeSparse(
+    /// Sparse vectors and multivectors; nil when the layout does not fit the schema.
+    static func decodeSparse(
         _ bytes: UnsafeRawBufferPointer, _ schema: CollectionSchema
-    ) -> [String: SparseVector]? {
+    ) -> (sparse: [String: SparseVector], multi: [String: MultiVector])? {
         var vectors: [String: SparseVector] = [:]
         var at = 0
         for name in schema.sparseNames {
@@ -223,6 +256,25 @@ struct StoredRow: Sendable {
             let values = bytes.floats(at: at + 4 * count, count: count)
             vectors[name] = SparseVector(sorting: zip(indices, values).map { ($0, $1) })
             at += 8 * count
+        }
+        guard let multi = decodeMulti(bytes, from: at, schema) else { return nil }
+        return (vectors, multi)
+    }
+
+    private static func decodeMulti(
+        _ bytes: UnsafeRawBufferPointer, from start: Int, _ schema: CollectionSchema
+    ) -> [String: MultiVector]? {
+        var vectors: [String: MultiVector] = [:]
+        var at = start
+        for name in schema.multiNames {
+            guard bytes.count - at >= 4, let dimension = schema.multi[name]?.dimension else { return nil }
+            let raw = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+            at += 4
+            if raw == .max { continue }
+            let count = Int(raw) * dimension
+            guard count > 0, bytes.count - at >= 4 * count else { return nil }
+            vectors[name] = MultiVector(dimension: dimension, values: bytes.floats(at: at, count: count))
+            at += 4 * count
         }
         return at == bytes.count ? vectors : nil
     }

@@ -105,4 +105,5 @@ extension CollectionSchema {
     /// Components of each dense vector, in that order.
     var denseDimensions: [Int] { denseNames.map { dense[$0]?.dimension ?? 1 } }
     var sparseNames: [String] { sparse.keys.sorted() }
+    var multiNames: [String] { multi.keys.sorted() }
 }

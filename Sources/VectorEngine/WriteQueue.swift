@@ -9,20 +9,22 @@ enum WriteOperation: Sendable {
     case upsert([PreparedPoint])
     case delete(PointSelector)
     case mergePayload(Payload, PointSelector)
+    /// What becomes of each point, decided inside the transaction by its newest version.
+    case revise([PointID], PointRevision)
 
     /// A filter is answered from the newest view, so that whatever stands before it in the queue must be in.
     var needsFreshView: Bool {
         switch self {
         case .upsert: false
         case .delete(.filter), .mergePayload(_, .filter): true
-        case .delete(.ids), .mergePayload(_, .ids): false
+        case .delete(.ids), .mergePayload(_, .ids), .revise: false
         }
     }
 
     var size: Int {
         switch self {
         case .upsert(let points): points.count
-        case .delete(.ids(let ids)), .mergePayload(_, .ids(let ids)): ids.count
+        case .delete(.ids(let ids)), .mergePayload(_, .ids(let ids)), .revise(let ids, _): ids.count
         case .delete, .mergePayload: 1
         }
     }

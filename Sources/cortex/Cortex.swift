@@ -8,8 +8,9 @@ struct Cortex: AsyncParsableCommand {
         abstract: "A memory for AI agents and a vector store, in one binary.",
         version: BuildFacts.version,
         subcommands: [
-            QuickstartCommand.self, MCPCommand.self, StoreCommand.self, FindCommand.self, StatusCommand.self,
-            ExportCommand.self, ImportCommand.self, DoctorCommand.self, BenchCommand.self, VersionCommand.self,
+            QuickstartCommand.self, MCPCommand.self, ServeCommand.self, StoreCommand.self, FindCommand.self,
+            StatusCommand.self, ImportCommand.self, ExportCommand.self, DoctorCommand.self, BenchCommand.self,
+            VersionCommand.self,
         ]
     )
 }

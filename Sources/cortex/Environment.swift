@@ -10,6 +10,11 @@ struct Environment: Sendable {
     let openAIKey: String?
     let openAIBaseURL: String?
     let embeddingModel: String?
+    /// What callers of `cortex serve` must know, and what is enough to read.
+    let apiKey: String?
+    let readOnlyAPIKey: String?
+    /// What another Qdrant wants to be told.
+    let qdrantAPIKey: String?
     /// Whether colours are unwelcome (https://no-color.org) or cannot be shown.
     let isPlain: Bool
     /// Directories of commands.
@@ -32,6 +37,9 @@ struct Environment: Sendable {
         openAIKey = value("OPENAI_API_KEY")
         openAIBaseURL = value("OPENAI_BASE_URL")
         embeddingModel = value("EMBEDDING_MODEL")
+        apiKey = value("CORTEX_API_KEY")
+        qdrantAPIKey = value("QDRANT_API_KEY")
+        readOnlyAPIKey = value("CORTEX_READ_ONLY_API_KEY")
         isPlain = value("NO_COLOR") != nil || value("TERM") == "dumb"
         searchPath = (value("PATH") ?? "").split(separator: ":").map(String.init)
     }

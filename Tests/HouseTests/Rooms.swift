@@ -31,10 +31,12 @@ struct Room: Sendable {
         Room(name: "Memory", standsOn: ["VectorEngine", "Embedding"], modules: system + collections + ["Crypto"]),
         Room(
             name: "Serving", standsOn: ["JSON"],
-            modules: system + ["Hummingbird*", "HTTPTypes", "Logging", "Metrics", "NIO*", "ServiceLifecycle"]),
+            modules: system + [
+                "Crypto", "Hummingbird*", "HTTPTypes", "Logging", "Metrics", "NIO*", "ServiceLifecycle",
+            ]),
         Room(
             name: "QdrantAdapter", standsOn: ["VectorEngine", "Serving"],
-            modules: system + ["AsyncHTTPClient", "NIO*"]),
+            modules: system + ["AsyncHTTPClient", "Crypto", "NIO*"]),
         Room(name: "MCPServer", standsOn: ["Memory", "Serving"], modules: system + collections + ["Logging"]),
         // The programs.
         Room(

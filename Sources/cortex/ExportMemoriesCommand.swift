@@ -4,9 +4,9 @@ import JSON
 import Memory
 
 /// `cortex export`: every memory with its former versions, as JSON lines or as Markdown files.
-struct ExportCommand: AsyncParsableCommand {
+struct ExportMemoriesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "export", abstract: "Write all memories as JSON lines, or as Markdown files.",
+        commandName: "memories", abstract: "Write all memories as JSON lines, or as Markdown files.",
         discussion: "The lines can be imported again, here or into another store: ids, dates and versions are kept.")
 
     @OptionGroup var house: HouseOptions

@@ -1,0 +1,182 @@
+import Foundation
+import JSON
+import Serving
+import VectorEngine
+
+// Collections, aliases and payload indexes.
+
+extension QdrantAPI {
+    func listCollections(_ request: Request) async throws -> CallResult {
+        let names = try await catalog.names().filter { request.rights.level(of: $0) >= .read }
+        return .value(["collections": .array(names.map { ["name": .string($0)] })])
+    }
+
+    func exists(_ request: Request, _ name: String) async throws -> CallResult {
+        try request.needs(.read, of: name)
+        return .value(["exists": .bool(try await catalog.exists(name))])
+    }
+
+    func createCollection(_ request: Request, _ name: String) async throws -> CallResult {
+        try request.needsGlobal(.manage)
+        try CollectionCatalog.checkName(name)
+        try await catalog.create(name, try CollectionConfig(creating: try request.optionalBody()))
+        return .value(true)
+    }
+
+    func updateCollection(_ request: Request, _ name: String) async throws -> CallResult {
+        try request.needsGlobal(.manage)
+        let body = try request.optionalBody()
+        let collection = try await catalog.collection(name)
+        try await collection.setConfig(try collection.config.updated(by: body))
+        return .value(true)
+    }
+
+    func deleteCollection(_ request: Request, _ name: String) async throws -> CallResult {
+        try request.needsGlobal(.manage)
+        let existed = try await catalog.delete(name)
+        if existed { try snapshots.removeAll(of: name) }
+        return .value(.bool(existed))
+    }
+
+    func describe(_ request: Request, _ name: String) async throws -> CallResult {
+        try request.needs(.read, of: name)
+        let collection = try await catalog.collection(name)
+        guard let facts = try await collection.store.describe(collection.name) else {
+            throw QdrantFailure.noCollection(name)
+        }
+        var schema: JSONObject = [:]
+        for (path, definition) in collection.fields {
+            let field = try WirePath.read(path)
+            let points = try await collection.read { $0.indexedCount(field) }
+            schema[path] = FieldSchema.shown(definition, points: points)
+        }
+        return .value([
+            "status": facts.damagedPointCount > 0 ? "yellow" : "green", "optimizer_status": "ok",
+            "indexed_vectors_count": .integer(Int64(facts.indexedPointCount * facts.schema.dense.count)),
+            "points_count": .integer(Int64(facts.pointCount)),
+            "segments_count": .integer(Int64(max(1, facts.segmentCount))),
+            "config": .object(collection.config.members), "payload_schema": .object(schema),
+            "update_queue": ["length": 0],
+        ])
+    }
+
+    // MARK: Aliases
+
+    func changeAliases(_ request: Request) async throws -> CallResult {
+        try request.needsGlobal(.manage)
+        guard let actions = try request.body().array("actions") else {
+            throw QdrantFailure.format("missing field `actions`")
+        }
+        try await catalog.changeAliases(actions)
+        return .value(true)
+    }
+
+    func listAliases(_ request: Request, of name: String?) async throws -> CallResult {
+        if let name {
+            try request.needs(.read, of: name)
+            _ = try await catalog.collection(name)
+        }
+        let all = try catalog.aliases.filter {
+            name == nil ? request.rights.level(of: $0.value) >= .read : $0.value == name
+        }
+        return .value([
+            "aliases": .array(
+                all.sorted { $0.key < $1.key }.map {
+                    ["alias_name": .string($0.key), "collection_name": .string($0.value)]
+                })
+        ])
+    }
+
+    // MARK: Payload indexes
+
+    func createIndex(_ request: Request, _ name: String) async throws -> CallResult {
+        try request.needs(.write, of: name)
+        let body = try request.body()
+        guard let field = try body.string("field_name") else {
+            throw QdrantFailure.format("missing field `field_name`")
+        }
+        let path = try WirePath.read(field)
+        let collection = try await catalog.collection(name)
+        guard let schema = body.optional("field_schema") ?? body.optional("field_type") else {
+            throw QdrantFailure.badRequest("Failed to determine the type of the field '\(field)': a schema is required")
+        }
+        if let limit = collection.strictMode.maximumIndexes, collection.fields.count >= limit,
+            collection.fields[field] == nil
+        {
+            throw QdrantFailure.refusedByStrictMode(
+                "Collection already has the maximum number of payload indices (\(limit))",
+                "Please delete an existing index before creating a new one.")
+        }
+        try await collection.setField(path, schema)
+        return try await indexAnswer(request, collection)
+    }
+
+    func dropIndex(_ request: Request, _ name: String, _ field: String) async throws -> CallResult {
+        try request.needs(.write, of: name)
+        let collection = try await catalog.collection(name)
+        try await collection.setField(try WirePath.read(field), nil)
+        return try await indexAnswer(request, collection)
+    }
+
+    private func indexAnswer(_ request: Request, _ collection: QdrantCollection) async throws -> CallResult {
+        let sequence = try await collection.read { $0.sequence }
+        return .value(UpdateAnswer(operationID: sequence, isCompleted: try request.wait()).json)
+    }
+
+    // MARK: Named vectors
+
+    /// Adds or removes a named vector: the collection is written anew beside itself and put in its own place.
+    func setVectorName(_ request: Request, _ name: String, _ vector: String, removes: Bool) async throws -> CallResult {
+        try request.needs(.write, of: name)
+        let collection = try await catalog.collection(name)
+        var dense: JSONValue?
+        var sparse: JSONValue?
+        if removes {
+            guard collection.config.has(vector) else { throw QdrantFailure.noVector(vector) }
+        } else {
+            let body = try request.body()
+            guard !collection.config.has(vector) else {
+                throw QdrantFailure.conflict("Vector `\(vector)` already exists!")
+            }
+            // Spelled out: a nil among JSON values may be taken for JSON's null.
+            if let described = body.optional("dense") {
+                dense = described
+            } else if body.optional("size") != nil {
+                dense = body
+            } else if let described = body.optional("sparse") {
+                sparse = described
+            } else {
+                sparse = body
+            }
+        }
+        let config = try collection.config.setting(vector, dense: dense, sparse: sparse)
+        try await collection.writing.pass { try await rebuild(collection, config) }
+        return try await indexAnswer(request, try await catalog.collection(name))
+    }
+
+    private func rebuild(_ old: QdrantCollection, _ config: CollectionConfig) async throws {
+        let store = catalog.store
+        let temporary = old.name + ".rebuilt-" + String(UInt32.random(in: .min ... .max), radix: 16)
+        let new = try await QdrantCollection.create(temporary, config, in: store, stemmers: [:])
+        for (path, schema) in old.fields { try await new.setField(try WirePath.read(path), schema) }
+        var next: PointID?
+        repeat {
+            let page = try await store.scroll(
+                ScrollRequest(limit: 1000, startAt: next, parts: .all), in: old.name)
+            let kept = page.points.map { point in
+                var point = point
+                point.vectors.dense = point.vectors.dense.filter { config.has($0.key) }
+                point.vectors.sparse = point.vectors.sparse.filter { config.has($0.key) }
+                point.vectors.multi = point.vectors.multi.filter { config.has($0.key) }
+                return point
+            }
+            if !kept.isEmpty { try await store.upsert(kept, in: temporary) }
+            next = page.next
+        } while next != nil
+        let copy = try snapshots.temporaryPath()
+        try await store.copy(temporary, to: copy)
+        catalog.forget(old.name)
+        try await store.adopt(copy, as: old.name)
+        try await store.deleteCollection(temporary)
+    }
+}

@@ -1,0 +1,266 @@
+import JSON
+import Serving
+import VectorEngine
+
+// Reading: retrieve, scroll, count, facet, query and the older searches.
+
+extension QdrantAPI {
+    private func readable(_ request: Request, _ name: String) async throws -> QdrantCollection {
+        try request.needs(.read, of: name)
+        let collection = try await catalog.collection(name)
+        try collection.reads.take(collection.strictMode.readsPerMinute, "Read")
+        try collection.strictMode.checkTimeout(try request.timeout())
+        return collection
+    }
+
+    func point(_ request: Request, _ name: String, _ text: String) async throws -> CallResult {
+        let id = try WireID.read(path: text)
+        let target = try await SearchableCollection(try await readable(request, name))
+        return .json(
+            try await EmbeddedStore.blocking {
+                guard try target.table.use({ $0.document(id) }) != nil else {
+                    throw QdrantFailure.notFound("Point with id \(id) does not exists!")
+                }
+                var writer = WireWriter()
+                try writer.points([AnswerRow(id: id)], AnswerParts(payload: .all, vectors: .all), of: target)
+                return Array(writer.bytes.dropFirst().dropLast())
+            })
+    }
+
+    func retrieve(_ request: Request, _ name: String) async throws -> CallResult {
+        let body = try request.body()
+        let collection = try await readable(request, name)
+        let ids = try WireID.list(try body.required("ids"))
+        let parts = try AnswerParts.read(body, payload: .all)
+        return .json(
+            try await Self.written(ids.map { AnswerRow(id: $0) }, parts, try await SearchableCollection(collection)))
+    }
+
+    private static func written(
+        _ rows: [AnswerRow], _ parts: AnswerParts, _ target: SearchableCollection
+    ) async throws -> [UInt8] {
+        try await EmbeddedStore.blocking {
+            var writer = WireWriter()
+            try writer.points(rows, parts, of: target)
+            return writer.bytes
+        }
+    }
+
+    // MARK: Scroll, count, facet
+
+    func scroll(_ request: Request, _ name: String) async throws -> CallResult {
+        let body = try request.optionalBody()
+        let collection = try await readable(request, name)
+        let limit = try body.positive("limit", default: 10)
+        let filter = try WireFilter.read(body.optional("filter"))
+        try collection.strictMode.checkLimit(limit)
+        try collection.strictMode.checkFilter(filter, in: collection, isUpdate: false)
+        let start = try body.optional("offset").map { value throws(QdrantFailure) in try WireID.read(value) }
+        let parts = try AnswerParts.read(body, payload: .all)
+        let target = try await SearchableCollection(collection)
+        if let order = body.optional("order_by") {
+            guard start == nil else {
+                throw QdrantFailure.badRequest(
+                    "Cannot use an `offset` when using `order_by`. The alternative for paging is to use "
+                        + "`order_by.start_from` and a filter to exclude the IDs that you've already seen for the "
+                        + "`order_by.start_from` value"
+                )
+            }
+            let order = try QueryReading.orderBy(order)
+            let kind = try Self.checkOrder(order, collection)
+            return .json(try await Self.orderedPage(order, kind, filter, limit, parts, target))
+        }
+        return .json(
+            try await EmbeddedStore.blocking {
+                let (rows, next) = try Self.page(filter, start, limit, target)
+                var writer = WireWriter()
+                writer.raw("{\"points\":")
+                try writer.points(rows, parts, of: target)
+                writer.raw(",\"next_page_offset\":")
+                if let next { writer.id(next) } else { writer.raw("null") }
+                writer.raw("}")
+                return writer.bytes
+            })
+    }
+
+    private static func page(
+        _ filter: DocumentFilter?, _ start: PointID?, _ limit: Int, _ target: SearchableCollection
+    ) throws -> ([AnswerRow], next: PointID?) {
+        try target.table.use { documents in
+            let order = documents.slotsByID()
+            var at = start.map { start in order.firstIndexByID(start) } ?? 0
+            let allowed = filter?.isEmpty ?? true ? nil : documents.matching(filter)
+            var rows: [AnswerRow] = []
+            while at < order.count {
+                if allowed?.contains(Int(order[at].slot)) ?? true {
+                    if rows.count == limit { return (rows, order[at].id) }
+                    rows.append(AnswerRow(id: order[at].id))
+                }
+                at += 1
+            }
+            return (rows, nil)
+        }
+    }
+
+    private static func orderedPage(
+        _ order: OrderBy, _ kind: FieldIndexKind, _ filter: DocumentFilter?, _ limit: Int, _ parts: AnswerParts,
+        _ target: SearchableCollection
+    ) async throws -> [UInt8] {
+        try await EmbeddedStore.blocking {
+            var node = QueryNode(kind: .orderBy(order))
+            node.filter = filter
+            node.limit = limit
+            let hits = try QueryRunner(target: target, lookups: [:]).run(node)
+            var writer = WireWriter()
+            writer.raw("{\"points\":")
+            let rows = hits.map { AnswerRow(id: $0.id, order: $0.order.map { OrderValue.json($0, kind) }) }
+            try writer.points(rows, parts, of: target)
+            writer.raw(",\"next_page_offset\":null}")
+            return writer.bytes
+        }
+    }
+
+    @discardableResult
+    static func checkOrder(_ order: OrderBy, _ collection: QdrantCollection) throws -> FieldIndexKind {
+        guard let kind = collection.field(order.path), [.integer, .float, .datetime].contains(kind) else {
+            throw QdrantFailure.badRequest(
+                "No range index for `order_by` key: `\(order.path)`. Please create one to use `order_by`. Check "
+                    + "https://qdrant.tech/documentation/concepts/indexing/#payload-index to see which payload schemas "
+                    + "support Range conditions"
+            )
+        }
+        return kind
+    }
+
+    func count(_ request: Request, _ name: String) async throws -> CallResult {
+        let body = try request.optionalBody()
+        let collection = try await readable(request, name)
+        let filter = try WireFilter.read(body.optional("filter"))
+        _ = try body.bool("exact")
+        try collection.strictMode.checkFilter(filter, in: collection, isUpdate: false)
+        let count = try await collection.read { documents in
+            filter?.isEmpty ?? true ? documents.count : documents.matching(filter).count
+        }
+        return .value(["count": .integer(Int64(count))])
+    }
+
+    func facet(_ request: Request, _ name: String) async throws -> CallResult {
+        let body = try request.body()
+        let collection = try await readable(request, name)
+        guard let key = try body.string("key") else { throw QdrantFailure.format("missing field `key`") }
+        let path = try WirePath.read(key)
+        let limit = try body.positive("limit", default: 10)
+        let filter = try WireFilter.read(body.optional("filter"))
+        _ = try body.bool("exact")
+        try collection.strictMode.checkFilter(filter, in: collection, isUpdate: false)
+        guard let kind = collection.field(path), [.keyword, .integer, .bool, .uuid].contains(kind) else {
+            throw QdrantFailure.badRequest(
+                "No appropriate index for faceting: `\(path)`. Please create one to facet on this field. Check "
+                    + "https://qdrant.tech/documentation/concepts/indexing/#payload-index to see which payload schemas "
+                    + "support Match conditions"
+            )
+        }
+        let hits = try await collection.read { documents in
+            documents.facets(path, allowed: documents.matching(filter), limit: limit)
+        }
+        return .value([
+            "hits": .array(hits.map { ["value": $0.value.json, "count": .integer(Int64($0.count))] })
+        ])
+    }
+
+    // MARK: Query
+
+    func query(_ request: Request, _ name: String) async throws -> CallResult {
+        let body = try request.body()
+        let collection = try await readable(request, name)
+        let search = try await PreparedSearch(body, style: "query", collection, self, request)
+        return .json(try await search.answer(wrapped: true))
+    }
+
+    func queryBatch(_ request: Request, _ name: String) async throws -> CallResult {
+        try await batch(request, name, style: "query", wrapped: true)
+    }
+
+    func older(_ request: Request, _ name: String, _ style: String) async throws -> CallResult {
+        let body = try request.body()
+        let collection = try await readable(request, name)
+        let search = try await PreparedSearch(body, style: style, collection, self, request)
+        return .json(try await search.answer(wrapped: false))
+    }
+
+    func olderBatch(_ request: Request, _ name: String, _ style: String) async throws -> CallResult {
+        try await batch(request, name, style: style, wrapped: false)
+    }
+
+    private func batch(_ request: Request, _ name: String, style: String, wrapped: Bool) async throws -> CallResult {
+        let body = try request.body()
+        guard let searches = try body.array("searches") else { throw QdrantFailure.format("missing field `searches`") }
+        let collection = try await readable(request, name)
+        try collection.strictMode.checkBatch(searches.count)
+        var prepared: [PreparedSearch] = []
+        for search in searches {
+            prepared.append(try await PreparedSearch(search, style: style, collection, self, request))
+        }
+        var writer = WireWriter()
+        writer.raw("[")
+        for (i, search) in prepared.enumerated() {
+            if i > 0 { writer.raw(",") }
+            writer.raw(try await search.answer(wrapped: wrapped))
+        }
+        writer.raw("]")
+        return .json(writer.bytes)
+    }
+
+    func queryGroups(_ request: Request, _ name: String) async throws -> CallResult {
+        try await groups(request, name, style: "query")
+    }
+
+    func olderGroups(_ request: Request, _ name: String, _ style: String) async throws -> CallResult {
+        try await groups(request, name, style: style)
+    }
+
+    private func groups(_ request: Request, _ name: String, style: String) async throws -> CallResult {
+        let body = try request.body()
+        let collection = try await readable(request, name)
+        let grouping = try Grouping(body)
+        var search = try await PreparedSearch(body, style: style, collection, self, request)
+        search.node.limit = grouping.groups
+        var lookup: SearchableCollection?
+        if let other = grouping.lookup {
+            try request.needs(.read, of: other.collection)
+            lookup = try await SearchableCollection(try await catalog.collection(other.collection))
+        }
+        return .json(try await search.groupedAnswer(grouping, lookup))
+    }
+
+    func matrix(_ request: Request, _ name: String, asPairs: Bool) async throws -> CallResult {
+        let body = try request.body()
+        let collection = try await readable(request, name)
+        let matrix = try DistanceMatrix(body)
+        try collection.strictMode.checkFilter(matrix.filter, in: collection, isUpdate: false)
+        let target = try await SearchableCollection(collection)
+        return .json(try await EmbeddedStore.blocking { try matrix.answer(target, asPairs: asPairs) })
+    }
+}
+
+extension MatchValue {
+    var json: JSONValue {
+        switch self {
+        case .keyword(let text): .string(text)
+        case .integer(let number): .integer(number)
+        case .bool(let flag): .bool(flag)
+        }
+    }
+}
+
+extension [(id: PointID, slot: UInt32)] {
+    /// Where the first id stands that is not before `id`.
+    func firstIndexByID(_ id: PointID) -> Int {
+        var (low, high) = (0, count)
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].id < id { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+}

@@ -1,0 +1,121 @@
+import JSON
+import Serving
+
+/// A call with its parameters read.
+struct Request: Sendable {
+    let call: HTTPCall
+    let route: Route
+    let rights: AccessRights
+
+    /// The body as JSON; an empty one is refused.
+    func body() throws(QdrantFailure) -> JSONValue {
+        guard !call.body.isEmpty else { throw .format("EOF while parsing a value at line 1 column 0") }
+        do {
+            return try JSONParser.parse(call.body)
+        } catch {
+            throw .format("\(error)")
+        }
+    }
+
+    /// The body, or an empty object where there is none.
+    func optionalBody() throws(QdrantFailure) -> JSONValue { call.body.isEmpty ? .object([:]) : try body() }
+
+    /// Whether the answer waits for the change. Off unless asked for on points, on for collections.
+    func wait(default fallback: Bool = false) throws(QdrantFailure) -> Bool {
+        switch call.query["wait"] {
+        case nil: return fallback
+        case "true": return true
+        case "false": return false
+        default:
+            throw .init(400, "Deserialize error in query parameters: provided string was not `true` or `false`")
+        }
+    }
+
+    /// Seconds the caller would wait, checked; nothing here takes so long that it would be cut off.
+    func timeout() throws(QdrantFailure) -> Int? {
+        guard let text = call.query["timeout"] else { return nil }
+        guard let seconds = UInt32(text) else {
+            throw .init(400, "Deserialize error in query parameters: invalid digit found in string")
+        }
+        var validation = Validation("query parameters")
+        validation.range("timeout", Int64(seconds), from: 1)
+        try validation.finish()
+        return Int(seconds)
+    }
+
+    /// Checks parameters that only say something to a cluster.
+    func checkClusterParameters() throws(QdrantFailure) {
+        if let text = call.query["consistency"], !["majority", "quorum", "all"].contains(text) {
+            guard let factor = UInt32(text) else {
+                throw .init(
+                    400, "Deserialize error in query parameters: data did not match any variant of untagged enum")
+            }
+            guard factor > 0 else {
+                throw .init(400, "Deserialize error in query parameters: Read consistency factor can't be zero")
+            }
+        }
+        if let text = call.query["ordering"], !["weak", "medium", "strong"].contains(text) {
+            throw .init(
+                400,
+                "Deserialize error in query parameters: unknown variant `\(text)`, "
+                    + "expected one of `weak`, `medium`, `strong`"
+            )
+        }
+    }
+
+    // MARK: Rights
+
+    func needs(_ level: AccessRights.Level, of collection: String) throws(QdrantFailure) {
+        let have = rights.level(of: collection)
+        if have >= level { return }
+        throw have == .none
+            ? .forbidden("Access to collection \(collection) is required")
+            : .forbidden(
+                level == .manage
+                    ? "Global manage access is required" : "Write access to collection \(collection) is required")
+    }
+
+    func needsGlobal(_ level: AccessRights.Level) throws(QdrantFailure) {
+        guard rights.global < level else { return }
+        throw .forbidden(level == .manage ? "Global manage access is required" : "Global access is required")
+    }
+}
+
+/// A path taken apart.
+struct Route: Sendable {
+    let parts: [String]
+
+    init(_ call: HTTPCall) { parts = call.path }
+
+    /// Health and the greeting need no key.
+    var isPublic: Bool { parts.isEmpty || (parts.count == 1 && ["healthz", "livez", "readyz"].contains(parts[0])) }
+
+    /// The collection a path names.
+    var collection: String? { parts.count >= 2 && parts[0] == "collections" && parts[1] != "aliases" ? parts[1] : nil }
+
+    private static let words: Set<String> = [
+        "points", "payload", "vectors", "delete", "clear", "batch", "scroll", "count", "search", "recommend",
+        "discover",
+        "query", "groups", "matrix", "pairs", "offsets", "facet", "index", "aliases", "exists", "snapshots", "upload",
+        "recover", "shards", "cluster", "optimizations", "telemetry", "metrics", "issues", "collections", "healthz",
+        "livez", "readyz", "quotas", "snapshot",
+    ]
+
+    /// The path with names in the place of ids, as telemetry and metrics list it.
+    func template(_ method: String) -> String {
+        var shown: [String] = []
+        for (i, part) in parts.enumerated() {
+            if i == 1, collection != nil {
+                shown.append("{collection_name}")
+            } else if Self.words.contains(part) {
+                shown.append(part)
+            } else {
+                let names = [
+                    "points": "{id}", "index": "{field_name}", "snapshots": "{snapshot_name}", "shards": "{shard_id}",
+                ]
+                shown.append(i > 0 ? names[parts[i - 1]] ?? "{name}" : "{name}")
+            }
+        }
+        return method + " /" + shown.joined(separator: "/")
+    }
+}

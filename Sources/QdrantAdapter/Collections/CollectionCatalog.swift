@@ -1,0 +1,157 @@
+import Foundation
+import JSON
+import Synchronization
+import VectorEngine
+
+/// The collections of a data directory by name, and their aliases.
+///
+/// Aliases lie in one file beside the collections, replaced as a whole, so that several change at once or not at all.
+final class CollectionCatalog: Sendable {
+    let store: EmbeddedStore
+    private let stemmers: Stemmers
+    private let open: Mutex<[String: QdrantCollection]> = Mutex([:])
+    private let known: Mutex<[String: String]?> = Mutex(nil)
+    /// Collections and aliases change one at a time.
+    private let changing = AsyncGate()
+
+    /// Largest length of a collection's name, in bytes.
+    static let nameBytes = 255
+    private static let forbidden: [Character] = ["/", "\\", "<", ">", ":", "\"", "|", "?", "*", "\0", "\u{1F}"]
+
+    init(store: EmbeddedStore, stemmers: Stemmers) {
+        self.store = store
+        self.stemmers = stemmers
+    }
+
+    /// The collection called `name`, or that the alias `name` stands for.
+    func collection(_ name: String) async throws -> QdrantCollection {
+        let real = try aliases[name] ?? name
+        if let known = open.withLock({ $0[real] }) {
+            if try await store.exists(real) { return known }
+            forget(real)
+        }
+        guard try await store.exists(real),
+            let opened = try await QdrantCollection.open(real, in: store, stemmers: stemmers)
+        else { throw QdrantFailure.noCollection(name) }
+        return open.withLock { open in
+            if let known = open[real] { return known }
+            open[real] = opened
+            return opened
+        }
+    }
+
+    func exists(_ name: String) async throws -> Bool { try await store.exists(try aliases[name] ?? name) }
+
+    func names() async throws -> [String] { try await store.collectionNames() }
+
+    func forget(_ name: String) { open.withLock { $0[name] = nil } }
+
+    static func checkName(_ name: String) throws(QdrantFailure) {
+        var validation = Validation("path parameters")
+        if name.isEmpty || name.utf8.count > nameBytes {
+            validation.problem("name", "value invalid, must be from 1 to \(nameBytes) characters")
+        }
+        if let bad = forbidden.first(where: name.contains) {
+            validation.problem("name", "collection name cannot contain \"\(bad)\" char")
+        }
+        if name == "." || name == ".." { validation.problem("name", "collection name cannot be \"\(name)\"") }
+        try validation.finish()
+    }
+
+    func create(_ name: String, _ config: CollectionConfig) async throws {
+        try await changing.pass {
+            if try aliases[name] != nil {
+                throw QdrantFailure.wrongInput(
+                    "Can't create collection with name \(name). Alias with the same name already exists")
+            }
+            guard try await !store.exists(name) else {
+                throw QdrantFailure.conflict("Collection `\(name)` already exists!")
+            }
+            do {
+                let made = try await QdrantCollection.create(name, config, in: store, stemmers: stemmers)
+                open.withLock { $0[name] = made }
+            } catch let error as EngineError {
+                throw QdrantFailure(error, collection: name)
+            }
+        }
+    }
+
+    /// - Returns: whether there was one.
+    func delete(_ name: String) async throws -> Bool {
+        try await changing.pass {
+            let real = try aliases[name] ?? name
+            forget(real)
+            do {
+                try await store.deleteCollection(real)
+            } catch let error as EngineError where error.code == .collectionNotFound {
+                return false
+            }
+            let left = try aliases.filter { $0.value != real }
+            if left.count != (try aliases.count) { try save(left) }
+            return true
+        }
+    }
+
+    // MARK: Aliases
+
+    private var file: String { store.directory + "/qdrant-aliases.json" }
+
+    var aliases: [String: String] {
+        get throws {
+            if let known = known.withLock({ $0 }) { return known }
+            var read: [String: String] = [:]
+            if let text = FileManager.default.contents(atPath: file) {
+                for (alias, name) in try JSONParser.parse(Array(text)).objectValue ?? [:] {
+                    read[alias] = name.stringValue
+                }
+            }
+            known.withLock { $0 = read }
+            return read
+        }
+    }
+
+    private func save(_ aliases: [String: String]) throws {
+        let members = aliases.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
+        try FileManager.default.createDirectory(
+            atPath: store.directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let text = JSONWriter.bytes(.object(JSONObject(uniqueKeysWithValues: members)))
+        try Data(text).write(to: URL(fileURLWithPath: file), options: .atomic)
+        known.withLock { $0 = aliases }
+    }
+
+    /// Performs the actions in order, all of them or none.
+    func changeAliases(_ actions: [JSONValue]) async throws {
+        try await changing.pass {
+            var changed = try aliases
+            for action in actions { try await apply(action, to: &changed) }
+            try save(changed)
+        }
+    }
+
+    private func apply(_ action: JSONValue, to aliases: inout [String: String]) async throws {
+        func text(_ value: JSONValue, _ key: String) throws -> String {
+            guard let text = try value.string(key) else { throw QdrantFailure.format("missing field `\(key)`") }
+            return text
+        }
+        if let create = action.optional("create_alias") {
+            let (name, alias) = (try text(create, "collection_name"), try text(create, "alias_name"))
+            guard try await store.exists(name) else { throw QdrantFailure.noCollection(name) }
+            guard try await !store.exists(alias) else {
+                throw QdrantFailure.conflict("Collection `\(alias)` already exists!")
+            }
+            aliases[alias] = name
+        } else if let delete = action.optional("delete_alias") {
+            aliases[try text(delete, "alias_name")] = nil
+        } else if let rename = action.optional("rename_alias") {
+            let (old, new) = (try text(rename, "old_alias_name"), try text(rename, "new_alias_name"))
+            guard let name = aliases[old] else { throw QdrantFailure.notFound("Alias \(old) does not exists!") }
+            guard try await !store.exists(new) else {
+                throw QdrantFailure.conflict("Collection `\(new)` already exists!")
+            }
+            aliases[old] = nil
+            aliases[new] = name
+        } else {
+            throw QdrantFailure.format("data did not match any variant of untagged enum AliasOperations")
+        }
+    }
+}

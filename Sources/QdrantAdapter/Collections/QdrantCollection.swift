@@ -1,0 +1,174 @@
+import JSON
+import Synchronization
+import VectorEngine
+
+/// One open collection: its configuration, its payload indexes and its documents.
+final class QdrantCollection: Sendable {
+    let name: String
+    let store: EmbeddedStore
+    private let state: Mutex<State>
+    /// Rebuilding waits here for itself.
+    let writing = AsyncGate()
+    /// Requests left by strict mode's limits a minute.
+    let reads = RateLimit()
+    let writes = RateLimit()
+
+    private struct State {
+        var config: CollectionConfig
+        /// Definitions of payload indexes by path, as they were asked for.
+        var fields: JSONObject
+        var table: DocumentTable?
+    }
+
+    /// Where words are cut to their stems, by language; a language that is not there keeps its words.
+    private let stemmers: Stemmers
+
+    private static let configNote = "qdrant.config"
+    private static let fieldsNote = "qdrant.fields"
+
+    private init(name: String, store: EmbeddedStore, config: CollectionConfig, fields: JSONObject, stemmers: Stemmers) {
+        self.name = name
+        self.store = store
+        self.stemmers = stemmers
+        state = Mutex(State(config: config, fields: fields))
+    }
+
+    /// Opens a collection of the store; nil when there is none of that name.
+    static func open(_ name: String, in store: EmbeddedStore, stemmers: Stemmers) async throws -> QdrantCollection? {
+        guard let description = try await store.describe(name) else { return nil }
+        let notes = try await store.annotations(of: name)
+        func members(_ note: String) throws -> JSONObject? {
+            try notes[note].flatMap { try JSONParser.parse($0).objectValue }
+        }
+        let config = try members(configNote).map(CollectionConfig.init(members:))
+        return QdrantCollection(
+            name: name, store: store, config: try config ?? CollectionConfig(schema: description.schema),
+            fields: try members(fieldsNote) ?? [:], stemmers: stemmers)
+    }
+
+    static func create(
+        _ name: String, _ config: CollectionConfig, in store: EmbeddedStore, stemmers: Stemmers
+    ) async throws -> QdrantCollection {
+        try await store.createCollection(name, schema: config.schema)
+        try await store.annotate(name, configNote, JSONWriter.text(.object(config.members)))
+        return QdrantCollection(name: name, store: store, config: config, fields: [:], stemmers: stemmers)
+    }
+
+    // MARK: Configuration
+
+    var config: CollectionConfig { state.withLock { $0.config } }
+    var fields: JSONObject { state.withLock { $0.fields } }
+
+    func setConfig(_ config: CollectionConfig) async throws {
+        try await store.annotate(name, Self.configNote, JSONWriter.text(.object(config.members)))
+        state.withLock { $0.config = config }
+    }
+
+    /// Makes the index of a payload field, or (with nil) drops it.
+    func setField(_ path: FieldPath, _ schema: JSONValue?) async throws {
+        let definition = try schema.map { try FieldSchema.definition($0, stemmers) }
+        var fields = fields
+        fields[path.description] = schema
+        try await store.annotate(name, Self.fieldsNote, JSONWriter.text(.object(fields)))
+        state.withLock { $0.fields = fields }
+        let table = try await table
+        try await EmbeddedStore.blocking { table.setField(path, definition) }
+    }
+
+    func field(_ path: FieldPath) -> FieldIndexKind? {
+        state.withLock { $0.fields[path.description] }.flatMap(FieldSchema.kind)
+    }
+
+    // MARK: Documents
+
+    var table: DocumentTable {
+        get async throws {
+            let (known, fields) = state.withLock { ($0.table, $0.fields) }
+            let definitions: [(FieldPath, FieldIndexDefinition)] =
+                known != nil
+                ? []
+                : try fields.map { (try WirePath.read($0.key), try FieldSchema.definition($0.value, stemmers)) }
+            let table = try await store.documents(name, fields: definitions, known: known)
+            if known !== table {
+                state.withLock { $0.table = table }
+                if known != nil {
+                    // Opened anew: the indexes go with it.
+                    for (path, schema) in fields {
+                        table.setField(try WirePath.read(path), try FieldSchema.definition(schema, stemmers))
+                    }
+                }
+            }
+            return table
+        }
+    }
+
+    /// Runs `body` on the newest documents, off the cooperative pool.
+    func read<Result: Sendable>(_ body: @escaping @Sendable (inout Documents) throws -> Result) async throws -> Result {
+        let table = try await table
+        return try await EmbeddedStore.blocking { try table.use { try body(&$0) } }
+    }
+}
+
+/// Lets one task through at a time, in the order they came.
+final class AsyncGate: Sendable {
+    private struct State {
+        var isTaken = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let state = Mutex(State())
+
+    func pass<Result>(_ body: () async throws -> Result) async rethrows -> Result {
+        await withCheckedContinuation { continuation in
+            let mayGo = state.withLock { state in
+                if state.isTaken {
+                    state.waiting.append(continuation)
+                    return false
+                }
+                state.isTaken = true
+                return true
+            }
+            if mayGo { continuation.resume() }
+        }
+        defer {
+            let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
+                if state.waiting.isEmpty {
+                    state.isTaken = false
+                    return nil
+                }
+                return state.waiting.removeFirst()
+            }
+            next?.resume()
+        }
+        return try await body()
+    }
+}
+
+/// So many requests a minute, as a bucket that fills evenly.
+final class RateLimit: Sendable {
+    private struct State {
+        var tokens: Double?
+        var filledAt: ContinuousClock.Instant
+    }
+
+    private let state = Mutex(State(tokens: nil, filledAt: .now))
+
+    /// - Throws: 429 with the seconds to wait when `perMinute` requests have come in the last minute.
+    func take(_ perMinute: Int?, _ what: String) throws(QdrantFailure) {
+        guard let perMinute, perMinute > 0 else { return }
+        let wait = state.withLock { state -> Double? in
+            let now = ContinuousClock.now
+            let passed = now - state.filledAt
+            let seconds = Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18
+            let rate = Double(perMinute) / 60
+            let tokens = min(Double(perMinute), (state.tokens ?? Double(perMinute)) + seconds * rate)
+            state.filledAt = now
+            state.tokens = tokens >= 1 ? tokens - 1 : tokens
+            return tokens >= 1 ? nil : (1 - tokens) / rate
+        }
+        guard let wait else { return }
+        throw QdrantFailure(
+            429, "Rate limiting exceeded: \(what) rate limit exceeded, retry later",
+            retryAfterSeconds: max(1, Int(wait.rounded(.up))))
+    }
+}

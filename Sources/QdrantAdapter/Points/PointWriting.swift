@@ -1,0 +1,249 @@
+import JSON
+import Synchronization
+import VectorEngine
+
+/// What a write answers: its place in the change log.
+struct UpdateAnswer: Sendable {
+    var operationID: UInt64
+    var isCompleted: Bool
+
+    var json: JSONValue {
+        [
+            "operation_id": .integer(Int64(clamping: operationID)),
+            "status": isCompleted ? "completed" : "acknowledged",
+        ]
+    }
+}
+
+/// The writes of one collection. Every method answers when the change is on disk; with `wait` false what would only
+/// be found out while writing (an id that is not there) is no error.
+struct PointWriting: Sendable {
+    let collection: QdrantCollection
+    let wait: Bool
+
+    private var store: EmbeddedStore { collection.store }
+
+    // MARK: Points
+
+    func upsert(_ body: JSONValue) async throws -> UpdateAnswer {
+        let points = try PointReading.points(body, collection.config)
+        try collection.strictMode.checkUpsert(points.count)
+        let filter = try WireFilter.read(body.optional("update_filter"))
+        let mode = try body.string("update_mode") ?? "upsert"
+        guard ["upsert", "insert_only", "update_only"].contains(mode) else {
+            throw QdrantFailure.format(
+                "unknown variant `\(mode)`, expected one of `upsert`, `insert_only`, `update_only`")
+        }
+        try await checkCount(adding: points)
+        if mode == "upsert" && filter == nil { return answer(try await store.upsert(points, in: collection.name)) }
+        let new = Dictionary(points.map { ($0.id, $0) }) { $1 }
+        let context = try await filterContext()
+        return try await revise(points.map(\.id)) { id, old in
+            guard let point = new[id] else { return .unchanged }
+            guard let old else { return mode == "update_only" ? .unchanged : .replaced(point) }
+            if mode == "insert_only" { return .unchanged }
+            return filter.map { context.passes(old, $0) } ?? true ? .replaced(point) : .unchanged
+        }
+    }
+
+    private func checkCount(adding points: [Point]) async throws {
+        guard let limit = collection.strictMode.maximumPoints else { return }
+        let count = try await collection.read { documents in
+            documents.count + points.count { documents.slot(of: $0.id) == nil }
+        }
+        guard count <= limit else {
+            throw QdrantFailure.refusedByStrictMode(
+                "Max points count limit of \(limit) reached", "Please delete points or raise max_points_count")
+        }
+    }
+
+    func delete(_ body: JSONValue) async throws -> UpdateAnswer {
+        let ids = try await selected(body)
+        return answer(try await store.delete(.ids(ids), in: collection.name))
+    }
+
+    // MARK: Vectors
+
+    func updateVectors(_ body: JSONValue) async throws -> UpdateAnswer {
+        guard let list = try body.array("points") else { throw QdrantFailure.format("missing field `points`") }
+        if list.isEmpty {
+            var validation = Validation()
+            validation.problem("points", "value invalid, must not be empty")
+            try validation.finish()
+        }
+        let filter = try WireFilter.read(body.optional("update_filter"))
+        var changes: [PointID: PointVectors] = [:]
+        var ids: [PointID] = []
+        for value in list {
+            let id = try WireID.read(try value.required("id"))
+            let vectors = try WireVector.vectors(try value.required("vector"), collection.config)
+            if vectors == PointVectors() {
+                var validation = Validation()
+                validation.problem("points[\(ids.count)].vector", "must specify vectors to update for point")
+                try validation.finish()
+            }
+            ids.append(id)
+            try PointReading.merge(vectors, into: &changes[id, default: PointVectors()])
+        }
+        let context = try await filterContext()
+        let wanted = changes
+        return try await revise(ids, mustExist: true) { id, old in
+            guard var point = old, let vectors = wanted[id] else { return .unchanged }
+            if let filter, !context.passes(point, filter) { return .unchanged }
+            point.vectors.dense.merge(vectors.dense) { $1 }
+            point.vectors.sparse.merge(vectors.sparse) { $1 }
+            point.vectors.multi.merge(vectors.multi) { $1 }
+            return .replaced(point)
+        }
+    }
+
+    func deleteVectors(_ body: JSONValue) async throws -> UpdateAnswer {
+        guard let list = try body.array("vector") else { throw QdrantFailure.format("missing field `vector`") }
+        let names = list.compactMap(\.stringValue)
+        if names.isEmpty {
+            var validation = Validation()
+            validation.problem("vector", "value invalid, must not be empty")
+            try validation.finish()
+        }
+        for name in names { try collection.config.checkName(name) }
+        let ids = try await selected(body)
+        return try await revise(ids) { _, old in
+            guard var point = old else { return .unchanged }
+            for name in names {
+                point.vectors.dense[name] = nil
+                point.vectors.sparse[name] = nil
+                point.vectors.multi[name] = nil
+            }
+            return .replaced(point)
+        }
+    }
+
+    // MARK: Payload
+
+    func setPayload(_ body: JSONValue, overwrites: Bool) async throws -> UpdateAnswer {
+        guard let members = try body.object("payload") else { throw QdrantFailure.format("missing field `payload`") }
+        let path = try body.string("key").map { try WirePath.read($0) }
+        let ids = try await selected(body)
+        return try await revise(ids, mustExist: body.optional("points") != nil) { _, old in
+            guard var point = old else { return .unchanged }
+            var payload = overwrites ? [:] : point.payload.object
+            if let path {
+                PayloadEditing.merge(members, into: &payload, at: path)
+            } else if overwrites {
+                payload = members
+            } else {
+                PayloadEditing.merge(members, into: &payload)
+            }
+            point.payload = Payload(payload)
+            return .replaced(point)
+        }
+    }
+
+    func deletePayload(_ body: JSONValue) async throws -> UpdateAnswer {
+        guard let keys = try body.array("keys") else { throw QdrantFailure.format("missing field `keys`") }
+        let paths = try keys.map { try WirePath.read($0.stringValue ?? "") }
+        let ids = try await selected(body)
+        return try await revise(ids) { _, old in
+            guard var point = old else { return .unchanged }
+            var payload = point.payload.object
+            for path in paths { PayloadEditing.remove(path, from: &payload) }
+            point.payload = Payload(payload)
+            return .replaced(point)
+        }
+    }
+
+    func clearPayload(_ body: JSONValue) async throws -> UpdateAnswer {
+        try await revise(try await selected(body)) { _, old in
+            guard var point = old else { return .unchanged }
+            point.payload = .empty
+            return .replaced(point)
+        }
+    }
+
+    // MARK: Batch
+
+    func batch(_ body: JSONValue) async throws -> [UpdateAnswer] {
+        guard let operations = try body.array("operations") else {
+            throw QdrantFailure.format("missing field `operations`")
+        }
+        var answers: [UpdateAnswer] = []
+        for operation in operations { answers.append(try await perform(operation)) }
+        return answers
+    }
+
+    private func perform(_ operation: JSONValue) async throws -> UpdateAnswer {
+        guard let (kind, value) = operation.objectValue?.elements.first, operation.objectValue?.count == 1 else {
+            throw QdrantFailure.format("data did not match any variant of untagged enum UpdateOperation")
+        }
+        switch kind {
+        case "upsert": return try await upsert(value)
+        case "delete": return try await delete(value)
+        case "set_payload": return try await setPayload(value, overwrites: false)
+        case "overwrite_payload": return try await setPayload(value, overwrites: true)
+        case "delete_payload": return try await deletePayload(value)
+        case "clear_payload": return try await clearPayload(value)
+        case "update_vectors": return try await updateVectors(value)
+        case "delete_vectors": return try await deleteVectors(value)
+        default: throw QdrantFailure.format("data did not match any variant of untagged enum UpdateOperation")
+        }
+    }
+
+    // MARK: Common
+
+    /// The ids a request names, or those its filter finds now.
+    private func selected(_ body: JSONValue) async throws -> [PointID] {
+        if let points = body.optional("points") { return try WireID.list(points) }
+        guard let filter = try WireFilter.read(body.optional("filter")) else {
+            throw QdrantFailure.format("Either list of ids or filter must be provided")
+        }
+        try collection.strictMode.checkFilter(filter, in: collection, isUpdate: true)
+        return try await collection.read { documents in
+            let slots = documents.matching(filter)
+            var ids: [PointID] = []
+            slots.forEach { if let document = documents.slots[$0] { ids.append(document.id) } }
+            return ids.sorted()
+        }
+    }
+
+    private func revise(
+        _ ids: [PointID], mustExist: Bool = false, _ revision: @escaping PointRevision
+    ) async throws -> UpdateAnswer {
+        let missing = MissingID()
+        let receipt = try await store.revise(ids, in: collection.name) { id, old in
+            if mustExist, old == nil { missing.note(id) }
+            return revision(id, old)
+        }
+        if wait, let id = missing.first { throw QdrantFailure.noPoint(id) }
+        return answer(receipt)
+    }
+
+    private func answer(_ receipt: UpdateReceipt) -> UpdateAnswer {
+        UpdateAnswer(operationID: receipt.sequence, isCompleted: wait)
+    }
+
+    private func filterContext() async throws -> PointFilterContext {
+        PointFilterContext(analyzers: try await collection.read { $0.analyzers })
+    }
+}
+
+/// Applies a filter to a point read inside a transaction.
+private struct PointFilterContext: Sendable {
+    let analyzers: [FieldPath: TextAnalyzer]
+
+    func passes(_ point: Point, _ filter: DocumentFilter) -> Bool {
+        let vectors = point.vectors
+        let context = FilterContext(
+            id: point.id,
+            hasVector: { vectors.dense[$0] != nil || vectors.sparse[$0] != nil || vectors.multi[$0] != nil },
+            analyzer: { analyzers[$0] })
+        return filter.matches(point.payload.object, context)
+    }
+}
+
+/// The first id that was named and is not there.
+private final class MissingID: Sendable {
+    private let id: Mutex<PointID?> = Mutex(nil)
+
+    func note(_ missing: PointID) { id.withLock { $0 = $0 ?? missing } }
+    var first: PointID? { id.withLock { $0 } }
+}

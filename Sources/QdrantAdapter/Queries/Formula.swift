@@ -1,0 +1,233 @@
+import Foundation
+import JSON
+import VectorEngine
+
+/// An expression that gives each point its score, over the scores of prefetches and the payload.
+struct Formula: Sendable {
+    fileprivate indirect enum Expression: Sendable {
+        case constant(Double)
+        case score(Int)
+        case payload(FieldPath)
+        case condition(DocumentCondition)
+        case sum([Expression])
+        case product([Expression])
+        case maximum([Expression])
+        case minimum([Expression])
+        case unary(Unary, Expression)
+        case quotient(Expression, Expression, byZero: Double?)
+        case power(Expression, Expression)
+        case distance(origin: GeoPoint, to: FieldPath)
+        case datetimeKey(FieldPath)
+        case decay(Decay, x: Expression, target: Expression?, midpoint: Double, scale: Double)
+    }
+
+    fileprivate enum Unary: String, Sendable, CaseIterable { case neg, abs, sqrt, exp, log10, ln, acosh }
+    fileprivate enum Decay: String, Sendable, CaseIterable {
+        case linear = "lin_decay"
+        case exponential = "exp_decay"
+        case gaussian = "gauss_decay"
+    }
+
+    private let root: Expression
+    private let defaults: JSONObject
+    static let maximumDepth = 64
+
+    init(_ value: JSONValue) throws(QdrantFailure) {
+        defaults = try value.object("defaults") ?? [:]
+        root = try Self.read(try value.required("formula"), depth: 0)
+    }
+
+    /// What one point's expression is evaluated over.
+    struct Subject {
+        /// One score a prefetch; nil where it did not find the point.
+        var scores: [Float?]
+        var members: JSONObject
+        var context: FilterContext
+    }
+
+    /// - Throws: `badRequest` for a value that is missing or of the wrong type, and for a result that is no number.
+    func score(_ subject: Subject) throws(QdrantFailure) -> Float {
+        Float(try evaluate(root, subject))
+    }
+}
+
+// MARK: - Reading
+
+extension Formula {
+    private static func read(_ value: JSONValue, depth: Int) throws(QdrantFailure) -> Expression {
+        guard depth < maximumDepth else { throw .format("the formula is nested deeper than \(maximumDepth)") }
+        if let number = value.doubleValue { return .constant(number) }
+        if let text = value.stringValue { return try variable(text) }
+        guard let members = value.objectValue, let (key, inner) = members.elements.first else { throw mismatch }
+        func list() throws(QdrantFailure) -> [Expression] {
+            guard let elements = inner.arrayValue else { throw mismatch }
+            return try elements.map { element throws(QdrantFailure) in try read(element, depth: depth + 1) }
+        }
+        func some() throws(QdrantFailure) -> [Expression] {
+            let operands = try list()
+            guard !operands.isEmpty else { throw .wrongInput("`\(key)` needs at least one operand") }
+            return operands
+        }
+        if let unary = Unary(rawValue: key) { return .unary(unary, try read(inner, depth: depth + 1)) }
+        if let decay = Decay(rawValue: key) { return try read(decay, inner, depth) }
+        switch key {
+        case "sum": return .sum(try list())
+        case "mult": return .product(try list())
+        case "max": return .maximum(try some())
+        case "min": return .minimum(try some())
+        case "div":
+            return .quotient(
+                try read(try inner.required("left"), depth: depth + 1),
+                try read(try inner.required("right"), depth: depth + 1), byZero: try inner.double("by_zero_default"))
+        case "pow":
+            return .power(
+                try read(try inner.required("base"), depth: depth + 1),
+                try read(try inner.required("exponent"), depth: depth + 1))
+        case "geo_distance":
+            guard let origin = GeoPoint(try inner.required("origin")), let to = try inner.string("to") else {
+                throw mismatch
+            }
+            return .distance(origin: origin, to: try WirePath.read(to))
+        case "datetime":
+            guard let text = inner.stringValue, let moment = Moment.microseconds(text) else { throw mismatch }
+            return .constant(Double(moment) / 1_000_000)
+        case "datetime_key":
+            guard let text = inner.stringValue else { throw mismatch }
+            return .datetimeKey(try WirePath.read(text))
+        default: return .condition(try WireFilter.condition(value))
+        }
+    }
+
+    private static func read(_ decay: Decay, _ value: JSONValue, _ depth: Int) throws(QdrantFailure) -> Expression {
+        let midpoint = try value.double("midpoint") ?? 0.5
+        let scale = try value.double("scale") ?? 1
+        let isFine = decay == .linear ? (0...1).contains(midpoint) : midpoint > 0 && midpoint < 1
+        guard isFine else {
+            throw .wrongInput("Decay midpoint should be between 0.0 and 1.0 (exclusive), got \(midpoint)")
+        }
+        guard scale > 0 else { throw .wrongInput("Decay scale should be non-zero positive, got \(scale)") }
+        return .decay(
+            decay, x: try read(try value.required("x"), depth: depth + 1),
+            target: try value.optional("target").map { target throws(QdrantFailure) in
+                try read(target, depth: depth + 1)
+            }, midpoint: midpoint, scale: scale)
+    }
+
+    private static var mismatch: QdrantFailure {
+        .format("data did not match any variant of untagged enum Expression")
+    }
+
+    /// `$score`, `$score[2]`, or a payload path.
+    private static func variable(_ text: String) throws(QdrantFailure) -> Expression {
+        guard text.hasPrefix("$score") else { return .payload(try WirePath.read(text)) }
+        let rest = text.dropFirst(6)
+        if rest.isEmpty { return .score(0) }
+        guard rest.first == "[", rest.last == "]", let index = Int(rest.dropFirst().dropLast()), index >= 0 else {
+            throw .format("Invalid score pattern: \(text)")
+        }
+        return .score(index)
+    }
+}
+
+// MARK: - Evaluating
+
+extension Formula {
+    private func evaluate(_ expression: Expression, _ subject: Subject) throws(QdrantFailure) -> Double {
+        switch expression {
+        case .constant(let number): return number
+        case .score(let index):
+            if index < subject.scores.count, let score = subject.scores[index] { return Double(score) }
+            let name = index == 0 ? "$score" : "$score[\(index)]"
+            return (defaults[name] ?? defaults["$score[\(index)]"])?.doubleValue ?? 0
+        case .payload(let path):
+            guard let number = try value(path, subject).doubleValue else {
+                throw .badRequest(
+                    "Expected number value for \(path) in the payload and/or in the formula defaults. "
+                        + "Error: Value is not a number"
+                )
+            }
+            return number
+        case .condition(let condition): return condition.matches(subject.members, subject.context) ? 1 : 0
+        case .sum(let operands):
+            var sum = 0.0
+            for operand in operands { sum += try evaluate(operand, subject) }
+            return sum
+        case .product(let operands):
+            var product = 1.0
+            for operand in operands {
+                let factor = try evaluate(operand, subject)
+                if factor == 0 { return 0 }
+                product *= factor
+            }
+            return product
+        case .maximum(let operands):
+            var largest = -Double.infinity
+            for operand in operands { largest = max(largest, try evaluate(operand, subject)) }
+            return largest
+        case .minimum(let operands):
+            var smallest = Double.infinity
+            for operand in operands { smallest = min(smallest, try evaluate(operand, subject)) }
+            return smallest
+        case .unary(let kind, let operand): return try evaluate(kind, try evaluate(operand, subject))
+        case .quotient(let left, let right, let byZero):
+            let numerator = try evaluate(left, subject)
+            if numerator == 0 { return 0 }
+            let denominator = try evaluate(right, subject)
+            if denominator == 0, let byZero { return byZero }
+            return try finite(numerator / denominator, "\(numerator)/\(denominator)")
+        case .power(let base, let exponent):
+            let (x, y) = (try evaluate(base, subject), try evaluate(exponent, subject))
+            return try finite(pow(x, y), "\(x)^\(y)")
+        case .distance(let origin, let path):
+            guard let point = GeoPoint(try value(path, subject)) else {
+                throw .badRequest("Expected geo point for \(path) in the payload and/or in the formula defaults.")
+            }
+            return origin.distanceMeters(to: point)
+        case .datetimeKey(let path):
+            guard let text = try value(path, subject).stringValue, let moment = Moment.microseconds(text) else {
+                throw .badRequest("Expected datetime for \(path) in the payload and/or in the formula defaults.")
+            }
+            return Double(moment) / 1_000_000
+        case .decay(let decay, let x, let target, let midpoint, let scale):
+            let difference = abs(
+                try evaluate(x, subject)
+                    - (try target.map { target throws(QdrantFailure) in try evaluate(target, subject) } ?? 0))
+            switch decay {
+            case .linear: return max(0, 1 - (1 - midpoint) / scale * difference)
+            case .exponential: return exp(log(midpoint) / scale * difference)
+            case .gaussian: return exp(log(midpoint) / (scale * scale) * difference * difference)
+            }
+        }
+    }
+
+    private func evaluate(_ kind: Unary, _ x: Double) throws(QdrantFailure) -> Double {
+        switch kind {
+        case .neg: return -x
+        case .abs: return abs(x)
+        case .sqrt: return try finite(x.squareRoot(), "√\(x)")
+        case .exp: return try finite(exp(x), "exp(\(x))")
+        case .log10: return try finite(log10(x), "log10(\(x))")
+        case .ln: return try finite(log(x), "ln(\(x))")
+        case .acosh: return try finite(acosh(x), "acosh(\(x))")
+        }
+    }
+
+    private func finite(_ result: Double, _ shown: String) throws(QdrantFailure) -> Double {
+        guard result.isFinite else {
+            throw .badRequest("The expression \(shown) produced a non-finite number")
+        }
+        return result
+    }
+
+    /// The one value at a path, or its default.
+    private func value(_ path: FieldPath, _ subject: Subject) throws(QdrantFailure) -> JSONValue {
+        let values = path.values(in: subject.members)
+        if values.count == 1 { return values[0] }
+        if values.isEmpty, let fallback = defaults[path.description] {
+            if let list = fallback.arrayValue, list.count == 1 { return list[0] }
+            return fallback
+        }
+        guard values.isEmpty else { return .array(values) }
+        throw .badRequest("No value found for \(path) in the payload nor the formula defaults")
+    }
+}

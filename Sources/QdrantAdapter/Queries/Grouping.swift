@@ -1,0 +1,168 @@
+import JSON
+import VectorEngine
+import Vectors
+
+/// Hits gathered by the value of a payload field.
+struct Grouping: Sendable {
+    struct Group {
+        let id: MatchValue
+        var hits: [Hit]
+    }
+
+    let path: FieldPath
+    /// Groups at most, and hits of each at most.
+    let groups: Int
+    let size: Int
+    /// Where each group's id is looked up as a point.
+    let lookup: (collection: String, parts: AnswerParts)?
+
+    init(_ body: JSONValue) throws(QdrantFailure) {
+        guard let key = try body.string("group_by") else { throw .format("missing field `group_by`") }
+        path = try WirePath.read(key)
+        groups = try body.positive("limit", default: 10)
+        size = try body.positive("group_size", default: 3)
+        guard let value = body.optional("with_lookup") else {
+            lookup = nil
+            return
+        }
+        if let name = value.stringValue {
+            lookup = (name, AnswerParts(payload: .all, vectors: .none))
+        } else {
+            guard let name = try value.string("collection") else { throw .format("missing field `collection`") }
+            lookup = (name, try AnswerParts.read(value, payload: .all))
+        }
+    }
+
+    /// Asks for more hits until the groups are full or there are no more.
+    func groups(of node: QueryNode, _ runner: QueryRunner) throws -> [Group] {
+        var node = node
+        node.offset = 0
+        let total = try runner.target.table.use { $0.count }
+        var asked = min(max(groups * size, 1) * 4, QueryReading.maximumLimit)
+        while true {
+            node.limit = asked
+            let hits = try runner.run(node)
+            let found = try gathered(hits, runner.target)
+            let isFull = found.count == groups && found.allSatisfy { $0.hits.count == size }
+            if isFull || hits.count < asked || asked >= total || asked == QueryReading.maximumLimit { return found }
+            asked = min(asked * 4, QueryReading.maximumLimit)
+        }
+    }
+
+    private func gathered(_ hits: [Hit], _ target: SearchableCollection) throws -> [Group] {
+        try target.table.use { documents in
+            var order: [MatchValue: Int] = [:]
+            var all: [Group] = []
+            for hit in hits {
+                guard let members = documents.document(hit.id)?.members else { continue }
+                // In the payload's order, so that the same question has the same answer.
+                var seen: Set<MatchValue> = []
+                for value in path.values(in: members).compactMap(MatchValue.init(exactly:)) {
+                    if case .bool = value { continue }
+                    guard seen.insert(value).inserted else { continue }
+                    if let at = order[value] {
+                        if all[at].hits.count < size { all[at].hits.append(hit) }
+                    } else if all.count < groups {
+                        order[value] = all.count
+                        all.append(Group(id: value, hits: [hit]))
+                    }
+                }
+            }
+            return all
+        }
+    }
+}
+
+/// How near the points of a sample are to each other.
+struct DistanceMatrix: Sendable {
+    let filter: DocumentFilter?
+    private let sample: Int
+    private let limit: Int
+    private let using: String
+
+    /// Points of a sample at most.
+    private static let maximumSample = 10_000
+
+    init(_ body: JSONValue) throws(QdrantFailure) {
+        filter = try WireFilter.read(body.optional("filter"))
+        let (sample, limit) = (try body.count("sample"), try body.count("limit"))
+        var validation = Validation()
+        validation.range("sample", sample.map(Int64.init), from: 2)
+        validation.range("limit", limit.map(Int64.init), from: 1)
+        try validation.finish()
+        self.sample = min(sample ?? 10, Self.maximumSample)
+        self.limit = limit ?? 3
+        using = try body.string("using") ?? ""
+    }
+
+    func answer(_ target: SearchableCollection, asPairs: Bool) throws -> [UInt8] {
+        try target.config.checkName(using)
+        let (ids, slots) = try chosen(target)
+        let vectors = try target.table.points(ids, .all).compactMap { $0.vectors.any(using) }
+        guard vectors.count == ids.count, ids.count > 1 else {
+            return JSONWriter.bytes(
+                asPairs ? ["pairs": []] : ["offsets_row": [], "offsets_col": [], "scores": [], "ids": []])
+        }
+        let matrix = try target.table.similarities(to: vectors, name: using, allowed: slots)
+        let scale = ScoreScale(target.config, using)
+        let columns: [PointID?] = try target.table.use { documents in
+            matrix.slots.map { documents.slots[Int($0)]?.id }
+        }
+        var pairs: [(a: Int, b: PointID, score: Float)] = []
+        for (row, id) in ids.enumerated() {
+            var near: [(id: PointID, similarity: Float)] = []
+            for (other, similarity) in zip(columns, matrix.values[row]) {
+                if let other, other != id { near.append((other, similarity)) }
+            }
+            near.sort { $0.similarity != $1.similarity ? $0.similarity > $1.similarity : $0.id < $1.id }
+            for (other, similarity) in near.prefix(limit) { pairs.append((row, other, scale.score(similarity))) }
+        }
+        return asPairs ? Self.pairs(pairs, ids) : Self.offsets(pairs, ids)
+    }
+
+    private func chosen(_ target: SearchableCollection) throws -> ([PointID], RowSet) {
+        try target.table.use { documents in
+            var filter = DocumentFilter(must: [.hasVector(using)])
+            if let own = self.filter { filter.must.append(.filter(own)) }
+            var found: [Int] = []
+            documents.matching(filter).forEach { found.append($0) }
+            var slots = RowSet(rowCount: documents.slots.count)
+            let ids = found.shuffled().prefix(sample).compactMap { slot -> PointID? in
+                slots.insert(slot)
+                return documents.slots[slot]?.id
+            }
+            return (ids.sorted(), slots)
+        }
+    }
+
+    private static func pairs(_ pairs: [(a: Int, b: PointID, score: Float)], _ ids: [PointID]) -> [UInt8] {
+        var writer = WireWriter()
+        writer.raw("{\"pairs\":")
+        writer.list(pairs) { writer, pair in
+            writer.raw("{\"a\":")
+            writer.id(ids[pair.a])
+            writer.raw(",\"b\":")
+            writer.id(pair.b)
+            writer.raw(",\"score\":")
+            writer.float(pair.score)
+            writer.raw("}")
+        }
+        writer.raw("}")
+        return writer.bytes
+    }
+
+    private static func offsets(_ pairs: [(a: Int, b: PointID, score: Float)], _ ids: [PointID]) -> [UInt8] {
+        let offsets = Dictionary(uniqueKeysWithValues: ids.enumerated().map { ($1, $0) })
+        var writer = WireWriter()
+        writer.raw("{\"offsets_row\":")
+        writer.list(pairs) { $0.integer(UInt64($1.a)) }
+        writer.raw(",\"offsets_col\":")
+        writer.list(pairs) { $0.integer(UInt64(offsets[$1.b] ?? 0)) }
+        writer.raw(",\"scores\":")
+        writer.floats(pairs.map(\.score))
+        writer.raw(",\"ids\":")
+        writer.list(ids) { $0.id($1) }
+        writer.raw("}")
+        return writer.bytes
+    }
+}

@@ -1,0 +1,134 @@
+import JSON
+import Serving
+import VectorEngine
+
+/// A search read and checked, with every collection it needs.
+struct PreparedSearch: Sendable {
+    var node: QueryNode
+    private let parts: AnswerParts
+    private let target: SearchableCollection
+    private let lookups: [String: SearchableCollection]
+    private let orderKind: FieldIndexKind?
+
+    /// `style` says how the body is written: `query`, or the older `search`, `recommend` and `discover`.
+    init(
+        _ body: JSONValue, style: String, _ collection: QdrantCollection, _ service: QdrantAPI, _ request: Request
+    ) async throws {
+        node = try style == "query" ? QueryReading.node(body) : OlderSearch.node(body, style: style)
+        parts = try AnswerParts.read(body, payload: .none)
+        target = try await SearchableCollection(collection)
+        let strict = collection.strictMode
+        try strict.checkLimit(node.limit)
+        try strict.checkParams(body.optional("params"))
+        try Self.check(node, strict, collection)
+        var lookups: [String: SearchableCollection] = [:]
+        for name in node.lookupNames where lookups[name] == nil {
+            try request.needs(.read, of: name)
+            lookups[name] = try await SearchableCollection(try await service.catalog.collection(name))
+        }
+        self.lookups = lookups
+        if case .orderBy(let order) = node.kind { orderKind = collection.field(order.path) } else { orderKind = nil }
+    }
+
+    private static func check(_ node: QueryNode, _ strict: StrictMode, _ collection: QdrantCollection) throws {
+        try strict.checkFilter(node.filter, in: collection, isUpdate: false)
+        if case .orderBy(let order) = node.kind { try QdrantAPI.checkOrder(order, collection) }
+        for inner in node.prefetch { try check(inner, strict, collection) }
+    }
+
+    /// The hits as JSON: `{"points": […]}`, or the list alone.
+    func answer(wrapped: Bool) async throws -> [UInt8] {
+        try await EmbeddedStore.blocking { [self] in
+            let hits = try QueryRunner(target: target, lookups: lookups).run(node)
+            var writer = WireWriter()
+            if wrapped { writer.raw("{\"points\":") }
+            try writer.hits(hits, parts, of: target, order: orderKind)
+            if wrapped { writer.raw("}") }
+            return writer.bytes
+        }
+    }
+
+    func groupedAnswer(_ grouping: Grouping, _ lookup: SearchableCollection?) async throws -> [UInt8] {
+        try await EmbeddedStore.blocking { [self] in
+            let runner = QueryRunner(target: target, lookups: lookups)
+            let groups = try grouping.groups(of: node, runner)
+            var writer = WireWriter()
+            writer.raw("{\"groups\":[")
+            for (i, group) in groups.enumerated() {
+                writer.raw(i > 0 ? ",{\"id\":" : "{\"id\":")
+                writer.json(group.id.json)
+                writer.raw(",\"hits\":")
+                try writer.hits(group.hits, parts, of: target, order: orderKind)
+                if let lookup, let other = grouping.lookup, let id = group.id.pointID {
+                    var inner = WireWriter()
+                    try inner.points([AnswerRow(id: id)], other.parts, of: lookup)
+                    if inner.bytes.count > 2 {
+                        writer.raw(",\"lookup\":")
+                        writer.raw(Array(inner.bytes.dropFirst().dropLast()))
+                    }
+                }
+                writer.raw("}")
+            }
+            writer.raw("]}")
+            return writer.bytes
+        }
+    }
+}
+
+extension QueryNode {
+    /// Collections named in `lookup_from`, here and in the prefetches.
+    fileprivate var lookupNames: [String] { [lookup?.collection].compactMap { $0 } + prefetch.flatMap(\.lookupNames) }
+}
+
+extension MatchValue {
+    /// The point that a group's id names in another collection.
+    fileprivate var pointID: PointID? {
+        switch self {
+        case .keyword(let text): UUIDBytes(text).map(PointID.uuid)
+        case .integer(let number): UInt64(exactly: number).map(PointID.number)
+        case .bool: nil
+        }
+    }
+}
+
+/// The searches from before `query`, as queries.
+enum OlderSearch {
+    static func node(_ body: JSONValue, style: String) throws(QdrantFailure) -> QueryNode {
+        guard body.objectValue != nil else { throw .format("invalid type: \(body.typeName), expected a map") }
+        var node = QueryNode()
+        node.using = try body.string("using") ?? ""
+        try QueryReading.common(body, &node)
+        let isGrouped = body.optional("group_by") != nil
+        guard body.optional("limit") != nil || body.optional("top") != nil || isGrouped else {
+            throw .format("missing field `limit`")
+        }
+        node.limit = try body.positive(body.optional("limit") == nil ? "top" : "limit", default: 10)
+        node.offset = isGrouped ? 0 : try body.count("offset") ?? 0
+        switch style {
+        case "search": try search(body, &node)
+        case "recommend":
+            node.kind = .recommend(
+                positive: try QueryReading.inputs(body.array("positive")),
+                negative: try QueryReading.inputs(body.array("negative")), try QueryReading.strategy(body))
+        default:
+            let pairs = try QueryReading.pairs(body.optional("context"))
+            if let target = body.optional("target") {
+                node.kind = .discover(target: try QueryReading.input(target), pairs)
+            } else {
+                node.kind = .context(pairs)
+            }
+        }
+        return node
+    }
+
+    /// `vector` is an array, or `{name, vector}` with an array or a sparse object inside.
+    private static func search(_ body: JSONValue, _ node: inout QueryNode) throws(QdrantFailure) {
+        let vector = try body.required("vector")
+        guard let name = try vector.string("name") else {
+            node.kind = .nearest(.vector(try WireVector.read(vector)), mmr: nil)
+            return
+        }
+        node.using = name
+        node.kind = .nearest(.vector(try WireVector.read(try vector.required("vector"))), mmr: nil)
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import GRDB
+
+// Texts that the owner of a collection keeps in its file beside the schema, and changes later: a configuration to show
+// again, definitions of indexes. They travel with every copy of the file.
+
+extension EmbeddedStore {
+    private static let prefix = "note:"
+
+    /// The texts of a collection by name.
+    package func annotations(of collection: String) async throws -> [String: String] {
+        try await with(collection) { collection in
+            try collection.file.pool.read { db in
+                var texts: [String: String] = [:]
+                let rows = try Row.fetchCursor(
+                    db.cachedStatement(sql: "SELECT key, value FROM meta WHERE key LIKE 'note:%'"))
+                while let row = try rows.next() {
+                    let key: String = row[0]
+                    texts[String(key.dropFirst(Self.prefix.count))] = row[1]
+                }
+                return texts
+            }
+        }
+    }
+
+    /// Sets one text; it is on disk when this returns.
+    package func annotate(_ collection: String, _ name: String, _ text: String) async throws {
+        try await with(collection) { collection in
+            try collection.file.pool.write { db in
+                try db.execute(
+                    sql: "INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)",
+                    arguments: [Self.prefix + name, text])
+            }
+        }
+    }
+
+    /// Writes a consistent copy of a collection's file to `path`, which must not exist.
+    package func copy(_ collection: String, to path: String) async throws {
+        try await with(collection) { collection in
+            try collection.file.pool.writeWithoutTransaction { db in
+                try db.execute(sql: "VACUUM INTO ?", arguments: [path])
+            }
+        }
+    }
+
+    /// Puts a copy that `copy(_:to:)` wrote in the place of a collection, or makes one of it.
+    ///
+    /// - Throws: `damaged` when `path` is no collection's file; then nothing is changed.
+    package func adopt(_ path: String, as collection: String) async throws {
+        try await Self.offPool { try CollectionFile(path: path).close() }
+        if try await describe(collection) != nil { try await deleteCollection(collection) }
+        let target = self.path(of: collection)
+        try await Self.offPool {
+            do {
+                try FileManager.default.createDirectory(
+                    atPath: self.directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+                try FileManager.default.moveItem(atPath: path, toPath: target)
+                for suffix in ["-wal", "-shm"] where unlink(path + suffix) != 0 && errno != ENOENT {
+                    throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
+                }
+                try DirectorySync.sync(self.directory)
+            } catch {
+                throw EngineError(wrapping: error, path: target)
+            }
+        }
+    }
+
+    /// The documents of a collection, for filters; made anew after the collection was opened anew.
+    package func documents(
+        _ name: String, fields: [(FieldPath, FieldIndexDefinition)], known: DocumentTable?
+    ) async throws -> DocumentTable {
+        try await with(name) { collection in
+            if let known, known.collection === collection { return known }
+            return DocumentTable(collection, fields: fields)
+        }
+    }
+
+    /// Whether there is a collection of that name; costs one look at the directory.
+    package func exists(_ collection: String) async throws -> Bool {
+        !collection.isEmpty && FileManager.default.fileExists(atPath: path(of: collection))
+    }
+
+    /// Runs `body` where it may block.
+    package static func blocking<Result: Sendable>(
+        _ body: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
+        try await offPool(body)
+    }
+}

@@ -1,0 +1,47 @@
+import Foundation
+import GRDB
+
+// Writes that depend on what stands there: the decision is taken inside the transaction, so that no other writer, of
+// this process or of another, comes between the reading and the writing.
+
+/// What becomes of one point.
+package enum RevisedPoint: Sendable {
+    /// It stays as it is (or absent).
+    case unchanged
+    case deleted
+    /// Whole, in the place of what was there.
+    case replaced(Point)
+}
+
+/// Decides about one point by its newest version (nil: there is none). Called inside a transaction: it must not block.
+/// It cannot throw, because an error would undo the other writes of the same commit.
+package typealias PointRevision = @Sendable (PointID, Point?) -> RevisedPoint
+
+extension EmbeddedStore {
+    /// Applies `revision` to each of `ids` in one transaction.
+    ///
+    /// - Throws: what `upsert` throws, also for a point that `revision` has made and the schema does not allow.
+    @discardableResult
+    package func revise(
+        _ ids: [PointID], in collection: String, _ revision: @escaping PointRevision
+    ) async throws -> UpdateReceipt {
+        try await write(.revise(ids, revision), collection)
+    }
+}
+
+extension ChangeWriter {
+    /// - Returns: whether the point was changed.
+    mutating func revise(_ id: PointID, _ revision: PointRevision) throws -> Bool {
+        var stored: StoredRow?
+        try db.scan(CollectionFile.selectRows + "WHERE p.id = ?", [Data(id.key)]) { row in
+            stored = try StoredRow(row, schema: schema, hasDense: true)
+        }
+        switch revision(id, stored?.point) {
+        case .unchanged: return false
+        case .deleted: return try delete(id)
+        case .replaced(let point):
+            try upsert(PreparedPoint(point, schema: schema))
+            return true
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import ArgumentParser
+import Foundation
+import JSON
+import QdrantAdapter
+import Serving
+import VectorEngine
+
+/// `cortex import`: memories, or a Qdrant's collections.
+struct ImportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import", abstract: "Bring memories or collections here.",
+        subcommands: [ImportMemoriesCommand.self, ImportQdrantCommand.self],
+        defaultSubcommand: ImportMemoriesCommand.self)
+}
+
+/// `cortex export`: memories, or collections into a Qdrant.
+struct ExportCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Take memories or collections elsewhere.",
+        subcommands: [ExportMemoriesCommand.self, ExportQdrantCommand.self],
+        defaultSubcommand: ExportMemoriesCommand.self)
+}
+
+struct ImportQdrantCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "qdrant", abstract: "Import collections from a Qdrant over REST.",
+        discussion: """
+            Carries configuration, vectors of every kind, payloads, payload indexes, aliases and metadata, then compares
+            counts and a sample. Run again after an interruption, it goes on where it was. The other side's key is read
+            from QDRANT_API_KEY.
+            """)
+
+    @OptionGroup var options: MigrationFlags
+
+    func run() async throws { try await options.run { remote, local in (remote, local) } }
+}
+
+struct ExportQdrantCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "qdrant", abstract: "Export collections to a Qdrant over REST.",
+        discussion: "The reverse of `cortex import qdrant`, with the same flags.")
+
+    @OptionGroup var options: MigrationFlags
+
+    func run() async throws { try await options.run { remote, local in (local, remote) } }
+}
+
+/// Flags of both directions.
+struct MigrationFlags: ParsableArguments {
+    @Argument(help: "The other side, for example http://127.0.0.1:6333.")
+    var url: String
+
+    @Option(
+        help: ArgumentHelp(
+            "The data directory.", discussion: "Default: CORTEX_DATA, else the XDG data directory.", valueName: "dir"))
+    var data: String?
+
+    @Option(help: ArgumentHelp("A collection to move; may be given several times. Default: all.", valueName: "name"))
+    var collection: [String] = []
+
+    @Option(help: ArgumentHelp("Points of one page.", valueName: "n"))
+    var pageSize: Int = 256
+
+    @Option(help: ArgumentHelp("Points to compare afterwards.", valueName: "n"))
+    var sample: Int = 100
+
+    @Option(help: ArgumentHelp("Collections to move side by side.", valueName: "n"))
+    var parallel: Int = 2
+
+    @Flag(help: "Print the report as one JSON object.")
+    var json = false
+
+    func validate() throws {
+        guard (1...10_000).contains(pageSize) else { throw ValidationError("--page-size is 1 to 10000") }
+        guard (0...10_000).contains(sample) else { throw ValidationError("--sample is 0 to 10000") }
+        guard (1...64).contains(parallel) else { throw ValidationError("--parallel is 1 to 64") }
+    }
+
+    /// `ends` says which of the remote and the local side is the source, and which the target.
+    func run(_ ends: (any QdrantPeer, any QdrantPeer) -> (any QdrantPeer, any QdrantPeer)) async throws {
+        let environment = Environment.current
+        let directory = URL(fileURLWithPath: data ?? environment.dataDirectory).standardizedFileURL.path
+        do {
+            let store = try EmbeddedStore(directory: directory)
+            let local = QdrantAPI(
+                store: store, access: AccessControl(apiKeys: [], readOnlyKey: nil, acceptsTokens: false), stemmers: [:])
+            let (source, target) = ends(try RemoteQdrant(url: url, apiKey: environment.qdrantAPIKey), local)
+            var options = MigrationOptions(stateDirectory: directory + "/migrations")
+            options.collections = collection
+            options.pageSize = pageSize
+            options.sampleSize = sample
+            options.parallel = parallel
+            let moved = try await Migration(from: source, to: target, options, progress: Self.progress).run()
+            try await store.close()
+            show(moved)
+            guard moved.allSatisfy(\.isWhole) else {
+                throw CommandFailure(code: "differing", message: "not everything arrived; run the command again")
+            }
+        } catch let failure as QdrantFailure {
+            throw CommandFailure(code: "refused", message: failure.text)
+        } catch let error as EngineError {
+            throw CommandFailure(code: error.code.rawValue, message: error.message)
+        }
+    }
+
+    /// One line that is written over, on a terminal alone.
+    private static let progress: @Sendable (String, Int, Int) -> Void = { name, done, total in
+        guard isatty(2) == 1 else { return }
+        FileHandle.standardError.write(Data("\r\(name): \(done) of \(total) points".utf8))
+    }
+
+    private func show(_ moved: [MigratedCollection]) {
+        guard !json else {
+            print(JSONWriter.text(["collections": .array(moved.map(\.json))]))
+            return
+        }
+        for one in moved {
+            let verdict = one.isWhole ? "identical in \(one.compared) comparisons" : "DIFFERS"
+            print("\(one.name): \(one.targetCount) of \(one.sourceCount) points, \(verdict)")
+            for difference in one.differing { print("  differs: \(difference)") }
+            if one.zeroVectors > 0 { print("  \(one.zeroVectors) points have only zero vectors") }
+            for note in one.notes { print("  \(note)") }
+        }
+    }
+}

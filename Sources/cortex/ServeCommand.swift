@@ -1,0 +1,64 @@
+import ArgumentParser
+import Embedding
+import Foundation
+import MCPServer
+import QdrantAdapter
+import Serving
+import Synchronization
+import VectorEngine
+
+/// `cortex serve`: the doors for other programs. Today there is one, Qdrant's REST API.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Serve the vector store over HTTP, as Qdrant does.",
+        discussion: """
+            Every client of Qdrant's REST API talks to this server unchanged; docs/qdrant.md says what differs.
+            Off loopback a key is needed: CORTEX_API_KEY, and CORTEX_READ_ONLY_API_KEY for readers.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "The data directory.", discussion: "Default: CORTEX_DATA, else the XDG data directory.", valueName: "dir"))
+    var data: String?
+
+    @Option(help: "The address to listen on.")
+    var host: String = "127.0.0.1"
+
+    @Option(help: ArgumentHelp("Port of Qdrant's REST API; 0 lets the system choose.", valueName: "n"))
+    var qdrantPort: Int = 6333
+
+    @Flag(inversion: .prefixedNo, help: "Accept tokens (JWT, HS256) signed with the API key.")
+    var tokens = true
+
+    func validate() throws {
+        guard (0...65_535).contains(qdrantPort) else { throw ValidationError("--qdrant-port is 0 to 65535") }
+        if let data, data.isEmpty { throw ValidationError("--data needs a directory") }
+        guard isLoopback || Environment.current.apiKey != nil else {
+            throw ValidationError("--host \(host) can be reached from outside; set CORTEX_API_KEY first")
+        }
+    }
+
+    private var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+
+    func run() async throws {
+        let environment = Environment.current
+        let path = data ?? environment.dataDirectory
+        let directory = URL(fileURLWithPath: path).standardizedFileURL.path
+        let store = try EmbeddedStore(directory: directory)
+        let service = QdrantAPI(
+            store: store,
+            access: AccessControl(
+                apiKeys: environment.apiKey.map { [$0] } ?? [], readOnlyKey: environment.readOnlyAPIKey,
+                acceptsTokens: tokens),
+            stemmers: ["english": { String(decoding: Porter2.stem(Array($0.utf8)), as: UTF8.self) }])
+        var door = HTTPDoor(host: host, port: qdrantPort)
+        door.bodyLimitBytes = ServingLimits.bodyBytes
+        let shown = host
+        try await door.serve(
+            opened: { port in
+                FileHandle.standardError.write(
+                    Data("cortex serves Qdrant's REST API at http://\(shown):\(port), data in \(directory)\n".utf8))
+            }, service.respond)
+        try await store.close()
+    }
+}

@@ -1,0 +1,58 @@
+"""A served store for one test: started on a port of the system's choice, ended with the test."""
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import urllib.error
+import urllib.request
+
+
+class Served:
+    """A running `cortex serve`, and plain HTTP calls to it."""
+
+    def __init__(self, url, process):
+        self.url = url
+        self.process = process
+
+    def call(self, method, path, body=None, headers=None, raw=None):
+        """Status and body (parsed where it is JSON) of one call."""
+        data = raw if raw is not None else None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, method=method, data=data)
+        request.add_header("content-type", "application/json")
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
+        try:
+            answer = urllib.request.urlopen(request)
+        except urllib.error.HTTPError as refusal:
+            answer = refusal
+        content = answer.read()
+        if "json" in (answer.headers.get("content-type") or ""):
+            return answer.status, json.loads(content)
+        return answer.status, content
+
+    def result(self, method, path, body=None):
+        status, answer = self.call(method, path, body)
+        assert status == 200, (method, path, answer)
+        return answer["result"]
+
+
+@contextlib.contextmanager
+def serving(binary, directory, *flags, **variables):
+    """Serves `directory` until the block ends."""
+    environment = {key: os.environ[key] for key in ("HOME", "PATH") if key in os.environ}
+    process = subprocess.Popen(
+        [binary, "serve", "--data", str(directory), "--qdrant-port", "0", *flags],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment | variables,
+    )
+    try:
+        line = process.stderr.readline()
+        found = re.search(r"http://[^ ,]+:\d+", line)
+        assert found, line + process.stderr.read()
+        yield Served(found.group(0), process)
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
