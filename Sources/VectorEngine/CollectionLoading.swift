@@ -17,33 +17,44 @@ struct CollectionLoader: Sendable {
     private static let attempts = 8
 
     /// - Returns: the segments, and how many rows were damaged and left out.
-    func load() throws -> (live: LiveSegments, damagedRows: Int) {
+    ///
+    /// - Parameter mayMend: whether an index of ids that does not add up may be made anew.
+    func load(mayMend: Bool = true) throws -> (live: LiveSegments, damagedRows: Int) {
+        var trustsTally = !mayMend
         for _ in 1..<Self.attempts {
             do {
-                return try loadOnce()
+                return try loadOnce(trustsTally: trustsTally)
             } catch is Overtaken {
                 continue
+            } catch is TallyMismatch {
+                // The index of ids, which can be made anew of the rows, or the rows themselves.
+                trustsTally = try !file.rebuildIDIndex()
             }
         }
-        return try loadOnce()
+        return try loadOnce(trustsTally: true)
     }
+
+    /// The points that were read are not those that were written.
+    private struct TallyMismatch: Error {}
 
     /// The segments were replaced between two reads.
     private struct Overtaken: Error {}
 
-    private func loadOnce() throws -> (live: LiveSegments, damagedRows: Int) {
+    /// - Parameter trustsTally: what is missing is counted as damaged, instead of being looked into.
+    private func loadOnce(trustsTally: Bool) throws -> (live: LiveSegments, damagedRows: Int) {
         let (header, stored) = try file.pool.read { db in
             (try file.header(db), try StoredSegment.all(db))
         }
         // Every stored segment or none: what lies before `sealed` and in no segment would be lost from view.
-        guard let stored, !stored.isEmpty else { return try assembled(header, [], try newest(header, [], after: 0)) }
+        guard let stored, !stored.isEmpty else { return try assembled(header, [], try newest(header, [], after: 0, trustsTally)) }
         let readers = stored.map { SegmentReader(file: file, segment: $0, header: header) }
         let newestRows = Mutex<NewestRows?>(nil)
         // One flat list of tasks: work nested in `concurrentPerform` would run on a single thread.
         try Self.sideBySide(
             [
                 { [self] in
-                    let rows = try newest(header, stored.map(\.sequences), after: header.sealedSequence)
+                    let rows = try newest(
+                        header, stored.map(\.sequences), after: header.sealedSequence, trustsTally)
                     newestRows.withLock { $0 = rows }
                 }
             ] + readers.flatMap(\.tasks))
@@ -52,7 +63,7 @@ struct CollectionLoader: Sendable {
         var views: [StoredView] = []
         for (segment, part) in zip(stored, parts) {
             guard let indexes = part.indexes else {
-                return try assembled(header, [], try newest(header, [], after: 0))
+                return try assembled(header, [], try newest(header, [], after: 0, trustsTally))
             }
             var view = SegmentView(
                 number: 0, rows: part.rows, rowCount: segment.sequences.count, indexes: SharedSegmentIndexes(indexes))
@@ -94,12 +105,19 @@ struct CollectionLoader: Sendable {
         var damaged: Int
     }
 
-    private func newest(_ header: FileHeader, _ sequences: [[Int64]], after sealed: Int64) throws -> NewestRows {
+    private func newest(
+        _ header: FileHeader, _ sequences: [[Int64]], after sealed: Int64, _ trustsTally: Bool
+    ) throws -> NewestRows {
         try file.pool.read { db in
             let now = try file.header(db)
             guard now.generation == header.generation else { throw Overtaken() }
             var damaged = 0
-            let ids = sequences.isEmpty ? [] : try liveIDs(db, of: sequences, through: sealed, unplaced: &damaged)
+            var tally = PointTally()
+            let ids = try liveIDs(db, of: sequences, through: sealed, unplaced: &damaged, &tally)
+            if let written = now.tally, !written.matchesIDs(of: tally) {
+                guard trustsTally else { throw TallyMismatch() }
+                damaged += max(1, Int(clamping: written.count.subtractingReportingOverflow(tally.count).partialValue))
+            }
             var rows: [StoredRow] = []
             try forEachRow(db, after: sealed, schema: header.schema, damaged: &damaged) { rows.append($0) }
             var locations: [PointID: RowLocation] = [:]
@@ -140,14 +158,15 @@ struct CollectionLoader: Sendable {
     /// For each stored segment and row the id of the point whose newest version stands there; `unplaced` counts the
     /// points up to change `sealed` that stand in none.
     private func liveIDs(
-        _ db: Database, of segments: [[Int64]], through sealed: Int64, unplaced: inout Int
+        _ db: Database, of segments: [[Int64]], through sealed: Int64, unplaced: inout Int, _ tally: inout PointTally
     ) throws -> [[PointID?]] {
         var ids = segments.map { [PointID?](repeating: nil, count: $0.count) }
         var lost = 0
         // The index on id holds both columns: the payloads' pages are not touched.
         try db.scan("SELECT id, sequence FROM points ORDER BY id") { row in
-            guard let id = PointID(key: row.blob(0)) else { return }
             let sequence = row.integer(1)
+            tally.addID(sequence: sequence, key: row.blob(0))
+            guard let id = PointID(key: row.blob(0)) else { return }
             for (i, sequences) in segments.enumerated() {
                 if let row = sequences.row(of: sequence) {
                     ids[i][row] = id
@@ -186,15 +205,22 @@ struct CollectionLoader: Sendable {
         // Deletes first: of an id that was deleted and stored again the row in `points` is the newer.
         let start = live.sequence
         var deletions: [(Int64, PointID)] = []
-        try db.scan("SELECT sequence, id FROM deletions WHERE sequence > ? ORDER BY sequence", [start]) { row in
-            if let id = PointID(key: row.blob(1)) { deletions.append((row.integer(0), id)) }
+        let columns = header.tally == nil ? "sequence, id" : "sequence, id, checksum"
+        try db.scan("SELECT \(columns) FROM deletions WHERE sequence > ? ORDER BY sequence", [start]) { row in
+            let sequence = row.integer(0)
+            guard header.tally == nil || row.isNull(2)
+                || row.integer(2) == StoredRow.deletionChecksum(row.blob(1), sequence: sequence),
+                let id = PointID(key: row.blob(1))
+            else { throw StoredRow.damaged(sequence) }
+            deletions.append((sequence, id))
         }
         for (sequence, id) in deletions { live.delete(id, sequence: sequence) }
         try forEachRow(db, after: start, schema: live.schema, damaged: &damaged) { row in
             try live.upsert(row.point, sequence: row.sequence)
         }
         live.advance(to: header.sequence)
-        return true
+        // What does not add up is read anew, which also says how much of it is damaged.
+        return header.tally.map { Int64(live.locations.count + damaged) == $0.count } ?? true
     }
 }
 

@@ -58,7 +58,10 @@ public final class EmbeddedStore: PointStore {
             } catch {
                 throw EngineError(.notWritable, "cannot read the data directory \(directory)", cause: error)
             }
-            return files.compactMap(Self.name(ofFile:)).sorted()
+            // A mark without its file is a collection too: one whose file is missing.
+            let marks = files.filter { $0.hasSuffix(AcknowledgedMark.suffix) }
+                .map { String($0.dropLast(AcknowledgedMark.suffix.count)) }
+            return Set(files + marks).compactMap(Self.name(ofFile:)).sorted()
         }
     }
 
@@ -98,7 +101,8 @@ public final class EmbeddedStore: PointStore {
                 try file.pool.write { db in try file.setMeta(db, "dropped", 1) }
                 forget(collection)
                 try entry.collection.close()
-                for suffix in ["", "-wal", "-shm", ".lease"] where unlink(file.path + suffix) != 0 && errno != ENOENT {
+                // The mark first: a mark without its file says that the file was lost.
+                for suffix in [AcknowledgedMark.suffix, "", "-wal", "-shm", ".lease"] where unlink(file.path + suffix) != 0 && errno != ENOENT {
                     throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
                 }
                 try DirectorySync.sync(directory)

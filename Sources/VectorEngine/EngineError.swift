@@ -13,8 +13,10 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         case notFinite
         case unknownVector
         case invalidPayload
-        /// The files cannot be written: permissions, read-only file system, full disk.
+        /// The files cannot be written: permissions, read-only file system.
         case notWritable
+        /// The disk is full, or all but: nothing was written, reading goes on, writes succeed again once there is room.
+        case diskFull
         /// Bytes on disk are not what was written.
         case damaged
         /// Written by a newer version.

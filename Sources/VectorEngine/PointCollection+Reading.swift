@@ -10,9 +10,22 @@ extension PointCollection {
     /// The points of `ids` that exist, in the order asked.
     func retrieve(_ ids: [PointID], _ parts: PointParts) throws -> [Point] {
         let schema = schema
-        return try file.pool.read { db in
-            try ids.compactMap { try Self.point(db, "WHERE p.id = ?", Data($0.key), parts, schema) }
+        var found: [Point] = []
+        for _ in 0..<Self.attempts {
+            var absent: Set<PointID> = []
+            found = try file.pool.read { db in
+                try ids.compactMap { id in
+                    let point = try Self.point(db, "WHERE p.id = ?", Data(id.key), parts, schema)
+                    if point == nil { absent.insert(id) }
+                    return point
+                }
+            }
+            // An id that the index does not find although the view has it was overtaken by a delete, or the index lies.
+            if absent.isEmpty { return found }
+            if try searcher(naming: absent).namedRows.isEmpty { return found }
         }
+        throw EngineError(
+            .damaged, "the index of ids of \(file.path) does not find points that are there. Run: cortex verify --repair")
     }
 
     private static func point(
@@ -148,12 +161,14 @@ extension PointCollection {
                             db, "WHERE p.sequence = ?", rows.sequences[Int(hit.row)], query.parts, searcher.schema)
                     }
                 } catch let error as EngineError where error.code == .damaged {
-                    noteDamagedRow()
+                    noteDamagedRow(rows.sequences[Int(hit.row)])
                     continue
                 }
-                guard let point else {
-                    if mayMiss { continue }
-                    return nil
+                guard let point, point.id == id else {
+                    guard mayMiss else { return nil }
+                    // Overwritten meanwhile; where nothing was written the row is gone without a trace.
+                    if try isUnchanged(since: searcher) { noteDamagedRow(rows.sequences[Int(hit.row)]) }
+                    continue
                 }
                 found.append(
                     ScoredPoint(
@@ -163,6 +178,10 @@ extension PointCollection {
             answers.append(found)
         }
         return answers
+    }
+
+    private func isUnchanged(since searcher: Searcher) throws -> Bool {
+        try file.pool.read { try file.header($0).sequence == searcher.sequence }
     }
 
     private func hits(

@@ -21,7 +21,10 @@ package final class PointCollection: Sendable {
         var live: LiveSegments
         /// The file's data version when `live` was last brought up to date.
         var seenVersion: Int64
+        /// Rows that reading the view found damaged or missing.
         var damagedRows: Int
+        /// Rows met damaged later, by an answer or by the scrub; they outlive a reading of the view.
+        var metDamaged: Set<Int64> = []
         /// Another process has replaced the stored segments since these were read.
         var isOutdated = false
     }
@@ -48,10 +51,12 @@ package final class PointCollection: Sendable {
     package var schema: CollectionSchema { published.withLock { $0.schema } }
 
     /// Rows on disk whose checksum did not hold when they were read.
-    package var damagedRowCount: Int { live.withLock { $0.damagedRows } }
+    package var damagedRowCount: Int { live.withLock { $0.damagedRows + $0.metDamaged.count } }
 
-    /// A row whose bytes no longer hold was met while an answer was put together.
-    func noteDamagedRow() { live.withLock { $0.damagedRows += 1 } }
+    /// A row whose bytes no longer hold was met while an answer was put together, or by the scrub.
+    func noteDamagedRow(_ sequence: Int64) {
+        live.withLock { _ = $0.metDamaged.insert(sequence) }
+    }
 
     // MARK: The view
 
@@ -79,10 +84,11 @@ package final class PointCollection: Sendable {
         publish(state)
     }
 
-    private func catchUp(_ state: inout State, _ db: Database) throws {
+    private func catchUp(_ state: inout State, _ db: Database, isWriting: Bool = false) throws {
         let loader = CollectionLoader(file: file)
         if try !loader.follow(db, &state.live, damaged: &state.damagedRows) {
-            (state.live, state.damagedRows) = try loader.load()
+            // Within a transaction of ours there is no other for mending an index.
+            (state.live, state.damagedRows) = try loader.load(mayMend: !isWriting)
         }
         state.isOutdated = try file.header(db).generation != state.live.generation
     }
@@ -106,16 +112,20 @@ package final class PointCollection: Sendable {
             var receipts: [UpdateReceipt] = []
             var changes: [CommittedChange] = []
             var first: Int64 = 0
+            var last: Int64 = 0
+            try FreeSpace.require(group.reduce(file.logBytes) { $0 + $1.estimatedBytes }, at: file.path)
             try file.pool.writeWithoutTransaction { db in
                 try db.inTransaction(.immediate) {
-                    var writer = try ChangeWriter(db, file: file)
+                    var writer = try ChangeWriter(db, file: file, now: settings.now())
                     first = writer.sequence
                     for operation in group { receipts.append(try perform(operation, with: &writer)) }
                     try writer.finish()
                     changes = writer.changes
+                    last = writer.sequence
                     return .commit
                 }
             }
+            file.noteAcknowledged(last)
             try live.withLock { state in
                 if state.live.sequence == first {
                     for change in changes {
@@ -159,7 +169,7 @@ package final class PointCollection: Sendable {
         case .filter(let filter):
             let named = filter.namedIDs
             let searcher = try live.withLock { state in
-                try catchUp(&state, db)
+                try catchUp(&state, db, isWriting: true)
                 var searcher = state.live.searcher
                 for id in named { searcher.namedRows[id] = state.live.locations[id] }
                 return searcher

@@ -165,10 +165,23 @@ struct StoredRow: Sendable {
             payload: Payload(validated: Array(payload)))
     }
 
+    /// The payload of a row `id, payload, sparse, checksum`.
+    static func payload(_ row: ScannedRow, sequence: Int64) throws(EngineError) -> Payload {
+        let payload = row.blob(1)
+        let checksum = crc32c(row.blob(2), seed: crc32c(payload, seed: crc32c(row.blob(0))))
+        guard Int64(checksum) == row.integer(3) else { throw damaged(sequence) }
+        return Payload(validated: Array(payload))
+    }
+
+    /// Of a delete: its change and the id's key.
+    static func deletionChecksum(_ key: some Collection<UInt8>, sequence: Int64) -> Int64 {
+        Int64(crc32c(key, seed: crc32c(sequence.littleEndianBytes)))
+    }
+
     static func damaged(_ sequence: Int64) -> EngineError {
         EngineError(
             .damaged,
-            "row \(sequence) on disk is not what was written; it is left out of every answer. Restore it from a backup")
+            "row \(sequence) on disk is not what was written; it is left out of every answer. Run: cortex verify --repair")
     }
 
     static func rowChecksum(_ point: PreparedPoint) -> UInt32 {

@@ -22,6 +22,8 @@ public struct EngineSettings: Sendable {
     public var buildThreads = 0
     /// Whether the store seals by itself when the threshold is passed.
     public var sealsAutomatically = true
+    /// Microseconds since 1970: when a change was committed, for `restore --to-time`.
+    public var now: @Sendable () -> Int64 = { WallClock.microseconds() }
 
     public init() {}
 
@@ -150,7 +152,8 @@ final class Sealer: Sendable {
     private static let keptDeletions: Int64 = 100_000
 
     private func pruneDeletions(_ db: Database, _ header: FileHeader) throws {
-        let floor = header.sequence - Self.keptDeletions
+        // What is not yet in the shipped log stays.
+        let floor = min(header.sequence - Self.keptDeletions, header.shippedSequence ?? .max)
         guard floor > header.deletionFloor else { return }
         try db.execute(sql: "DELETE FROM deletions WHERE sequence <= ?", arguments: [floor])
         try collection.file.setMeta(db, "deletion_floor", floor)

@@ -1,0 +1,120 @@
+import Foundation
+import GRDB
+import JSON
+
+/// One transaction's worth of changes: numbers them, writes them with what they add up to, and remembers them for the
+/// view.
+struct ChangeWriter {
+    let file: CollectionFile
+    let db: Database
+    let schema: CollectionSchema
+    private var header: FileHeader
+    private var tally: PointTally?
+    private(set) var sequence: Int64
+    private(set) var changes: [CommittedChange] = []
+    /// Microseconds since 1970, for the log.
+    private let now: Int64
+
+    init(_ db: Database, file: CollectionFile, now: Int64) throws {
+        self.db = db
+        self.file = file
+        self.now = now
+        header = try file.header(db)
+        schema = header.schema
+        sequence = header.sequence
+        tally = header.tally
+    }
+
+    mutating func upsert(_ prepared: PreparedPoint) throws {
+        _ = try remove(prepared.key)
+        sequence += 1
+        let checksum = Int64(StoredRow.rowChecksum(prepared))
+        try db.cachedStatement(
+            sql: "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)"
+        ).execute(arguments: [
+            sequence, Data(prepared.key), Data(prepared.point.payload.text), Data(prepared.sparse), checksum,
+        ])
+        try db.cachedStatement(sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)").execute(
+            arguments: [
+                sequence, Data(prepared.dense), Int64(StoredRow.denseChecksum(prepared.dense, sequence: sequence)),
+            ])
+        tally?.add(sequence: sequence, key: prepared.key, checksum: checksum)
+        changes.append(.upsert(prepared.point, sequence: sequence))
+    }
+
+    /// - Returns: whether there was such a point.
+    mutating func delete(_ id: PointID) throws -> Bool {
+        let key = id.key
+        guard try remove(key) else { return false }
+        sequence += 1
+        try noteDeletion(key)
+        changes.append(.delete(id, sequence: sequence))
+        return true
+    }
+
+    private func noteDeletion(_ key: [UInt8]) throws {
+        guard header.tally != nil else {
+            // A file of format 1 that could not be brought to format 2.
+            try db.cachedStatement(sql: "INSERT INTO deletions(sequence, id) VALUES (?, ?)")
+                .execute(arguments: [sequence, Data(key)])
+            return
+        }
+        try db.cachedStatement(sql: "INSERT INTO deletions(sequence, id, checksum) VALUES (?, ?, ?)")
+            .execute(arguments: [sequence, Data(key), StoredRow.deletionChecksum(key, sequence: sequence)])
+    }
+
+    /// - Returns: whether there is such a point.
+    mutating func mergePayload(_ members: JSONObject, into id: PointID) throws -> Bool {
+        var stored: StoredRow?
+        try db.scan(CollectionFile.selectRows + "WHERE p.id = ?", [Data(id.key)]) { row in
+            stored = try StoredRow(row, schema: schema, hasDense: true)
+        }
+        guard var point = stored?.point else { return false }
+        var merged = point.payload.object
+        for (key, value) in members { merged[key] = value.isNull ? nil : value }
+        point.payload = Payload(merged)
+        try upsert(PreparedPoint(point, schema: schema))
+        return true
+    }
+
+    /// Takes a point's row out; its vectors stay while a stored graph may walk over them, and the whole row stays in
+    /// `history` while the shipped log does not have it.
+    private mutating func remove(_ key: [UInt8]) throws -> Bool {
+        let found = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT sequence, checksum FROM points WHERE id = ?"), arguments: [Data(key)])
+        guard let found else { return false }
+        let (old, checksum): (Int64, Int64) = (found[0], found[1])
+        if let shipped = header.shippedSequence, old > shipped {
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO history(sequence, id, payload, sparse, checksum, dense, dense_checksum)
+                    SELECT p.sequence, p.id, p.payload, p.sparse, p.checksum, v.dense, v.checksum
+                    FROM points p JOIN vectors v ON v.sequence = p.sequence WHERE p.sequence = ?
+                    """
+            ).execute(arguments: [old])
+        }
+        try db.cachedStatement(sql: "DELETE FROM points WHERE sequence = ?").execute(arguments: [old])
+        if old > header.sealedSequence {
+            try db.cachedStatement(sql: "DELETE FROM vectors WHERE sequence = ?").execute(arguments: [old])
+        }
+        tally?.subtract(sequence: old, key: key, checksum: checksum)
+        return true
+    }
+
+    mutating func finish() throws {
+        guard !changes.isEmpty else { return }
+        var written: [String: MetaValue] = ["sequence": .number(sequence)]
+        if let tally {
+            written["count"] = .number(tally.count)
+            written["ids"] = .number(Int64(bitPattern: tally.ids))
+            written["rows"] = .number(Int64(bitPattern: tally.rows))
+        }
+        if let tally, header.shippedSequence != nil {
+            try db.cachedStatement(sql: "INSERT INTO commits(sequence, at, count, ids, rows) VALUES (?, ?, ?, ?, ?)")
+                .execute(arguments: [
+                    sequence, now, tally.count, Int64(bitPattern: tally.ids), Int64(bitPattern: tally.rows),
+                ])
+        }
+        try header.facts.write(written, to: db)
+    }
+}
