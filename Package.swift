@@ -40,7 +40,8 @@ let package = Package(
         .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
         .target(name: "HNSW", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),
         .target(
-            name: "VectorEngine", dependencies: ["HNSW", "Vectors", "CKernels", "JSON"] + grdb, swiftSettings: strict),
+            name: "VectorEngine", dependencies: ["HNSW", "Vectors", "CKernels", "JSON", crypto] + grdb,
+            swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
         .target(name: "RemoteEmbedding", dependencies: ["Embedding", "JSON"] + http, swiftSettings: strict),
         .target(

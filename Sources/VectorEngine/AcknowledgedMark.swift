@@ -32,11 +32,7 @@ struct AcknowledgedMark: Sendable, Equatable {
 
     private var bytes: [UInt8] {
         var bytes = Self.magic + Self.version.littleEndianBytes
-        let id = storeID.uuid
-        bytes += [
-            id.0, id.1, id.2, id.3, id.4, id.5, id.6, id.7, id.8, id.9, id.10, id.11, id.12, id.13, id.14, id.15,
-        ]
-        bytes += sequence.littleEndianBytes
+        bytes += storeID.bytes + sequence.littleEndianBytes
         return bytes + crc32c(bytes).littleEndianBytes
     }
 
@@ -44,13 +40,9 @@ struct AcknowledgedMark: Sendable, Equatable {
         guard bytes.count == Self.sizeBytes, bytes.starts(with: Self.magic),
             UInt32(littleEndianBytes: bytes[8..<12]) == Self.version,
             UInt32(littleEndianBytes: bytes[36..<40]) == crc32c(bytes[..<36]),
-            let sequence = Int64(littleEndianBytes: bytes[28..<36])
+            let id = UUID(bytes: bytes[12..<28]), let sequence = Int64(littleEndianBytes: bytes[28..<36])
         else { return nil }
-        let b = Array(bytes[12..<28])
-        storeID = UUID(
-            uuid: (
-                b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]
-            ))
+        storeID = id
         self.sequence = sequence
     }
 

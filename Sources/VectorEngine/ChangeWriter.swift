@@ -101,13 +101,56 @@ struct ChangeWriter {
         return true
     }
 
+    // MARK: Repair
+
+    /// Moves a damaged row to `set_aside`; its id, where it is given, is deleted for all who follow.
+    mutating func setAside(_ damaged: Int64, id: PointID?) throws {
+        try db.execute(
+            sql: """
+                INSERT OR REPLACE INTO set_aside(sequence, id, payload, sparse, checksum, dense, dense_checksum, at)
+                SELECT p.sequence, p.id, p.payload, p.sparse, p.checksum, v.dense, v.checksum, ?2
+                FROM points p LEFT JOIN vectors v ON v.sequence = p.sequence WHERE p.sequence = ?1
+                """, arguments: [damaged, now])
+        try db.execute(sql: "DELETE FROM points WHERE sequence = ?", arguments: [damaged])
+        if damaged > header.sealedSequence {
+            try db.execute(sql: "DELETE FROM vectors WHERE sequence = ?", arguments: [damaged])
+        }
+        sequence += 1
+        // A change without a trace would be a hole in the log: a row without an id leaves one that deletes nothing.
+        try noteDeletion(id?.key ?? [])
+    }
+
+    /// Stores a row as it once was, under a new change.
+    mutating func store(_ row: LoggedRow) throws {
+        sequence += 1
+        try db.execute(
+            sql: "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)",
+            arguments: [sequence, Data(row.key), Data(row.payload), Data(row.sparse), row.checksum])
+        try db.execute(
+            sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)",
+            arguments: [
+                sequence, Data(row.dense), Int64(StoredRow.denseChecksum(row.dense, sequence: sequence)),
+            ])
+    }
+
+    /// Ends a repair: what the points add up to is counted anew, and a log that may have lost changes is given up.
+    mutating func finishRepair() throws {
+        var tally = PointTally()
+        try db.scan("SELECT sequence, id, checksum FROM points") { row in
+            tally.add(sequence: row.integer(0), key: row.blob(1), checksum: row.integer(2))
+        }
+        var written = tally.facts
+        written["sequence"] = .number(sequence)
+        written["shipped"] = .number(-1)
+        try db.execute(sql: "DELETE FROM history; DELETE FROM commits")
+        try header.facts.write(written, to: db)
+    }
+
     mutating func finish() throws {
         guard !changes.isEmpty else { return }
         var written: [String: MetaValue] = ["sequence": .number(sequence)]
         if let tally {
-            written["count"] = .number(tally.count)
-            written["ids"] = .number(Int64(bitPattern: tally.ids))
-            written["rows"] = .number(Int64(bitPattern: tally.rows))
+            written.merge(tally.facts) { $1 }
         }
         if let tally, header.shippedSequence != nil {
             try db.cachedStatement(sql: "INSERT INTO commits(sequence, at, count, ids, rows) VALUES (?, ?, ?, ?, ?)")

@@ -313,6 +313,12 @@ final class CollectionFile: Sendable {
         return found
     }
 
+    /// When the oldest change was committed that is not in the shipped log; nil when all are.
+    func oldestUnshipped(_ db: Database) throws -> Int64? {
+        guard try header(db).shippedSequence != nil else { return nil }
+        return try Int64.fetchOne(db, sql: "SELECT at FROM commits ORDER BY sequence LIMIT 1")
+    }
+
     /// Makes the index of ids anew of the rows.
     ///
     /// - Returns: false when the file cannot be written or the rows do not allow it.

@@ -210,9 +210,10 @@ struct CollectionLoader: Sendable {
             let sequence = row.integer(0)
             guard header.tally == nil || row.isNull(2)
                 || row.integer(2) == StoredRow.deletionChecksum(row.blob(1), sequence: sequence),
-                let id = PointID(key: row.blob(1))
+                let id = PointID(key: row.blob(1)) ?? (row.blob(1).isEmpty ? .number(0) : nil)
             else { throw StoredRow.damaged(sequence) }
-            deletions.append((sequence, id))
+            // Without an id a repair has set a row aside that nobody could name.
+            if !row.blob(1).isEmpty { deletions.append((sequence, id)) }
         }
         for (sequence, id) in deletions { live.delete(id, sequence: sequence) }
         try forEachRow(db, after: start, schema: live.schema, damaged: &damaged) { row in

@@ -121,6 +121,11 @@ extension PointID {
         }
     }
 
+    init?(keyBytes: [UInt8]) {
+        guard let id = keyBytes.withUnsafeBytes({ PointID(key: $0) }) else { return nil }
+        self = id
+    }
+
     init?(key: UnsafeRawBufferPointer) {
         func bigEndian(at offset: Int) -> UInt64 {
             UInt64(bigEndian: key.loadUnaligned(fromByteOffset: offset, as: UInt64.self))

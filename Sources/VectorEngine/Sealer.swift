@@ -25,6 +25,9 @@ public struct EngineSettings: Sendable {
     /// Microseconds since 1970: when a change was committed, for `restore --to-time`.
     public var now: @Sendable () -> Int64 = { WallClock.microseconds() }
 
+    /// Where the change log is shipped to, once a full backup stands there; nil ships nothing.
+    public var backupLocation: String?
+
     public init() {}
 
     var threads: Int { buildThreads > 0 ? buildThreads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1) }

@@ -10,6 +10,12 @@ struct Environment: Sendable {
     let openAIKey: String?
     let openAIBaseURL: String?
     let embeddingModel: String?
+    /// Where backups are kept; `backups` in the data directory unless told otherwise.
+    let backupLocation: String?
+    /// Days that full backups are kept.
+    let backupRetentionDays: String?
+    /// Rows that are sealed at once, so that a test meets sealing early; not for use.
+    let sealRows: Int?
     /// Whether colours are unwelcome (https://no-color.org) or cannot be shown.
     let isPlain: Bool
     /// Directories of commands.
@@ -32,6 +38,9 @@ struct Environment: Sendable {
         openAIKey = value("OPENAI_API_KEY")
         openAIBaseURL = value("OPENAI_BASE_URL")
         embeddingModel = value("EMBEDDING_MODEL")
+        backupLocation = value("BACKUP_LOCATION")
+        backupRetentionDays = value("BACKUP_RETENTION_DAYS")
+        sealRows = value("CORTEX_TEST_SEAL_ROWS").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
         isPlain = value("NO_COLOR") != nil || value("TERM") == "dumb"
         searchPath = (value("PATH") ?? "").split(separator: ":").map(String.init)
     }
