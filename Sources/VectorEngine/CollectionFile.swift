@@ -71,6 +71,8 @@ final class CollectionFile: Sendable {
         do {
             let pool = try DatabasePool(path: path, configuration: Self.configuration(label: "collection"))
             self.pool = pool
+            // GRDB's pool sets NORMAL after `prepareDatabase` has run, with which a commit is not synced.
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try pool.read { try Self.checkFormat($0, path: path) }
             try FormatMigration.run(path: path, pool: pool)
             watch = try DatabaseQueue(path: path, configuration: Self.configuration(label: "watch"))
@@ -201,37 +203,44 @@ final class CollectionFile: Sendable {
         let queue = try DatabaseQueue(path: path)
         try queue.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA page_size = 8192; PRAGMA synchronous = FULL")
-            try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(formatVersion)")
-            try db.execute(
-                sql: """
-                    CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
-                    CREATE TABLE points(
-                        sequence INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, payload BLOB NOT NULL,
-                        sparse BLOB NOT NULL, checksum INTEGER NOT NULL);
-                    CREATE TABLE vectors(sequence INTEGER PRIMARY KEY, dense BLOB NOT NULL, checksum INTEGER NOT NULL);
-                    CREATE TABLE deletions(sequence INTEGER PRIMARY KEY, id BLOB NOT NULL, checksum INTEGER);
-                    CREATE TABLE segments(
-                        id INTEGER PRIMARY KEY AUTOINCREMENT, row_count INTEGER NOT NULL, rows BLOB NOT NULL,
-                        indexes BLOB NOT NULL);
-                    CREATE TABLE graphs(
-                        segment INTEGER NOT NULL, vector TEXT NOT NULL, bytes BLOB NOT NULL,
-                        PRIMARY KEY(segment, vector));
-                    """)
-            try FormatMigration.makeTables(db)
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = .sortedKeys
-            let facts: [(String, any DatabaseValueConvertible)] = [
-                ("schema", String(decoding: try encoder.encode(schema), as: UTF8.self)),
-                ("store_id", UUID().uuidString), ("sequence", 0), ("generation", 0), ("sealed", 0),
-                ("deletion_floor", 0), ("dropped", 0), ("count", 0), ("ids", 0), ("rows", 0), ("shipped", -1),
-            ]
-            for (key, value) in facts {
-                try db.execute(sql: "INSERT INTO meta(key, value) VALUES (?, ?)", arguments: [key, value])
+            try db.inTransaction { () throws -> Database.TransactionCompletion in
+                try fill(db, path: path, schema: schema)
+                return .commit
             }
-            try MetaFacts.seal(db, path: path)
         }
         try queue.close()
         try DirectorySync.sync(path)
+    }
+
+    private static func fill(_ db: Database, path: String, schema: CollectionSchema) throws {
+        try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(formatVersion)")
+        try db.execute(
+            sql: """
+                CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+                CREATE TABLE points(
+                    sequence INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, payload BLOB NOT NULL,
+                    sparse BLOB NOT NULL, checksum INTEGER NOT NULL);
+                CREATE TABLE vectors(sequence INTEGER PRIMARY KEY, dense BLOB NOT NULL, checksum INTEGER NOT NULL);
+                CREATE TABLE deletions(sequence INTEGER PRIMARY KEY, id BLOB NOT NULL, checksum INTEGER);
+                CREATE TABLE segments(
+                    id INTEGER PRIMARY KEY AUTOINCREMENT, row_count INTEGER NOT NULL, rows BLOB NOT NULL,
+                    indexes BLOB NOT NULL);
+                CREATE TABLE graphs(
+                    segment INTEGER NOT NULL, vector TEXT NOT NULL, bytes BLOB NOT NULL,
+                    PRIMARY KEY(segment, vector));
+                """)
+        try FormatMigration.makeTables(db)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let facts: [(String, any DatabaseValueConvertible)] = [
+            ("schema", String(decoding: try encoder.encode(schema), as: UTF8.self)),
+            ("store_id", UUID().uuidString), ("sequence", 0), ("generation", 0), ("sealed", 0),
+            ("deletion_floor", 0), ("dropped", 0), ("count", 0), ("ids", 0), ("rows", 0), ("shipped", -1),
+        ]
+        for (key, value) in facts {
+            try db.execute(sql: "INSERT INTO meta(key, value) VALUES (?, ?)", arguments: [key, value])
+        }
+        try MetaFacts.seal(db, path: path)
     }
 
     // MARK: Reading

@@ -51,8 +51,16 @@ public final class EmbeddedStore: PointStore {
 
     private func makeDirectory() throws(EngineError) {
         do {
+            // Every directory that is made here is a new name in its parent, which must survive a power cut as well.
+            var made: [String] = []
+            var path = directory
+            while path != "/", !FileManager.default.fileExists(atPath: path) {
+                path = (path as NSString).deletingLastPathComponent
+                made.append(path)
+            }
             try FileManager.default.createDirectory(
                 atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            for parent in made { try DirectorySync.sync(parent) }
         } catch {
             throw EngineError(
                 .notWritable,
