@@ -117,6 +117,20 @@ final class CollectionFile: Sendable {
         return open(AcknowledgedMark.path(of: path), O_RDWR | O_CLOEXEC)
     }
 
+    /// Ends the doubt after a failed commit.
+    ///
+    /// What SQLite wrote of it lies behind the end of the write-ahead log and would count if the log were read anew; any
+    /// commit takes its place. So after this the failed write is not there, and does not come back.
+    func endDoubt() throws {
+        try pool.writeWithoutTransaction { db in
+            try db.inTransaction(.immediate) {
+                var facts = try MetaFacts(db, path: path)
+                try facts.write(["doubts": .number((facts.number("doubts") ?? 0) &+ 1)], to: db)
+                return .commit
+            }
+        }
+    }
+
     /// Called after each commit: from now on a file without these changes is a damaged one.
     func noteAcknowledged(_ sequence: Int64) {
         if markDescriptor >= 0 { AcknowledgedMark(storeID: storeID, sequence: sequence).raise(markDescriptor) }

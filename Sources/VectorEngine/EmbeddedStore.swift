@@ -187,7 +187,9 @@ public final class EmbeddedStore: PointStore {
         let opened: Result<OpenCollection, EngineError> = opening.withLock { _ in
             if let known = open.withLock({ $0[name] }), !known.collection.hasFailed { return .success(known) }
             return Result { () throws(EngineError) in
-                let collection = try PointCollection(name: name, path: path(of: name), settings: settings)
+                let hasFailed = open.withLock { $0[name] != nil }
+                let collection = try PointCollection(
+                    name: name, path: path(of: name), settings: settings, afterFailure: hasFailed)
                 let entry = OpenCollection(collection: collection, sealer: Sealer(collection))
                 open.withLock { $0[name] = entry }
                 return entry

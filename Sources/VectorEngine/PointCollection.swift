@@ -30,11 +30,16 @@ package final class PointCollection: Sendable {
     }
 
     /// - Throws: `collectionNotFound`, `notWritable`, `damaged`, `unsupportedFormat`.
-    init(name: String, path: String, settings: EngineSettings) throws(EngineError) {
+    ///
+    /// - Parameter afterFailure: an I/O error has left the outcome of a write unknown: that is settled first.
+    init(
+        name: String, path: String, settings: EngineSettings, afterFailure: Bool = false
+    ) throws(EngineError) {
         self.name = name
         self.settings = settings
         file = try CollectionFile(path: path)
         do {
+            if afterFailure { try file.endDoubt() }
             let version = try file.dataVersion()
             let (loaded, damaged) = try CollectionLoader(file: file).load()
             published = Mutex(loaded.searcher)

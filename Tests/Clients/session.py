@@ -7,6 +7,7 @@ import queue
 import signal
 import subprocess
 import threading
+import time
 
 HANG_SECONDS = 60
 
@@ -37,6 +38,7 @@ class Session:
             if not line.endswith(b"\n"):
                 break  # Cut off by the kill: no answer.
             answer = json.loads(line)
+            answer["received"] = time.monotonic()
             with self.lock:
                 self.waiting.pop(answer["i"]).put(answer)
         with self.lock:
