@@ -27,6 +27,7 @@ struct SessionCommand: AsyncParsableCommand {
     @Option(help: "Flat rows that are sealed at once.") var sealRows = 300
     @Option(help: "Bytes of text in a payload.") var payloadBytes = 200
     @Option(help: ArgumentHelp("Where the log is shipped to.", valueName: "dir")) var backups: String?
+    @Option(help: "64 hexadecimal digits that seal what is stored.") var encryptionKey: String?
     @Flag(help: "The control: acknowledge before anything is written. A test must notice.") var acknowledgeEarly = false
 
     func run() async throws {
@@ -35,6 +36,7 @@ struct SessionCommand: AsyncParsableCommand {
         settings.sealShare = 0
         settings.buildThreads = 1
         settings.backupLocation = backups
+        settings.encryptionKey = try encryptionKey.map { try EncryptionKey(hex: $0) }
         let session = try Session(directory: store, settings: settings, payloadBytes: payloadBytes)
         let acknowledgesEarly = acknowledgeEarly
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -18,14 +18,17 @@ package struct BackupDrill: Sendable, Equatable, Codable {
     ///
     /// - Parameter live: The store whose backups these are, for what it has that the log has not; nil when it is lost.
     package static func run(
-        _ archive: BackupArchive, live: EmbeddedStore?, now: @Sendable () -> Int64
+        _ archive: BackupArchive, live: EmbeddedStore?, key: EncryptionKey? = nil,
+        now: @Sendable () -> Int64
     ) async throws -> (drill: BackupDrill, restored: [RestoredCollection]) {
         let place = archive.location + "/.partial-drill-" + UUID().uuidString
         defer { try? FileManager.default.removeItem(atPath: place) }  // the next prune removes what stays
         let clock = ContinuousClock()
         let start = clock.now
         let restored = try Restoration(archive: archive, target: .latest).run(into: place)
-        let store = try EmbeddedStore(directory: place)
+        var settings = EngineSettings()
+        settings.encryptionKey = key
+        let store = try EmbeddedStore(directory: place, settings: settings)
         var points = 0
         var isPassed = true
         for collection in restored {

@@ -28,17 +28,15 @@ struct ChangeWriter {
     mutating func upsert(_ prepared: PreparedPoint) throws {
         _ = try remove(prepared.key)
         sequence += 1
-        let checksum = Int64(StoredRow.rowChecksum(prepared))
+        let stored = try StoredBytes(prepared, sequence: sequence, cipher: file.cipher)
         try db.cachedStatement(
             sql: "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)"
         ).execute(arguments: [
-            sequence, Data(prepared.key), Data(prepared.point.payload.text), Data(prepared.sparse), checksum,
+            sequence, Data(prepared.key), Data(stored.payload), Data(stored.sparse), stored.checksum,
         ])
-        try db.cachedStatement(sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)").execute(
-            arguments: [
-                sequence, Data(prepared.dense), Int64(StoredRow.denseChecksum(prepared.dense, sequence: sequence)),
-            ])
-        tally?.add(sequence: sequence, key: prepared.key, checksum: checksum)
+        try db.cachedStatement(sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)")
+            .execute(arguments: [sequence, Data(stored.dense), stored.denseChecksum])
+        tally?.add(sequence: sequence, key: prepared.key, checksum: stored.checksum)
         changes.append(.upsert(prepared.point, sequence: sequence))
     }
 
@@ -67,7 +65,7 @@ struct ChangeWriter {
     mutating func mergePayload(_ members: JSONObject, into id: PointID) throws -> Bool {
         var stored: StoredRow?
         try db.scan(CollectionFile.selectRows + "WHERE p.id = ?", [Data(id.key)]) { row in
-            stored = try StoredRow(row, schema: schema, hasDense: true)
+            stored = try StoredRow(row, schema: schema, hasDense: true, cipher: file.cipher)
         }
         guard var point = stored?.point else { return false }
         var merged = point.payload.object
@@ -121,16 +119,18 @@ struct ChangeWriter {
     }
 
     /// Stores a row as it once was, under a new change.
-    mutating func store(_ row: LoggedRow) throws {
+    ///
+    /// - Returns: false when it was sealed and cannot be opened.
+    mutating func store(_ row: LoggedRow) throws -> Bool {
+        guard let row = try row.resealed(sequence: sequence + 1, from: file.cipher, to: file.cipher) else { return false }
         sequence += 1
         try db.execute(
             sql: "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)",
             arguments: [sequence, Data(row.key), Data(row.payload), Data(row.sparse), row.checksum])
         try db.execute(
             sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)",
-            arguments: [
-                sequence, Data(row.dense), Int64(StoredRow.denseChecksum(row.dense, sequence: sequence)),
-            ])
+            arguments: [sequence, Data(row.dense), row.denseChecksum])
+        return true
     }
 
     /// Ends a repair: what the points add up to is counted anew, and a log that may have lost changes is given up.

@@ -49,14 +49,25 @@ final class CollectionFile: Sendable {
     /// A connection that only ever asks whether another one has written.
     private let watch: DatabaseQueue
     let storeID: UUID
+    /// Opens and seals rows and caches; nil when they are stored plainly, or when only the file is looked after.
+    let cipher: RowCipher?
+    static let dataKeyFact = "data_key"
     /// The sidecar, open for writing; −1 where the directory cannot be written.
     private let markDescriptor: Int32
     private let decoded: Mutex<(text: String, schema: CollectionSchema)?> = Mutex(nil)
 
+    /// How a file is opened.
+    enum Access {
+        /// To look after it: rows stay as they are stored.
+        case files
+        /// To read and write rows, with the user's key or without one.
+        case rows(EncryptionKey?)
+    }
+
     /// Opens an existing file, brings it to this program's format and compares it with its mark.
     ///
-    /// - Throws: `collectionNotFound`, `notWritable`, `damaged`, `unsupportedFormat`.
-    init(path: String) throws(EngineError) {
+    /// - Throws: `collectionNotFound`, `notWritable`, `damaged`, `unsupportedFormat`, `keyRefused`.
+    init(path: String, for access: Access = .files) throws(EngineError) {
         // Before the file: what another process acknowledges meanwhile is beyond what was read here, never behind.
         let mark = AcknowledgedMark.read(beside: path)
         guard FileManager.default.fileExists(atPath: path) else {
@@ -78,9 +89,23 @@ final class CollectionFile: Sendable {
             watch = try DatabaseQueue(path: path, configuration: Self.configuration(label: "watch"))
             let header = try pool.read { try Self.header($0, path: path, decode: Self.decodedSchema) }
             storeID = header.storeID
+            cipher = try Self.cipher(header, access, path: path)
             markDescriptor = try Self.compare(header, with: mark, path: path)
         } catch {
             throw EngineError(wrapping: error, path: path)
+        }
+    }
+
+    private static func cipher(_ header: FileHeader, _ access: Access, path: String) throws(EngineError) -> RowCipher? {
+        guard case .rows(let key) = access else { return nil }
+        switch (header.facts.bytes(dataKeyFact), key) {
+        case (nil, nil): return nil
+        case (let sealed?, let key?): return try RowCipher(unwrapping: sealed, with: key)
+        case (_?, nil):
+            throw EngineError(.keyRefused, "\(path) is encrypted; give its key in ENCRYPTION_KEY")
+        case (nil, _?):
+            throw EngineError(
+                .keyRefused, "\(path) is not encrypted though ENCRYPTION_KEY is set; seal it: cortex key encrypt")
         }
     }
 
@@ -192,7 +217,7 @@ final class CollectionFile: Sendable {
     /// Makes the file whole and only then gives it its name, so that it appears complete or not at all.
     ///
     /// - Throws: `collectionExists` when the name is taken, also by another process meanwhile.
-    static func create(path: String, schema: CollectionSchema) throws(EngineError) {
+    static func create(path: String, schema: CollectionSchema, key: EncryptionKey? = nil) throws(EngineError) {
         let temporary = path + ".new-\(UUID().uuidString)"
         do {
             defer { unlink(temporary) }
@@ -200,7 +225,7 @@ final class CollectionFile: Sendable {
                 throw EngineError(
                     .damaged, "\(path) is missing, though its mark stands beside it; restore it: cortex restore --help")
             }
-            try makeTables(at: temporary, schema: schema)
+            try makeTables(at: temporary, schema: schema, dataKey: try key.map { try RowCipher.newDataKey(under: $0) })
             guard link(temporary, path) == 0 else {
                 if errno == EEXIST {
                     throw EngineError(.collectionExists, "a collection of that name exists already")
@@ -213,12 +238,12 @@ final class CollectionFile: Sendable {
         }
     }
 
-    static func makeTables(at path: String, schema: CollectionSchema) throws {
+    static func makeTables(at path: String, schema: CollectionSchema, dataKey: [UInt8]? = nil) throws {
         let queue = try DatabaseQueue(path: path)
         try queue.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA page_size = 8192; PRAGMA synchronous = FULL")
             try db.inTransaction { () throws -> Database.TransactionCompletion in
-                try fill(db, path: path, schema: schema)
+                try fill(db, path: path, schema: schema, dataKey: dataKey)
                 return .commit
             }
         }
@@ -226,7 +251,7 @@ final class CollectionFile: Sendable {
         try DirectorySync.sync(path)
     }
 
-    private static func fill(_ db: Database, path: String, schema: CollectionSchema) throws {
+    private static func fill(_ db: Database, path: String, schema: CollectionSchema, dataKey: [UInt8]?) throws {
         try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(formatVersion)")
         try db.execute(
             sql: """
@@ -246,11 +271,12 @@ final class CollectionFile: Sendable {
         try FormatMigration.makeTables(db)
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        let facts: [(String, any DatabaseValueConvertible)] = [
+        var facts: [(String, any DatabaseValueConvertible)] = [
             ("schema", String(decoding: try encoder.encode(schema), as: UTF8.self)),
             ("store_id", UUID().uuidString), ("sequence", 0), ("generation", 0), ("sealed", 0),
             ("deletion_floor", 0), ("dropped", 0), ("count", 0), ("ids", 0), ("rows", 0), ("shipped", -1),
         ]
+        if let dataKey { facts.append((dataKeyFact, Data(dataKey))) }
         for (key, value) in facts {
             try db.execute(sql: "INSERT INTO meta(key, value) VALUES (?, ?)", arguments: [key, value])
         }
@@ -330,7 +356,7 @@ final class CollectionFile: Sendable {
         var found: [Int64: Payload] = [:]
         for sequence in sequences {
             try db.scan("SELECT id, payload, sparse, checksum FROM points WHERE sequence = ?", [sequence]) { row in
-                found[sequence] = try StoredRow.payload(row, sequence: sequence)
+                found[sequence] = try StoredRow.payload(row, sequence: sequence, cipher)
             }
         }
         return found

@@ -187,7 +187,7 @@ struct CollectionLoader: Sendable {
         var lost = 0
         try db.scan(CollectionFile.selectRows + "WHERE p.sequence > ? ORDER BY p.sequence", [sequence]) { row in
             do {
-                try body(try StoredRow(row, schema: schema, hasDense: true))
+                try body(try StoredRow(row, schema: schema, hasDense: true, cipher: file.cipher))
             } catch let error as EngineError where error.code == .damaged {
                 lost += 1
             }
@@ -284,8 +284,9 @@ private final class SegmentReader: Sendable {
             var indexes: SegmentIndexes?
             try db.scan("SELECT indexes FROM segments WHERE id = ?", [segment.id]) { row in
                 do {
-                    indexes = try SegmentIndexes(
-                        bytes: row.blob(0), schema: header.schema, rowCount: segment.sequences.count)
+                    indexes = try file.cipher.withPlain(row.blob(0), .indexes) {
+                        try SegmentIndexes(bytes: $0, schema: header.schema, rowCount: segment.sequences.count)
+                    }
                 } catch is BlobError {
                     // A cache: the rows themselves are read instead.
                 }
@@ -301,8 +302,10 @@ private final class SegmentReader: Sendable {
                 guard let metric = header.schema.dense[name]?.metric else { continue }
                 try db.scan("SELECT bytes FROM graphs WHERE segment = ? AND vector = ?", [segment.id, name]) { row in
                     do {
-                        let graph = try HNSWGraph(bytes: row.blob(0), block: block, metric: metric)
-                        if graph.rowCount == segment.sequences.count { graphs[name] = graph }
+                        let graph = try file.cipher.withPlain(row.blob(0), .graph(name)) {
+                            try HNSWGraph(bytes: $0, block: block, metric: metric)
+                        }
+                        if let graph, graph.rowCount == segment.sequences.count { graphs[name] = graph }
                     } catch is GraphFormatError {
                         // The rows are scored exactly until the sealer has built the graph anew.
                     }
@@ -329,9 +332,10 @@ private final class SegmentReader: Sendable {
                 }
                 guard next < range.upperBound, sequences[next] == sequence else { return }
                 let dense = row.blob(1)
-                if Int64(StoredRow.denseChecksum(dense, sequence: sequence)) != row.integer(2)
-                    || !rows.fill(next, from: dense, schema: header.schema)
-                {
+                let isWhole = file.cipher.withPlain(dense, .dense(sequence: sequence)) {
+                    rows.fill(next, from: $0, schema: header.schema)
+                }
+                if Int64(StoredRow.denseChecksum(dense, sequence: sequence)) != row.integer(2) || isWhole != true {
                     lost.append(next)
                 }
                 next += 1

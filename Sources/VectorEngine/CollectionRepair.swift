@@ -27,6 +27,8 @@ struct CollectionRepair {
     let name: String
     /// Where backups and the shipped log are, if there are any.
     let location: String?
+    /// Needed where rows are sealed and come back under a new change.
+    let key: EncryptionKey?
     let now: Int64
 
     /// - Throws: `notWritable` when another process seals the collection, or the file cannot be written; `damaged` when
@@ -48,7 +50,7 @@ struct CollectionRepair {
     private func inPlace(_ report: VerificationReport) throws -> RepairReceipt {
         var receipt = RepairReceipt(path: path)
         guard !report.damagedRows.isEmpty else { return receipt }
-        let file = try CollectionFile(path: path)
+        let file = try CollectionFile(path: path, for: .rows(key))
         let recovered = recoveredRows(storeID: file.storeID, wanted: Set(report.damagedRows.map(\.sequence)))
         var last: Int64 = 0
         try file.pool.writeWithoutTransaction { db in
@@ -57,8 +59,7 @@ struct CollectionRepair {
                 for damaged in report.damagedRows {
                     let good = recovered[damaged.sequence]
                     try writer.setAside(damaged.sequence, id: good == nil ? damaged.id : nil)
-                    if let good {
-                        try writer.store(good)
+                    if let good, try writer.store(good) {
                         receipt.restored += 1
                     } else {
                         receipt.setAside.append(damaged.id)

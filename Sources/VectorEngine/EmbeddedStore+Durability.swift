@@ -24,8 +24,9 @@ extension EmbeddedStore {
         let now = settings.now()
         return try await Self.offPool { [self] in
             try closeCollection(collection)
-            return try CollectionRepair(path: path(of: collection), name: collection, location: location, now: now)
-                .run(report)
+            return try CollectionRepair(
+                path: path(of: collection), name: collection, location: location, key: settings.encryptionKey, now: now
+            ).run(report)
         }
     }
 

@@ -112,7 +112,8 @@ public final class EmbeddedStore: PointStore {
         try Self.check(collection, schema)
         try await Self.offPool { [self] in
             try makeDirectory()
-            try CollectionFile.create(path: path(of: collection), schema: schema)
+            try CollectionFile.create(
+                path: path(of: collection), schema: schema, key: settings.encryptionKey)
         }
     }
 

@@ -19,6 +19,8 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         case diskFull
         /// Bytes on disk are not what was written.
         case damaged
+        /// Encrypted, and the key is missing or another one; or not encrypted, though a key is given.
+        case keyRefused
         /// Written by a newer version.
         case unsupportedFormat
         /// An I/O error left the outcome unknown; reopen the store to know.

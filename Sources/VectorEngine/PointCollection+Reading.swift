@@ -15,7 +15,7 @@ extension PointCollection {
             var absent: Set<PointID> = []
             found = try file.pool.read { db in
                 try ids.compactMap { id in
-                    let point = try Self.point(db, "WHERE p.id = ?", Data(id.key), parts, schema)
+                    let point = try point(db, "WHERE p.id = ?", Data(id.key), parts, schema)
                     if point == nil { absent.insert(id) }
                     return point
                 }
@@ -28,13 +28,13 @@ extension PointCollection {
             .damaged, "the index of ids of \(file.path) does not find points that are there. Run: cortex verify --repair")
     }
 
-    private static func point(
+    private func point(
         _ db: Database, _ condition: String, _ argument: some DatabaseValueConvertible, _ parts: PointParts,
         _ schema: CollectionSchema
     ) throws -> Point? {
         var found: Point?
         try db.scan((parts.vectors ? CollectionFile.selectRows : CollectionFile.selectPoints) + condition, [argument]) {
-            var point = try StoredRow($0, schema: schema, hasDense: parts.vectors).point
+            var point = try StoredRow($0, schema: schema, hasDense: parts.vectors, cipher: file.cipher).point
             if !parts.vectors { point.vectors = PointVectors() }
             if !parts.payload { point.payload = .empty }
             found = point
@@ -80,7 +80,7 @@ extension PointCollection {
         let ids = keys.compactMap { key in key.withUnsafeBytes { PointID(key: $0) } }
         let points = try file.pool.read { db in
             try ids.prefix(request.limit).compactMap {
-                try Self.point(db, "WHERE p.id = ?", Data($0.key), request.parts, schema)
+                try point(db, "WHERE p.id = ?", Data($0.key), request.parts, schema)
             }
         }
         return ScrollPage(points: points, next: ids.count > request.limit ? ids[request.limit] : nil)
@@ -157,7 +157,7 @@ extension PointCollection {
                 let point: Point?
                 do {
                     point = try file.pool.read { db in
-                        try Self.point(
+                        try self.point(
                             db, "WHERE p.sequence = ?", rows.sequences[Int(hit.row)], query.parts, searcher.schema)
                     }
                 } catch let error as EngineError where error.code == .damaged {

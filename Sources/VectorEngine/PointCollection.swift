@@ -37,7 +37,7 @@ package final class PointCollection: Sendable {
     ) throws(EngineError) {
         self.name = name
         self.settings = settings
-        file = try CollectionFile(path: path)
+        file = try CollectionFile(path: path, for: .rows(settings.encryptionKey))
         do {
             if afterFailure { try file.endDoubt() }
             let version = try file.dataVersion()

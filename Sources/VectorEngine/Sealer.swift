@@ -28,6 +28,9 @@ public struct EngineSettings: Sendable {
     /// Where the change log is shipped to, once a full backup stands there; nil ships nothing.
     public var backupLocation: String?
 
+    /// Seals what is stored; nil stores plainly.
+    public var encryptionKey: EncryptionKey?
+
     public init() {}
 
     var threads: Int { buildThreads > 0 ? buildThreads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1) }
@@ -105,8 +108,11 @@ final class Sealer: Sendable {
         let schema = collection.schema
         let sequences = (0..<merged.rowCount).map { merged.rows.sequences[$0] }
         let rows = Data(SegmentRowList.bytes(sequences))
-        let indexes = Data(merged.indexes.read { $0.blob(schema: schema) })
-        let graphs = merged.graphs.mapValues { Data($0.serialized()) }
+        let indexes = Data(try file.cipher.stored(merged.indexes.read { $0.blob(schema: schema) }, .indexes))
+        var graphs: [String: Data] = [:]
+        for (name, graph) in merged.graphs {
+            graphs[name] = Data(try file.cipher.stored(graph.serialized(), .graph(name)))
+        }
         return try file.pool.writeWithoutTransaction { db in
             var id: Int64 = 0
             try db.inTransaction(.immediate) {

@@ -192,8 +192,9 @@ struct BackupDrillCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await StoreOptions.reporting {
-            let live = try EmbeddedStore(directory: store.directory)
-            let (drill, restored) = try await BackupDrill.run(store.archive, live: live, now: WallClock.microseconds)
+            let live = try store.opened()
+            let (drill, restored) = try await BackupDrill.run(
+                store.archive, live: live, key: try StoreOptions.encryptionKey(), now: WallClock.microseconds)
             try await live.close()
             if store.json {
                 print(

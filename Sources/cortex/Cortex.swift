@@ -9,7 +9,8 @@ struct Cortex: AsyncParsableCommand {
         version: BuildFacts.version,
         subcommands: [
             QuickstartCommand.self, MCPCommand.self, StoreCommand.self, FindCommand.self, StatusCommand.self,
-            BackupCommand.self, RestoreCommand.self, VerifyCommand.self, DoctorCommand.self, BenchCommand.self,
+            BackupCommand.self, RestoreCommand.self, VerifyCommand.self, KeyCommand.self, DoctorCommand.self,
+            BenchCommand.self,
             VersionCommand.self,
         ]
     )

@@ -19,7 +19,7 @@ struct House: Sendable {
     init(_ options: HouseOptions) throws {
         directory = options.directory
         scope = options.scope
-        points = try EmbeddedStore(directory: options.directory, settings: Self.engineSettings(options))
+        points = try EmbeddedStore(directory: options.directory, settings: try Self.engineSettings(options))
         points.startUpkeep()
         remote = try Self.remoteEmbedder(options)
         let builtIn: MiniLM? = options.embedder == .builtin && MiniLM.isPresent ? MiniLM() : nil
@@ -28,8 +28,9 @@ struct House: Sendable {
             now: { Self.microseconds() }, random: { UInt64.random(in: .min ... .max) })
     }
 
-    private static func engineSettings(_ options: HouseOptions) -> EngineSettings {
+    private static func engineSettings(_ options: HouseOptions) throws -> EngineSettings {
         var settings = EngineSettings()
+        settings.encryptionKey = try StoreOptions.encryptionKey()
         settings.backupLocation = options.backupLocation
         if let rows = Environment.current.sealRows {
             settings.sealThreshold = rows

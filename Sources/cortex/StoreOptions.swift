@@ -33,6 +33,18 @@ struct StoreOptions: ParsableArguments {
 
     var archive: BackupArchive { BackupArchive(location: location.map(Self.absolute) ?? standardLocation) }
 
+    /// The user's key; nil when there is none.
+    static func encryptionKey() throws -> EncryptionKey? {
+        try Environment.current.encryptionKey.map { try EncryptionKey(hex: $0) }
+    }
+
+    /// The store, with the user's key and no upkeep.
+    func opened() throws -> EmbeddedStore {
+        var settings = EngineSettings()
+        settings.encryptionKey = try Self.encryptionKey()
+        return try EmbeddedStore(directory: directory, settings: settings)
+    }
+
     static func absolute(_ path: String) -> String {
         let expanded = path.hasPrefix("~/") ? NSHomeDirectory() + path.dropFirst() : path
         return URL(fileURLWithPath: expanded).standardizedFileURL.path

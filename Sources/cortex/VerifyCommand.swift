@@ -19,7 +19,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await StoreOptions.reporting {
-            let points = try EmbeddedStore(directory: store.directory)
+            let points = try store.opened()
             var isSound = true
             var shown: [JSONValue] = []
             for name in try await points.collectionNames() {

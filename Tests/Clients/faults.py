@@ -135,9 +135,11 @@ def disk(place, mebibytes=96):
             os.close(descriptor)
 
     def plug_in():
-        for _ in range(200):
-            if subprocess.run(["umount", str(mount)], capture_output=True).returncode == 0:
-                break
+        # The killed process may hold its files a moment longer.
+        deadline = time.monotonic() + 20
+        while subprocess.run(["umount", str(mount)], capture_output=True).returncode:
+            assert time.monotonic() < deadline, "the disk that was cut off cannot be unmounted"
+            time.sleep(0.01)
         subprocess.run(["mount", "-o", "loop", str(image), str(mount)], check=True)
 
     try:
