@@ -63,6 +63,7 @@ let package = Package(
         .testTarget(name: "HNSWTests", dependencies: ["HNSW", "Vectors", "CKernels"], swiftSettings: strict),
         .testTarget(
             name: "VectorEngineTests", dependencies: ["VectorEngine", "Vectors", "HNSW", "JSON"] + grdb,
+            exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
             name: "EmbeddingTests", dependencies: ["Embedding", "CTransformer", "CModel", "JSON"],

@@ -18,6 +18,8 @@ run kernels --dimensions 31,384 --mebibytes 8
 run index --data "$data/vectors" --json
 run embed --texts 20 --runs 1 --json
 run retrieval --beir "$data/beir" --json
+mkdir -p "$data/durability"
+run durability --store "$data/durability" --rows 1000 --singles 16 --rounds 1 --json
 printf '%s\n' "{\"op\":\"build\",\"data\":\"$data/vectors\",\"threads\":1}" '{"op":"open"}' \
   "{\"op\":\"search\",\"queries\":\"$data/vectors/queries.npy\",\"setting\":32,\"percent\":null,\"max_s\":1,\"batch\":false,\"out\":\"$data/answer\"}" \
   '{"op":"exit"}' >"$data/requests"

@@ -8,6 +8,6 @@ struct Bench: AsyncParsableCommand {
         commandName: "Bench", abstract: "Measures kernels, indexes and engines.",
         subcommands: [
             KernelsCommand.self, IndexCommand.self, EmbedCommand.self, RetrievalCommand.self, WorkerCommand.self,
-            SessionCommand.self,
+            SessionCommand.self, DurabilityCommand.self,
         ])
 }

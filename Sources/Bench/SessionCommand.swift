@@ -116,7 +116,8 @@ private final class Session: Sendable {
             let found = try await store.query([query], in: Self.name)[0]
             return [
                 "points": shown(
-                    found.map { Point(id: $0.id, vectors: $0.vectors ?? PointVectors(), payload: $0.payload ?? .empty) })
+                    found.map { Point(id: $0.id, vectors: $0.vectors ?? PointVectors(), payload: $0.payload ?? .empty) }
+                )
             ]
         case "seal": return ["sealed": .bool(try await store.sealNow(Self.name, threads: 1))]
         case "ship":
@@ -189,7 +190,8 @@ private final class Session: Sendable {
     private func shown(_ points: [Point]) -> JSONValue {
         .array(
             points.map { point in
-                guard case .number(let id) = point.id, let version = point.payload.object["version"]?.integerValue else {
+                guard case .number(let id) = point.id, let version = point.payload.object["version"]?.integerValue
+                else {
                     return [-1, -1, false]
                 }
                 let isWhole =

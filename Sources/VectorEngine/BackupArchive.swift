@@ -38,7 +38,8 @@ package struct BackupArchive: Sendable {
                 atPath: partial, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             defer { try? FileManager.default.removeItem(atPath: partial) }  // it has its name, or is of no use
             guard let lease = try Lease(path: location + "/.lease") else {
-                throw EngineError(.notWritable, "another backup to \(location) is under way; repeat it when that is done")
+                throw EngineError(
+                    .notWritable, "another backup to \(location) is under way; repeat it when that is done")
             }
             defer { lease.release() }
             var copies: [BackupManifest.Copy] = []
@@ -73,7 +74,8 @@ package struct BackupArchive: Sendable {
         let report = try CollectionVerification(path: target).run(isCopy: true)
         guard report.isSound else {
             throw EngineError(
-                .damaged, "collection '\(name)' is damaged and was not backed up: \(report.summary). Run: cortex verify "
+                .damaged,
+                "collection '\(name)' is damaged and was not backed up: \(report.summary). Run: cortex verify "
                     + "--repair")
         }
         let facts = try SnapshotFile.facts(target)
@@ -255,7 +257,8 @@ package struct BackupArchive: Sendable {
             let text = String(number)
             return String(repeating: "0", count: max(0, width - text.count)) + text
         }
-        let day = digits(Int(parts.tm_year) + 1900, 4) + digits(Int(parts.tm_mon) + 1, 2) + digits(Int(parts.tm_mday), 2)
+        let day =
+            digits(Int(parts.tm_year) + 1900, 4) + digits(Int(parts.tm_mon) + 1, 2) + digits(Int(parts.tm_mday), 2)
         let clock = digits(Int(parts.tm_hour), 2) + digits(Int(parts.tm_min), 2) + digits(Int(parts.tm_sec), 2)
         return day + "T" + clock + "." + digits(Int(fraction), 6) + "Z"
     }
@@ -275,7 +278,9 @@ enum SnapshotFile {
         try DirectorySync.sync(target)
     }
 
-    static func facts(_ path: String) throws -> (storeID: UUID, sequence: Int64, digest: String, schema: CollectionSchema) {
+    static func facts(_ path: String) throws -> (
+        storeID: UUID, sequence: Int64, digest: String, schema: CollectionSchema
+    ) {
         let queue = try CollectionVerification.reader(path)
         defer { try? queue.close() }  // it was only read
         let header = try queue.read {
@@ -284,7 +289,8 @@ enum SnapshotFile {
         let tally = header.tally ?? PointTally()
         return (
             header.storeID, header.sequence,
-            [UInt64(bitPattern: tally.count), tally.ids, tally.rows].map { String($0, radix: 16) }.joined(separator: "-"),
+            [UInt64(bitPattern: tally.count), tally.ids, tally.rows].map { String($0, radix: 16) }.joined(
+                separator: "-"),
             header.schema
         )
     }

@@ -122,7 +122,9 @@ struct ChangeWriter {
     ///
     /// - Returns: false when it was sealed and cannot be opened.
     mutating func store(_ row: LoggedRow) throws -> Bool {
-        guard let row = try row.resealed(sequence: sequence + 1, from: file.cipher, to: file.cipher) else { return false }
+        guard let row = try row.resealed(sequence: sequence + 1, from: file.cipher, to: file.cipher) else {
+            return false
+        }
         sequence += 1
         try db.execute(
             sql: "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)",

@@ -121,14 +121,17 @@ final class CollectionFile: Sendable {
         case .mark(let mark):
             guard mark.storeID == header.storeID else {
                 throw EngineError(
-                    .damaged, "\(path) is another store than the mark beside it says; put the right file back, or accept "
+                    .damaged,
+                    "\(path) is another store than the mark beside it says; put the right file back, or accept "
                         + "this one: cortex verify --repair")
             }
             guard mark.sequence <= header.sequence else {
                 throw EngineError(
                     .damaged,
-                    "\(path) has lost its last \(mark.sequence - header.sequence) changes, which were acknowledged: its "
-                        + "write-ahead log was damaged or removed. Get them back: cortex verify --repair")
+                    "\(path) has lost its last \(mark.sequence - header.sequence) changes, which were "
+                        + "acknowledged: its write-ahead log was damaged or removed. Get them back: cortex verify "
+                        + "--repair"
+                )
             }
         case .missing, .damaged:
             guard header.tally != nil else { return -1 }
@@ -144,8 +147,8 @@ final class CollectionFile: Sendable {
 
     /// Ends the doubt after a failed commit.
     ///
-    /// What SQLite wrote of it lies behind the end of the write-ahead log and would count if the log were read anew; any
-    /// commit takes its place. So after this the failed write is not there, and does not come back.
+    /// What SQLite wrote of it lies behind the end of the write-ahead log and would count if the log were read anew;
+    /// any commit takes its place. So after this the failed write is not there, and does not come back.
     func endDoubt() throws {
         try pool.writeWithoutTransaction { db in
             try db.inTransaction(.immediate) {

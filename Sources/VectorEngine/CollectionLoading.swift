@@ -46,7 +46,9 @@ struct CollectionLoader: Sendable {
             (try file.header(db), try StoredSegment.all(db))
         }
         // Every stored segment or none: what lies before `sealed` and in no segment would be lost from view.
-        guard let stored, !stored.isEmpty else { return try assembled(header, [], try newest(header, [], after: 0, trustsTally)) }
+        guard let stored, !stored.isEmpty else {
+            return try assembled(header, [], try newest(header, [], after: 0, trustsTally))
+        }
         let readers = stored.map { SegmentReader(file: file, segment: $0, header: header) }
         let newestRows = Mutex<NewestRows?>(nil)
         // One flat list of tasks: work nested in `concurrentPerform` would run on a single thread.
@@ -208,8 +210,9 @@ struct CollectionLoader: Sendable {
         let columns = header.tally == nil ? "sequence, id" : "sequence, id, checksum"
         try db.scan("SELECT \(columns) FROM deletions WHERE sequence > ? ORDER BY sequence", [start]) { row in
             let sequence = row.integer(0)
-            guard header.tally == nil || row.isNull(2)
-                || row.integer(2) == StoredRow.deletionChecksum(row.blob(1), sequence: sequence),
+            guard
+                header.tally == nil || row.isNull(2)
+                    || row.integer(2) == StoredRow.deletionChecksum(row.blob(1), sequence: sequence),
                 let id = PointID(key: row.blob(1)) ?? (row.blob(1).isEmpty ? .number(0) : nil)
             else { throw StoredRow.damaged(sequence) }
             // Without an id a repair has set a row aside that nobody could name.

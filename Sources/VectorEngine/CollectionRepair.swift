@@ -6,8 +6,8 @@ import GRDB
 //   - only rows are damaged: each is moved to `set_aside` and, where the shipped log or a backup still has that very
 //     change, stored again; other processes follow by the change log as after any write;
 //   - the trees, the head or the description are damaged, or acknowledged changes are gone: the newest backup and the
-//     shipped log give a new file as far as they reach, every later row that holds is taken over from the old one, which
-//     stays beside it as `<file>.damaged-<time>`.
+//     shipped log give a new file as far as they reach, every later row that holds is taken over from the old one,
+//     which stays beside it as `<file>.damaged-<time>`.
 
 /// What a repair did.
 package struct RepairReceipt: Sendable {
@@ -36,7 +36,8 @@ struct CollectionRepair {
     func run(_ report: VerificationReport) throws(EngineError) -> RepairReceipt {
         do {
             guard let lease = try Lease(path: path + ".lease") else {
-                throw EngineError(.notWritable, "another process is building the index of \(path); repeat it in a moment")
+                throw EngineError(
+                    .notWritable, "another process is building the index of \(path); repeat it in a moment")
             }
             defer { lease.release() }
             return try report.findings.isEmpty ? inPlace(report) : rebuilt(report)
@@ -120,7 +121,8 @@ struct CollectionRepair {
         if base == nil {
             guard let schema = old?.schema else {
                 throw EngineError(
-                    .damaged, "\(path) has lost its description and there is no backup to take it from; the rows stay in it"
+                    .damaged,
+                    "\(path) has lost its description and there is no backup to take it from; the rows stay in it"
                 )
             }
             try CollectionFile.makeTables(at: temporary, schema: schema)
@@ -249,8 +251,9 @@ private final class OldFile {
                     reached = max(reached, sequence)
                 }
             }
-        } catch let error as DatabaseError where [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR].contains(
-            error.resultCode.primaryResultCode)
+        } catch let error as DatabaseError
+            where [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR].contains(
+                error.resultCode.primaryResultCode)
         {
             // What could be read is in; the report names the rest.
         }

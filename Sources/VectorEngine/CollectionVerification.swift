@@ -84,7 +84,8 @@ struct CollectionVerification {
         let problems = try String.fetchAll(db, sql: "PRAGMA integrity_check(\(Self.integrityLimit))")
         if problems != ["ok"] {
             report.hasSoundTrees = false
-            report.findings.append("SQLite finds the file's trees damaged: \(problems.prefix(3).joined(separator: "; "))")
+            report.findings.append(
+                "SQLite finds the file's trees damaged: \(problems.prefix(3).joined(separator: "; "))")
         }
         var written: FileHeader?
         do {
@@ -167,7 +168,8 @@ struct CollectionVerification {
         }
         try db.scan("SELECT segment, bytes FROM graphs") { row in
             let bytes = row.blob(1)
-            guard bytes.count > 4, UInt32(littleEndianBytes: bytes[(bytes.count - 4)...]) == crc32c(bytes[..<(bytes.count - 4)])
+            guard bytes.count > 4,
+                UInt32(littleEndianBytes: bytes[(bytes.count - 4)...]) == crc32c(bytes[..<(bytes.count - 4)])
             else {
                 report.damagedCaches.append("a graph of segment \(row.integer(0))")
                 return

@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 
 /// Looking after what is stored: verifying, repairing, shipping the log, snapshots of one collection.
@@ -78,6 +79,17 @@ extension EmbeddedStore {
         upkeep.withLock { $0 = status }
     }
 
+    /// One round of upkeep now.
+    package func keepUpNow() async {
+        guard let location = settings.backupLocation else { return }
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global(qos: .utility).async { [self] in
+                keepUp(shippingTo: location)
+                continuation.resume()
+            }
+        }
+    }
+
     package var upkeepStatus: UpkeepStatus { upkeep.withLock { $0 } }
 
     /// What the scrub has found in each open collection.
@@ -90,7 +102,8 @@ extension EmbeddedStore {
     /// Copies one collection to the file `path` as of one moment, while others go on writing; checked row by row.
     ///
     /// - Returns: the file's SHA-256 and size in bytes.
-    package func writeSnapshot(of collection: String, to path: String) async throws -> (sha256: String, sizeBytes: Int) {
+    package func writeSnapshot(of collection: String, to path: String) async throws -> (sha256: String, sizeBytes: Int)
+    {
         try await Self.offPool { [self] in
             let temporary = path + ".new-" + UUID().uuidString
             defer { unlink(temporary) }
@@ -100,7 +113,9 @@ extension EmbeddedStore {
                 try SnapshotFile.write(file, to: temporary)
                 try file.close()
                 let report = try CollectionVerification(path: temporary).run(isCopy: true)
-                guard report.isSound else { throw EngineError(.damaged, "the collection is damaged: \(report.summary)") }
+                guard report.isSound else {
+                    throw EngineError(.damaged, "the collection is damaged: \(report.summary)")
+                }
                 guard rename(temporary, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
                 try DirectorySync.sync((path as NSString).deletingLastPathComponent)
                 return (try BackupArchive.sha256(path), try BackupArchive.size(path))

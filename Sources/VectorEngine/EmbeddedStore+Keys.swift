@@ -36,7 +36,8 @@ extension EmbeddedStore {
 
     /// Writes every plain collection anew, sealed under `key`; no other process may have the store open.
     ///
-    /// The plain file is removed when the sealed one stands in its place; what the disk still holds of it is the disk's.
+    /// The plain file is removed when the sealed one stands in its place; what the disk still holds of it is the
+    /// disk's.
     ///
     /// - Returns: names of the collections that were sealed.
     package func encrypt(with key: EncryptionKey) async throws -> [String] {

@@ -127,7 +127,8 @@ public final class EmbeddedStore: PointStore {
                 forget(collection)
                 try entry.collection.close()
                 // The mark first: a mark without its file says that the file was lost.
-                for suffix in [AcknowledgedMark.suffix, "", "-wal", "-shm", ".lease"] where unlink(file.path + suffix) != 0 && errno != ENOENT {
+                for suffix in [AcknowledgedMark.suffix, "", "-wal", "-shm", ".lease"]
+                where unlink(file.path + suffix) != 0 && errno != ENOENT {
                     throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
                 }
                 try DirectorySync.sync(directory)

@@ -2,8 +2,8 @@ import Foundation
 import GRDB
 
 // Formats of the collection file, newest first. A file of format N − 1 is brought to N when it is first opened by a
-// program that knows N, after a copy of it was laid beside it (`<file>.format-<N-1>`, which `cortex rollback` puts
-// back). A file that may only be read stays as it is and is read as it is.
+// program that knows N, after a copy of it was laid beside it (`<file>.format-<N-1>`): put back under the file's name,
+// without the mark, it is what an older program can read. A file that may only be read stays as it is.
 //
 //     2   the tally of the points, a check over `meta`, checksums of deletes, history, commits, set_aside
 //     1   the first

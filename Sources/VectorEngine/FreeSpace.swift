@@ -14,7 +14,9 @@ package enum FreeSpace {
         var facts = statvfs()
         guard statvfs(path, &facts) == 0 else { return nil }
         let block = UInt64(facts.f_frsize)
-        func bytes(_ blocks: UInt64) -> Int { Int(clamping: blocks.multipliedReportingOverflow(by: block).partialValue) }
+        func bytes(_ blocks: UInt64) -> Int {
+            Int(clamping: blocks.multipliedReportingOverflow(by: block).partialValue)
+        }
         return (bytes(UInt64(facts.f_bavail)), bytes(UInt64(facts.f_blocks)))
     }
 
@@ -33,7 +35,7 @@ package enum FreeSpace {
         guard overflow || volume.freeBytes < needed else { return }
         throw EngineError(
             .diskFull,
-            "the disk under \(path) has \(volume.freeBytes >> 20) MiB free and this write needs \(needed >> 20) MiB with "
-                + "the reserve; nothing of this call was kept. Reading goes on; free some space and repeat it")
+            "the disk under \(path) has \(volume.freeBytes >> 20) MiB free and this write needs \(needed >> 20) MiB "
+                + "with the reserve; nothing of this call was kept. Reading goes on; free some space and repeat it")
     }
 }

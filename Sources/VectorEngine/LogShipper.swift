@@ -2,9 +2,9 @@ import Foundation
 import GRDB
 
 // Shipping: every committed change goes to files in another place (`<location>/log/<store id>/`), so that a collection
-// can be brought back to any moment since its oldest full backup. A change is shipped once: its file is synced under its
-// name, then `head.json` says how far the log goes, then the collection forgets what only the log needed. Whoever dies
-// between these steps ships the same changes again, into a file that begins at the same place.
+// can be brought back to any moment since its oldest full backup. A change is shipped once: its file is synced under
+// its name, then `head.json` says how far the log goes, then the collection forgets what only the log needed. Whoever
+// dies between these steps ships the same changes again, into a file that begins at the same place.
 
 /// How far the log goes, written after each of its files; without it a log that lost its last file would look whole.
 struct LogHead: Sendable, Equatable, Codable {

@@ -37,21 +37,25 @@ struct MetaFacts: Sendable {
     /// Whether `check` is there and holds; a file of format 1 has none.
     let isChecked: Bool
 
-    /// - Throws: `damaged` when there is a check and it does not hold.
-    init(_ db: Database, path: String) throws {
+    /// - Parameter isNew: The first check is about to be written.
+    /// - Throws: `damaged` when the check does not hold, or is gone.
+    init(_ db: Database, path: String, isNew: Bool = false) throws {
         let rows = try Row.fetchCursor(db.cachedStatement(sql: "SELECT key, value FROM meta"))
         while let row = try rows.next() {
             let key: String = row[0]
             values[key] = MetaValue(row[1])
         }
+        let damaged = EngineError(
+            .damaged, "the description of \(path) is not what was written; run: cortex verify --repair")
         guard let stored = values.removeValue(forKey: Self.checkKey) else {
+            // Format 1 had neither a check nor a tally.
+            guard isNew || values["count"] == nil else { throw damaged }
             isChecked = false
             return
         }
         isChecked = true
         guard stored == .number(Self.check(of: values)) else {
-            throw EngineError(
-                .damaged, "the description of \(path) is not what was written; run: cortex verify --repair")
+            throw damaged
         }
     }
 
@@ -84,13 +88,14 @@ struct MetaFacts: Sendable {
 
     /// Writes the first check of a file.
     static func seal(_ db: Database, path: String) throws {
-        let facts = try MetaFacts(db, path: path)
+        let facts = try MetaFacts(db, path: path, isNew: true)
         try put(checkKey, .number(check(of: facts.values)), db)
     }
 
     private static func put(_ key: String, _ value: MetaValue, _ db: Database) throws {
-        try db.cachedStatement(sql: "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value")
-            .execute(arguments: [key, value.databaseValue])
+        try db.cachedStatement(
+            sql: "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value"
+        ).execute(arguments: [key, value.databaseValue])
     }
 
     private static func check(of values: [String: MetaValue]) -> Int64 {

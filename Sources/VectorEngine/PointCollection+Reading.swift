@@ -25,7 +25,8 @@ extension PointCollection {
             if try searcher(naming: absent).namedRows.isEmpty { return found }
         }
         throw EngineError(
-            .damaged, "the index of ids of \(file.path) does not find points that are there. Run: cortex verify --repair")
+            .damaged,
+            "the index of ids of \(file.path) does not find points that are there. Run: cortex verify --repair")
     }
 
     private func point(

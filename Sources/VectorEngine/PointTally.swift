@@ -1,7 +1,8 @@
 /// How many points a collection has, and two sums that change with every one of them.
 ///
 /// Kept in the same transaction as the rows, so that a row which is gone, was never written, or is an older one than
-/// was acknowledged is noticed. The sums do not depend on an order: a change subtracts the old row and adds the new one.
+/// was acknowledged is noticed. The sums do not depend on an order: a change subtracts the old row and adds the new
+/// one.
 struct PointTally: Sendable, Equatable {
     private(set) var count: Int64 = 0
     /// Σ mix(sequence, CRC-32C of the id's key), modulo 2^64: what the index of ids says, checked at every opening.

@@ -68,7 +68,8 @@ package struct Restoration: Sendable {
                 restored.append(result)
             }
             guard !restored.isEmpty else {
-                throw EngineError(.invalidArgument, "there is no backup at \(archive.location) that holds what was asked")
+                throw EngineError(
+                    .invalidArgument, "there is no backup at \(archive.location) that holds what was asked")
             }
             rmdir(directory)  // an empty one may be there
             guard rename(partial, directory) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
@@ -128,7 +129,8 @@ package struct Restoration: Sendable {
         }
         guard skipped.isEmpty else {
             throw EngineError(
-                .damaged, "every backup that reaches back to this moment is damaged: \(skipped.joined(separator: ", "))")
+                .damaged, "every backup that reaches back to this moment is damaged: \(skipped.joined(separator: ", "))"
+            )
         }
         throw EngineError(.invalidArgument, "no backup of '\(name)' is older than the moment asked for")
     }
@@ -202,7 +204,8 @@ package struct Restoration: Sendable {
                         case .commit(let commit):
                             guard commit.tally == writer.tally else {
                                 throw EngineError(
-                                    .damaged, "backup and log do not add up to what was written at change "
+                                    .damaged,
+                                    "backup and log do not add up to what was written at change "
                                         + "\(commit.sequence)")
                             }
                             isProven = commit.sequence == end

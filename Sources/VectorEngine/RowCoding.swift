@@ -170,7 +170,8 @@ struct StoredRow: Sendable {
         if hasDense {
             let dense = row.blob(5)
             guard Int64(Self.denseChecksum(dense, sequence: sequence)) == row.integer(6),
-                let decoded = cipher.withPlain(dense, .dense(sequence: sequence), { Self.decodeDense($0, schema) }) ?? nil
+                let decoded = cipher.withPlain(dense, .dense(sequence: sequence), { Self.decodeDense($0, schema) })
+                    ?? nil
             else { throw Self.damaged(sequence) }
             denseVectors = decoded
         }
@@ -197,7 +198,9 @@ struct StoredRow: Sendable {
     static func damaged(_ sequence: Int64) -> EngineError {
         EngineError(
             .damaged,
-            "row \(sequence) on disk is not what was written; it is left out of every answer. Run: cortex verify --repair")
+            "row \(sequence) on disk is not what was written; it is left out of every answer. Run: cortex verify "
+                + "--repair"
+        )
     }
 
     static func denseChecksum(_ dense: some Collection<UInt8>, sequence: Int64) -> UInt32 {

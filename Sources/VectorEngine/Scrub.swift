@@ -16,7 +16,8 @@ package struct ScrubStatus: Sendable, Equatable {
     fileprivate var next: Int64 = 0
 }
 
-/// Reads a collection's rows against their checksums, a slice at a time, so that damage is found before it is asked for.
+/// Reads a collection's rows against their checksums, a slice at a time, so that damage is found before it is asked
+/// for.
 final class Scrubber: Sendable {
     /// Rows of one slice.
     static let sliceRows = 4096

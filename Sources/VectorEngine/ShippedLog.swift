@@ -1,6 +1,7 @@
 import Foundation
 
-/// The log of one store as it lies in the archive: files that follow each other, and the head that says how far it goes.
+/// The log of one store as it lies in the archive: files that follow each other, and the head that says how far it
+/// goes.
 struct ShippedLog: Sendable {
     let directory: String
     let storeID: UUID

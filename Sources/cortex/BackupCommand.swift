@@ -18,9 +18,9 @@ struct BackupCreateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "create", abstract: "Copy the whole store, while it is in use.",
         discussion: """
-            Each collection is copied as of one moment and read back row by row. After the first backup to the standard \
-            place, every change is shipped to a log beside it within ten seconds while any cortex process runs, so that \
-            cortex restore can go back to any later moment.
+            Each collection is copied as of one moment and read back row by row. After the first backup to the \
+            standard place, every change is shipped to a log beside it within ten seconds while any cortex process \
+            runs, so that cortex restore can go back to any later moment.
             """)
 
     @OptionGroup var store: StoreOptions
@@ -30,7 +30,8 @@ struct BackupCreateCommand: AsyncParsableCommand {
             let points = try EmbeddedStore(directory: store.directory)
             let names = try await points.collectionNames()
             guard !names.isEmpty else {
-                throw EngineError(.collectionNotFound, "nothing is stored in \(store.directory): there is nothing to back up")
+                throw EngineError(
+                    .collectionNotFound, "nothing is stored in \(store.directory): there is nothing to back up")
             }
             let archive = store.archive
             let manifest = try archive.create(
@@ -205,8 +206,9 @@ struct BackupDrillCommand: AsyncParsableCommand {
                     ]))
             } else {
                 for collection in restored { collection.show() }
-                print("RTO \(String(format: "%.2f", drill.recoverySeconds)) s  (restored, opened and counted: "
-                    + "\(drill.points) points)")
+                print(
+                    "RTO \(String(format: "%.2f", drill.recoverySeconds)) s  (restored, opened and counted: "
+                        + "\(drill.points) points)")
                 print("RPO \(String(format: "%.2f", drill.lossSeconds)) s  (age of the oldest change not in the log)")
                 print(drill.isPassed ? "passed" : "FAILED: the restored store does not answer with what was restored")
             }

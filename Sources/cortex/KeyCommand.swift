@@ -7,8 +7,8 @@ struct KeyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "key", abstract: "Encrypt the store, or change its key.",
         discussion: """
-            The key is read from ENCRYPTION_KEY: 64 hexadecimal digits (openssl rand -hex 32). A new store is encrypted \
-            from the start when it is set.
+            The key is read from ENCRYPTION_KEY: 64 hexadecimal digits (openssl rand -hex 32). A new store is \
+            encrypted from the start when it is set.
             """,
         subcommands: [KeyEncryptCommand.self, KeyRotateCommand.self])
 
@@ -48,7 +48,8 @@ struct KeyEncryptCommand: AsyncParsableCommand {
 struct KeyRotateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rotate", abstract: "Change the key from ENCRYPTION_KEY to ENCRYPTION_KEY_NEW.",
-        discussion: "One row a collection is written. Backups made before are opened with the old key: keep it with them.")
+        discussion:
+            "One row a collection is written. Backups made before are opened with the old key: keep it with them.")
 
     @OptionGroup var store: StoreOptions
 

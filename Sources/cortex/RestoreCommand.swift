@@ -15,13 +15,15 @@ struct RestoreCommand: AsyncParsableCommand {
 
     @OptionGroup var store: StoreOptions
 
-    @Option(help: ArgumentHelp("A place with backups, or one backup's directory. Default: --location.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp("A place with backups, or one backup's directory. Default: --location.", valueName: "dir"))
     var from: String?
 
     @Option(help: ArgumentHelp("The new data directory.", valueName: "dir"))
     var into: String
 
-    @Option(help: ArgumentHelp("The last moment to keep: RFC 3339, for example 2026-11-21T22:00:00Z.", valueName: "time"))
+    @Option(
+        help: ArgumentHelp("The last moment to keep: RFC 3339, for example 2026-11-21T22:00:00Z.", valueName: "time"))
     var toTime: String?
 
     @Option(help: ArgumentHelp("The last change to keep, by its number; of one collection.", valueName: "n"))

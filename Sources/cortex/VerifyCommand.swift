@@ -3,7 +3,8 @@ import Foundation
 import JSON
 import VectorEngine
 
-/// `cortex verify`: reads every byte of the store and names what is not what was written. Exit code 1 when there is any.
+/// `cortex verify`: reads every byte of the store and names what is not what was written. Exit code 1 when there is
+/// any.
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Read every stored byte and name what is damaged.",
@@ -84,7 +85,9 @@ extension RepairReceipt {
 
     fileprivate func show(_ after: VerificationReport) {
         print("repaired \(restored) points came back, \(setAside.count) were set aside")
-        if lostChanges > 0 { print("         \(lostChanges) acknowledged changes are lost: nothing holds them any more") }
+        if lostChanges > 0 {
+            print("         \(lostChanges) acknowledged changes are lost: nothing holds them any more")
+        }
         if let keptFile { print("         the damaged file was kept: \(keptFile)") }
         print(after.isSound ? "sound    \(after.pointCount) points" : "DAMAGED  \(after.summary)")
     }
