@@ -345,8 +345,7 @@ def crowd(bench, place, draw, seconds, writers=4, readers=4, kill_every=2.0):
                 with lock:
                     counts["interrupted"] += 1
                     for id in ids:
-                        acknowledged[id] = acknowledged.get(id, [(0, None)])[-1:] + [
-                            (version, None if is_delete else version)]
+                        acknowledged.setdefault(id, [(0, None)]).append((version, None if is_delete else version))
                 continue
             with lock:
                 if not reply["ok"]:

@@ -18,7 +18,8 @@ import VectorEngine
         let page = try await store.scroll(ScrollRequest(limit: 10), in: "memories")
         #expect(
             page.points.map { $0.payload.object["content"]?.stringValue } == [
-                "The harbour closes at nine", "Rust borrows, Swift copies", "Backups are only as good as their restores",
+                "The harbour closes at nine", "Rust borrows, Swift copies",
+                "Backups are only as good as their restores",
             ])
         let report = try await store.verify("memories")
         #expect(report.isSound && report.format == 2 && report.pointCount == 3)
