@@ -46,7 +46,8 @@ struct MetaFacts: Sendable {
             values[key] = MetaValue(row[1])
         }
         let damaged = EngineError(
-            .damaged, "the description of \(path) is not what was written; run: cortex verify --repair")
+            .damaged,
+            "the description of \(path) is not what was written. Run: cortex verify --repair; or restore a backup")
         guard let stored = values.removeValue(forKey: Self.checkKey) else {
             // Format 1 had neither a check nor a tally.
             guard isNew || values["count"] == nil else { throw damaged }
