@@ -18,7 +18,7 @@ struct IndexCommand: ParsableCommand {
     @Option(help: "Breadths (ef) to measure, separated by commas.")
     var breadths = "10,12,16,20,24,32,40,48,64,96,128,192"
     @Option(help: "Links on upper levels (M).") var connections = 16
-    @Option(help: "Links on level 0; 2 · M unless given.") var baseConnections: Int?
+    @Option(help: "Links on level 0; 3 · M unless given.") var baseConnections: Int?
     @Option(help: "Candidates while inserting (efConstruction).") var buildBreadth = HNSWParameters().buildBreadth
     @Option(help: "How much longer links may be than the paper's (alpha).") var spread = HNSWParameters().spread
     @Option(help: "Rounds over all queries at each breadth.") var rounds = 3
@@ -40,14 +40,14 @@ struct IndexCommand: ParsableCommand {
         parameters.spread = spread
         guard !cpuTime || threads == 1 else { throw ValidationError("CPU time says nothing about several threads") }
         let began = secondsNow()
-        let graph = try HNSWGraph.build(
+        let index = try GraphIndex.build(
             block: set.block, rowCount: set.block.count, metric: set.metric, parameters: parameters, threads: threads)
         let buildSeconds = secondsNow() - began
         var report = IndexReport(
             rows: set.block.count, dimension: set.block.dimension, metric: set.metric.rawValue, threads: threads,
-            kernels: DistanceKernels.best.name, buildSeconds: buildSeconds, linkBytes: graph.linkByteCount,
-            serializedBytes: graph.serialized().count, sweep: [])
-        report.sweep = try sweep(graph, set)
+            kernels: DistanceKernels.best.name, buildSeconds: buildSeconds, linkBytes: index.graph.linkByteCount,
+            serializedBytes: (0..<index.graph.partCount).reduce(0) { $0 + index.graph.part($1).count }, sweep: [])
+        report.sweep = try sweep(index, set)
         report.queriesPerSecondAtRecall = ["0.95", "0.99"].reduce(into: [:]) {
             $0[$1] = Double($1).flatMap(report.queriesPerSecond(atRecall:))
         }
@@ -59,7 +59,7 @@ struct IndexCommand: ParsableCommand {
         return value
     }
 
-    private func sweep(_ graph: HNSWGraph, _ set: DataSet) throws -> [IndexReport.Setting] {
+    private func sweep(_ index: GraphIndex, _ set: DataSet) throws -> [IndexReport.Setting] {
         let list = try breadths.split(separator: ",").map { text in
             guard let value = Int(text.trimmingCharacters(in: .whitespaces)), HNSWParameters().accepts(breadth: value)
             else { throw ValidationError("\(text) is no breadth") }
@@ -72,7 +72,7 @@ struct IndexCommand: ParsableCommand {
             for (i, breadth) in list.enumerated() {
                 let began = secondsNow()
                 let found = set.queryPointers { query in
-                    graph.search(query, k: Self.k, breadth: breadth, allowed: nil, deleted: nil)
+                    index.search(query, k: Self.k, breadth: breadth, allowed: nil, deleted: nil)
                 }
                 times[i].append(secondsNow() - began)
                 recalls[i] = set.recall(of: found)

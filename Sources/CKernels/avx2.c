@@ -97,20 +97,67 @@ ROWS(rows_dot, add_product, negated)
 ROWS(rows_l2_squared, add_square, unchanged)
 ROWS(rows_manhattan, add_gap, unchanged)
 
-// Widened to 16 bits before the product: vpmaddubsw would saturate at 2 · 128 · 127.
-TARGET static int32_t dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
-    __m256i sum = _mm256_setzero_si256();
-    size_t i = 0;
-    for (; i + 16 <= dimension; i += 16) {
-        __m256i x = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(a + i)));
-        __m256i y = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(b + i)));
-        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(x, y));
+#include "encode.inc"
+
+TARGET CK_INLINE int32_t sum_of_lanes(__m256i x) {
+    __m128i half = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+    return _mm_cvtsi128_si32(_mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1)));
+}
+
+// A line of 64 bytes is four products of at most 2 · 15 · 128, so two lines fit into 16 bits.
+TARGET CK_INLINE __m256i nibble_line(const uint8_t *codes, const uint8_t *values) {
+    const __m256i mask = _mm256_set1_epi8(15);
+    __m256i x = _mm256_loadu_si256((const __m256i *)codes), y = _mm256_loadu_si256((const __m256i *)(codes + 32));
+    __m256i low = _mm256_add_epi16(
+        _mm256_maddubs_epi16(_mm256_and_si256(x, mask), _mm256_loadu_si256((const __m256i *)values)),
+        _mm256_maddubs_epi16(_mm256_and_si256(y, mask), _mm256_loadu_si256((const __m256i *)(values + 32))));
+    __m256i high = _mm256_add_epi16(
+        _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(x, 4), mask),
+                             _mm256_loadu_si256((const __m256i *)(values + 64))),
+        _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(y, 4), mask),
+                             _mm256_loadu_si256((const __m256i *)(values + 96))));
+    return _mm256_add_epi16(low, high);
+}
+
+TARGET static void codes_nibbles(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows,
+                                 size_t count, float *out) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *codes = rows_of->codes + (size_t)rows[i] * rows_of->stride;
+        __m256i sum = _mm256_setzero_si256();
+        size_t j = 0;
+        for (; j + 128 <= rows_of->stride; j += 128) {
+            __m256i lines = _mm256_add_epi16(nibble_line(codes + j, query->values + 2 * j),
+                                             nibble_line(codes + j + 64, query->values + 2 * j + 128));
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(lines, ones));
+        }
+        if (j < rows_of->stride) {
+            __m256i line = nibble_line(codes + j, query->values + 2 * j);
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(line, ones));
+        }
+        out[i] = ck_code_distance(query, rows_of, rows[i], 2 * sum_of_lanes(sum) - query->correction);
     }
-    int32_t lanes[8], total = 0;
-    _mm256_storeu_si256((__m256i *)lanes, sum);
-    for (int j = 0; j < 8; j++) total += lanes[j];
-    for (; i < dimension; i++) total += (int32_t)a[i] * b[i];
-    return total;
+}
+
+// Widened to 16 bits: vpmaddubsw would saturate.
+TARGET static void codes_bytes(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows,
+                               size_t count, float *out) {
+    const __m128i sign = _mm_set1_epi8((char)0x80);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *codes = rows_of->codes + (size_t)rows[i] * rows_of->stride;
+        __m256i sum = _mm256_setzero_si256(), other = sum;
+        for (size_t j = 0; j < rows_of->stride; j += 32) {
+            __m128i x = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(query->values + j)), sign);
+            __m128i y = _mm_xor_si128(_mm_loadu_si128((const __m128i *)(query->values + j + 16)), sign);
+            __m128i a = _mm_loadu_si128((const __m128i *)(codes + j));
+            __m128i b = _mm_loadu_si128((const __m128i *)(codes + j + 16));
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_cvtepu8_epi16(a), _mm256_cvtepi8_epi16(x)));
+            other = _mm256_add_epi32(other, _mm256_madd_epi16(_mm256_cvtepu8_epi16(b), _mm256_cvtepi8_epi16(y)));
+        }
+        int32_t total = sum_of_lanes(_mm256_add_epi32(sum, other)) - query->correction;
+        out[i] = ck_code_distance(query, rows_of, rows[i], total);
+    }
 }
 
 TARGET static uint64_t count_bits(const uint64_t *a, const uint64_t *b, size_t words) {
@@ -124,10 +171,14 @@ const ck_kernels ck_table_avx2 = {
     .dot = dot,
     .l2_squared = l2_squared,
     .manhattan = manhattan,
-    .dot_i8 = dot_i8,
     .rows_dot = rows_dot,
     .rows_l2_squared = rows_l2_squared,
     .rows_manhattan = rows_manhattan,
+    .codes_nibbles = codes_nibbles,
+    .codes_bytes = codes_bytes,
+    .encode_nibbles = encode_nibbles,
+    .encode_bytes = encode_bytes,
+    .encode_query = encode_query,
     .pool_insert = ck_pool_insert_portable,
     .count_bits = count_bits,
 };

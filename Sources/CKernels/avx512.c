@@ -96,21 +96,80 @@ ROWS(rows_dot, add_product, negated)
 ROWS(rows_l2_squared, add_square, unchanged)
 ROWS(rows_manhattan, add_gap, unchanged)
 
-// vpdpbusd multiplies unsigned by signed: a + 128 is unsigned, and 128 · Σb is taken off again. The products of one
-// call are summed without saturation, so the result is exact.
-TARGET static int32_t dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
-    const __m512i bias = _mm512_set1_epi8((char)0x80), ones = _mm512_set1_epi8(1);
-    __m512i sum = _mm512_setzero_si512(), sum_b = sum;
-    for (size_t i = 0; i < dimension; i += 64) {
-        size_t rest = dimension - i;
-        __mmask64 mask = rest >= 64 ? ~0ull : (1ull << rest) - 1;
-        __m512i x = _mm512_xor_si512(_mm512_maskz_loadu_epi8(mask, a + i), bias);
-        __m512i y = _mm512_maskz_loadu_epi8(mask, b + i);
-        sum = _mm512_dpbusd_epi32(sum, x, y);
-        sum_b = _mm512_dpbusd_epi32(sum_b, ones, y);
-    }
-    return _mm512_reduce_add_epi32(sum) - 128 * _mm512_reduce_add_epi32(sum_b);
+#include "encode.inc"
+
+// The sums of four registers of 32-bit integers as the four lanes of one.
+TARGET CK_INLINE __m128i sum_of_four_i32(__m512i a, __m512i b, __m512i c, __m512i d) {
+    __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+    __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+    __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+    __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
+    return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
+
+// Four sums as distances, written for the `last` + 1 first of the four rows.
+TARGET CK_INLINE void finish_codes(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *four,
+                                   __m128i sums, size_t last, float *out) {
+    __m128i at = _mm_loadu_si128((const __m128i *)four);
+    __m128 scales = _mm_i32gather_ps(rows_of->scales, at, 4);
+    __m128 scaled = _mm_mul_ps(scales, _mm_cvtepi32_ps(sums));
+    __m128 distances = _mm_fnmadd_ps(_mm_set1_ps(query->factor), scaled, _mm_set1_ps(query->base));
+    if (rows_of->biases) distances = _mm_add_ps(distances, _mm_i32gather_ps(rows_of->biases, at, 4));
+    _mm_mask_storeu_ps(out, (__mmask8)((2u << last) - 1), distances);
+}
+
+TARGET CK_INLINE __m512i add_nibbles(__m512i sum, const uint8_t *codes, __m512i low, __m512i high) {
+    const __m512i mask = _mm512_set1_epi8(15);
+    __m512i x = _mm512_loadu_si512(codes);
+    sum = _mm512_dpbusd_epi32(sum, _mm512_and_si512(x, mask), low);
+    return _mm512_dpbusd_epi32(sum, _mm512_and_si512(_mm512_srli_epi16(x, 4), mask), high);
+}
+TARGET CK_INLINE __m512i add_bytes(__m512i sum, const uint8_t *codes, __m512i values) {
+    return _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(codes), values);
+}
+
+// One loop for any stride; with a constant one the compiler unrolls it and keeps the query in registers.
+#define CODES(name, LOAD, ADD, SUM)                                                                                 \
+    TARGET CK_INLINE void name##_of(const ck_code_query *query, const ck_codes *rows_of, size_t stride,             \
+                                    const uint32_t *rows, size_t count, float *out) {                               \
+        const __m128i correction = _mm_set1_epi32(query->correction);                                               \
+        for (size_t i = 0; i < count; i += 4) {                                                                     \
+            size_t rest = count - i, last = rest < 4 ? rest - 1 : 3;                                                \
+            uint32_t four[4] = {rows[i], rows[i + (last < 1 ? last : 1)], rows[i + (last < 2 ? last : 2)],          \
+                                rows[i + last]};                                                                    \
+            const uint8_t *a = rows_of->codes + (size_t)four[0] * stride;                                           \
+            const uint8_t *b = rows_of->codes + (size_t)four[1] * stride;                                           \
+            const uint8_t *c = rows_of->codes + (size_t)four[2] * stride;                                           \
+            const uint8_t *d = rows_of->codes + (size_t)four[3] * stride;                                           \
+            __m512i sa = _mm512_setzero_si512(), sb = sa, sc = sa, sd = sa;                                         \
+            for (size_t j = 0; j < stride; j += 64) {                                                               \
+                LOAD(j)                                                                                             \
+                sa = ADD(sa, a + j), sb = ADD(sb, b + j), sc = ADD(sc, c + j), sd = ADD(sd, d + j);                 \
+            }                                                                                                       \
+            finish_codes(query, rows_of, four, _mm_sub_epi32(SUM(sum_of_four_i32(sa, sb, sc, sd)), correction),     \
+                         last, out + i);                                                                            \
+        }                                                                                                           \
+    }                                                                                                               \
+    TARGET static void name(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows,              \
+                            size_t count, float *out) {                                                             \
+        switch (rows_of->stride) {                                                                                  \
+        case 64: name##_of(query, rows_of, 64, rows, count, out); break;                                            \
+        case 192: name##_of(query, rows_of, 192, rows, count, out); break;                                          \
+        case 384: name##_of(query, rows_of, 384, rows, count, out); break;                                          \
+        default: name##_of(query, rows_of, rows_of->stride, rows, count, out);                                      \
+        }                                                                                                           \
+    }
+#define LOAD_NIBBLES(j)                                                 \
+    __m512i low = _mm512_loadu_si512(query->values + 2 * (j));         \
+    __m512i high = _mm512_loadu_si512(query->values + 2 * (j) + 64);
+#define ADD_NIBBLES(sum, codes) add_nibbles(sum, codes, low, high)
+#define TWICE(sums) _mm_slli_epi32(sums, 1)
+#define LOAD_BYTES(j) \
+    __m512i values = _mm512_xor_si512(_mm512_loadu_si512(query->values + (j)), _mm512_set1_epi8((char)0x80));
+#define ADD_BYTES(sum, codes) add_bytes(sum, codes, values)
+#define ONCE(sums) (sums)
+CODES(codes_nibbles, LOAD_NIBBLES, ADD_NIBBLES, TWICE)
+CODES(codes_bytes, LOAD_BYTES, ADD_BYTES, ONCE)
 
 // Where `key` belongs: a binary search down to two registers, then a count of smaller keys.
 TARGET CK_INLINE int64_t position(const int64_t *pool, int64_t capacity, int64_t key) {
@@ -175,10 +234,14 @@ const ck_kernels ck_table_avx512 = {
     .dot = dot,
     .l2_squared = l2_squared,
     .manhattan = manhattan,
-    .dot_i8 = dot_i8,
     .rows_dot = rows_dot,
     .rows_l2_squared = rows_l2_squared,
     .rows_manhattan = rows_manhattan,
+    .codes_nibbles = codes_nibbles,
+    .codes_bytes = codes_bytes,
+    .encode_nibbles = encode_nibbles,
+    .encode_bytes = encode_bytes,
+    .encode_query = encode_query,
     .pool_insert = pool_insert,
     .count_bits = count_bits,
 };

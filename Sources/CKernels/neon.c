@@ -72,17 +72,45 @@ ROWS(rows_dot, add_product, product, -)
 ROWS(rows_l2_squared, add_square, square, )
 ROWS(rows_manhattan, add_gap, gap, )
 
-static int32_t dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
-    int32x4_t sum = vdupq_n_s32(0);
-    size_t i = 0;
-    for (; i + 16 <= dimension; i += 16) {
-        int8x16_t x = vld1q_s8(a + i), y = vld1q_s8(b + i);
-        sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(x), vget_low_s8(y)));
-        sum = vpadalq_s16(sum, vmull_s8(vget_high_s8(x), vget_high_s8(y)));
+#define TARGET
+#include "encode.inc"
+
+CK_INLINE int32x4_t add_products(int32x4_t sum, int8x16_t x, int8x16_t y) {
+    sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(x), vget_low_s8(y)));
+    return vpadalq_s16(sum, vmull_s8(vget_high_s8(x), vget_high_s8(y)));
+}
+
+static void codes_nibbles(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows, size_t count,
+                          float *out) {
+    const int8_t *values = (const int8_t *)query->values;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *codes = rows_of->codes + (size_t)rows[i] * rows_of->stride;
+        int32x4_t low = vdupq_n_s32(0), high = low;
+        for (size_t j = 0; j < rows_of->stride; j += 16) {
+            // 64 bytes of codes stand beside 128 of the query.
+            const int8_t *value = values + 2 * (j & ~(size_t)63) + (j & 63);
+            uint8x16_t x = vld1q_u8(codes + j);
+            low = add_products(low, vreinterpretq_s8_u8(vandq_u8(x, vdupq_n_u8(15))), vld1q_s8(value));
+            high = add_products(high, vreinterpretq_s8_u8(vshrq_n_u8(x, 4)), vld1q_s8(value + 64));
+        }
+        int32_t sum = vaddvq_s32(vaddq_s32(low, high));
+        out[i] = ck_code_distance(query, rows_of, rows[i], 2 * sum - query->correction);
     }
-    int32_t total = vaddvq_s32(sum);
-    for (; i < dimension; i++) total += (int32_t)a[i] * b[i];
-    return total;
+}
+
+// Both sides signed, so that nothing needs to be corrected.
+static void codes_bytes(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows, size_t count,
+                        float *out) {
+    const uint8x16_t sign = vdupq_n_u8(0x80);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *codes = rows_of->codes + (size_t)rows[i] * rows_of->stride;
+        int32x4_t sum = vdupq_n_s32(0);
+        for (size_t j = 0; j < rows_of->stride; j += 16) {
+            sum = add_products(sum, vreinterpretq_s8_u8(veorq_u8(vld1q_u8(codes + j), sign)),
+                               vreinterpretq_s8_u8(veorq_u8(vld1q_u8(query->values + j), sign)));
+        }
+        out[i] = ck_code_distance(query, rows_of, rows[i], vaddvq_s32(sum));
+    }
 }
 
 static uint64_t count_bits(const uint64_t *a, const uint64_t *b, size_t words) {
@@ -96,10 +124,14 @@ const ck_kernels ck_table_neon = {
     .dot = dot,
     .l2_squared = l2_squared,
     .manhattan = manhattan,
-    .dot_i8 = dot_i8,
     .rows_dot = rows_dot,
     .rows_l2_squared = rows_l2_squared,
     .rows_manhattan = rows_manhattan,
+    .codes_nibbles = codes_nibbles,
+    .codes_bytes = codes_bytes,
+    .encode_nibbles = encode_nibbles,
+    .encode_bytes = encode_bytes,
+    .encode_query = encode_query,
     .pool_insert = ck_pool_insert_portable,
     .count_bits = count_bits,
 };

@@ -27,11 +27,33 @@ ROWS(rows_dot, dot, -)
 ROWS(rows_l2_squared, l2_squared, )
 ROWS(rows_manhattan, manhattan, )
 
-static int32_t dot_i8(const int8_t *a, const int8_t *b, size_t dimension) {
-    int32_t sum = 0;
-    for (size_t i = 0; i < dimension; i++) sum += (int32_t)a[i] * b[i];
-    return sum;
+static void codes_nibbles(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows, size_t count,
+                          float *out) {
+    const int8_t *values = (const int8_t *)query->values;
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *codes = rows_of->codes + (size_t)rows[i] * rows_of->stride;
+        int32_t sum = 0;
+        for (size_t j = 0; j < rows_of->stride; j += 64) {
+            for (size_t n = 0; n < 64; n++) {
+                sum += (codes[j + n] & 15) * values[2 * j + n] + (codes[j + n] >> 4) * values[2 * j + 64 + n];
+            }
+        }
+        out[i] = ck_code_distance(query, rows_of, rows[i], 2 * sum - query->correction);
+    }
 }
+
+static void codes_bytes(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows, size_t count,
+                        float *out) {
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *codes = rows_of->codes + (size_t)rows[i] * rows_of->stride;
+        int32_t sum = 0;
+        for (size_t j = 0; j < rows_of->stride; j++) sum += codes[j] * ((int32_t)query->values[j] - 128);
+        out[i] = ck_code_distance(query, rows_of, rows[i], sum - query->correction);
+    }
+}
+
+#define TARGET
+#include "encode.inc"
 
 int64_t ck_pool_insert_portable(int64_t *pool, int64_t capacity, const float *distances, const uint32_t *rows,
                                 int64_t count, float *worst) {
@@ -66,10 +88,14 @@ const ck_kernels ck_table_portable = {
     .dot = dot,
     .l2_squared = l2_squared,
     .manhattan = manhattan,
-    .dot_i8 = dot_i8,
     .rows_dot = rows_dot,
     .rows_l2_squared = rows_l2_squared,
     .rows_manhattan = rows_manhattan,
+    .codes_nibbles = codes_nibbles,
+    .codes_bytes = codes_bytes,
+    .encode_nibbles = encode_nibbles,
+    .encode_bytes = encode_bytes,
+    .encode_query = encode_query,
     .pool_insert = ck_pool_insert_portable,
     .count_bits = count_bits,
 };

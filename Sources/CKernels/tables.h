@@ -30,3 +30,9 @@ CK_INLINE void next_rows(const float *next[4], const float *base, size_t dimensi
         next[n] = base + (size_t)rows[at] * dimension;
     }
 }
+
+// What a sum of code products means as a distance.
+CK_INLINE float ck_code_distance(const ck_code_query *query, const ck_codes *rows_of, uint32_t row, int32_t sum) {
+    float distance = query->base - query->factor * rows_of->scales[row] * (float)sum;
+    return rows_of->biases ? distance + rows_of->biases[row] : distance;
+}

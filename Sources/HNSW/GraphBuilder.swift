@@ -13,59 +13,31 @@ import Vectors
 // once in `slack` links back instead of every time, and every row once at the end (`sealed`).
 
 /// Builds one graph; used once.
-final class GraphBuilder {
+final class GraphBuilder<Space: RowSpace> {
     let storage: GraphStorage
-    let block: VectorBlock
-    let metric: Metric
     let parameters: HNSWParameters
-    let kernels: DistanceKernels
     let locks: UnsafeMutablePointer<UInt8>
     let locksRows: Bool
     private(set) var entry: UInt32 = 0
     private(set) var topLevel = 0
-    private let selection: NeighborSelection
+    private let selection: NeighborSelection<Space>
     private let insertIntoPool: ck_insert_fn
 
-    /// Rows of a level above which no row is drawn; 16 levels of 2 connections hold 65 536 rows, of 16 any number.
-    static let maximumLevel = 15
-    private static let slack = 16
+    private static var slack: Int { 16 }
 
-    init(
-        levels: [UInt8], block: VectorBlock, metric: Metric, parameters: HNSWParameters, locksRows: Bool,
-        kernels: DistanceKernels
-    ) {
-        // Whole cache lines a row: 32 + 16 slots are three.
+    init(levels: [UInt8], space: Space, parameters: HNSWParameters, locksRows: Bool) {
+        // Whole cache lines a row: 48 + 16 slots are four.
         let width = (parameters.baseWidth + Self.slack + 15) & ~15
         storage = GraphStorage(levels: levels, width: width, connections: parameters.connections)
-        self.block = block
-        self.metric = metric
         self.parameters = parameters
-        self.kernels = kernels
         self.locksRows = locksRows
         locks = .allocate(capacity: max(levels.count, 1))
         locks.initialize(repeating: 0, count: max(levels.count, 1))
-        selection = NeighborSelection(block: block, metric: metric, spread: parameters.spread, kernels: kernels)
-        insertIntoPool = kernels.table.pointee.pool_insert
+        selection = NeighborSelection(space: space, spread: parameters.spread)
+        insertIntoPool = DistanceKernels.best.table.pointee.pool_insert
     }
 
     deinit { locks.deallocate() }
-
-    /// The level of `row`: ⌊−ln u / ln M⌋ of a number u in (0, 1] that the seed and the row alone decide.
-    static func level(row: Int, parameters: HNSWParameters) -> UInt8 {
-        // splitmix64 (Steele, Lea and Flood, doi:10.1145/2660193.2660195).
-        var z = parameters.seed &+ UInt64(row + 1) &* 0x9e37_79b9_7f4a_7c15
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        z ^= z >> 31
-        // Each level keeps one row in M: compare instead of taking logarithms, so that every platform agrees.
-        var level: UInt8 = 0
-        var bound = UInt64.max / UInt64(parameters.connections)
-        while z < bound && level < maximumLevel {
-            level += 1
-            bound /= UInt64(parameters.connections)
-        }
-        return level
-    }
 
     /// Takes over the links of `graph`, whose rows are the first of ours.
     func adopt(_ graph: HNSWGraph) {
@@ -92,7 +64,7 @@ final class GraphBuilder {
 
     /// Links `row` on all its levels. About 1 200 distance computations at the default breadth and 100 000 rows.
     func insert(_ row: Int, _ scratch: BuildScratch) {
-        let scorer = RowScorer(query: block.vector(row), block: block, kernel: selection.kernel)
+        let scorer = selection.space.scorer(row: row, in: scratch.rowQuery)
         let highest = min(Int(storage.levels[row]), topLevel)
         var position = Position(row: entry, distance: scorer.distance(entry))
         var level = topLevel
@@ -109,7 +81,7 @@ final class GraphBuilder {
             while count < parameters.buildBreadth && pool[count] != .max { count += 1 }
             position = Position(row: ck_key_row(pool[0]), distance: ck_key_distance(pool[0]))
             scratch.chosenCount[level] = selection.select(
-                pool, count: count, limit: limit(level), into: scratch.chosen(level), rejected: scratch.rejected)
+                pool, count: count, limit: limit(level), into: scratch.chosen(level), scratch)
         }
         for level in 0...highest {
             let own = layer(level).row(UInt32(row))
@@ -146,21 +118,21 @@ final class GraphBuilder {
         _ row: UInt32, _ links: UnsafeMutablePointer<UInt32>, width: Int, count: Int, limit: Int,
         _ scratch: BuildScratch
     ) {
-        selection.kernel(
-            block.vector(Int(row)), block.base, block.dimension, scratch.candidates, count, scratch.distances)
+        selection.space.scorer(row: Int(row), in: scratch.rowQuery)
+            .score(scratch.candidates, count, scratch.distances)
         scratch.keys.update(repeating: .max, count: count + 8)
         var worst = Float.infinity
         _ = insertIntoPool(scratch.keys, Int64(count), scratch.distances, scratch.candidates, Int64(count), &worst)
         var known = 0
         while known < count && scratch.keys[known] != .max { known += 1 }
         let kept = selection.select(
-            scratch.keys, count: known, limit: limit, into: scratch.pruned, rejected: scratch.rejected)
+            scratch.keys, count: known, limit: limit, into: scratch.pruned, scratch)
         links.update(from: scratch.pruned, count: kept)
         (links + kept).update(repeating: row, count: width - kept)
     }
 
-    /// The finished graph: level 0 pruned to its width and copied without the slack.
-    func sealed(_ scratch: BuildScratch) -> HNSWGraph {
+    /// The finished links: level 0 pruned to its width and copied without the slack.
+    func sealed(_ scratch: BuildScratch) -> GraphStorage {
         let width = parameters.baseWidth
         let levels = Array(UnsafeBufferPointer(start: storage.levels, count: storage.rowCount))
         let sealed = GraphStorage(levels: levels, width: width, connections: parameters.connections)
@@ -175,9 +147,7 @@ final class GraphBuilder {
             (sealed.base + row * width).update(from: links, count: width)
         }
         sealed.upper.update(from: storage.upper, count: storage.upperBlocks * storage.connections)
-        return HNSWGraph(
-            storage: sealed, entry: entry, topLevel: topLevel, block: block, metric: metric, parameters: parameters,
-            kernels: kernels)
+        return sealed
     }
 
     private func layer(_ level: Int) -> Layer {
@@ -194,6 +164,9 @@ final class GraphBuilder {
 /// Working memory of one building thread.
 final class BuildScratch {
     let walk: WalkScratch
+    /// The row being inserted or pruned, and the one of a pair that is compared, as queries.
+    let rowQuery: UnsafeMutablePointer<ck_code_query>
+    let pairQuery: UnsafeMutablePointer<ck_code_query>
     let rejected: UnsafeMutablePointer<UInt32>
     let candidates: UnsafeMutablePointer<UInt32>
     let pruned: UnsafeMutablePointer<UInt32>
@@ -205,13 +178,15 @@ final class BuildScratch {
 
     init(rowCount: Int, width: Int, connections: Int, breadth: Int) {
         slots = max(width, connections) + 16
-        walk = WalkScratch(rowCount: rowCount, width: slots)
+        walk = WalkScratch(rowCount: rowCount, width: slots, queryBytes: 0)
+        rowQuery = .allocate(capacity: 1)
+        pairQuery = .allocate(capacity: 1)
         rejected = .allocate(capacity: max(breadth, slots))
         candidates = .allocate(capacity: slots)
         pruned = .allocate(capacity: slots)
         distances = .allocate(capacity: slots)
         keys = .allocate(capacity: slots + 8)
-        let levels = GraphBuilder.maximumLevel + 1
+        let levels = Int(GraphLevels.maximum) + 1
         chosenCount = .allocate(capacity: levels)
         chosenCount.initialize(repeating: 0, count: levels)
         chosenRows = .allocate(capacity: levels * slots)
@@ -221,6 +196,8 @@ final class BuildScratch {
     func chosen(_ level: Int) -> UnsafeMutablePointer<UInt32> { chosenRows + level * slots }
 
     deinit {
+        rowQuery.deallocate()
+        pairQuery.deallocate()
         rejected.deallocate()
         candidates.deallocate()
         pruned.deallocate()

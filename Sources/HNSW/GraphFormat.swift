@@ -1,30 +1,34 @@
 import CKernels
 import Vectors
 
-// A graph as bytes, little endian, version 1:
+// A graph as bytes, little endian, version 2: parts of bounded size, so that several are read side by side and none
+// exceeds what a database keeps in one value. Every part:
 //
 //     0   "CXGRAPH\n"                    8
 //     8   format version                 u32
-//     12  metric                         u32    0 cosine, 1 dot, 2 euclidean, 3 manhattan
-//     16  rowCount                       u32
-//     20  dimension                      u32
-//     24  connections                    u32
-//     28  width of level 0               u32
-//     32  buildBreadth                   u32
-//     36  searchBreadth                  u32
-//     40  spread                         f32
-//     44  whether the width was given    u32    0: it is the default of `connections`
-//     48  seed                           u64
-//     56  entry row                      u32
-//     60  highest level                  u32
-//     64  levels                         u8  [rowCount]
-//         links of level 0               u32 [rowCount][width]          unused slots: the row's own number
-//         links of the upper levels      u32 [Σ levels][connections]    row by row, from level 1 up
+//     12  kind                           u32    0 head, 1 links, 2 codes
+//         …
 //         CRC-32C of all before          u32
 //
-// The vectors are not part of it. Bytes come from disk: nothing of them is used before it has been checked.
+// Head:
+//     16  metric                         u32    0 cosine, 1 dot, 2 euclidean, 3 manhattan
+//     20  bits of a code                 u32    4, 8; 0: rows are scored by their floats
+//     24  rowCount, dimension, connections, width of level 0, buildBreadth, searchBreadth    u32 each
+//     48  spread                         f32
+//     52  whether the width was given    u32    0: it is the default of `connections`
+//     56  seed                           u64
+//     64  entry row, highest level       u32 each
+//     72  levels                         u8  [rowCount]
+//         links of the upper levels      u32 [Σ levels][connections]    row by row, from level 1 up
+//         mean                           f32 [dimension]                with codes alone
+// Links and codes of some rows:
+//     16  first row, how many            u32 each
+//     24  links of level 0               u32 [rows][width]              unused slots: the row's own number; or
+//         codes                          u8  [rows][stride], then scales f32 [rows], then for L2 biases f32 [rows]
+//
+// The floats are not part of it. Bytes come from disk: nothing of them is used before it has been checked.
 
-/// Bytes that are no graph of this block: damaged, of another version, or made for other vectors. Rebuild the graph.
+/// Bytes that are no graph of these rows: damaged, of another version, or made for others. Rebuild the graph.
 package struct GraphFormatError: Error, Equatable, CustomStringConvertible {
     package let reason: String
     package var description: String { "the graph cannot be read: \(reason); rebuild it" }
@@ -32,140 +36,89 @@ package struct GraphFormatError: Error, Equatable, CustomStringConvertible {
 
 enum GraphFormat {
     static let magic: [UInt8] = Array("CXGRAPH\n".utf8)
-    static let version: UInt32 = 1
-    static let headerBytes = 64
+    static let version: UInt32 = 2
     static let metrics: [Metric] = [.cosine, .dot, .euclidean, .manhattan]
-}
+    static let headBytes = 72
+    static let rowsHeadBytes = 24
 
-extension HNSWGraph {
-    /// The graph as bytes, without the vectors; `init(bytes:block:metric:)` reads them.
-    package func serialized() -> [UInt8] {
-        let linkCount = rowCount * storage.width
-        let upperCount = storage.upperBlocks * storage.connections
-        var out: [UInt8] = []
-        out.reserveCapacity(GraphFormat.headerBytes + rowCount + (linkCount + upperCount + 1) * 4)
-        out += GraphFormat.magic
-        out.append(littleEndian: GraphFormat.version)
-        out.append(littleEndian: UInt32(GraphFormat.metrics.firstIndex(of: metric) ?? 0))
-        out.append(littleEndian: UInt32(rowCount))
-        out.append(littleEndian: UInt32(block.dimension))
-        out.append(littleEndian: UInt32(parameters.connections))
-        out.append(littleEndian: UInt32(storage.width))
-        out.append(littleEndian: UInt32(parameters.buildBreadth))
-        out.append(littleEndian: UInt32(parameters.searchBreadth))
-        out.append(littleEndian: parameters.spread.bitPattern)
-        out.append(littleEndian: UInt32(parameters.baseConnections == nil ? 0 : 1))
-        out.append(littleEndian: parameters.seed)
-        out.append(littleEndian: entry)
-        out.append(littleEndian: UInt32(topLevel))
-        out.append(contentsOf: UnsafeBufferPointer(start: storage.levels, count: rowCount))
-        out.append(words: storage.base, count: linkCount)
-        out.append(words: storage.upper, count: upperCount)
-        out.append(littleEndian: ck_crc32c(0, out, out.count))
-        return out
+    enum Kind: UInt32 {
+        case head, links, codes
     }
 
-    /// Reads what `serialized()` wrote, for the vectors it was made of: `block` must hold them in the same rows.
-    ///
-    /// - Throws: `GraphFormatError` for anything else; bytes are never trusted.
-    package convenience init(bytes: UnsafeRawBufferPointer, block: VectorBlock, metric: Metric) throws {
-        let header = try GraphHeader(bytes, block: block, metric: metric)
-        let levels = Array(bytes[GraphFormat.headerBytes..<(GraphFormat.headerBytes + header.rowCount)])
-        try header.check(levels: levels, byteCount: bytes.count)
-        let storage = GraphStorage(
-            levels: levels, width: header.parameters.baseWidth, connections: header.parameters.connections)
-        var at = GraphFormat.headerBytes + header.rowCount
-        bytes.read(into: storage.base, count: header.rowCount * storage.width, at: &at)
-        bytes.read(into: storage.upper, count: storage.upperBlocks * storage.connections, at: &at)
-        if let fault = storage.firstFault() { throw GraphFormatError(reason: fault) }
-        self.init(
-            storage: storage, entry: header.entry, topLevel: header.topLevel, block: block, metric: metric,
-            parameters: header.parameters, kernels: .best)
-    }
-}
-
-/// The first 64 bytes, checked against the block and against the checksum of all.
-private struct GraphHeader {
-    let rowCount: Int
-    let parameters: HNSWParameters
-    let entry: UInt32
-    let topLevel: Int
-
-    init(_ bytes: UnsafeRawBufferPointer, block: VectorBlock, metric: Metric) throws(GraphFormatError) {
+    /// The bytes of one part behind `kind`, once its frame has been checked.
+    static func open(_ bytes: UnsafeRawBufferPointer) throws(GraphFormatError) -> (kind: Kind, body: PartReader) {
         func fail(_ reason: String) -> GraphFormatError { GraphFormatError(reason: reason) }
-        guard bytes.count >= GraphFormat.headerBytes + 4 else { throw fail("\(bytes.count) bytes are too few") }
-        guard bytes.prefix(8).elementsEqual(GraphFormat.magic) else { throw fail("its first bytes are not a graph's") }
-        func word(_ at: Int) -> UInt32 {
-            UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+        guard let start = bytes.baseAddress, bytes.count >= rowsHeadBytes + 4 else {
+            throw fail("\(bytes.count) bytes are too few")
         }
-        guard word(8) == GraphFormat.version else { throw fail("its format is version \(word(8))") }
-        guard ck_crc32c(0, bytes.baseAddress ?? UnsafeRawPointer(block.base), bytes.count - 4) == word(bytes.count - 4)
-        else { throw fail("its checksum does not match") }
-        guard word(12) < UInt32(GraphFormat.metrics.count), GraphFormat.metrics[Int(word(12))] == metric else {
-            throw fail("its metric is not \(metric)")
-        }
-        guard word(16) <= UInt32(maximumRowCount), Int(word(16)) <= block.capacity else {
-            throw fail("its \(word(16)) rows are more than the block's \(block.capacity)")
-        }
-        guard Int(word(20)) == block.dimension else {
-            throw fail("its dimension is \(word(20)), not \(block.dimension)")
-        }
-        rowCount = Int(word(16))
-        var read = HNSWParameters()
-        read.connections = Int(word(24))
-        read.baseConnections = word(44) == 0 ? nil : Int(word(28))
-        read.buildBreadth = Int(word(32))
-        read.searchBreadth = Int(word(36))
-        read.spread = Float(bitPattern: word(40))
-        read.seed = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 48, as: UInt64.self))
-        do { try read.check() } catch { throw fail(error.message) }
-        guard read.baseWidth == Int(word(28)) else { throw fail("its level 0 is \(word(28)) wide") }
-        parameters = read
-        entry = word(56)
-        guard Int(word(60)) <= GraphBuilder.maximumLevel else { throw fail("its highest level is \(word(60))") }
-        topLevel = Int(word(60))
-        guard bytes.count >= GraphFormat.headerBytes + rowCount + 4 else { throw fail("it ends inside its levels") }
-    }
-
-    /// Levels against the header, and the length they imply.
-    func check(levels: [UInt8], byteCount: Int) throws(GraphFormatError) {
-        guard levels.allSatisfy({ $0 <= topLevel }) else {
-            throw GraphFormatError(reason: "a row stands above the highest level")
-        }
-        if rowCount == 0 {
-            guard entry == 0, topLevel == 0 else { throw GraphFormatError(reason: "it is empty but has an entry") }
-        } else {
-            guard Int(entry) < rowCount, Int(levels[Int(entry)]) == topLevel else {
-                throw GraphFormatError(reason: "its entry does not stand on the highest level")
-            }
-        }
-        let blocks = levels.reduce(0) { $0 + Int($1) }
-        let words = rowCount * parameters.baseWidth + blocks * parameters.connections + 1
-        guard byteCount == GraphFormat.headerBytes + rowCount + words * 4 else {
-            throw GraphFormatError(reason: "it is \(byteCount) bytes long, which its levels contradict")
-        }
+        guard bytes.prefix(8).elementsEqual(magic) else { throw fail("its first bytes are not a graph's") }
+        var body = PartReader(bytes: UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count - 4)]), at: 8)
+        let version = try body.word()
+        guard version == Self.version else { throw fail("its format is version \(version)") }
+        let checksum = UInt32(
+            littleEndian: bytes.loadUnaligned(fromByteOffset: bytes.count - 4, as: UInt32.self))
+        guard ck_crc32c(0, start, bytes.count - 4) == checksum else { throw fail("its checksum does not match") }
+        let number = try body.word()
+        guard let kind = Kind(rawValue: number) else { throw fail("its part is of kind \(number)") }
+        return (kind, body)
     }
 }
 
-extension [UInt8] {
-    fileprivate mutating func append<Word: FixedWidthInteger>(littleEndian word: Word) {
-        Swift.withUnsafeBytes(of: word.littleEndian) { append(contentsOf: $0) }
+/// Reads the numbers of one part; every read is bounded by the bytes that are there.
+struct PartReader {
+    let bytes: UnsafeRawBufferPointer
+    var at: Int
+
+    mutating func word() throws(GraphFormatError) -> UInt32 { try number(UInt32.self) }
+
+    mutating func number<Number: FixedWidthInteger & BitwiseCopyable>(
+        _: Number.Type
+    ) throws(GraphFormatError) -> Number {
+        let size = MemoryLayout<Number>.size
+        guard bytes.count - at >= size else { throw GraphFormatError(reason: "it ends too early") }
+        defer { at += size }
+        return Number(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: Number.self))
     }
 
-    fileprivate mutating func append(words: UnsafePointer<UInt32>, count: Int) {
-        #if _endian(little)
-            append(contentsOf: UnsafeRawBufferPointer(start: words, count: count * 4))
-        #else
-            for i in 0..<count { append(littleEndian: words[i]) }
-        #endif
+    /// Copies `count` elements as they lie; a part is written and read by machines of one byte order.
+    mutating func copy<Element: BitwiseCopyable>(
+        to target: UnsafeMutablePointer<Element>, count: Int
+    ) throws(GraphFormatError) {
+        let size = count * MemoryLayout<Element>.stride
+        guard size <= bytes.count - at else { throw GraphFormatError(reason: "it ends too early") }
+        if let start = bytes.baseAddress {
+            UnsafeMutableRawPointer(target).copyMemory(from: start + at, byteCount: size)
+        }
+        at += size
+    }
+
+    func checkEnd() throws(GraphFormatError) {
+        guard at == bytes.count else { throw GraphFormatError(reason: "it is longer than it says") }
     }
 }
 
-extension UnsafeRawBufferPointer {
-    fileprivate func read(into words: UnsafeMutablePointer<UInt32>, count: Int, at offset: inout Int) {
-        for i in 0..<count {
-            words[i] = UInt32(littleEndian: loadUnaligned(fromByteOffset: offset + i * 4, as: UInt32.self))
-        }
-        offset += count * 4
+/// Writes one part.
+struct PartWriter {
+    private(set) var bytes: [UInt8]
+
+    init(_ kind: GraphFormat.Kind, capacity: Int) {
+        bytes = []
+        bytes.reserveCapacity(capacity + GraphFormat.headBytes + 4)
+        bytes += GraphFormat.magic
+        put(GraphFormat.version)
+        put(kind.rawValue)
+    }
+
+    mutating func put<Number: FixedWidthInteger & BitwiseCopyable>(_ number: Number) {
+        withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+    }
+
+    mutating func put<Element: BitwiseCopyable>(_ elements: UnsafePointer<Element>, count: Int) {
+        bytes.append(contentsOf: UnsafeRawBufferPointer(start: elements, count: count * MemoryLayout<Element>.stride))
+    }
+
+    consuming func finish() -> [UInt8] {
+        put(ck_crc32c(0, bytes, bytes.count))
+        return bytes
     }
 }

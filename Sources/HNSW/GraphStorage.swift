@@ -23,18 +23,16 @@ final class GraphStorage {
     /// Blocks of `upper`: the sum of all levels.
     let upperBlocks: Int
 
-    private static let hugePageBytes = 2 << 20
+    private let mapping: PageMapping
 
     /// Every row stands on the level given and has no link yet.
     init(levels given: [UInt8], width: Int, connections: Int) {
         rowCount = given.count
         self.width = width
         self.connections = connections
-        let byteCount = max(rowCount * width, 16) * MemoryLayout<UInt32>.stride
-        let raw = UnsafeMutableRawPointer.allocate(
-            byteCount: byteCount, alignment: byteCount >= Self.hugePageBytes ? Self.hugePageBytes : 64)
-        ck_advise_huge_pages(raw, byteCount)
-        base = raw.bindMemory(to: UInt32.self, capacity: max(rowCount * width, 16))
+        let words = max(rowCount * width, 16)
+        mapping = PageMapping(byteCount: words * MemoryLayout<UInt32>.stride)
+        base = mapping.start.bindMemory(to: UInt32.self, capacity: words)
         levels = .allocate(capacity: max(rowCount, 1))
         upperStart = .allocate(capacity: max(rowCount, 1))
         var blocks = 0
@@ -53,7 +51,6 @@ final class GraphStorage {
     }
 
     deinit {
-        UnsafeMutableRawPointer(base).deallocate()
         levels.deallocate()
         upperStart.deallocate()
         upper.deallocate()

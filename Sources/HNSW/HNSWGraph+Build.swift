@@ -2,40 +2,90 @@ import Dispatch
 import Synchronization
 import Vectors
 
-extension HNSWGraph {
-    static let maximumThreads = 256
+/// What a graph is built from.
+package enum BuildRows: Sendable {
+    case floats(VectorBlock, Metric)
+    /// Rows as 8-bit codes to be compared, and as codes to be walked over later.
+    case codes(building: CodeBlock, walking: CodeBlock)
 
-    /// Builds a graph over rows `0..<rowCount` of `block`.
+    fileprivate var kept: GraphRows {
+        switch self {
+        case .floats(let block, let metric): .floats(block, metric)
+        case .codes(_, let walking): .codes(walking)
+        }
+    }
+}
+
+extension HNSWGraph {
+    package static let maximumThreads = 256
+
+    /// Builds a graph over the first `rowCount` rows.
     ///
     /// - Parameters:
-    ///   - block: normalised vectors for cosine; every component finite. Rows below `rowCount` must not change.
+    ///   - rows: normalised vectors for cosine; every component finite. They must not change.
     ///   - threads: the calling thread and `threads − 1` others. With one thread the graph depends on the rows and the
     ///     parameters alone; with more, on who came first as well.
     ///   - extending: a graph over the first rows of the same content with the same metric and the same widths; its
-    ///   links
-    ///     are copied and the remaining rows inserted. It stays as it is.
+    ///     links are copied and the remaining rows inserted. It stays as it is.
     ///   - progress: told how many rows are in, on the calling thread, from time to time.
     ///   - isCancelled: asked by every thread every few rows.
     /// - Throws: `HNSWParameterError` for settings outside their limits or a graph that cannot be extended;
     ///   `CancellationError`.
     package static func build(
-        block: VectorBlock, rowCount: Int, metric: Metric, parameters: HNSWParameters, threads: Int,
-        extending: HNSWGraph? = nil, progress: ((Int) -> Void)? = nil,
-        isCancelled: @escaping @Sendable () -> Bool = { false }
+        _ rows: BuildRows, rowCount: Int, parameters: HNSWParameters, threads: Int, extending: HNSWGraph? = nil,
+        progress: ((Int) -> Void)? = nil, isCancelled: @escaping @Sendable () -> Bool = { false }
     ) throws -> HNSWGraph {
-        precondition(rowCount >= 0 && rowCount <= block.capacity && rowCount <= maximumRowCount)
+        let kept = rows.kept
+        precondition(rowCount >= 0 && rowCount <= kept.capacity && rowCount <= maximumRowCount)
         precondition((1...maximumThreads).contains(threads))
         try parameters.check()
-        try extending?.checkExtensible(block: block, rowCount: rowCount, metric: metric, parameters: parameters)
+        try extending?.checkExtensible(rows: kept, rowCount: rowCount, parameters: parameters)
         let known = extending?.rowCount ?? 0
         let levels = (0..<rowCount).map { row in
-            row < known
-                ? extending?.storage.levels[row] ?? 0 : GraphBuilder.level(row: row, parameters: parameters)
+            row < known ? extending?.storage.levels[row] ?? 0 : GraphLevels.level(row: row, parameters: parameters)
         }
-        let builder = GraphBuilder(
-            levels: levels, block: block, metric: metric, parameters: parameters, locksRows: threads > 1,
-            kernels: .best)
+        let run = BuildRun(
+            levels: levels, parameters: parameters, threads: threads, extending: extending, progress: progress,
+            isCancelled: isCancelled)
+        let built =
+            switch rows {
+            case .floats(let block, let metric): try run.links(over: FloatSpace(block: block, metric: metric))
+            case .codes(let building, _): try run.links(over: CodeSpace(block: building))
+            }
+        return HNSWGraph(
+            rows: kept, storage: built.storage, entry: built.entry, topLevel: built.topLevel, parameters: parameters)
+    }
+
+    private func checkExtensible(
+        rows: GraphRows, rowCount: Int, parameters: HNSWParameters
+    ) throws(HNSWParameterError) {
+        let fits =
+            metric == rows.metric && self.rows.dimension == rows.dimension && self.rowCount <= rowCount
+            && self.parameters.connections == parameters.connections
+            && self.parameters.baseWidth == parameters.baseWidth
+        guard fits else {
+            throw HNSWParameterError(
+                message: "a graph of \(self.rowCount) rows, \(self.rows.dimension) dimensions, \(metric), "
+                    + "\(self.parameters.connections)/\(self.parameters.baseWidth) connections cannot become one of "
+                    + "\(rowCount), \(rows.dimension), \(rows.metric), "
+                    + "\(parameters.connections)/\(parameters.baseWidth); build it anew")
+        }
+    }
+}
+
+/// One build: what is the same whatever rows are scored by.
+private struct BuildRun {
+    let levels: [UInt8]
+    let parameters: HNSWParameters
+    let threads: Int
+    let extending: HNSWGraph?
+    let progress: ((Int) -> Void)?
+    let isCancelled: @Sendable () -> Bool
+
+    func links(over space: some RowSpace) throws -> (storage: GraphStorage, entry: UInt32, topLevel: Int) {
+        let builder = GraphBuilder(levels: levels, space: space, parameters: parameters, locksRows: threads > 1)
         let scratch = builder.makeScratch()
+        let known = extending?.rowCount ?? 0
         var first: Int?
         if let extending, known > 0 { builder.adopt(extending) }
         // Of several rows on the highest level the first.
@@ -48,31 +98,15 @@ extension HNSWGraph {
                 first = highest
             }
         }
-        let work = BuildWork(builder: builder, rows: known..<rowCount, done: first, isCancelled: isCancelled)
+        let work = BuildWork(builder: builder, rows: known..<levels.count, done: first, isCancelled: isCancelled)
         let group = DispatchGroup()
-        for _ in 1..<max(threads, 1) {
+        for _ in 1..<threads {
             DispatchQueue.global().async(group: group) { work.run(work.makeScratch(), progress: nil) }
         }
         work.run(scratch, progress: progress)
         group.wait()
         if work.wasCancelled { throw CancellationError() }
-        return builder.sealed(scratch)
-    }
-
-    private func checkExtensible(
-        block: VectorBlock, rowCount: Int, metric: Metric, parameters: HNSWParameters
-    ) throws(HNSWParameterError) {
-        let fits =
-            self.metric == metric && self.block.dimension == block.dimension && self.rowCount <= rowCount
-            && self.parameters.connections == parameters.connections
-            && self.parameters.baseWidth == parameters.baseWidth
-        guard fits else {
-            throw HNSWParameterError(
-                message: "a graph of \(self.rowCount) rows, \(self.block.dimension) dimensions, \(self.metric), "
-                    + "\(self.parameters.connections)/\(self.parameters.baseWidth) connections cannot become one of "
-                    + "\(rowCount), \(block.dimension), \(metric), \(parameters.connections)/\(parameters.baseWidth); "
-                    + "build it anew")
-        }
+        return (builder.sealed(scratch), builder.entry, builder.topLevel)
     }
 }
 
@@ -87,8 +121,8 @@ extension GraphBuilder {
 /// The rows still to be inserted, handed out to the threads of one build.
 ///
 /// `@unchecked`: the builder's rows are guarded by its locks, and everything else here is constant or atomic.
-private final class BuildWork: @unchecked Sendable {
-    private let builder: GraphBuilder
+private final class BuildWork<Space: RowSpace>: @unchecked Sendable {
+    private let builder: GraphBuilder<Space>
     private let rows: Range<Int>
     private let done: Int?
     private let isCancelled: @Sendable () -> Bool
@@ -96,9 +130,9 @@ private final class BuildWork: @unchecked Sendable {
     private let cancelled = Atomic<Bool>(false)
 
     /// Rows a thread takes at a time; between two takes it looks whether the build was cancelled.
-    private static let rowsTaken = 32
+    private static var rowsTaken: Int { 32 }
 
-    init(builder: GraphBuilder, rows: Range<Int>, done: Int?, isCancelled: @escaping @Sendable () -> Bool) {
+    init(builder: GraphBuilder<Space>, rows: Range<Int>, done: Int?, isCancelled: @escaping @Sendable () -> Bool) {
         self.builder = builder
         self.rows = rows
         self.done = done

@@ -3,7 +3,7 @@
 extension HNSWGraph {
     /// Stops the process with the first invariant that does not hold. For tests; costs one pass over all links.
     package func checkInvariants() {
-        precondition(rowCount == storage.rowCount && rowCount <= block.capacity)
+        precondition(rowCount == storage.rowCount && rowCount <= rows.capacity)
         precondition(storage.width == parameters.baseWidth && storage.connections == parameters.connections)
         if let fault = storage.firstFault() { preconditionFailure(fault) }
         guard rowCount > 0 else {
@@ -45,6 +45,21 @@ extension GraphStorage {
                 // One number for each (row, level), so that the marks need no clearing; levels are at most 15.
                 let mark = row << 4 | level
                 if let fault = firstFault(row: row, level: level, mark: mark, seenBy: &seenBy) { return fault }
+            }
+        }
+        return nil
+    }
+
+    /// The first link of an upper level that leads out of the graph or below its level, in words.
+    func firstUpperFault() -> String? {
+        for row in 0..<rowCount {
+            for level in 0..<Int(levels[row]) {
+                for id in UnsafeBufferPointer(start: layer(level + 1).row(UInt32(row)), count: connections) {
+                    guard Int(id) < rowCount else { return "row \(row) links to \(id) of \(rowCount) rows" }
+                    guard Int(levels[Int(id)]) > level else {
+                        return "row \(row) links to \(id) above that row's level"
+                    }
+                }
             }
         }
         return nil

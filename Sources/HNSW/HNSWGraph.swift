@@ -7,77 +7,126 @@ import Vectors
 // greedily from the entry row on the highest level to level 1 and walks level 0 with a pool of `breadth` candidates. A
 // query at recall .95 on 100 000 rows scores some 700 of them.
 //
+// Rows are scored by 4-bit codes where the metric and the dimension allow it, by floats otherwise; codes rank the
+// candidates, and whoever has the floats scores the best of them again.
+//
 // Invariants (checked by `checkInvariants()`): links are rows of the graph and stand on the level of the link; no row
 // links to itself but in unused slots, which all come last; no link twice; the entry stands on the highest level.
 // A graph is immutable: any number of threads may search it.
 
-/// A graph over rows `0..<rowCount` of a block.
-package final class HNSWGraph: VectorIndex, @unchecked Sendable {
+/// What a graph scores rows by.
+package enum GraphRows: Sendable {
+    case floats(VectorBlock, Metric)
+    case codes(CodeBlock)
+
+    package var metric: Metric {
+        switch self {
+        case .floats(_, let metric): metric
+        case .codes(let block): block.metric
+        }
+    }
+
+    package var dimension: Int {
+        switch self {
+        case .floats(let block, _): block.dimension
+        case .codes(let block): block.dimension
+        }
+    }
+
+    var capacity: Int {
+        switch self {
+        case .floats(let block, _): block.capacity
+        case .codes(let block): block.count
+        }
+    }
+}
+
+/// A graph over rows `0..<rowCount`.
+package final class HNSWGraph: @unchecked Sendable {
     package let rowCount: Int
-    package let block: VectorBlock
-    package let metric: Metric
+    package let rows: GraphRows
     package let parameters: HNSWParameters
     let storage: GraphStorage
     /// Where every walk begins: a row of the highest level. 0 in an empty graph.
     let entry: UInt32
     let topLevel: Int
-    let kernels: DistanceKernels
     private let scratch: ScratchList
+    private let kernels = DistanceKernels.best
 
-    /// A walk scores about this many rows for every slot of its pool; when that is more than there are matching rows,
-    /// scoring those is quicker, and exact.
-    static let rowsScoredPerSlot = 16
+    /// A walk costs as much as scoring this many rows for every slot of its pool, and this many more to begin with;
+    /// when there are fewer matching rows than that, scoring those is quicker, and exact (`Bench index --filter`).
+    static let rowsScoredPerSlot = 64
+    static let rowsScoredAtStart = 1000
     /// How much wider a filtered walk is repeated that met too few matching rows.
     static let widening = 4
 
-    init(
-        storage: GraphStorage, entry: UInt32, topLevel: Int, block: VectorBlock, metric: Metric,
-        parameters: HNSWParameters, kernels: DistanceKernels
-    ) {
+    init(rows: GraphRows, storage: GraphStorage, entry: UInt32, topLevel: Int, parameters: HNSWParameters) {
         rowCount = storage.rowCount
+        self.rows = rows
         self.storage = storage
         self.entry = entry
         self.topLevel = topLevel
-        self.block = block
-        self.metric = metric
         self.parameters = parameters
-        self.kernels = kernels
-        scratch = ScratchList(rowCount: storage.rowCount, width: max(storage.width, storage.connections))
+        let queryBytes = if case .codes(let block) = rows { block.queryBytes } else { 0 }
+        scratch = ScratchList(
+            rowCount: storage.rowCount, width: max(storage.width, storage.connections), queryBytes: queryBytes)
     }
+
+    package var metric: Metric { rows.metric }
 
     /// Bytes the links take in memory, without the vectors.
     package var linkByteCount: Int {
         rowCount * (storage.width * 4 + 5) + storage.upperBlocks * storage.connections * 4
     }
 
-    /// The `k` nearest rows; approximate, but always as many as there are, and never one that is not allowed.
+    /// The pool of a walk by codes that is asked for `k` neighbours at `breadth`: a few more than are returned, so that
+    /// the codes' errors at the edge cost no recall. All of it are candidates for `Rescoring`.
+    package static func poolSize(breadth: Int, forNearest k: Int) -> Int { max(breadth, k + max(4, k / 4)) }
+
+    /// The `count` nearest rows by what the graph scores with: exact by floats, nearly so by codes.
     ///
-    /// `breadth` is what it would be without a filter: the graph itself walks `rowCount / matching` times as wide,
-    /// links through rows that do not match included, and where few rows match, or too few of them were met (a filter
-    /// that keeps only far rows), it scores the matching rows instead.
-    package func search(
-        _ query: UnsafePointer<Float>, k: Int, breadth: Int, allowed: RowSet?, deleted: RowSet?
+    /// As many as there are, and never one that is not selected. `breadth` is what it would be without a filter: the
+    /// graph itself walks `rowCount / selected` times as wide, links through rows that are not selected included, and
+    /// where few rows are, or too few of them were met (a filter that keeps only far rows), it scores all of those.
+    ///
+    /// - Parameters:
+    ///   - query: `dimension` floats, normalised for cosine.
+    ///   - breadth: candidates kept in the walk (*ef*); fewer than `count` leave the answer as short as that.
+    package func candidates(
+        _ query: UnsafePointer<Float>, count: Int, breadth: Int, in selection: RowSelection
     ) -> [Neighbor] {
-        precondition(k >= 0)
-        let flat = FlatIndex(block: block, metric: metric, rowCount: rowCount, kernels: kernels)
-        let matching = flat.matchCount(allowed: allowed, deleted: deleted)
-        let wanted = min(k, matching)
+        precondition(count >= 0 && selection.rowCount <= rowCount)
+        let selected = selection.count(kernels)
+        let target = min(breadth, selected)
+        let wanted = min(count, target)
         guard wanted > 0 else { return [] }
-        let target = min(max(breadth, k), matching)
-        var width = min(rowCount, (target * rowCount + matching - 1) / matching)
-        while width * Self.rowsScoredPerSlot < matching {
-            let (found, met) = scratch.withScratch { scratch in
-                walkLevels(query, width: width, scratch)
-                return collect(scratch.pool, width: width, wanted: wanted, allowed: allowed, deleted: deleted)
+        return scratch.withScratch { scratch in
+            if case .codes(let block) = rows {
+                scratch.query.pointee = block.query(query, scratch.queryCodes)
             }
-            if found.count == wanted && met * 2 >= target { return found }
-            width *= Self.widening
+            var width = min(rowCount, (target * rowCount + selected - 1) / selected)
+            while width * Self.rowsScoredPerSlot + Self.rowsScoredAtStart < selected {
+                let (found, met) = walked(query, width: width, wanted: wanted, in: selection, scratch)
+                if found.count == wanted && met * 2 >= target { return found }
+                width *= Self.widening
+            }
+            return scanned(query, count: wanted, in: selection, scratch)
         }
-        return flat.search(query, k: wanted, allowed: allowed, deleted: deleted)
     }
 
-    private func walkLevels(_ query: UnsafePointer<Float>, width: Int, _ scratch: WalkScratch) {
-        let scorer = RowScorer(query: query, block: block, kernel: kernels.rows(metric))
+    private func walked(
+        _ query: UnsafePointer<Float>, width: Int, wanted: Int, in selection: RowSelection, _ scratch: WalkScratch
+    ) -> (found: [Neighbor], met: Int) {
+        switch rows {
+        case .floats(let block, let metric):
+            walkLevels(FloatScorer(query: query, block: block, metric: metric), width: width, scratch)
+        case .codes(let block):
+            walkLevels(CodeScorer(query: scratch.query, block: block), width: width, scratch)
+        }
+        return collect(scratch.pool, width: width, wanted: wanted, in: selection)
+    }
+
+    private func walkLevels(_ scorer: some RowScoring, width: Int, _ scratch: WalkScratch) {
         var position = Position(row: entry, distance: scorer.distance(entry))
         var level = topLevel
         while level > 0 {
@@ -89,27 +138,28 @@ package final class HNSWGraph: VectorIndex, @unchecked Sendable {
             insert: kernels.table.pointee.pool_insert)
     }
 
-    /// The nearest `wanted` matching rows of a pool, and how many matching rows it holds.
+    private func scanned(
+        _ query: UnsafePointer<Float>, count: Int, in selection: RowSelection, _ scratch: WalkScratch
+    ) -> [Neighbor] {
+        switch rows {
+        case .floats(let block, let metric):
+            FlatIndex(block: block, metric: metric, rowCount: selection.rowCount)
+                .search(query, k: count, allowed: selection.allowed, deleted: selection.deleted)
+        case .codes(let block):
+            block.nearest(count, to: scratch.query, in: selection)
+        }
+    }
+
+    /// The nearest `wanted` selected rows of a pool, and how many selected rows were met, `2 · wanted` at most.
     private func collect(
-        _ pool: UnsafeMutablePointer<Int64>, width: Int, wanted: Int, allowed: RowSet?, deleted: RowSet?
+        _ pool: UnsafeMutablePointer<Int64>, width: Int, wanted: Int, in selection: RowSelection
     ) -> (found: [Neighbor], met: Int) {
         var found: [Neighbor] = []
         found.reserveCapacity(wanted)
-        if allowed == nil && deleted == nil {
-            var i = 0
-            while i < width && pool[i] != .max {
-                if i < wanted {
-                    found.append(Neighbor(distance: ck_key_distance(pool[i]), row: ck_key_row(pool[i])))
-                }
-                i &+= 1
-            }
-            return (found, i)
-        }
         var met = 0
         for i in 0..<width where pool[i] != .max {
             let row = ck_key_row(pool[i])
-            if let allowed, !allowed.contains(Int(row)) { continue }
-            if let deleted, deleted.contains(Int(row)) { continue }
+            if !selection.isAll && !selection.contains(Int(row)) { continue }
             if met < wanted { found.append(Neighbor(distance: ck_key_distance(pool[i]), row: row)) }
             met += 1
         }

@@ -4,8 +4,8 @@ import Vectors
 public struct HNSWParameters: Sendable, Equatable, Codable {
     /// Links of a node on the upper levels (*M*).
     public var connections = 16
-    /// Links of a node on level 0 (*Mmax0*); nil keeps the paper's `2 · connections`. Three times cost a float walk
-    /// more in distances than they save in nodes (`Bench index --base-connections`).
+    /// Links of a node on level 0 (*Mmax0*); nil takes `3 · connections`, half as many again as the paper: from codes a
+    /// distance costs less than the step from node to node that it saves (`Bench index --base-connections`).
     public var baseConnections: Int?
     /// Candidates kept while a row is inserted (*efConstruction*).
     public var buildBreadth = 120
@@ -20,7 +20,7 @@ public struct HNSWParameters: Sendable, Equatable, Codable {
     public init() {}
 
     /// Links of a node on level 0, with the default filled in.
-    package var baseWidth: Int { baseConnections ?? min(2 * connections, Self.baseConnectionsRange.upperBound) }
+    package var baseWidth: Int { baseConnections ?? min(3 * connections, Self.baseConnectionsRange.upperBound) }
 
     package static let connectionsRange = 2...128
     package static let baseConnectionsRange = 4...256

@@ -16,36 +16,35 @@ import Vectors
 // crowd of copies would link only to itself. A quarter of the places is theirs at most.
 
 /// The rule above, for one metric.
-struct NeighborSelection {
-    let block: VectorBlock
-    let kernel: ck_rows_fn
+struct NeighborSelection<Space: RowSpace> {
+    let space: Space
     private let factor: Float
     private let offset: Float
     private let copyDistance: Float
     private let fills: Bool
 
-    init(block: VectorBlock, metric: Metric, spread: Float, kernels: DistanceKernels) {
-        self.block = block
-        kernel = kernels.rows(metric)
+    init(space: Space, spread: Float) {
+        self.space = space
+        let metric = space.metric
         offset = metric == .cosine ? 1 : 0
         factor = metric == .dot ? 1 : spread
-        // Cosine's 1 − ⟨a, a⟩ is not exactly 0 in float32; dot has no distance that says "the same".
-        copyDistance = metric == .cosine ? 1e-6 : metric == .dot ? -.infinity : 0
+        copyDistance = space.copyDistance
         fills = metric == .dot
     }
 
     /// Writes at most `limit` rows of `candidates` (ascending keys, `count` of them) to `kept`, nearest first; returns
-    /// how many. `rejected` has room for `count` rows.
+    /// how many.
     func select(
         _ candidates: UnsafePointer<Int64>, count: Int, limit: Int, into kept: UnsafeMutablePointer<UInt32>,
-        rejected: UnsafeMutablePointer<UInt32>
+        _ scratch: BuildScratch
     ) -> Int {
+        let rejected = scratch.rejected
         var keptCount = 0, rejectedCount = 0, copies = 0
         for i in 0..<count {
             if keptCount == limit { break }
             let row = ck_key_row(candidates[i])
             let own = offset + ck_key_distance(candidates[i])
-            let nearest = nearestKept(row, kept, keptCount, leaveBelow: own)
+            let nearest = nearestKept(row, kept, keptCount, leaveBelow: own, scratch.pairQuery)
             let isCopy = nearest <= copyDistance
             if factor * nearest < own || (isCopy && copies >= limit / 4) {
                 rejected[rejectedCount] = row
@@ -68,17 +67,19 @@ struct NeighborSelection {
     /// The least distance of `row` to those kept; stops at the first four of which one already leaves `row` out.
     @inline(__always)
     private func nearestKept(
-        _ row: UInt32, _ kept: UnsafePointer<UInt32>, _ count: Int, leaveBelow own: Float
+        _ row: UInt32, _ kept: UnsafePointer<UInt32>, _ count: Int, leaveBelow own: Float,
+        _ slot: UnsafeMutablePointer<ck_code_query>
     ) -> Float {
+        if count == 0 { return .infinity }
         var distances: (Float, Float, Float, Float) = (.infinity, .infinity, .infinity, .infinity)
         var nearest = Float.infinity
-        let vector = block.vector(Int(row))
+        let scorer = space.scorer(row: Int(row), in: slot)
         var i = 0
         while i < count {
             let batch = min(4, count &- i)
             withUnsafeMutablePointer(to: &distances) {
                 $0.withMemoryRebound(to: Float.self, capacity: 4) {
-                    kernel(vector, block.base, block.dimension, kept + i, batch, $0)
+                    scorer.score(kept + i, batch, $0)
                 }
             }
             let least = min(min(distances.0, distances.1), min(distances.2, distances.3)) + offset

@@ -14,43 +14,6 @@ import Vectors
 //
 // All state lives in locals and raw memory: no allocation, no reference counting, no existential inside the loop.
 
-/// Scores rows against one query. The walk knows only this and `Layer`; rows kept as codes bring a scorer of their own.
-struct RowScorer {
-    let query: UnsafePointer<Float>
-    let base: UnsafePointer<Float>
-    let dimension: Int
-    let kernel: ck_rows_fn
-
-    /// Bytes of a vector asked for ahead; the processor's own prefetcher brings the rest of a longer one.
-    static let prefetchBytes = 384
-
-    init(query: UnsafePointer<Float>, block: VectorBlock, kernel: @escaping ck_rows_fn) {
-        self.query = query
-        base = UnsafePointer(block.base)
-        dimension = block.dimension
-        self.kernel = kernel
-    }
-
-    @inline(__always)
-    func score(_ rows: UnsafePointer<UInt32>, _ count: Int, _ distances: UnsafeMutablePointer<Float>) {
-        kernel(query, base, dimension, rows, count, distances)
-    }
-
-    @inline(__always)
-    func prefetch(_ rows: UnsafePointer<UInt32>, _ count: Int) {
-        let bytes = min(dimension &* 4, Self.prefetchBytes)
-        for i in 0..<count { ck_prefetch_range(base + Int(rows[i]) &* dimension, bytes) }
-    }
-
-    /// The distance of one row.
-    func distance(_ row: UInt32) -> Float {
-        var row = row
-        var distance: Float = 0
-        kernel(query, base, dimension, &row, 1, &distance)
-        return distance
-    }
-}
-
 /// A row and its distance while a walk descends.
 struct Position {
     var row: UInt32
@@ -58,7 +21,9 @@ struct Position {
 }
 
 /// Walks from `position` to whichever neighbour is nearest until none is nearer, on one upper level.
-func descend(_ layer: Layer, _ scorer: RowScorer, _ scratch: WalkScratch, from position: Position) -> Position {
+func descend(
+    _ layer: Layer, _ scorer: some RowScoring, _ scratch: WalkScratch, from position: Position
+) -> Position {
     var best = position
     var moved = true
     let ids = scratch.ids, distances = scratch.distances
@@ -85,7 +50,7 @@ func descend(_ layer: Layer, _ scorer: RowScorer, _ scratch: WalkScratch, from p
 
 /// Walks one level from `position` and leaves the `breadth` nearest rows met in `scratch.pool`, ascending.
 func walk(
-    _ layer: Layer, _ scorer: RowScorer, _ scratch: WalkScratch, breadth: Int, from position: Position,
+    _ layer: Layer, _ scorer: some RowScoring, _ scratch: WalkScratch, breadth: Int, from position: Position,
     insert: ck_insert_fn
 ) {
     let pool = scratch.emptyPool(breadth)

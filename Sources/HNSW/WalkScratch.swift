@@ -1,3 +1,4 @@
+import CKernels
 import Synchronization
 import Vectors
 
@@ -11,12 +12,20 @@ final class WalkScratch {
     let ids: UnsafeMutablePointer<UInt32>
     let pending: UnsafeMutablePointer<UInt32>
     let distances: UnsafeMutablePointer<Float>
+    /// Room for a coded query, and what it says.
+    let queryCodes: UnsafeMutableRawPointer
+    let query: UnsafeMutablePointer<ck_code_query>
     /// Ascending keys (`ck_key`); empty slots are `Int64.max`.
     private(set) var pool: UnsafeMutablePointer<Int64>
     private var poolSlots = 0
 
-    init(rowCount: Int, width: Int) {
+    /// - Parameters:
+    ///   - width: links of the widest row.
+    ///   - queryBytes: bytes of a coded query; 0 where rows are floats.
+    init(rowCount: Int, width: Int, queryBytes: Int) {
         self.rowCount = rowCount
+        queryCodes = .allocate(byteCount: max(queryBytes, 64), alignment: 64)
+        query = .allocate(capacity: 1)
         visited = .allocate(capacity: max(rowCount, 1))
         visited.initialize(repeating: 0, count: max(rowCount, 1))
         ids = .allocate(capacity: width + 16)
@@ -26,6 +35,8 @@ final class WalkScratch {
     }
 
     deinit {
+        queryCodes.deallocate()
+        query.deallocate()
         visited.deallocate()
         ids.deallocate()
         pending.deallocate()
@@ -61,19 +72,23 @@ final class ScratchList: Sendable {
     private let free = Mutex<[Kept]>([])
     private let rowCount: Int
     private let width: Int
+    private let queryBytes: Int
 
     /// Handed from one thread to the next through the mutex, used by one at a time.
     private struct Kept: @unchecked Sendable {
         let scratch: WalkScratch
     }
 
-    init(rowCount: Int, width: Int) {
+    init(rowCount: Int, width: Int, queryBytes: Int) {
         self.rowCount = rowCount
         self.width = width
+        self.queryBytes = queryBytes
     }
 
     func withScratch<Result>(_ body: (WalkScratch) -> Result) -> Result {
-        let kept = free.withLock { $0.popLast() } ?? Kept(scratch: WalkScratch(rowCount: rowCount, width: width))
+        let kept =
+            free.withLock { $0.popLast() }
+            ?? Kept(scratch: WalkScratch(rowCount: rowCount, width: width, queryBytes: queryBytes))
         defer { free.withLock { if $0.count < Self.maximumKept { $0.append(kept) } } }
         return body(kept.scratch)
     }

@@ -9,7 +9,8 @@ import Synchronization
 //     points(sequence, id, payload, sparse, checksum)   the newest version of each point
 //     vectors(sequence, dense, checksum)    its dense vectors; kept after a delete while a graph walks over them
 //     deletions(sequence, id, checksum)     deletes; with points by sequence, the change log other processes follow
-//     segments(id, row_count, rows, indexes), graphs(segment, vector, bytes)    caches: rebuilt when missing or damaged
+//     segments(id, row_count, rows, indexes), graph_parts(segment, vector, part, bytes)
+//                                           caches: rebuilt when missing or damaged
 //     history(sequence, id, payload, sparse, checksum, dense, dense_checksum)   rows replaced before they were shipped
 //     commits(sequence, at, count, ids, rows)   one row a transaction until it is shipped: its last change and time
 //     set_aside(sequence, id, payload, sparse, checksum, dense, dense_checksum, at)   damaged rows a repair took out
@@ -55,6 +56,8 @@ final class CollectionFile: Sendable {
     /// The sidecar, open for writing; −1 where the directory cannot be written.
     private let markDescriptor: Int32
     private let decoded: Mutex<(text: String, schema: CollectionSchema)?> = Mutex(nil)
+    /// The same without asking; nil where that is not possible.
+    private let commits: CommitWatch?
 
     /// How a file is opened.
     enum Access {
@@ -87,6 +90,9 @@ final class CollectionFile: Sendable {
             try pool.read { try Self.checkFormat($0, path: path) }
             try FormatMigration.run(path: path, pool: pool)
             watch = try DatabaseQueue(path: path, configuration: Self.configuration(label: "watch"))
+            // Both connections are open, and the index stands as long as one of them is.
+            _ = try watch.read { try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM meta") }
+            commits = CommitWatch(path: path)
             let header = try pool.read { try Self.header($0, path: path, decode: Self.decodedSchema) }
             storeID = header.storeID
             cipher = try Self.cipher(header, access, path: path)
@@ -267,10 +273,8 @@ final class CollectionFile: Sendable {
                 CREATE TABLE segments(
                     id INTEGER PRIMARY KEY AUTOINCREMENT, row_count INTEGER NOT NULL, rows BLOB NOT NULL,
                     indexes BLOB NOT NULL);
-                CREATE TABLE graphs(
-                    segment INTEGER NOT NULL, vector TEXT NOT NULL, bytes BLOB NOT NULL,
-                    PRIMARY KEY(segment, vector));
                 """)
+        try makeGraphTable(db)
         try FormatMigration.makeTables(db)
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
@@ -286,7 +290,21 @@ final class CollectionFile: Sendable {
         try MetaFacts.seal(db, path: path)
     }
 
+    /// The table of the graphs' parts; files of the first version have another.
+    static func makeGraphTable(_ db: Database) throws {
+        try db.execute(
+            sql: """
+                CREATE TABLE IF NOT EXISTS graph_parts(
+                    segment INTEGER NOT NULL, vector TEXT NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL,
+                    PRIMARY KEY(segment, vector, part));
+                DROP TABLE IF EXISTS graphs;
+                """)
+    }
+
     // MARK: Reading
+
+    /// Differs from every earlier one once anybody has committed; nil where only `dataVersion` can tell.
+    var commitMark: CommitWatch.Mark? { commits?.mark }
 
     /// Changes whenever another connection, of this process or of another, has committed.
     func dataVersion() throws -> Int64 {
@@ -398,13 +416,14 @@ final class CollectionFile: Sendable {
         }
     }
 
-    /// Closes the connections; the log goes into the file first, as far as nobody is reading older pages. The log
-    /// itself stays, since without one a store in a read-only folder could not be read.
+    /// Closes the connections; the log goes into the file first and is emptied, as far as nobody else is reading. The
+    /// log itself stays, since without one a store in a read-only folder could not be read.
     func close() throws {
         do {
             try pool.writeWithoutTransaction { db in
                 // Answers how far it came; nothing waits.
-                _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(PASSIVE)")
+                try db.execute(sql: "PRAGMA busy_timeout = 0")
+                _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
             }
         } catch is DatabaseError {
             // A file that may not be written, or a full disk: what is in the log is as safe there.

@@ -161,18 +161,9 @@ struct CollectionVerification {
     private func examineCaches(_ db: Database, _ header: FileHeader, _ report: inout VerificationReport) throws {
         try db.scan("SELECT id, rows FROM segments") { row in
             do throws(BlobError) {
-                _ = try SegmentRowList.sequences(from: row.blob(1))
+                _ = try SegmentRowList(bytes: row.blob(1))
             } catch {
                 report.damagedCaches.append("the row list of segment \(row.integer(0))")
-            }
-        }
-        try db.scan("SELECT segment, bytes FROM graphs") { row in
-            let bytes = row.blob(1)
-            guard bytes.count > 4,
-                UInt32(littleEndianBytes: bytes[(bytes.count - 4)...]) == crc32c(bytes[..<(bytes.count - 4)])
-            else {
-                report.damagedCaches.append("a graph of segment \(row.integer(0))")
-                return
             }
         }
     }

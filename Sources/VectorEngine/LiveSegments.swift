@@ -10,7 +10,8 @@ struct LiveSegments: Sendable {
 
     let schema: CollectionSchema
     private(set) var segments: [SegmentView] = []
-    private(set) var locations: [PointID: RowLocation] = [:]
+    /// Where points stand in segments that have no index of their ids.
+    private var locations: [PointID: RowLocation] = [:]
     /// The last change that is in.
     private(set) var sequence: Int64
     /// Which set of stored segments these are.
@@ -33,10 +34,22 @@ struct LiveSegments: Sendable {
     /// Live rows that are reached by graphs.
     var sealedCount: Int { segments.reduce(0) { $0 + ($1.isSealed ? $1.liveCount : 0) } }
 
+    var liveCount: Int { segments.reduce(0) { $0 + $1.liveCount } }
+
+    /// Where the newest version of a point stands; nil when there is none.
+    func location(of id: PointID) -> RowLocation? {
+        if let known = locations[id] { return known }
+        for segment in segments {
+            let row = segment.idIndex?.row(of: id) { !segment.deleted.contains(Int($0)) }
+            if let row { return RowLocation(segment: segment.number, row: row) }
+        }
+        return nil
+    }
+
     // MARK: Changes
 
     mutating func upsert(_ point: Point, sequence: Int64) throws(EngineError) {
-        markDeleted(point.id)
+        markDeleted(point.id, before: sequence)
         if !isGrowing || segments[segments.count - 1].rowCount == segments[segments.count - 1].rows.capacity {
             try beginGrowing(capacity: Self.growingCapacity)
         }
@@ -50,20 +63,22 @@ struct LiveSegments: Sendable {
     }
 
     mutating func delete(_ id: PointID, sequence: Int64) {
-        markDeleted(id)
-        locations[id] = nil
+        if markDeleted(id, before: sequence) { locations[id] = nil }
         self.sequence = max(self.sequence, sequence)
     }
 
     /// Says that everything up to `sequence` is in, also where the last changes left no trace.
     mutating func advance(to sequence: Int64) { self.sequence = max(self.sequence, sequence) }
 
-    private mutating func markDeleted(_ id: PointID) {
-        guard let location = locations[id], let i = segments.firstIndex(where: { $0.number == location.segment }) else {
-            return
-        }
+    /// Marks the row of a point deleted unless a later change wrote it; answers whether there was one.
+    @discardableResult
+    private mutating func markDeleted(_ id: PointID, before sequence: Int64) -> Bool {
+        guard let location = location(of: id), let i = segments.firstIndex(where: { $0.number == location.segment }),
+            segments[i].rows.sequences[Int(location.row)] < sequence
+        else { return false }
         segments[i].deleted.insert(Int(location.row))
         segments[i].deletedCount += 1
+        return true
     }
 
     mutating func beginGrowing(capacity: Int) throws(EngineError) {
@@ -85,52 +100,38 @@ struct LiveSegments: Sendable {
         return segments
     }
 
-    /// Takes segments as they came from the file, numbered from 0 in their order; rows without an id are gone.
-    mutating func begin(
-        with stored: [(segment: SegmentView, liveIDs: [PointID?])], locations: [PointID: RowLocation]
-    ) {
+    /// Takes segments as they came from the file, numbered from 0 in their order.
+    mutating func begin(with stored: [SegmentView]) {
         precondition(segments.isEmpty && nextNumber == 0)
-        self.locations = locations
-        for (segment, liveIDs) in stored { segments.append(numbered(segment, liveIDs: liveIDs)) }
-    }
-
-    /// Adds a segment that was made of others here; rows without an id are gone.
-    private mutating func adopt(_ segment: SegmentView, liveIDs: [PointID?]) {
-        let segment = numbered(segment, liveIDs: liveIDs)
-        for (row, id) in liveIDs.enumerated() {
-            if let id { locations[id] = RowLocation(segment: segment.number, row: UInt32(row)) }
+        for var segment in stored {
+            segment.number = nextNumber
+            nextNumber += 1
+            segments.append(segment)
         }
-        segments.insert(segment, at: isGrowing ? max(0, segments.count - 1) : segments.count)
     }
 
-    /// The segment with the next number, and with the rows deleted that have no id.
-    private mutating func numbered(_ segment: SegmentView, liveIDs: [PointID?]) -> SegmentView {
-        var segment = segment
-        segment.number = nextNumber
-        nextNumber += 1
-        segment.deleted = RowSet(rowCount: segment.rowCount)
-        segment.deletedCount = 0
-        for (row, id) in liveIDs.enumerated() where id == nil {
-            segment.deleted.insert(row)
-            segment.deletedCount += 1
-        }
-        return segment
-    }
-
-    /// Puts `merged` in the place of the segments it was made of; what was deleted from them meanwhile stays deleted.
+    /// Puts `merged`, which has an index of its ids, in the place of the segments it was made of; what was deleted from
+    /// them meanwhile stays deleted.
     mutating func replace(_ inputs: Set<UInt32>, with merged: SegmentView, generation: Int64) {
-        var alive = [PointID?](repeating: nil, count: merged.rowCount)
+        var merged = merged
+        merged.number = nextNumber
+        nextNumber += 1
+        merged.deleted = RowSet(rowCount: merged.rowCount)
+        merged.deletedCount = 0
         for row in 0..<merged.rowCount {
-            let id = merged.rows.ids[row].id
-            guard let location = locations[id], inputs.contains(location.segment),
+            if let location = location(of: merged.rows.ids[row].id), inputs.contains(location.segment),
                 let input = segments.first(where: { $0.number == location.segment }),
                 input.rows.sequences[Int(location.row)] == merged.rows.sequences[row]
-            else { continue }
-            alive[row] = id
+            {
+                continue
+            }
+            merged.deleted.insert(row)
+            merged.deletedCount += 1
         }
         segments.removeAll { inputs.contains($0.number) }
+        locations = locations.filter { !inputs.contains($0.value.segment) }
         self.generation = generation
-        adopt(merged, liveIDs: alive)
+        segments.insert(merged, at: isGrowing ? max(0, segments.count - 1) : segments.count)
     }
 }
 
@@ -138,7 +139,8 @@ extension SegmentRows {
     /// Appends one point: its id, its sequence and a row in every block.
     func append(_ point: Point, sequence: Int64, schema: CollectionSchema) {
         append(id: point.id, sequence: sequence)
-        for (name, block) in zip(schema.denseNames, blocks) {
+        for (name, floats) in zip(schema.denseNames, floats) {
+            let block = floats.growing
             if let vector = point.vectors.dense[name] {
                 vector.withUnsafeBufferPointer { block.append($0) }
             } else {

@@ -120,7 +120,11 @@ extension PointCollection {
             ids.formUnion(query.idfCorpus?.namedIDs ?? [])
         }
         for _ in 1..<Self.attempts {
-            if let answers = try answer(queries, on: try searcher(naming: named), mayMiss: false) { return answers }
+            do {
+                if let answers = try answer(queries, on: try searcher(naming: named), mayMiss: false) { return answers }
+            } catch is FloatsOvertaken {
+                continue
+            }
         }
         return try answer(queries, on: try searcher(naming: named), mayMiss: true) ?? []
     }
@@ -192,9 +196,12 @@ extension PointCollection {
         case .dense(let name, let vector):
             let vector = try searcher.schema.checked(vector, name: name)
             let allowed = try filters.rows(query.filter)
-            return searcher.nearest(
+            var damaged = 0
+            let found = try searcher.nearest(
                 to: vector, name: name, limit: query.limit, breadth: query.breadth, isExact: query.isExact,
-                allowed: allowed)
+                allowed: allowed, damaged: &damaged)
+            if damaged > 0 { noteDamagedFloats(damaged) }
+            return found
         case .sparse(let name, let vector):
             try searcher.schema.check(vector, name: name)
             let allowed = try filters.rows(query.filter)

@@ -13,7 +13,7 @@ package final class PointCollection: Sendable {
     let file: CollectionFile
     let settings: EngineSettings
     private let live: Mutex<State>
-    private let published: Mutex<Searcher>
+    private let published: Mutex<Published>
     private let writes: Mutex<WriteQueue?> = Mutex(nil)
     private let failure: Mutex<EngineError?> = Mutex(nil)
 
@@ -25,8 +25,16 @@ package final class PointCollection: Sendable {
         var damagedRows: Int
         /// Rows met damaged later, by an answer or by the scrub; they outlive a reading of the view.
         var metDamaged: Set<Int64> = []
+        /// Rows whose floats were met damaged, by the one that met most.
+        var damagedFloats = 0
         /// Another process has replaced the stored segments since these were read.
         var isOutdated = false
+    }
+
+    private struct Published {
+        var searcher: Searcher
+        /// What the file's commits looked like before the view was last found to be the newest.
+        var mark: CommitWatch.Mark?
     }
 
     /// - Throws: `collectionNotFound`, `notWritable`, `damaged`, `unsupportedFormat`.
@@ -42,7 +50,7 @@ package final class PointCollection: Sendable {
             if afterFailure { try file.endDoubt() }
             let version = try file.dataVersion()
             let (loaded, damaged) = try CollectionLoader(file: file).load()
-            published = Mutex(loaded.searcher)
+            published = Mutex(Published(searcher: loaded.searcher))
             live = Mutex(State(live: loaded, seenVersion: version, damagedRows: damaged))
         } catch {
             throw EngineError(wrapping: error, path: path)
@@ -51,12 +59,45 @@ package final class PointCollection: Sendable {
             self?.commit(group) ?? .failure(EngineError(.closed, "the store was closed"))
         }
         writes.withLock { $0 = queue }
+        loadFloats(of: published.withLock { $0.searcher })
     }
 
-    package var schema: CollectionSchema { published.withLock { $0.schema } }
+    /// Where the floats of stored segments are brought into memory, behind the first answers.
+    private let loading = DispatchQueue(label: "cortex.floats", qos: .utility)
+    private let isLoading = Atomic<Bool>(false)
+    private let isClosing = Atomic<Bool>(false)
+
+    /// Begins to read the floats that belong in memory and are not there.
+    private func loadFloats(of searcher: Searcher) {
+        let waiting = searcher.segments.filter { segment in
+            zip(segment.rows.floats, searcher.schema.denseNames).contains { floats, name in
+                floats.resident == nil && searcher.schema.dense[name]?.isOnDisk == false
+            }
+        }
+        guard !waiting.isEmpty, !isLoading.exchange(true, ordering: .relaxed) else { return }
+        loading.async { [weak self, file] in
+            defer { self?.isLoading.store(false, ordering: .relaxed) }
+            let loader = FloatLoader(file: file, schema: searcher.schema)
+            for segment in waiting {
+                do {
+                    let damaged = try loader.load(segment.rows, rowCount: segment.rowCount) {
+                        self?.isClosing.load(ordering: .relaxed) ?? true
+                    }
+                    if let damaged, damaged > 0 { self?.noteDamagedFloats(damaged) }
+                } catch {
+                    // They are read row by row instead, and whoever asks for them then is told what is wrong.
+                }
+            }
+        }
+    }
+
+    package var schema: CollectionSchema { published.withLock { $0.searcher.schema } }
 
     /// Rows on disk whose checksum did not hold when they were read.
-    package var damagedRowCount: Int { live.withLock { $0.damagedRows + $0.metDamaged.count } }
+    package var damagedRowCount: Int { live.withLock { $0.damagedRows + max($0.metDamaged.count, $0.damagedFloats) } }
+
+    /// So many rows of a segment have floats that no longer hold.
+    func noteDamagedFloats(_ count: Int) { live.withLock { $0.damagedFloats = max($0.damagedFloats, count) } }
 
     /// A row whose bytes no longer hold was met while an answer was put together, or by the scrub.
     func noteDamagedRow(_ sequence: Int64) {
@@ -67,17 +108,20 @@ package final class PointCollection: Sendable {
 
     /// The newest moment, with every change in it that any process had committed before the call.
     func searcher(naming ids: Set<PointID> = []) throws(EngineError) -> Searcher {
+        let mark = file.commitMark
+        if ids.isEmpty, let mark {
+            let newest = published.withLock { $0.mark == mark ? $0.searcher : nil }
+            if let newest { return newest }
+        }
         do {
             let version = try file.dataVersion()
-            if !ids.isEmpty || live.withLock({ $0.seenVersion != version }) {
-                return try live.withLock { state in
-                    if state.seenVersion != version { try catchUp(&state, version: version) }
-                    var searcher = state.live.searcher
-                    for id in ids { searcher.namedRows[id] = state.live.locations[id] }
-                    return searcher
-                }
+            return try live.withLock { state in
+                if state.seenVersion != version { try catchUp(&state, version: version) }
+                published.withLock { $0.mark = mark }
+                var searcher = state.live.searcher
+                for id in ids { searcher.namedRows[id] = state.live.location(of: id) }
+                return searcher
             }
-            return published.withLock { $0 }
         } catch {
             throw EngineError(wrapping: error, path: file.path)
         }
@@ -100,7 +144,8 @@ package final class PointCollection: Sendable {
 
     private func publish(_ state: borrowing State) {
         let searcher = state.live.searcher
-        published.withLock { $0 = searcher }
+        published.withLock { $0.searcher = searcher }
+        loadFloats(of: searcher)
     }
 
     // MARK: Writing
@@ -176,7 +221,7 @@ package final class PointCollection: Sendable {
             let searcher = try live.withLock { state in
                 try catchUp(&state, db, isWriting: true)
                 var searcher = state.live.searcher
-                for id in named { searcher.namedRows[id] = state.live.locations[id] }
+                for id in named { searcher.namedRows[id] = state.live.location(of: id) }
                 return searcher
             }
             let matches = try searcher.matches(filter) { try file.payloads(db, $0) }
@@ -215,6 +260,8 @@ package final class PointCollection: Sendable {
     }
 
     func close() throws {
+        isClosing.store(true, ordering: .relaxed)
+        loading.sync {}
         writes.withLock { $0 = nil }
         try file.close()
     }

@@ -46,7 +46,7 @@ struct RowCipher: Sendable {
         case sparse(sequence: Int64, key: [UInt8])
         case dense(sequence: Int64)
         case indexes
-        case graph(String)
+        case graph(String, Int)
     }
 
     private let payloads: SymmetricKey
@@ -125,7 +125,7 @@ struct RowCipher: Sendable {
         case .sparse(let sequence, let key): (vectors, Data([2] + sequence.littleEndianBytes + key))
         case .dense(let sequence): (vectors, Data([3] + sequence.littleEndianBytes))
         case .indexes: (caches, Data([4]))
-        case .graph(let name): (caches, Data([5] + Array(name.utf8)))
+        case .graph(let name, let part): (caches, Data([5] + part.littleEndianBytes + Array(name.utf8)))
         }
     }
 }

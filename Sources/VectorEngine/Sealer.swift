@@ -94,7 +94,8 @@ final class Sealer: Sendable {
         let (segments, generation) = try collection.freezeForSealing()
         let schema = collection.schema
         guard segments.contains(where: { !$0.isSealed || $0.graphs.count < schema.dense.count }) else { return true }
-        let merge = SegmentMerge(segments, schema: schema, rebuildShare: collection.settings.rebuildShare)
+        let merge = SegmentMerge(
+            segments, schema: schema, file: collection.file, rebuildShare: collection.settings.rebuildShare)
         guard merge.rowCount > 0 else { return true }
         var merged = try merge.run(threads: threads, progress: progress) { [weak self] in self?.isStopped ?? true }
         merged.storedID = try store(merged, replacing: segments, generation: generation + 1)
@@ -106,13 +107,10 @@ final class Sealer: Sendable {
     private func store(_ merged: SegmentView, replacing: [SegmentView], generation: Int64) throws -> Int64 {
         let file = collection.file
         let schema = collection.schema
-        let sequences = (0..<merged.rowCount).map { merged.rows.sequences[$0] }
-        let rows = Data(SegmentRowList.bytes(sequences))
+        let list = SegmentRowList(merged)
+        let sequences = list.sequences
+        let rows = Data(list.bytes)
         let indexes = Data(try file.cipher.stored(merged.indexes.read { $0.blob(schema: schema) }, .indexes))
-        var graphs: [String: Data] = [:]
-        for (name, graph) in merged.graphs {
-            graphs[name] = Data(try file.cipher.stored(graph.serialized(), .graph(name)))
-        }
         return try file.pool.writeWithoutTransaction { db in
             var id: Int64 = 0
             try db.inTransaction(.immediate) {
@@ -120,20 +118,26 @@ final class Sealer: Sendable {
                 guard header.generation == generation - 1 else {
                     throw EngineError(.cancelled, "another process has sealed this collection meanwhile")
                 }
-                try db.execute(sql: "DELETE FROM segments; DELETE FROM graphs")
+                try CollectionFile.makeGraphTable(db)
+                try db.execute(sql: "DELETE FROM segments; DELETE FROM graph_parts")
                 try db.execute(
                     sql: "INSERT INTO segments(row_count, rows, indexes) VALUES (?, ?, ?)",
                     arguments: [sequences.count, rows, indexes])
                 id = db.lastInsertedRowID
-                for (name, bytes) in graphs {
-                    try db.execute(
-                        sql: "INSERT INTO graphs(segment, vector, bytes) VALUES (?, ?, ?)",
-                        arguments: [id, name, bytes])
+                for (name, graph) in merged.graphs {
+                    for part in 0..<graph.partCount {
+                        try db.execute(
+                            sql: "INSERT INTO graph_parts(segment, vector, part, bytes) VALUES (?, ?, ?, ?)",
+                            arguments: [
+                                id, name, part, Data(try file.cipher.stored(graph.part(part), .graph(name, part))),
+                            ])
+                    }
                 }
                 try removeOrphans(db, kept: sequences, of: replacing)
-                try file.setMeta(db, "sealed", max(header.sealedSequence, sequences.last ?? 0))
+                let sealed = max(header.sealedSequence, sequences.last ?? 0)
+                try file.setMeta(db, "sealed", sealed)
                 try file.setMeta(db, "generation", generation)
-                try pruneDeletions(db, header)
+                try pruneDeletions(db, header, through: sealed)
                 return .commit
             }
             return id
@@ -160,9 +164,10 @@ final class Sealer: Sendable {
     /// Deletes kept in the log for processes that follow; older ones make them read everything anew.
     private static let keptDeletions: Int64 = 100_000
 
-    private func pruneDeletions(_ db: Database, _ header: FileHeader) throws {
-        // What is not yet in the shipped log stays.
-        let floor = min(header.sequence - Self.keptDeletions, header.shippedSequence ?? .max)
+    /// Deletes after `sealed` stay in any case: whoever opens the segments needs them.
+    private func pruneDeletions(_ db: Database, _ header: FileHeader, through sealed: Int64) throws {
+        // And so does what is not yet in the shipped log.
+        let floor = min(sealed, header.sequence - Self.keptDeletions, header.shippedSequence ?? .max)
         guard floor > header.deletionFloor else { return }
         try db.execute(sql: "DELETE FROM deletions WHERE sequence <= ?", arguments: [floor])
         try collection.file.setMeta(db, "deletion_floor", floor)

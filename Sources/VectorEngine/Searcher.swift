@@ -9,6 +9,8 @@ struct SegmentView: Sendable {
     let rows: SegmentRows
     var rowCount: Int
     let indexes: SharedSegmentIndexes
+    /// Rows by id; nil while the segment has not been sealed.
+    var idIndex: IDIndex?
     /// By dense vector name; a growing segment has none and is scored exactly.
     var graphs: [String: HNSWGraph] = [:]
     var deleted = RowSet()
@@ -18,7 +20,7 @@ struct SegmentView: Sendable {
 
     var liveCount: Int { rowCount - deletedCount }
     /// Whether it is stored and every graph it should have is there.
-    var isSealed: Bool { storedID != nil && graphs.count == rows.blocks.count }
+    var isSealed: Bool { storedID != nil && graphs.count == rows.floats.count }
 }
 
 /// Where a point's newest version stands.
@@ -53,7 +55,21 @@ extension Searcher {
     /// Live rows that pass `filter`, one set a segment; nil in place of a set means every live row.
     func matches(_ filter: Filter?, payloads: PayloadLookup) throws -> [RowSet?] {
         guard let filter, !filter.isEmpty else { return Array(repeating: nil, count: segments.count) }
-        return try segments.map { try matches(filter, in: $0, payloads: payloads) }
+        // Where a point stands is a fact of the moment; all else that a filter asks is a fact of the row.
+        guard filter.namedIDs.isEmpty else {
+            return try segments.map { try matches(filter, in: $0, payloads: payloads) }
+        }
+        return try segments.map { segment in
+            var rows: RowSet
+            if let known = segment.indexes.remembered(filter, rowCount: segment.rowCount) {
+                rows = known
+            } else {
+                rows = try matches(filter, in: segment, payloads: payloads)
+                segment.indexes.remember(filter, rowCount: segment.rowCount, rows: rows)
+            }
+            if segment.deletedCount > 0 { rows.subtract(segment.deleted) }
+            return rows
+        }
     }
 
     private func matches(_ filter: Filter, in segment: SegmentView, payloads: PayloadLookup) throws -> RowSet {
@@ -86,41 +102,30 @@ extension Searcher {
 
     // MARK: Dense
 
-    /// The `limit` nearest rows to `vector` (normalised where the metric is cosine), nearest first.
+    /// The `limit` nearest rows to `vector` (normalised where the metric is cosine), nearest first; `damaged` counts
+    /// rows whose floats could not be read.
+    ///
+    /// - Throws: `FloatsOvertaken`; what SQLite throws when floats are read from the file.
     func nearest(
-        to vector: [Float], name: String, limit: Int, breadth: Int?, isExact: Bool, allowed: [RowSet?]
-    ) -> [RowHit] {
+        to vector: [Float], name: String, limit: Int, breadth: Int?, isExact: Bool, allowed: [RowSet?],
+        damaged: inout Int
+    ) throws -> [RowHit] {
         guard let slot = schema.denseNames.firstIndex(of: name), let description = schema.dense[name], limit > 0 else {
             return []
         }
+        let breadth = breadth ?? description.hnsw.searchBreadth
         var best: [RowHit] = []
         for (i, segment) in segments.enumerated() where segment.rowCount > 0 {
-            var permitted = allowed[i]
-            let missing = segment.indexes.read { $0.missing[name] ?? RowSet() }
-            if !missing.isEmpty {
-                permitted = permitted ?? RowSet(allOf: segment.rowCount)
-                permitted?.subtract(missing)
+            let found = try vector.withUnsafeBufferPointer { query -> [Neighbor] in
+                guard let query = query.baseAddress else { return [] }
+                return try segment.nearest(
+                    limit, to: query, DenseName(name: name, slot: slot, metric: description.metric),
+                    breadth: isExact ? nil : breadth, allowed: allowed[i], damaged: &damaged)
             }
-            let matching = permitted?.count ?? segment.liveCount
-            let index: any VectorIndex
-            switch SearchPlan(matching: matching, limit: limit, hasGraph: segment.graphs[name] != nil && !isExact) {
-            case .nothing: continue
-            case .exact:
-                index = FlatIndex(
-                    block: segment.rows.blocks[slot], metric: description.metric, rowCount: segment.rowCount)
-            case .graph:
-                guard let graph = segment.graphs[name] else { preconditionFailure("the plan asked for a graph") }
-                index = graph
-            }
-            let found = vector.withUnsafeBufferPointer { query -> [Neighbor] in
-                guard let start = query.baseAddress else { return [] }
-                return index.search(
-                    start, k: limit, breadth: breadth ?? description.hnsw.searchBreadth, allowed: permitted,
-                    deleted: segment.deletedCount == 0 ? nil : segment.deleted)
-            }
+            if segments.count == 1 { return found.map { RowHit(segment: i, row: $0.row, distance: $0.distance) } }
             best.append(contentsOf: found.map { RowHit(segment: i, row: $0.row, distance: $0.distance) })
         }
-        if segments.count > 1 { best.sort { $0.distance < $1.distance } }
+        best.sort { $0.distance < $1.distance }
         return Array(best.prefix(limit))
     }
 
@@ -166,6 +171,48 @@ extension Searcher {
         return zip(vector.values, having).map { value, count in
             let without = Float(total - count) + 0.5
             return value * Float(log1p(Double(without / (Float(count) + 0.5))))
+        }
+    }
+}
+
+/// A dense vector name and where a segment keeps it.
+struct DenseName {
+    let name: String
+    let slot: Int
+    let metric: Metric
+}
+
+extension SegmentView {
+    /// The `limit` nearest allowed live rows that have the vector; `breadth` nil scores every one of them.
+    fileprivate func nearest(
+        _ limit: Int, to query: UnsafePointer<Float>, _ dense: DenseName, breadth: Int?, allowed: RowSet?,
+        damaged: inout Int
+    ) throws -> [Neighbor] {
+        var allowed = allowed
+        let missing = indexes.read { $0.missing[dense.name] ?? RowSet() }
+        if !missing.isEmpty {
+            allowed = allowed ?? RowSet(allOf: rowCount)
+            allowed?.subtract(missing)
+        }
+        let selection = RowSelection(
+            rowCount: rowCount, allowed: allowed, deleted: deletedCount == 0 ? nil : deleted)
+        let floats = rows.floats[dense.slot]
+        let graph = graphs[dense.name]
+        switch SearchPlan(
+            matching: selection.isAll ? rowCount : selection.count(), limit: limit,
+            hasGraph: graph != nil && breadth != nil)
+        {
+        case .nothing: return []
+        case .exact:
+            return try floats.nearest(limit, to: query, metric: dense.metric, in: selection, damaged: &damaged)
+        case .graph:
+            guard let graph, let breadth else { preconditionFailure("the plan asked for a graph") }
+            guard case .codes = graph.rows else {
+                return graph.candidates(query, count: limit, breadth: max(breadth, limit), in: selection)
+            }
+            let pool = HNSWGraph.poolSize(breadth: breadth, forNearest: limit)
+            let candidates = graph.candidates(query, count: pool, breadth: pool, in: selection)
+            return try floats.rescored(candidates, query, metric: dense.metric, k: limit, damaged: &damaged)
         }
     }
 }

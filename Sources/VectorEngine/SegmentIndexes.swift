@@ -92,11 +92,42 @@ struct SegmentIndexes: Sendable {
 /// never contended.
 final class SharedSegmentIndexes: Sendable {
     private let indexes: Mutex<SegmentIndexes>
+    private let answers = Mutex<[FilterAnswer]>([])
+
+    /// Rows that matched a filter when the segment had `rowCount` rows. A row never changes, so the answer holds as
+    /// long as no row is added; rows deleted since are taken off by whoever uses it.
+    private struct FilterAnswer {
+        let filter: Filter
+        let rowCount: Int
+        let rows: RowSet
+    }
+
+    /// Filters whose rows are remembered, the last asked for first.
+    private static let rememberedFilters = 16
 
     init(_ indexes: SegmentIndexes) { self.indexes = Mutex(indexes) }
 
     func read<Result>(_ body: (borrowing SegmentIndexes) throws -> sending Result) rethrows -> Result {
         try indexes.withLock { try body($0) }
+    }
+
+    /// The rows that matched `filter` when it was last asked of as many rows.
+    func remembered(_ filter: Filter, rowCount: Int) -> RowSet? {
+        answers.withLock { answers in
+            guard let at = answers.firstIndex(where: { $0.rowCount == rowCount && $0.filter == filter }) else {
+                return nil
+            }
+            if at > 0 { answers.swapAt(0, at) }
+            return answers[0].rows
+        }
+    }
+
+    func remember(_ filter: Filter, rowCount: Int, rows: RowSet) {
+        answers.withLock { answers in
+            answers.removeAll { $0.filter == filter }
+            if answers.count == Self.rememberedFilters { answers.removeLast() }
+            answers.insert(FilterAnswer(filter: filter, rowCount: rowCount, rows: rows), at: 0)
+        }
     }
 
     func append(_ point: Point, row: UInt32) { indexes.withLock { $0.append(point, row: row) } }

@@ -11,9 +11,11 @@ struct SegmentMerge {
     /// For each input and row its row in the result; nil where the row is dropped.
     private let newRows: [[UInt32?]]
     let rowCount: Int
+    private let file: CollectionFile
 
-    init(_ segments: [SegmentView], schema: CollectionSchema, rebuildShare: Double) {
+    init(_ segments: [SegmentView], schema: CollectionSchema, file: CollectionFile, rebuildShare: Double) {
         self.schema = schema
+        self.file = file
         let candidate = segments.filter { segment in
             segment.isSealed && segment.graphs.count == schema.dense.count
                 && Double(segment.deletedCount) <= rebuildShare * Double(segment.rowCount)
@@ -45,33 +47,117 @@ struct SegmentMerge {
     func run(
         threads: Int, progress: (@Sendable (Int) -> Void)?, isCancelled: @escaping @Sendable () -> Bool
     ) throws -> SegmentView {
-        let rows = SegmentRows(schema: schema, capacity: rowCount)
+        let ids = AppendOnlyColumn<PackedPointID>(capacity: rowCount)
+        let sequences = AppendOnlyColumn<Int64>(capacity: rowCount)
         for (segment, newRow) in zip(inputs, newRows) {
-            for row in 0..<segment.rowCount where newRow[row] != nil { rows.append(row, of: segment.rows) }
+            for row in 0..<segment.rowCount where newRow[row] != nil {
+                ids.append(segment.rows.ids[row])
+                sequences.append(segment.rows.sequences[row])
+            }
         }
         let parts = zip(inputs, newRows).map { (indexes: $0.indexes.snapshot, newRow: $1) }
         let indexes = try SegmentIndexes.merging(parts, schema: schema, rowCount: rowCount)
-        var merged = SegmentView(number: 0, rows: rows, rowCount: rowCount, indexes: SharedSegmentIndexes(indexes))
-        for (name, block) in zip(schema.denseNames, rows.blocks) {
+        var floats: [SegmentFloats] = []
+        var graphs: [String: HNSWGraph] = [:]
+        for (slot, name) in schema.denseNames.enumerated() {
             guard let description = schema.dense[name] else { continue }
-            merged.graphs[name] = try HNSWGraph.build(
-                block: block, rowCount: rowCount, metric: description.metric, parameters: description.hnsw,
-                threads: threads, extending: base?.graphs[name], progress: progress, isCancelled: isCancelled)
+            let vectors = try MergedVectors(
+                description, slot: slot, base: base?.graphs[name], rowCount: rowCount, forEach: forEachRow)
+            graphs[name] = try HNSWGraph.build(
+                vectors.buildRows, rowCount: rowCount, parameters: description.hnsw, threads: threads,
+                extending: base?.graphs[name], progress: progress, isCancelled: isCancelled)
+            let stored = StoredFloats(file: file, sequences: sequences, schema: schema, slot: slot)
+            floats.append(vectors.block.map { SegmentFloats($0, stored: stored) } ?? SegmentFloats(stored))
         }
+        let rows = SegmentRows(ids: ids, sequences: sequences, capacity: rowCount, floats: floats)
+        var merged = SegmentView(number: 0, rows: rows, rowCount: rowCount, indexes: SharedSegmentIndexes(indexes))
+        merged.idIndex = IDIndex(ids, rowCount: rowCount)
+        merged.graphs = graphs
+        // The base keeps its deleted rows, and its rows come first.
+        merged.deleted = RowSet(rowCount: rowCount)
+        if let base { merged.deleted.formUnion(base.deleted) }
+        merged.deletedCount = merged.deleted.count
         return merged
+    }
+
+    /// Calls `body` with every row of the result that `isWanted` and its floats in dense vector `slot`; rows that
+    /// cannot be read are left out.
+    private func forEachRow(
+        _ slot: Int, _ isWanted: (Int) -> Bool, _ body: (Int, UnsafePointer<Float>) -> Void
+    ) throws {
+        for (segment, newRow) in zip(inputs, newRows) {
+            let rows = newRow.indices.filter { newRow[$0].map { isWanted(Int($0)) } ?? false }.map { UInt32($0) }
+            _ = try segment.rows.floats[slot].forEach(rows) { row, vector in
+                if let new = newRow[Int(row)] { body(Int(new), vector) }
+            }
+        }
+    }
+}
+
+/// One dense vector of a merged segment: the floats, where they stay in memory, and the codes a graph is built from.
+private struct MergedVectors {
+    /// nil when the floats stay on disk.
+    let block: VectorBlock?
+    let buildRows: BuildRows
+
+    /// Hands out the wanted rows of one slot.
+    typealias ForEachRow = (
+        _ slot: Int, _ isWanted: (Int) -> Bool, _ body: (Int, UnsafePointer<Float>) -> Void
+    ) throws -> Void
+
+    /// Rows the mean is taken over.
+    private static let meanRows = 16_384
+
+    /// - Parameter base: a graph over the first rows; its codes are taken over.
+    init(
+        _ description: DenseVectorSchema, slot: Int, base: HNSWGraph?, rowCount: Int, forEach: ForEachRow
+    ) throws {
+        let (dimension, metric) = (description.dimension, description.metric)
+        guard CodeBlock.supports(metric, dimension: dimension) else {
+            let floats = VectorBlock(dimension: dimension, capacity: rowCount)
+            floats.appendZeros(rows: rowCount)
+            try forEach(slot, { _ in true }) { row, vector in floats.write(vector, row: row) }
+            block = floats
+            buildRows = .floats(floats, metric)
+            return
+        }
+        let floats = description.isOnDisk ? nil : VectorBlock(dimension: dimension, capacity: rowCount)
+        floats?.appendZeros(rows: rowCount)
+        let known = base.flatMap { base in if case .codes(let codes) = base.rows { codes } else { nil } }
+        let mean = try known?.mean ?? Self.mean(dimension, slot: slot, rowCount: rowCount, forEach)
+        let building = CodeBlock(
+            kind: .bytes, metric: metric, dimension: dimension, count: rowCount,
+            mean: metric == .euclidean ? mean : nil)
+        let walking = CodeBlock(kind: .nibbles, metric: metric, dimension: dimension, count: rowCount, mean: mean)
+        if let known { walking.adopt(known, rows: known.count) }
+        let firstNew = known?.count ?? 0
+        try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { scratch in
+            guard let scratch = scratch.baseAddress else { return }
+            try forEach(slot, { _ in true }) { row, vector in
+                floats?.write(vector, row: row)
+                building.encode(row, vector, scratch: scratch)
+                if row >= firstNew { walking.encode(row, vector, scratch: scratch) }
+            }
+        }
+        block = floats
+        buildRows = .codes(building: building, walking: walking)
+    }
+
+    private static func mean(
+        _ dimension: Int, slot: Int, rowCount: Int, _ forEach: ForEachRow
+    ) throws -> [Float] {
+        let step = max(1, rowCount / meanRows)
+        var sums = [Double](repeating: 0, count: dimension)
+        var counted = 0
+        try forEach(slot, { $0 % step == 0 }) { _, vector in
+            for i in 0..<dimension { sums[i] += Double(vector[i]) }
+            counted += 1
+        }
+        return sums.map { Float($0 / Double(max(counted, 1))) }
     }
 }
 
 extension SegmentView {
     fileprivate var firstSequence: Int64 { rowCount > 0 ? rows.sequences[0] : .max }
     fileprivate var lastSequence: Int64 { rowCount > 0 ? rows.sequences[rowCount - 1] : 0 }
-}
-
-extension SegmentRows {
-    fileprivate func append(_ row: Int, of other: SegmentRows) {
-        append(id: other.ids[row].id, sequence: other.sequences[row])
-        for (block, source) in zip(blocks, other.blocks) {
-            block.append(UnsafeBufferPointer(start: source.vector(row), count: source.dimension))
-        }
-    }
 }

@@ -13,6 +13,15 @@ final class AppendOnlyColumn<Element: BitwiseCopyable & Sendable>: @unchecked Se
         base = .allocate(capacity: max(1, capacity))
     }
 
+    /// A column that is full.
+    convenience init(_ elements: [Element]) {
+        self.init(capacity: elements.count)
+        elements.withUnsafeBufferPointer { elements in
+            if let start = elements.baseAddress { base.initialize(from: start, count: elements.count) }
+        }
+        count = elements.count
+    }
+
     deinit { base.deallocate() }
 
     func append(_ element: Element) {
@@ -27,21 +36,31 @@ final class AppendOnlyColumn<Element: BitwiseCopyable & Sendable>: @unchecked Se
     }
 }
 
-/// What a segment keeps of each row, by row offset: id, sequence, and one block for each dense vector name.
+/// What a segment keeps of each row, by row offset: id, sequence, and the floats of each dense vector name.
 final class SegmentRows: Sendable {
     let capacity: Int
     let ids: AppendOnlyColumn<PackedPointID>
     let sequences: AppendOnlyColumn<Int64>
-    /// In the order of `CollectionSchema.denseNames`; the row of a point without the vector is all zeros.
-    let blocks: [VectorBlock]
+    /// In the order of `CollectionSchema.denseNames`.
+    let floats: [SegmentFloats]
 
+    /// A segment that grows in memory.
     init(schema: CollectionSchema, capacity: Int) {
         self.capacity = capacity
         ids = AppendOnlyColumn(capacity: capacity)
         sequences = AppendOnlyColumn(capacity: capacity)
-        blocks = schema.denseNames.map {
-            VectorBlock(dimension: schema.dense[$0]?.dimension ?? 1, capacity: capacity)
-        }
+        floats = schema.denseDimensions.map { SegmentFloats(VectorBlock(dimension: $0, capacity: capacity)) }
+    }
+
+    /// A segment that does not grow.
+    init(
+        ids: AppendOnlyColumn<PackedPointID>, sequences: AppendOnlyColumn<Int64>, capacity: Int,
+        floats: [SegmentFloats]
+    ) {
+        self.capacity = capacity
+        self.ids = ids
+        self.sequences = sequences
+        self.floats = floats
     }
 
     func append(id: PointID, sequence: Int64) {
@@ -51,10 +70,16 @@ final class SegmentRows: Sendable {
 }
 
 /// A `PointID` in 24 bytes without a reference.
-struct PackedPointID: BitwiseCopyable, Sendable {
-    private let high: UInt64
-    private let low: UInt64
-    private let isUUID: Bool
+struct PackedPointID: BitwiseCopyable, Sendable, Equatable {
+    let high: UInt64
+    let low: UInt64
+    let isUUID: Bool
+
+    init(high: UInt64, low: UInt64, isUUID: Bool) {
+        self.high = high
+        self.low = low
+        self.isUUID = isUUID
+    }
 
     init(_ id: PointID) {
         switch id {
@@ -63,11 +88,21 @@ struct PackedPointID: BitwiseCopyable, Sendable {
         }
     }
 
+    /// Both halves mixed by odd constants (splitmix64's finish), not negative.
+    var hash: Int {
+        var z = low &+ high &* 0x9e37_79b9_7f4a_7c15
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return Int(truncatingIfNeeded: (z ^ (z >> 31)) >> 1)
+    }
+
     var id: PointID { isUUID ? .uuid(UUIDBytes(high: high, low: low)) : .number(low) }
 }
 
 extension CollectionSchema {
     /// Names of the dense vectors in the one order that rows, blocks and blobs use.
     var denseNames: [String] { dense.keys.sorted() }
+    /// Components of each dense vector, in that order.
+    var denseDimensions: [Int] { denseNames.map { dense[$0]?.dimension ?? 1 } }
     var sparseNames: [String] { sparse.keys.sorted() }
 }

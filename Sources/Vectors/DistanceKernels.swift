@@ -30,6 +30,9 @@ package struct DistanceKernels: @unchecked Sendable {
         }
     }
 
+    /// ⟨v, v⟩ in float32.
+    package func dot(_ vector: [Float]) -> Float { table.pointee.dot(vector, vector, vector.count) }
+
     /// The distance of two vectors of `dimension` floats in `metric`; smaller is nearer.
     package func distance(
         _ metric: Metric, _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, dimension: Int

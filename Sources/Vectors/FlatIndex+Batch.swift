@@ -44,7 +44,7 @@ extension FlatIndex {
             return Array(repeating: [], count: queryCount)
         }
         // A filter leaves holes in the block, and a long list is better collected and sorted: one by one then.
-        guard allowed == nil, deleted == nil, k <= Self.maximumKeptInPlace else {
+        guard allowed == nil, deleted == nil, k <= maximumKeptInPlace else {
             return (0..<queryCount).map {
                 search(base + $0 * block.dimension, k: k, allowed: allowed, deleted: deleted)
             }

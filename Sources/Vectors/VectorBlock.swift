@@ -1,11 +1,3 @@
-import CKernels
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// Float32 vectors, rows × dimension, row-major, in one piece of memory that never moves.
 ///
 /// One writer may append while others read the rows that existed when they were handed the block: rows below the
@@ -17,12 +9,7 @@ package final class VectorBlock: @unchecked Sendable {
     /// Rows written so far; for the writer alone.
     package private(set) var count = 0
     package let base: UnsafeMutablePointer<Float>
-    private let mapping: UnsafeMutableRawPointer
-    private let mappedByteCount: Int
-
-    /// From this size on the memory is aligned to whole huge pages and asked to be made of them (12–18 % more queries
-    /// a second, measured on a graph of 200 000 × 384).
-    private static let hugePageBytes = 2 << 20
+    private let mapping: PageMapping
 
     /// Reserves zeroed memory for `capacity` rows; pages are taken from the system as they are first written.
     package init(dimension: Int, capacity: Int) {
@@ -34,17 +21,9 @@ package final class VectorBlock: @unchecked Sendable {
             !overflow && floats < Int.max / 16, "\(capacity) rows of \(dimension) floats exceed all memory")
         // A kernel may read ahead of the last row up to one cache line; behind it there is always one.
         let needed = floats * MemoryLayout<Float>.stride + 64
-        let isHuge = needed >= Self.hugePageBytes
-        mappedByteCount = isHuge ? needed + Self.hugePageBytes : needed
-        let raw = mmap(nil, mappedByteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-        guard let raw, raw != MAP_FAILED else { fatalError("out of memory for \(needed) bytes of vectors") }
-        mapping = raw
-        let start = isHuge ? raw.alignedUp(toMultipleOf: Self.hugePageBytes) : raw
-        if isHuge { ck_advise_huge_pages(start, needed) }
-        base = start.bindMemory(to: Float.self, capacity: needed / MemoryLayout<Float>.stride)
+        mapping = PageMapping(byteCount: needed)
+        base = mapping.start.bindMemory(to: Float.self, capacity: needed / MemoryLayout<Float>.stride)
     }
-
-    deinit { munmap(mapping, mappedByteCount) }
 
     /// Where `row` begins: `dimension` floats.
     @inlinable package func vector(_ row: Int) -> UnsafePointer<Float> { UnsafePointer(base + row * dimension) }
@@ -54,6 +33,12 @@ package final class VectorBlock: @unchecked Sendable {
         precondition(vector.count == dimension && count < capacity)
         if let source = vector.baseAddress { (base + count * dimension).update(from: source, count: dimension) }
         count += 1
+    }
+
+    /// Writes one row that nobody reads yet.
+    package func write(_ vector: UnsafePointer<Float>, row: Int) {
+        precondition(row >= 0 && row < count)
+        (base + row * dimension).update(from: vector, count: dimension)
     }
 
     /// Appends `rows` zero rows.

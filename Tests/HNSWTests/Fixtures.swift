@@ -8,6 +8,9 @@ import Vectors
     let largeRowCount = 12_000
 #endif
 
+/// Dimensions on both sides of `CodeBlock.minimumDimension`, one of them no multiple of anything.
+let walkedByFloatsAndByCodes = [24, 97]
+
 /// How the rows of a fixture lie.
 enum Shape: CaseIterable {
     case uniform, clustered
@@ -40,11 +43,11 @@ func makeQueries(_ shape: Shape, count: Int, dimension: Int, metric: Metric, see
 
 /// The share of the true neighbours found, counted by distance so that ties do not matter.
 func recall(
-    _ graph: HNSWGraph, _ queries: [[Float]], k: Int, breadth: Int, allowed: RowSet? = nil, deleted: RowSet? = nil
+    _ graph: GraphIndex, _ queries: [[Float]], k: Int, breadth: Int, allowed: RowSet? = nil, deleted: RowSet? = nil
 )
     -> Double
 {
-    let flat = FlatIndex(block: graph.block, metric: graph.metric, rowCount: graph.rowCount)
+    let flat = FlatIndex(block: graph.block, metric: graph.graph.metric, rowCount: graph.rowCount)
     var hits = 0, wanted = 0
     for query in queries {
         let truth = flat.search(query, k: k, allowed: allowed, deleted: deleted)
@@ -60,8 +63,15 @@ func recall(
 func build(
     _ block: VectorBlock, _ rows: Int, _ metric: Metric, threads: Int = 1,
     parameters: HNSWParameters = HNSWParameters(),
-    extending: HNSWGraph? = nil
-) throws -> HNSWGraph {
-    try HNSWGraph.build(
+    extending: GraphIndex? = nil
+) throws -> GraphIndex {
+    try GraphIndex.build(
         block: block, rowCount: rows, metric: metric, parameters: parameters, threads: threads, extending: extending)
+}
+
+extension GraphIndex {
+    /// Every part of the graph as bytes.
+    var parts: [[UInt8]] { (0..<graph.partCount).map(graph.part) }
+
+    func checkInvariants() { graph.checkInvariants() }
 }

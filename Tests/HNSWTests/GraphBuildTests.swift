@@ -7,18 +7,25 @@ import Vectors
     @Test("No row, one row and two rows make a graph", arguments: Metric.allCases)
     func smallest(metric: Metric) throws {
         for rows in 0...2 {
-            let block = makeBlock(.uniform, rows: rows, dimension: 5, metric: metric, seed: 31)
-            let graph = try build(block, rows, metric, threads: 2)
-            graph.checkInvariants()
-            let found = graph.search([1, 0, 0, 0, 0], k: 3, breadth: 10, allowed: nil, deleted: nil)
-            #expect(found.count == rows)
+            for dimension in walkedByFloatsAndByCodes {
+                let block = makeBlock(.uniform, rows: rows, dimension: dimension, metric: metric, seed: 31)
+                let graph = try build(block, rows, metric, threads: 2)
+                graph.checkInvariants()
+                let query = [1] + [Float](repeating: 0, count: dimension - 1)
+                let found = graph.search(query, k: 3, breadth: 10, allowed: nil, deleted: nil)
+                #expect(found.count == rows)
+            }
         }
     }
 
     @Test("Copies of one vector, and zero vectors, are all found", arguments: Metric.allCases, [Float(0), 0.5])
     func copies(metric: Metric, value: Float) throws {
-        let block = VectorBlock(dimension: 4, capacity: 2000)
-        let vector = [Float](repeating: value, count: 4)
+        for dimension in walkedByFloatsAndByCodes { try copies(metric, value, dimension: dimension) }
+    }
+
+    func copies(_ metric: Metric, _ value: Float, dimension: Int) throws {
+        let block = VectorBlock(dimension: dimension, capacity: 2000)
+        let vector = [Float](repeating: value, count: dimension)
         for _ in 0..<2000 { vector.withUnsafeBufferPointer { block.append($0) } }
         let graph = try build(block, 2000, metric)
         graph.checkInvariants()
@@ -31,47 +38,50 @@ import Vectors
         #expect(graph.search(vector, k: 5, breadth: 20, allowed: allowed, deleted: nil).map(\.row) == [1777])
     }
 
-    @Test("A crowd of copies does not hide the rows around it")
-    func crowdOfCopies() throws {
-        let block = makeBlock(.uniform, rows: 4000, dimension: 8, metric: .euclidean, seed: 32)
-        for row in 1000..<1600 { for j in 0..<8 { block.base[row * 8 + j] = 0.25 } }
+    @Test("A crowd of copies does not hide the rows around it", arguments: [8, 70])
+    func crowdOfCopies(dimension: Int) throws {
+        let block = makeBlock(.clustered, rows: 4000, dimension: dimension, metric: .euclidean, seed: 32)
+        for row in 1000..<1600 { for j in 0..<dimension { block.base[row * dimension + j] = 0.25 } }
         let graph = try build(block, 4000, .euclidean)
         graph.checkInvariants()
-        let queries = makeQueries(.uniform, count: 60, dimension: 8, metric: .euclidean, seed: 33)
+        let queries = makeQueries(.clustered, count: 60, dimension: dimension, metric: .euclidean, seed: 32)
         #expect(recall(graph, queries, k: 10, breadth: 60) >= 0.95)
     }
 
     @Test("One thread builds the same graph twice, another seed another one")
     func deterministic() throws {
         let block = makeBlock(.clustered, rows: 1500, dimension: 12, metric: .cosine, seed: 34)
-        let first = try build(block, 1500, .cosine).serialized()
-        #expect(try build(block, 1500, .cosine).serialized() == first)
+        let first = try build(block, 1500, .cosine).parts
+        #expect(try build(block, 1500, .cosine).parts == first)
         var other = HNSWParameters()
         other.seed = 7
-        #expect(try build(block, 1500, .cosine, parameters: other).serialized() != first)
+        #expect(try build(block, 1500, .cosine, parameters: other).parts != first)
     }
 
-    @Test("Two and five threads build a sound graph with the same recall", arguments: [2, 5])
-    func threads(count: Int) throws {
-        let block = makeBlock(.clustered, rows: largeRowCount, dimension: 24, metric: .cosine, seed: 35)
+    @Test(
+        "Two and five threads build a sound graph with the same recall", arguments: [2, 5], walkedByFloatsAndByCodes)
+    func threads(count: Int, dimension: Int) throws {
+        let block = makeBlock(.clustered, rows: largeRowCount, dimension: dimension, metric: .cosine, seed: 35)
         let graph = try build(block, largeRowCount, .cosine, threads: count)
         graph.checkInvariants()
-        let queries = makeQueries(.clustered, count: 50, dimension: 24, metric: .cosine, seed: 35)
+        let queries = makeQueries(.clustered, count: 50, dimension: dimension, metric: .cosine, seed: 35)
         #expect(recall(graph, queries, k: 10, breadth: 100) >= 0.95)
-        #expect(graph.unreachableRowCount() < largeRowCount / 100)
+        #expect(graph.graph.unreachableRowCount() < largeRowCount / 100)
     }
 
-    @Test("An extended graph finds old and new rows; the old graph stays as it was", arguments: Metric.allCases)
-    func extending(metric: Metric) throws {
+    @Test(
+        "An extended graph finds old and new rows; the old graph stays as it was", arguments: Metric.allCases,
+        walkedByFloatsAndByCodes)
+    func extending(metric: Metric, dimension: Int) throws {
         let rows = largeRowCount / 2, half = rows / 2
-        let block = makeBlock(.clustered, rows: rows, dimension: 16, metric: metric, seed: 36)
+        let block = makeBlock(.clustered, rows: rows, dimension: dimension, metric: metric, seed: 36)
         let old = try build(block, half, metric)
-        let before = old.serialized()
+        let before = old.parts
         let extended = try build(block, rows, metric, threads: 2, extending: old)
-        #expect(old.serialized() == before)
+        #expect(old.parts == before)
         extended.checkInvariants()
         #expect(extended.rowCount == rows && old.rowCount == half)
-        let queries = makeQueries(.clustered, count: 50, dimension: 16, metric: metric, seed: 36)
+        let queries = makeQueries(.clustered, count: 50, dimension: dimension, metric: metric, seed: 36)
         #expect(recall(extended, queries, k: 10, breadth: 100) >= 0.95)
     }
 
@@ -79,14 +89,14 @@ import Vectors
     func extendingAtTheEdges() throws {
         let block = makeBlock(.uniform, rows: 200, dimension: 6, metric: .euclidean, seed: 37)
         let empty = try build(block, 0, .euclidean)
-        let anew = try build(block, 200, .euclidean).serialized()
-        #expect(try build(block, 200, .euclidean, extending: empty).serialized() == anew)
+        let anew = try build(block, 200, .euclidean).parts
+        #expect(try build(block, 200, .euclidean, extending: empty).parts == anew)
         var graph = empty
         for rows in 1...200 {
             graph = try build(block, rows, .euclidean, extending: graph)
             graph.checkInvariants()
         }
-        #expect(try build(block, 200, .euclidean, extending: graph).serialized() == graph.serialized())
+        #expect(try build(block, 200, .euclidean, extending: graph).parts == graph.parts)
     }
 
     @Test("A graph of another metric, dimension, width or of more rows is not extended")
@@ -133,7 +143,7 @@ import Vectors
         for allowedAsks in [0, 5] {
             let asked = CountedAsks(limit: allowedAsks)
             #expect(throws: CancellationError.self) {
-                try HNSWGraph.build(
+                try GraphIndex.build(
                     block: block, rowCount: 2000, metric: .euclidean, parameters: HNSWParameters(), threads: 2,
                     isCancelled: { asked.isOver() })
             }
@@ -145,7 +155,7 @@ import Vectors
         let block = makeBlock(.uniform, rows: 500, dimension: 6, metric: .euclidean, seed: 41)
         var seen: [Int] = []
         _ = try HNSWGraph.build(
-            block: block, rowCount: 500, metric: .euclidean, parameters: HNSWParameters(), threads: 1,
+            .floats(block, .euclidean), rowCount: 500, parameters: HNSWParameters(), threads: 1,
             progress: { seen.append($0) })
         #expect(seen == seen.sorted() && seen.last == 500)
     }

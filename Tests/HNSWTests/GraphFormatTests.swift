@@ -5,15 +5,27 @@ import Vectors
 
 @Suite struct GraphFormatTests {
     static let rows = 600
-    static let dimension = 8
+    /// One graph that walks over floats, one that walks over codes.
+    static let dimensions = [8, 70]
 
-    func makeGraph(_ metric: Metric = .euclidean) throws -> HNSWGraph {
-        let block = makeBlock(.clustered, rows: Self.rows, dimension: Self.dimension, metric: metric, seed: 51)
+    func makeGraph(_ dimension: Int, _ metric: Metric = .euclidean) throws -> GraphIndex {
+        let block = makeBlock(.clustered, rows: Self.rows, dimension: dimension, metric: metric, seed: 51)
         return try build(block, Self.rows, metric)
     }
 
-    func read(_ bytes: [UInt8], like graph: HNSWGraph) throws -> HNSWGraph {
-        try bytes.withUnsafeBytes { try HNSWGraph(bytes: $0, block: graph.block, metric: graph.metric) }
+    func read(
+        _ parts: [[UInt8]], like index: GraphIndex, metric: Metric? = nil, dimension: Int? = nil, rows: Int? = nil
+    )
+        throws -> GraphIndex
+    {
+        let head = parts.first ?? []
+        let reader = try head.withUnsafeBytes {
+            try GraphReader(
+                head: $0, metric: metric ?? index.graph.metric, dimension: dimension ?? index.block.dimension,
+                rowCount: rows ?? index.rowCount, block: index.block)
+        }
+        for part in parts.dropFirst() { try part.withUnsafeBytes { try reader.add($0) } }
+        return GraphIndex(graph: try reader.finish(), block: index.block)
     }
 
     /// The same bytes with a checksum that fits them again.
@@ -22,57 +34,61 @@ import Vectors
         return body + withUnsafeBytes(of: ck_crc32c(0, body, body.count).littleEndian) { Array($0) }
     }
 
-    @Test("A graph read back is the same graph and finds the same rows", arguments: Metric.allCases)
-    func roundTrip(metric: Metric) throws {
-        let graph = try makeGraph(metric)
-        let bytes = graph.serialized()
-        let copy = try read(bytes, like: graph)
+    @Test("A graph read back is the same graph and finds the same rows", arguments: Metric.allCases, dimensions)
+    func roundTrip(metric: Metric, dimension: Int) throws {
+        let graph = try makeGraph(dimension, metric)
+        let parts = graph.parts
+        let copy = try read(parts, like: graph)
         copy.checkInvariants()
-        #expect(copy.serialized() == bytes)
-        #expect(copy.parameters == graph.parameters && copy.rowCount == graph.rowCount)
-        for query in makeQueries(.clustered, count: 30, dimension: Self.dimension, metric: metric, seed: 51) {
+        #expect(copy.parts == parts)
+        #expect(copy.graph.parameters == graph.graph.parameters && copy.rowCount == graph.rowCount)
+        for query in makeQueries(.clustered, count: 30, dimension: dimension, metric: metric, seed: 51) {
             #expect(
                 copy.search(query, k: 7, breadth: 12, allowed: nil, deleted: nil)
                     == graph.search(query, k: 7, breadth: 12, allowed: nil, deleted: nil))
         }
     }
 
-    @Test("Graphs of no and one row survive the way to bytes and back", arguments: [0, 1])
-    func smallRoundTrip(rows: Int) throws {
-        let block = makeBlock(.uniform, rows: rows, dimension: 3, metric: .dot, seed: 52)
+    @Test("Graphs of no and one row survive the way to bytes and back", arguments: [0, 1], [3, 70])
+    func smallRoundTrip(rows: Int, dimension: Int) throws {
+        let block = makeBlock(.uniform, rows: rows, dimension: dimension, metric: .dot, seed: 52)
         let graph = try build(block, rows, .dot)
-        #expect(try read(graph.serialized(), like: graph).serialized() == graph.serialized())
+        #expect(try read(graph.parts, like: graph).parts == graph.parts)
     }
 
-    @Test("Three hundred damaged bytes are each refused")
-    func damagedBytes() throws {
-        let graph = try makeGraph()
-        let bytes = graph.serialized()
+    @Test("Three hundred damaged bytes are each refused", arguments: dimensions)
+    func damagedBytes(dimension: Int) throws {
+        let graph = try makeGraph(dimension)
+        let parts = graph.parts
         var generator = SplitMix(seed: 53)
         for _ in 0..<300 {
-            var damaged = bytes
-            let at = Int(generator.next() % UInt64(bytes.count))
-            damaged[at] ^= UInt8(1 + generator.next() % 255)
-            #expect(throws: GraphFormatError.self, "byte \(at)") { try read(damaged, like: graph) }
+            var damaged = parts
+            let part = Int(generator.next() % UInt64(parts.count))
+            let at = Int(generator.next() % UInt64(parts[part].count))
+            damaged[part][at] ^= UInt8(1 + generator.next() % 255)
+            #expect(throws: GraphFormatError.self, "part \(part), byte \(at)") { try read(damaged, like: graph) }
         }
     }
 
-    @Test("Damage with a checksum that fits is refused, or the graph it makes is sound and answers with rows it has")
-    func damagedBytesWithFittingChecksum() throws {
-        let graph = try makeGraph()
-        let bytes = graph.serialized()
+    @Test(
+        "Damage with a checksum that fits is refused, or the graph it makes answers with rows it has",
+        arguments: dimensions)
+    func damagedBytesWithFittingChecksum(dimension: Int) throws {
+        let graph = try makeGraph(dimension)
+        let parts = graph.parts
         var generator = SplitMix(seed: 54)
-        let query = [Float](repeating: 0.2, count: Self.dimension)
+        let query = [Float](repeating: 0.2, count: dimension)
         var refused = 0
         for round in 0..<300 {
-            var damaged = bytes
-            // Half of the damage in the header and the levels, where most of what is checked stands.
-            let range = round.isMultiple(of: 2) ? 64 + Self.rows : bytes.count - 4
+            var damaged = parts
+            // Half of the damage in the head, where most of what is checked stands.
+            let part = round.isMultiple(of: 2) ? 0 : 1 + Int(generator.next() % UInt64(parts.count - 1))
+            let range = part == 0 ? 72 + Self.rows : parts[part].count - 4
             let at = Int(generator.next() % UInt64(range))
-            damaged[at] ^= UInt8(1 + generator.next() % 255)
+            damaged[part][at] ^= UInt8(1 + generator.next() % 255)
+            damaged[part] = resealed(damaged[part])
             do {
-                let read = try read(resealed(damaged), like: graph)
-                read.checkInvariants()
+                let read = try read(damaged, like: graph)
                 let found = read.search(query, k: 10, breadth: 20, allowed: nil, deleted: nil)
                 #expect(found.allSatisfy { Int($0.row) < Self.rows })
             } catch is GraphFormatError {
@@ -82,30 +98,38 @@ import Vectors
         #expect(refused > 100)
     }
 
-    @Test("Bytes cut short or lengthened anywhere are refused, whatever their checksum")
-    func cutBytes() throws {
-        let graph = try makeGraph()
-        let bytes = graph.serialized()
-        for count in Array(0...80) + [64 + Self.rows, bytes.count - 5, bytes.count - 4, bytes.count - 1] {
-            let cut = Array(bytes.prefix(count))
-            #expect(throws: GraphFormatError.self) { try read(cut, like: graph) }
-            if count > 4 { #expect(throws: GraphFormatError.self) { try read(resealed(cut), like: graph) } }
+    @Test(
+        "A part cut short, lengthened, missing or given twice is refused, whatever its checksum", arguments: dimensions)
+    func cutParts(dimension: Int) throws {
+        let graph = try makeGraph(dimension)
+        let parts = graph.parts
+        for (index, bytes) in parts.enumerated() {
+            func refused(_ changed: [UInt8]) {
+                var damaged = parts
+                damaged[index] = changed
+                #expect(throws: GraphFormatError.self) { try read(damaged, like: graph) }
+            }
+            for count in Array(0...80) + [72 + Self.rows, bytes.count - 5, bytes.count - 4, bytes.count - 1] {
+                let cut = Array(bytes.prefix(count))
+                refused(cut)
+                if count > 4, count < bytes.count { refused(resealed(cut)) }
+            }
+            refused(resealed(bytes + [0]))
+            refused(resealed(bytes + [0, 0, 0, 0]))
+            #expect(throws: GraphFormatError.self) {
+                try read(parts.enumerated().filter { $0.offset != index }.map(\.element), like: graph)
+            }
+            #expect(throws: GraphFormatError.self) { try read(parts + [bytes], like: graph) }
         }
-        #expect(throws: GraphFormatError.self) { try read(resealed(bytes + [0]), like: graph) }
-        #expect(throws: GraphFormatError.self) { try read(resealed(bytes + [0, 0, 0, 0]), like: graph) }
     }
 
-    @Test("A graph of other vectors is refused: metric, dimension, too few rows")
-    func otherVectors() throws {
-        let graph = try makeGraph()
-        let bytes = graph.serialized()
-        func read(dimension: Int, rows: Int, _ metric: Metric) throws {
-            let block = VectorBlock(dimension: dimension, capacity: rows)
-            _ = try bytes.withUnsafeBytes { try HNSWGraph(bytes: $0, block: block, metric: metric) }
-        }
-        #expect(throws: GraphFormatError.self) { try read(dimension: Self.dimension, rows: Self.rows, .dot) }
-        #expect(throws: GraphFormatError.self) { try read(dimension: Self.dimension + 1, rows: Self.rows, .euclidean) }
-        #expect(throws: GraphFormatError.self) { try read(dimension: Self.dimension, rows: Self.rows - 1, .euclidean) }
-        try read(dimension: Self.dimension, rows: Self.rows, .euclidean)
+    @Test("A graph of other vectors is refused: metric, dimension, number of rows", arguments: dimensions)
+    func otherVectors(dimension: Int) throws {
+        let graph = try makeGraph(dimension)
+        let parts = graph.parts
+        #expect(throws: GraphFormatError.self) { try read(parts, like: graph, metric: .dot) }
+        #expect(throws: GraphFormatError.self) { try read(parts, like: graph, dimension: dimension + 1) }
+        #expect(throws: GraphFormatError.self) { try read(parts, like: graph, rows: Self.rows - 1) }
+        _ = try read(parts, like: graph)
     }
 }

@@ -114,7 +114,8 @@ import Vectors
     }
 
     @Test(arguments: [
-        "DELETE FROM graphs", "UPDATE graphs SET bytes = zeroblob(length(bytes))", "UPDATE graphs SET bytes = x'00'",
+        "DELETE FROM graph_parts", "UPDATE graph_parts SET bytes = zeroblob(length(bytes))",
+        "UPDATE graph_parts SET bytes = x'00'", "DELETE FROM graph_parts WHERE part = 1", "DROP TABLE graph_parts",
         "UPDATE segments SET rows = substr(rows, 1, 20)", "UPDATE segments SET indexes = zeroblob(40)",
         "UPDATE segments SET row_count = 3",
     ])

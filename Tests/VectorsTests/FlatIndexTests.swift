@@ -101,11 +101,11 @@ func randomBlock(rows: Int, dimension: Int, seed: UInt64, normalizes: Bool = fal
         let index = FlatIndex(block: block, metric: .euclidean, rowCount: 70)
         let found = index.search([0, 0, 0], k: 200, allowed: RowSet(allOf: 130), deleted: nil)
         #expect(found.map(\.row).sorted() == (0..<70).map { UInt32($0) })
-        #expect(index.matchCount(allowed: RowSet(allOf: 130), deleted: nil) == 70)
+        #expect(RowSelection(rowCount: 70, allowed: RowSet(allOf: 130), deleted: nil).count() == 70)
         var deleted = RowSet()
         deleted.insert(3)
         deleted.insert(100)
-        #expect(index.matchCount(allowed: nil, deleted: deleted) == 69)
+        #expect(RowSelection(rowCount: 70, allowed: nil, deleted: deleted).count() == 69)
     }
 
     @Test("A batch finds what single searches find, with and without a filter", arguments: Metric.allCases)

@@ -86,22 +86,6 @@ import Vectors
         }
     }
 
-    @Test("The int8 product is exact, at the extremes too")
-    func int8IsExact() {
-        var generator = SplitMix(seed: 3)
-        for dimension in Self.dimensions {
-            for extreme in [false, true] {
-                let a = (0..<dimension).map { _ in extreme ? Int8.min : Int8(truncatingIfNeeded: generator.next()) }
-                let b = (0..<dimension).map { _ in extreme ? Int8.min : Int8(truncatingIfNeeded: generator.next()) }
-                let exact = zip(a, b).reduce(0) { $0 + Int($1.0) * Int($1.1) }
-                for kernels in DistanceKernels.available {
-                    #expect(
-                        Int(kernels.table.pointee.dot_i8(a, b, dimension)) == exact, "\(kernels.name) \(dimension)")
-                }
-            }
-        }
-    }
-
     @Test("Every instruction set keeps the same pool as sorting does, ties and NaN included")
     func poolsAgreeWithSorting() {
         var generator = SplitMix(seed: 4)

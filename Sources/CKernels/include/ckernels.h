@@ -31,16 +31,56 @@ typedef void (*ck_rows_fn)(const float *query, const float *base, size_t dimensi
 typedef int64_t (*ck_insert_fn)(int64_t *pool, int64_t capacity, const float *distances, const uint32_t *rows,
                                 int64_t count, float *worst);
 
+/// Rows kept as codes, `stride` bytes a row, a multiple of 64. Behind the last component stands what adds nothing: 0 in
+/// a query for nibbles, 128 in bytes.
+///
+/// *Nibbles* are 4 bits a component: byte j of the 64-byte line L holds component 128 L + j in its low half and
+/// 128 L + 64 + j in its high one; code c stands for c − 7.5. *Bytes* are 8 bits: code u stands for u − 128. Row r is
+/// `scales[r]` times what its codes stand for.
+typedef struct ck_codes {
+    const uint8_t *codes;
+    size_t stride;
+    const float *scales;
+    /// Added to the distance of each row; NULL adds nothing.
+    const float *_Nullable biases;
+} ck_codes;
+
+/// A query for rows kept as codes: `base + biases[r] − factor · scales[r] · Σ (what its codes stand for)`.
+typedef struct ck_code_query {
+    /// For nibbles 2 · stride signed bytes in the order of the components, for bytes `stride` codes like a row's.
+    const uint8_t *values;
+    float base;
+    float factor;
+    /// For nibbles 15 times the sum of the signed bytes, for bytes 128 times that of what the codes stand for.
+    int32_t correction;
+} ck_code_query;
+
+/// Writes the distance of `query` to row `rows[i]` to `out[i]`, `i < count`; exact in the codes for up to 65 536
+/// components.
+typedef void (*ck_codes_fn)(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows, size_t count,
+                            float *out);
+/// Codes `dimension` floats; the bytes behind them are left alone. Returns the scale, 0 for a vector of zeros.
+typedef float (*ck_encode_fn)(const float *vector, size_t dimension, uint8_t *codes);
+
 typedef struct ck_kernels {
     const char *name;
     ck_pair_fn _Nonnull dot;         // ⟨a, b⟩
     ck_pair_fn _Nonnull l2_squared;  // Σ (aᵢ − bᵢ)²
     ck_pair_fn _Nonnull manhattan;   // Σ |aᵢ − bᵢ|
-    /// Exact for dimension ≤ 131 071.
-    int32_t (*_Nonnull dot_i8)(const int8_t *a, const int8_t *b, size_t dimension);
     ck_rows_fn _Nonnull rows_dot;    // −⟨query, row⟩: smaller is nearer
     ck_rows_fn _Nonnull rows_l2_squared;
     ck_rows_fn _Nonnull rows_manhattan;
+    ck_codes_fn _Nonnull codes_nibbles;
+    ck_codes_fn _Nonnull codes_bytes;
+    /// The step is the one of eight whose codes point most nearly where the vector points; the scale makes the inner
+    /// product of the vector with its code equal to the vector's squared length (RaBitQ's estimator,
+    /// doi:10.1145/3654970), so that estimated inner products have no bias.
+    ck_encode_fn _Nonnull encode_nibbles;
+    /// The largest component becomes ±127.
+    ck_encode_fn _Nonnull encode_bytes;
+    /// Writes the components as signed bytes plus `bias`; `*step` times a byte is the component. Returns the bytes'
+    /// sum.
+    int32_t (*_Nonnull encode_query)(const float *vector, size_t dimension, uint8_t bias, uint8_t *codes, float *step);
     ck_insert_fn _Nonnull pool_insert;
     /// Bits set in `a[i] & ~b[i]`, `i < words`; `b` may be NULL.
     uint64_t (*_Nonnull count_bits)(const uint64_t *a, const uint64_t *_Nullable b, size_t words);
@@ -59,10 +99,23 @@ uint32_t ck_crc32c_portable(uint32_t seed, const void *bytes, size_t size);
 /// Asks for huge pages over whole 2 MiB pages inside the range; a kernel that has none is no error.
 void ck_advise_huge_pages(void *start, size_t size_bytes);
 
+#ifndef CK_LOCALITY
+#define CK_LOCALITY 3
+#endif
 static inline void ck_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
 static inline void ck_prefetch_range(const void *start, size_t size_bytes) {
     for (size_t i = 0; i < size_bytes; i += 64) __builtin_prefetch((const char *)start + i, 0, 3);
+}
+
+/// Asks for the first `size_bytes` of each of `count` rows, `stride` bytes apart, ahead of a walk's next step: into the
+/// second cache, since one step asks for more lines than the first has places to wait in.
+static inline void ck_prefetch_rows(const void *base, size_t stride, size_t size_bytes, const uint32_t *rows,
+                                    size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const char *row = (const char *)base + (size_t)rows[i] * stride;
+        for (size_t j = 0; j < size_bytes; j += 64) __builtin_prefetch(row + j, 0, CK_LOCALITY);
+    }
 }
 
 /// Copies the ids of `links` not yet visited in this epoch to `out` (room for `count`), marks them, returns how many.

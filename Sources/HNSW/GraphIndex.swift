@@ -1,0 +1,55 @@
+import CKernels
+import Vectors
+
+/// A graph beside the floats of its rows: neighbours with exact distances.
+package struct GraphIndex: VectorIndex {
+    package let graph: HNSWGraph
+    package let block: VectorBlock
+
+    package var rowCount: Int { graph.rowCount }
+
+    /// `block` holds the rows the graph was built from.
+    package init(graph: HNSWGraph, block: VectorBlock) {
+        precondition(block.dimension == graph.rows.dimension && block.capacity >= graph.rowCount)
+        self.graph = graph
+        self.block = block
+    }
+
+    /// Builds a graph over `block` by the codes of its rows where they can be coded, by the rows themselves otherwise.
+    ///
+    /// Parameters and errors are those of `HNSWGraph.build`.
+    package static func build(
+        block: VectorBlock, rowCount: Int, metric: Metric, parameters: HNSWParameters, threads: Int,
+        extending: GraphIndex? = nil, isCancelled: @escaping @Sendable () -> Bool = { false }
+    ) throws -> GraphIndex {
+        let rows: BuildRows
+        if CodeBlock.supports(metric, dimension: block.dimension) {
+            let mean =
+                if case .codes(let known)? = extending?.graph.rows { known.mean } else {
+                    block.mean(rowCount: rowCount)
+                }
+            rows = .codes(
+                building: .encoding(block, .bytes, metric, rowCount: rowCount, mean: nil),
+                walking: .encoding(block, .nibbles, metric, rowCount: rowCount, mean: mean))
+        } else {
+            rows = .floats(block, metric)
+        }
+        let graph = try HNSWGraph.build(
+            rows, rowCount: rowCount, parameters: parameters, threads: threads, extending: extending?.graph,
+            isCancelled: isCancelled)
+        return GraphIndex(graph: graph, block: block)
+    }
+
+    package func search(
+        _ query: UnsafePointer<Float>, k: Int, breadth: Int, allowed: RowSet?, deleted: RowSet?
+    ) -> [Neighbor] {
+        precondition(k >= 0)
+        let selection = RowSelection(rowCount: rowCount, allowed: allowed, deleted: deleted)
+        guard case .codes = graph.rows else {
+            return graph.candidates(query, count: k, breadth: max(breadth, k), in: selection)
+        }
+        let pool = HNSWGraph.poolSize(breadth: breadth, forNearest: k)
+        let found = graph.candidates(query, count: pool, breadth: pool, in: selection)
+        return block.rescored(found, query, metric: graph.metric, k: k)
+    }
+}

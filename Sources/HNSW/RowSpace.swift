@@ -1,0 +1,59 @@
+import CKernels
+import Vectors
+
+/// The rows a graph is built over: any of them can be the query.
+protocol RowSpace: Sendable {
+    associatedtype Scorer: RowScoring
+
+    var metric: Metric { get }
+
+    /// Up to this distance (1 − cosine for cosine) two rows are taken for copies of one vector.
+    var copyDistance: Float { get }
+
+    /// Scores against `row`; `slot` must stay untouched as long as the scorer is used.
+    func scorer(row: Int, in slot: UnsafeMutablePointer<ck_code_query>) -> Scorer
+}
+
+/// Rows of floats.
+struct FloatSpace: RowSpace {
+    let block: VectorBlock
+    let metric: Metric
+
+    /// Cosine's 1 − ⟨a, a⟩ is not exactly 0 in float32; dot has no distance that says "the same".
+    var copyDistance: Float { metric == .cosine ? 1e-6 : metric == .dot ? -.infinity : 0 }
+
+    @inline(__always)
+    func scorer(row: Int, in slot: UnsafeMutablePointer<ck_code_query>) -> FloatScorer {
+        FloatScorer(query: block.vector(row), block: block, metric: metric)
+    }
+}
+
+/// Rows of 8-bit codes.
+struct CodeSpace: RowSpace {
+    let block: CodeBlock
+
+    let copyDistance: Float
+
+    var metric: Metric { block.metric }
+
+    /// Half a step of 127 in every component, as a share of a vector's squared length.
+    private static let codeError: Float = 2e-3
+
+    init(block: CodeBlock) {
+        precondition(block.kind == .bytes)
+        self.block = block
+        switch block.metric {
+        case .cosine: copyDistance = Self.codeError
+        case .euclidean:
+            let squares = UnsafeBufferPointer(start: block.biases, count: block.biases == nil ? 0 : block.count)
+            copyDistance = Self.codeError * squares.reduce(0, +) / Float(max(block.count, 1))
+        case .dot, .manhattan: copyDistance = -.infinity
+        }
+    }
+
+    @inline(__always)
+    func scorer(row: Int, in slot: UnsafeMutablePointer<ck_code_query>) -> CodeScorer {
+        slot.pointee = block.query(row: row)
+        return CodeScorer(query: slot, block: block)
+    }
+}

@@ -1,0 +1,191 @@
+import GRDB
+import Synchronization
+import Vectors
+
+/// The floats of one dense vector name in one segment: in memory, or in the file and read row by row.
+///
+/// A stored segment answers before its floats are in memory: a graph's codes name the candidates, and the few rows that
+/// matter are read. When the floats have come (`settle`), nothing is read any more; a schema that keeps them on disk
+/// (`DenseVectorSchema.isOnDisk`) leaves it at that.
+final class SegmentFloats: Sendable {
+    private let memory: Mutex<Resident?>
+    /// Where rows are found that are not in memory; nil while a segment grows.
+    private let stored: StoredFloats?
+
+    /// All floats of a segment. `lost` rows could not be read and are never scored.
+    struct Resident: Sendable {
+        let block: VectorBlock
+        var lost = RowSet()
+    }
+
+    /// Floats of a segment that was made in this process. The row of a point without the vector is all zeros.
+    init(_ block: VectorBlock, stored: StoredFloats? = nil) {
+        memory = Mutex(Resident(block: block))
+        self.stored = stored
+    }
+
+    init(_ stored: StoredFloats) {
+        memory = Mutex(nil)
+        self.stored = stored
+    }
+
+    /// nil while the floats are only in the file.
+    var resident: Resident? { memory.withLock { $0 } }
+
+    func settle(_ resident: Resident) { memory.withLock { $0 = resident } }
+
+    /// The block a growing segment appends to.
+    var growing: VectorBlock {
+        guard let resident, stored == nil else { preconditionFailure("only a growing segment takes rows") }
+        return resident.block
+    }
+
+    /// The `k` nearest of `candidates`, exactly; `damaged` counts the rows that could not be read.
+    ///
+    /// - Throws: `FloatsOvertaken` when a row is no longer in the file; what SQLite throws.
+    func rescored(
+        _ candidates: [Neighbor], _ query: UnsafePointer<Float>, metric: Metric, k: Int, damaged: inout Int
+    ) throws -> [Neighbor] {
+        if let resident {
+            let known =
+                resident.lost.isEmpty
+                ? candidates : candidates.filter { !resident.lost.contains(Int($0.row)) }
+            return resident.block.rescored(known, query, metric: metric, k: k)
+        }
+        guard let stored else { preconditionFailure("floats are in memory or in the file") }
+        var unread = 0
+        let found = try Rescoring(candidates, k: k).run { rows, count, distances in
+            let asked = Array(UnsafeBufferPointer(start: rows, count: count))
+            var read: [UInt32: Float] = [:]
+            unread += try stored.forEach(asked) { row, vector in
+                read[row] = DistanceKernels.best.distance(metric, query, vector, dimension: stored.dimension)
+            }
+            for i in 0..<count { distances[i] = read[rows[i]] ?? .nan }
+        }
+        damaged += unread
+        return found
+    }
+
+    /// The `k` nearest of the selected rows, scoring every one of them.
+    func nearest(
+        _ k: Int, to query: UnsafePointer<Float>, metric: Metric, in selection: RowSelection, damaged: inout Int
+    ) throws -> [Neighbor] {
+        if let resident {
+            var deleted = selection.deleted
+            if !resident.lost.isEmpty {
+                deleted = deleted ?? RowSet(rowCount: selection.rowCount)
+                deleted?.formUnion(resident.lost)
+            }
+            return FlatIndex(block: resident.block, metric: metric, rowCount: selection.rowCount)
+                .search(query, k: k, allowed: selection.allowed, deleted: deleted)
+        }
+        guard let stored else { preconditionFailure("floats are in memory or in the file") }
+        var best: [Neighbor] = []
+        damaged += try stored.forEach(selection.rows) { row, vector in
+            let distance = DistanceKernels.best.distance(metric, query, vector, dimension: stored.dimension)
+            best.append(Neighbor(distance: distance, row: row))
+            if best.count >= 4 * k + 1024 {
+                best.sort()
+                best.removeLast(best.count - k)
+            }
+        }
+        best.sort()
+        return Array(best.prefix(k))
+    }
+
+    /// Calls `body` with every row of `rows` (ascending) and its floats; answers how many could not be read.
+    func forEach(_ rows: [UInt32], _ body: (UInt32, UnsafePointer<Float>) throws -> Void) throws -> Int {
+        if let resident {
+            for row in rows where !resident.lost.contains(Int(row)) {
+                try body(row, resident.block.vector(Int(row)))
+            }
+            return resident.lost.isEmpty ? 0 : rows.count { resident.lost.contains(Int($0)) }
+        }
+        guard let stored else { preconditionFailure("floats are in memory or in the file") }
+        return try stored.forEach(rows, body)
+    }
+}
+
+/// A row's floats are no longer in the file: another process has replaced the segments. Search a newer view.
+struct FloatsOvertaken: Error {}
+
+/// Reads the floats of some rows of one stored segment from the file, checked by their checksums.
+struct StoredFloats: Sendable {
+    let file: CollectionFile
+    let sequences: AppendOnlyColumn<Int64>
+    let schema: CollectionSchema
+    /// The place of the vector's name in `CollectionSchema.denseNames`.
+    let slot: Int
+
+    var dimension: Int { schema.denseDimensions[slot] }
+
+    /// Rows one statement reads.
+    private static let rowsPerStatement = 32
+
+    /// Calls `body` with every row that could be read, in any order; answers how many could not.
+    func forEach(_ rows: [UInt32], _ body: (UInt32, UnsafePointer<Float>) throws -> Void) throws -> Int {
+        let places = String(repeating: "?,", count: Self.rowsPerStatement - 1) + "?"
+        let sql = "SELECT sequence, dense, checksum FROM vectors WHERE sequence IN (\(places))"
+        let dimensions = schema.denseDimensions
+        var damaged = 0
+        // One statement is one snapshot; a transaction around it would cost as much as the reading.
+        try file.pool.unsafeRead { db in
+            try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { floats in
+                guard let start = floats.baseAddress else { return }
+                for first in Swift.stride(from: 0, to: rows.count, by: Self.rowsPerStatement) {
+                    let part = rows[first..<min(rows.count, first + Self.rowsPerStatement)]
+                    var wanted: [Int64: UInt32] = [:]
+                    for row in part { wanted[sequences[Int(row)]] = row }
+                    let found = wanted.count
+                    let asked = part.map { sequences[Int($0)] }
+                    let padding = Array(repeating: Int64(-1), count: Self.rowsPerStatement - asked.count)
+                    var met = 0
+                    try db.scan(sql, StatementArguments(asked + padding)) { stored in
+                        let sequence = stored.integer(0)
+                        guard let row = wanted[sequence] else { return }
+                        met += 1
+                        let dense = stored.blob(1)
+                        guard Int64(StoredRow.denseChecksum(dense, sequence: sequence)) == stored.integer(2),
+                            file.cipher.withPlain(
+                                dense, .dense(sequence: sequence),
+                                { DenseLayout.copy(slot, of: $0, dimensions, to: start) }) == true
+                        else {
+                            damaged += 1
+                            return
+                        }
+                        try body(row, start)
+                    }
+                    if met < found { throw FloatsOvertaken() }
+                }
+            }
+        }
+        return damaged
+    }
+}
+
+/// How the dense vectors of one row lie in `vectors.dense`: a byte a name that says whether it is there, then the
+/// floats of those that are.
+enum DenseLayout {
+    /// Copies vector `slot` to `target`, zeros when the row has none; false when the bytes do not fit the dimensions.
+    static func copy(
+        _ slot: Int, of dense: UnsafeRawBufferPointer, _ dimensions: [Int], to target: UnsafeMutablePointer<Float>
+    ) -> Bool {
+        var at = dimensions.count
+        guard dense.count >= at, let start = dense.baseAddress else { return false }
+        var fits = true
+        for (i, dimension) in dimensions.enumerated() {
+            let size = dimension * MemoryLayout<Float>.stride
+            if i == slot {
+                if dense[i] == 1 {
+                    guard dense.count - at >= size else { return false }
+                    UnsafeMutableRawPointer(target).copyMemory(from: start + at, byteCount: size)
+                } else {
+                    target.update(repeating: 0, count: dimension)
+                }
+            }
+            if dense[i] == 1 { at += size }
+            fits = fits && at <= dense.count
+        }
+        return fits && at == dense.count
+    }
+}

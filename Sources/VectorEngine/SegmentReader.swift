@@ -1,0 +1,190 @@
+import GRDB
+import HNSW
+import Synchronization
+import Vectors
+
+/// Reads one stored segment: `tasks` may run side by side, `view` is whole when all have.
+final class SegmentReader: Sendable {
+    private let file: CollectionFile
+    private let segment: StoredSegment
+    private let schema: CollectionSchema
+    private let rows: SegmentRows
+    private let read = Mutex(Parts())
+
+    private struct Parts: Sendable {
+        var indexes: SegmentIndexes?
+        var idIndex: IDIndex?
+        var graphs: [String: HNSWGraph] = [:]
+    }
+
+    init(file: CollectionFile, segment: StoredSegment, header: FileHeader) {
+        self.file = file
+        self.segment = segment
+        schema = header.schema
+        let sequences = AppendOnlyColumn(segment.list.sequences)
+        let floats = schema.denseNames.indices.map { slot in
+            SegmentFloats(StoredFloats(file: file, sequences: sequences, schema: header.schema, slot: slot))
+        }
+        rows = SegmentRows(
+            ids: AppendOnlyColumn(segment.list.ids), sequences: sequences, capacity: segment.rowCount, floats: floats)
+    }
+
+    /// The longest first, so that no thread is left with one at the end.
+    var tasks: [@Sendable () throws -> Void] {
+        [
+            { [self] in
+                let indexes = try readIndexes()
+                read.withLock { $0.indexes = indexes }
+            }
+        ]
+            + schema.denseNames.indices.map { slot in { [self] in try readGraph(slot) } }
+            + [
+                { [self] in
+                    let index = IDIndex(rows.ids, rowCount: segment.rowCount)
+                    read.withLock { $0.idIndex = index }
+                }
+            ]
+    }
+
+    /// The segment; nil when a cache it cannot do without is not what was written.
+    func view() throws -> SegmentView? {
+        let parts = read.withLock { $0 }
+        guard let indexes = parts.indexes, let idIndex = parts.idIndex else { return nil }
+        var view = SegmentView(
+            number: 0, rows: rows, rowCount: segment.rowCount, indexes: SharedSegmentIndexes(indexes))
+        view.idIndex = idIndex
+        view.graphs = parts.graphs
+        view.storedID = segment.id
+        view.deleted = segment.list.deleted
+        view.deletedCount = segment.list.deleted.count
+        return view
+    }
+
+    private func readIndexes() throws -> SegmentIndexes? {
+        try file.pool.read { db in
+            var indexes: SegmentIndexes?
+            try db.scan("SELECT indexes FROM segments WHERE id = ?", [segment.id]) { row in
+                do {
+                    indexes = try file.cipher.withPlain(row.blob(0), .indexes) {
+                        try SegmentIndexes(bytes: $0, schema: schema, rowCount: segment.rowCount)
+                    }
+                } catch is BlobError {
+                    // A cache: the rows themselves are read instead.
+                }
+            }
+            return indexes
+        }
+    }
+
+    private func readGraph(_ slot: Int) throws {
+        let name = schema.denseNames[slot]
+        guard let description = schema.dense[name] else { return }
+        // A graph that walks over the floats themselves cannot wait for them.
+        var block: VectorBlock?
+        if !CodeBlock.supports(description.metric, dimension: description.dimension) {
+            _ = try FloatLoader(file: file, schema: schema).load(rows, rowCount: segment.rowCount) { false }
+            block = rows.floats[slot].resident?.block
+        }
+        let graph = try file.pool.read { db -> HNSWGraph? in
+            guard try db.tableExists("graph_parts") else { return nil }
+            var reader: GraphReader?
+            do {
+                try db.scan(
+                    "SELECT bytes, part FROM graph_parts WHERE segment = ? AND vector = ? ORDER BY part",
+                    [segment.id, name]
+                ) { row in
+                    let part = Int(clamping: row.integer(1))
+                    try file.cipher.withPlain(row.blob(0), .graph(name, part)) { bytes in
+                        if let reader {
+                            try reader.add(bytes)
+                        } else {
+                            reader = try GraphReader(
+                                head: bytes, metric: description.metric, dimension: description.dimension,
+                                rowCount: segment.rowCount, block: block)
+                        }
+                    }
+                }
+                return try reader?.finish()
+            } catch is GraphFormatError {
+                // The rows are scored exactly until the sealer has built the graph anew.
+                return nil
+            }
+        }
+        if let graph { read.withLock { $0.graphs[name] = graph } }
+    }
+}
+
+/// A row of `segments`: which rows it has.
+struct StoredSegment: Sendable {
+    let id: Int64
+    let list: SegmentRowList
+
+    var rowCount: Int { list.sequences.count }
+
+    /// Every stored segment; nil when a row list is not what was written, or when deletes are no longer in the log that
+    /// came after the segments.
+    static func all(_ db: Database, reachingBackFrom header: FileHeader) throws -> [StoredSegment]? {
+        guard header.deletionFloor <= header.sealedSequence else { return nil }
+        var segments: [StoredSegment]? = []
+        try db.scan("SELECT id, row_count, rows FROM segments ORDER BY id") { row in
+            do throws(BlobError) {
+                let list = try SegmentRowList(bytes: row.blob(2))
+                guard list.sequences.count == Int(row.integer(1)) else { throw .truncated }
+                segments?.append(StoredSegment(id: row.integer(0), list: list))
+            } catch {
+                segments = nil
+            }
+        }
+        return segments
+    }
+}
+
+/// The rows of a stored segment: the change that wrote each (ascending), its point, and which were deleted by then.
+struct SegmentRowList: Sendable {
+    let sequences: [Int64]
+    let ids: [PackedPointID]
+    let deleted: RowSet
+
+    private static let magic: UInt32 = 0x5258_4443  // "CDXR"
+    private static let version: UInt32 = 2
+
+    /// The list of a segment as it is now.
+    init(_ segment: SegmentView) {
+        sequences = (0..<segment.rowCount).map { segment.rows.sequences[$0] }
+        ids = (0..<segment.rowCount).map { segment.rows.ids[$0] }
+        deleted = segment.deleted
+    }
+
+    var bytes: [UInt8] {
+        var blob = BlobWriter(magic: Self.magic, version: Self.version)
+        blob.put(sequences)
+        // Numbers have no high half: it is left out when no id is a UUID.
+        let uuids = RowSet(ids.map(\.isUUID))
+        blob.put(uuids.words)
+        blob.put(uuids.isEmpty ? [] : ids.map(\.high))
+        blob.put(ids.map(\.low))
+        blob.put(deleted.words)
+        return blob.finish()
+    }
+
+    init(bytes: UnsafeRawBufferPointer) throws(BlobError) {
+        var blob = try BlobReader(bytes, magic: Self.magic, version: Self.version)
+        sequences = try blob.array(of: Int64.self)
+        guard zip(sequences, sequences.dropFirst()).allSatisfy({ $0 < $1 }) else { throw .truncated }
+        let uuids = RowSet(words: try blob.array(of: UInt64.self))
+        let high = try blob.array(of: UInt64.self)
+        let low = try blob.array(of: UInt64.self)
+        guard low.count == sequences.count, high.isEmpty || high.count == low.count else { throw .truncated }
+        ids = low.indices.map {
+            PackedPointID(high: high.isEmpty ? 0 : high[$0], low: low[$0], isUUID: uuids.contains($0))
+        }
+        deleted = RowSet(words: try blob.array(of: UInt64.self))
+    }
+}
+
+extension RowSet {
+    fileprivate init(_ flags: [Bool]) {
+        self.init(rowCount: flags.count)
+        for (row, flag) in flags.enumerated() where flag { insert(row) }
+    }
+}

@@ -1,0 +1,170 @@
+import CKernels
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+// Vectors as codes: an eighth or a quarter of the bytes, so that a walk waits less for memory (Aguerrebere et al.,
+// LVQ, doi:10.14778/3611479.3611537). Distances from codes rank candidates; the best are scored again by their floats.
+//
+// A row x is coded as scale · code of r = x − mean (the mean of the first rows; for bytes it is zero but for L2). With
+// ⟨q, x⟩ = ⟨q, mean⟩ + ⟨q, r⟩ and |q − x|² = |q − mean|² + |r|² − 2 ⟨q − mean, r⟩, one form serves every metric:
+//
+//     distance = base(q) + bias(x) − factor(q) · scale(x) · Σ code(x) · code(q)
+
+/// How many bits a component has as a code.
+package enum CodeKind: UInt8, Sendable, Codable {
+    /// 4 bits, for walking: 192 bytes for 384 components.
+    case nibbles = 4
+    /// 8 bits, for building, where two rows are compared.
+    case bytes = 8
+}
+
+/// `count` rows as codes, in memory that never moves. Rows that are encoded never change.
+package final class CodeBlock: @unchecked Sendable {
+    package let kind: CodeKind
+    package let metric: Metric
+    package let dimension: Int
+    package let count: Int
+    /// `dimension` floats, zeros when nothing is taken off.
+    package let mean: [Float]
+    /// Bytes of a row, a multiple of 64.
+    package let stride: Int
+    package let codes: UnsafeMutablePointer<UInt8>
+    package let scales: UnsafeMutablePointer<Float>
+    /// |r|² of each row, for L2 alone.
+    package let biases: UnsafeMutablePointer<Float>?
+    /// The sum of what each row's codes stand for; bytes alone, where a row can be the query.
+    private let sums: UnsafeMutablePointer<Int32>?
+    package let layout: UnsafeMutablePointer<ck_codes>
+    private let mapping: PageMapping
+    @usableFromInline let kernels: DistanceKernels
+
+    /// Below this many components a row of floats is as quick to fetch as its codes, and 4 bits say too little of each.
+    package static let minimumDimension = 64
+
+    /// Whether rows of this shape can be coded: Manhattan distances do not come apart into inner products.
+    package static func supports(_ metric: Metric, dimension: Int) -> Bool {
+        metric != .manhattan && dimension >= minimumDimension
+    }
+
+    /// Room for `count` rows, none of them encoded yet.
+    package init(
+        kind: CodeKind, metric: Metric, dimension: Int, count: Int, mean: [Float]? = nil,
+        kernels: DistanceKernels = .best
+    ) {
+        precondition(metric != .manhattan && dimension > 0 && count >= 0 && count <= maximumRowCount)
+        precondition(mean.map { $0.count == dimension } ?? true)
+        self.kind = kind
+        self.metric = metric
+        self.dimension = dimension
+        self.count = count
+        self.kernels = kernels
+        self.mean = mean ?? Array(repeating: 0, count: dimension)
+        let perLine = kind == .nibbles ? 128 : 64
+        stride = (dimension + perLine - 1) / perLine * 64
+        mapping = PageMapping(byteCount: count * stride + 64)
+        codes = mapping.start.bindMemory(to: UInt8.self, capacity: count * stride + 64)
+        scales = .allocate(capacity: max(count, 1))
+        scales.initialize(repeating: 0, count: max(count, 1))
+        biases = metric == .euclidean ? .allocate(capacity: max(count, 1)) : nil
+        biases?.initialize(repeating: 0, count: max(count, 1))
+        sums = kind == .bytes ? .allocate(capacity: max(count, 1)) : nil
+        sums?.initialize(repeating: 0, count: max(count, 1))
+        layout = .allocate(capacity: 1)
+        layout.initialize(
+            to: ck_codes(codes: codes, stride: stride, scales: scales, biases: biases.map { UnsafePointer($0) }))
+    }
+
+    deinit {
+        scales.deallocate()
+        biases?.deallocate()
+        sums?.deallocate()
+        layout.deallocate()
+    }
+
+    /// Bytes in memory: codes, scales and biases.
+    package var byteCount: Int { count * (stride + 4 + (biases == nil ? 0 : 4) + (sums == nil ? 0 : 4)) }
+
+    /// Codes one row. Different rows may be encoded at the same time; `scratch` has room for `dimension` floats.
+    package func encode(_ row: Int, _ vector: UnsafePointer<Float>, scratch: UnsafeMutablePointer<Float>) {
+        precondition(row >= 0 && row < count)
+        let own = codes + row * stride
+        var square: Float = 0
+        for i in 0..<dimension {
+            scratch[i] = vector[i] - mean[i]
+            square += scratch[i] * scratch[i]
+        }
+        biases?[row] = square
+        if kind == .nibbles {
+            scales[row] = kernels.table.pointee.encode_nibbles(scratch, dimension, own)
+        } else {
+            scales[row] = kernels.table.pointee.encode_bytes(scratch, dimension, own)
+            own.advanced(by: dimension).update(repeating: 128, count: stride - dimension)
+            var sum: Int32 = 0
+            for i in 0..<dimension { sum += Int32(own[i]) - 128 }
+            sums?[row] = sum
+        }
+    }
+
+    // MARK: Queries
+
+    /// Bytes a coded query needs: its codes, and for L2 the floats they are made of.
+    package var queryBytes: Int {
+        (kind == .nibbles ? 2 * stride : stride) + (metric == .euclidean ? dimension * MemoryLayout<Float>.stride : 0)
+    }
+
+    /// Codes a query into `buffer` (`queryBytes` from a 64-byte boundary), which must outlive the result.
+    package func query(_ vector: UnsafePointer<Float>, _ buffer: UnsafeMutableRawPointer) -> ck_code_query {
+        let table = kernels.table.pointee
+        let codeBytes = kind == .nibbles ? 2 * stride : stride
+        let codes = buffer.bindMemory(to: UInt8.self, capacity: codeBytes)
+        var centred = vector
+        let base: Float
+        if metric == .euclidean {
+            let difference = (buffer + codeBytes).bindMemory(to: Float.self, capacity: dimension)
+            for i in 0..<dimension { difference[i] = vector[i] - mean[i] }
+            centred = UnsafePointer(difference)
+            base = table.dot(centred, centred, dimension)
+        } else {
+            base = -table.dot(vector, mean, dimension)
+        }
+        let zero: UInt8 = kind == .bytes ? 128 : 0
+        (codes + dimension).update(repeating: zero, count: codeBytes - dimension)
+        var step: Float = 0
+        let sum = table.encode_query(centred, dimension, zero, codes, &step)
+        return coded(codes, base: base, step: step, sum: sum)
+    }
+
+    /// One of the rows as the query; bytes alone.
+    package func query(row: Int) -> ck_code_query {
+        guard let sums else { preconditionFailure("a row of nibbles is too coarse for a query") }
+        return coded(codes + row * stride, base: biases?[row] ?? 0, step: scales[row], sum: sums[row])
+    }
+
+    private func coded(_ codes: UnsafePointer<UInt8>, base: Float, step: Float, sum: Int32) -> ck_code_query {
+        // A nibble c stands for c − 7.5: the kernel doubles its sum, so that the half stays an integer.
+        let factor = (metric == .euclidean ? 2 : 1) * (kind == .nibbles ? step / 2 : step)
+        return ck_code_query(
+            values: codes, base: base, factor: factor, correction: kind == .nibbles ? 15 * sum : 128 * sum)
+    }
+
+    /// Scores rows against a coded query; smaller is nearer.
+    @inlinable package var scoreRows: ck_codes_fn {
+        kind == .nibbles ? kernels.table.pointee.codes_nibbles : kernels.table.pointee.codes_bytes
+    }
+
+    // MARK: Bytes
+
+    /// What was encoded, taken over as it lies.
+    package func adopt(_ other: CodeBlock, rows: Int) {
+        precondition(kind == other.kind && stride == other.stride && mean == other.mean)
+        precondition(rows <= min(count, other.count))
+        codes.update(from: other.codes, count: rows * stride)
+        scales.update(from: other.scales, count: rows)
+        if let biases, let theirs = other.biases { biases.update(from: theirs, count: rows) }
+        if let sums, let theirs = other.sums { sums.update(from: theirs, count: rows) }
+    }
+}

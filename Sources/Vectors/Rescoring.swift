@@ -1,0 +1,71 @@
+/// The last step of a search by codes: the best candidates are scored by their floats.
+///
+/// How many is decided by the codes' own error. Twice as many as are wanted are scored at once; their distances by code
+/// and by floats say how far codes err here (mean m and deviation s), and the rest is scored in turn as long as
+/// d + m − 2 s, which one code in forty falls below, is nearer than the last neighbour that would be returned.
+package struct Rescoring {
+    private let candidates: [Neighbor]
+    private let k: Int
+
+    /// Scored before anything is known of the codes' error.
+    private static let leastScored = 20
+    private static let scoredAtATime = 8
+    private static let deviations: Float = 2
+
+    /// - Parameter candidates: nearest first, by code.
+    package init(_ candidates: [Neighbor], k: Int) {
+        self.candidates = candidates
+        self.k = k
+    }
+
+    /// The `k` nearest candidates by their floats, nearest first.
+    ///
+    /// - Parameter score: writes the distances of some rows; NaN for a row that is to be left out.
+    @inline(__always)
+    package func run(
+        _ score: (UnsafePointer<UInt32>, Int, UnsafeMutablePointer<Float>) throws -> Void
+    ) rethrows -> [Neighbor] {
+        guard k > 0, !candidates.isEmpty else { return [] }
+        var found: [Neighbor] = []
+        found.reserveCapacity(max(2 * k, Self.leastScored) + Self.scoredAtATime)
+        try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: candidates.count) { rows in
+            try withUnsafeTemporaryAllocation(of: Float.self, capacity: candidates.count) { distances in
+                guard let rows = rows.baseAddress, let distances = distances.baseAddress else { return }
+                for i in candidates.indices { rows[i] = candidates[i].row }
+                var done = 0
+                var end = min(candidates.count, max(2 * k, Self.leastScored))
+                var nearestMissed = Float.infinity
+                while done < end {
+                    try score(rows + done, end - done, distances + done)
+                    for i in done..<end where !distances[i].isNaN {
+                        found.append(Neighbor(distance: distances[i], row: rows[i]))
+                    }
+                    if done == 0 { nearestMissed = nearestUnlikely(distances, end) }
+                    done = end
+                    found.sort()
+                    if found.count > k { found.removeLast(found.count - k) }
+                    let isOpen =
+                        found.count < k
+                        || done < candidates.count
+                            && candidates[done].distance + nearestMissed < found[found.count - 1].distance
+                    if isOpen { end = min(candidates.count, done + Self.scoredAtATime) }
+                }
+            }
+        }
+        return found
+    }
+
+    /// m − 2 s of the first `count` candidates.
+    private func nearestUnlikely(_ distances: UnsafePointer<Float>, _ count: Int) -> Float {
+        var sum: Float = 0, squares: Float = 0, counted: Float = 0
+        for i in 0..<count where !distances[i].isNaN {
+            let error = distances[i] - candidates[i].distance
+            sum += error
+            squares += error * error
+            counted += 1
+        }
+        guard counted > 1 else { return -.infinity }
+        let mean = sum / counted
+        return mean - Self.deviations * max(0, squares / counted - mean * mean).squareRoot()
+    }
+}

@@ -1,0 +1,92 @@
+import CKernels
+
+/// Scores rows of one block against one query; smaller is nearer. Walks and scans know only this.
+package protocol RowScoring {
+    /// Writes the distance of `rows[i]` to `distances[i]`, `i < count`.
+    func score(_ rows: UnsafePointer<UInt32>, _ count: Int, _ distances: UnsafeMutablePointer<Float>)
+    /// Asks for what `score` will read of `rows[i]`, `i < count`.
+    func prefetch(_ rows: UnsafePointer<UInt32>, _ count: Int)
+}
+
+extension RowScoring {
+    /// The distance of one row.
+    @inlinable package func distance(_ row: UInt32) -> Float {
+        var row = row
+        var distance: Float = 0
+        score(&row, 1, &distance)
+        return distance
+    }
+}
+
+/// Bytes of a row asked for ahead at most; the processor's own prefetcher brings the rest of a longer one.
+@usableFromInline let maximumPrefetchBytes = 384
+
+/// Rows of floats, scored exactly.
+package struct FloatScorer: RowScoring {
+    @usableFromInline let query: UnsafePointer<Float>
+    @usableFromInline let base: UnsafePointer<Float>
+    @usableFromInline let dimension: Int
+    @usableFromInline let prefetchBytes: Int
+    @usableFromInline let kernel: ck_rows_fn
+
+    /// `query` and `block` must outlive the scorer.
+    package init(query: UnsafePointer<Float>, block: VectorBlock, metric: Metric, kernels: DistanceKernels = .best) {
+        self.query = query
+        base = UnsafePointer(block.base)
+        dimension = block.dimension
+        prefetchBytes = min(dimension * MemoryLayout<Float>.stride, maximumPrefetchBytes)
+        kernel = kernels.rows(metric)
+    }
+
+    @inlinable package func score(
+        _ rows: UnsafePointer<UInt32>, _ count: Int, _ distances: UnsafeMutablePointer<Float>
+    ) {
+        kernel(query, base, dimension, rows, count, distances)
+    }
+
+    @inlinable package func prefetch(_ rows: UnsafePointer<UInt32>, _ count: Int) {
+        ck_prefetch_rows(base, dimension &* 4, prefetchBytes, rows, count)
+    }
+}
+
+/// Rows of codes: distances to within what the codes keep.
+package struct CodeScorer: RowScoring {
+    @usableFromInline let query: UnsafePointer<ck_code_query>
+    @usableFromInline let layout: UnsafePointer<ck_codes>
+    @usableFromInline let codes: UnsafePointer<UInt8>
+    @usableFromInline let scales: UnsafePointer<Float>
+    @usableFromInline let stride: Int
+    @usableFromInline let prefetchBytes: Int
+    @usableFromInline let kernel: ck_codes_fn
+
+    /// `query` and `block` must outlive the scorer.
+    package init(query: UnsafePointer<ck_code_query>, block: CodeBlock) {
+        self.query = query
+        layout = UnsafePointer(block.layout)
+        codes = UnsafePointer(block.codes)
+        scales = UnsafePointer(block.scales)
+        stride = block.stride
+        prefetchBytes = min(stride, maximumPrefetchBytes)
+        kernel = block.scoreRows
+    }
+
+    @inlinable package func score(
+        _ rows: UnsafePointer<UInt32>, _ count: Int, _ distances: UnsafeMutablePointer<Float>
+    ) {
+        kernel(query, layout, rows, count, distances)
+    }
+
+    @inlinable package func prefetch(_ rows: UnsafePointer<UInt32>, _ count: Int) {
+        ck_prefetch_rows(codes, stride, prefetchBytes, rows, count)
+    }
+}
+
+extension VectorBlock {
+    /// The `k` nearest of `candidates` by their floats, nearest first.
+    package func rescored(
+        _ candidates: [Neighbor], _ query: UnsafePointer<Float>, metric: Metric, k: Int
+    ) -> [Neighbor] {
+        let scorer = FloatScorer(query: query, block: self, metric: metric)
+        return Rescoring(candidates, k: k).run { scorer.score($0, $1, $2) }
+    }
+}

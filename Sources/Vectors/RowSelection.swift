@@ -1,0 +1,87 @@
+import CKernels
+
+/// The rows `0..<rowCount` that are allowed and not deleted.
+package struct RowSelection {
+    package let rowCount: Int
+    package let allowed: RowSet?
+    package let deleted: RowSet?
+
+    /// - Parameters:
+    ///   - allowed: nil allows all.
+    ///   - deleted: nil means none.
+    package init(rowCount: Int, allowed: RowSet?, deleted: RowSet?) {
+        self.rowCount = rowCount
+        self.allowed = allowed
+        self.deleted = deleted
+    }
+
+    /// Whether every row is selected without a look at it.
+    package var isAll: Bool { allowed == nil && deleted == nil }
+
+    @inlinable package func contains(_ row: Int) -> Bool {
+        if let allowed, !allowed.contains(row) { return false }
+        if let deleted, deleted.contains(row) { return false }
+        return true
+    }
+
+    /// How many rows; one pass over the words of the sets.
+    package func count(_ kernels: DistanceKernels = .best) -> Int {
+        if isAll { return rowCount }
+        guard let allowed else { return rowCount - members(of: deleted?.words ?? [], kernels) }
+        let keeps = members(of: allowed.words, kernels)
+        guard let deleted else { return keeps }
+        // Allowed rows that are deleted as well are those of `allowed` less those left when `deleted` is taken off.
+        let words = min(rowCount >> 6, allowed.words.count, deleted.words.count)
+        let both = allowed.words.withUnsafeBufferPointer { a in
+            deleted.words.withUnsafeBufferPointer { d -> Int in
+                guard let a = a.baseAddress, let d = d.baseAddress, words > 0 else { return 0 }
+                let all = kernels.table.pointee.count_bits(a, nil, words)
+                return Int(all - kernels.table.pointee.count_bits(a, d, words))
+            }
+        }
+        return keeps - both - (lastWord(allowed.words) & lastWord(deleted.words)).nonzeroBitCount
+    }
+
+    private func members(of words: [UInt64], _ kernels: DistanceKernels) -> Int {
+        let whole = words.withUnsafeBufferPointer { words -> Int in
+            guard let base = words.baseAddress else { return 0 }
+            return Int(kernels.table.pointee.count_bits(base, nil, min(words.count, rowCount >> 6)))
+        }
+        return whole + lastWord(words).nonzeroBitCount
+    }
+
+    /// The rows of a set in the word that the last row only partly fills; 0 when it fills it.
+    private func lastWord(_ words: [UInt64]) -> UInt64 {
+        let word = rowCount >> 6
+        guard rowCount & 63 != 0, word < words.count else { return 0 }
+        return words[word] & ((1 << UInt64(rowCount & 63)) - 1)
+    }
+
+    /// The selected rows, ascending.
+    package var rows: [UInt32] {
+        var rows: [UInt32] = []
+        forEach { rows.append($0) }
+        return rows
+    }
+
+    /// Calls `body` with every selected row, ascending.
+    @inline(__always)
+    func forEach(_ body: (UInt32) -> Void) {
+        if isAll {
+            for row in 0..<rowCount { body(UInt32(row)) }
+            return
+        }
+        let words = (rowCount + 63) >> 6
+        let limit = allowed.map { min($0.words.count, words) } ?? words
+        let dead = deleted?.words ?? []
+        for i in 0..<limit {
+            var word = allowed?.words[i] ?? ~0
+            if i < dead.count { word &= ~dead[i] }
+            if i == words - 1 && rowCount & 63 != 0 { word &= (1 << UInt64(rowCount & 63)) - 1 }
+            while word != 0 {
+                body(UInt32(i << 6 + word.trailingZeroBitCount))
+                word &= word - 1
+            }
+        }
+    }
+}
