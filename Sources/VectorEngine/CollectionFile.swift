@@ -81,7 +81,7 @@ final class CollectionFile: Sendable {
                 .damaged, "\(path) is missing, though its mark stands beside it; restore it: cortex restore --help")
         }
         self.path = path
-        try Self.checkHead(of: path)
+        try OpenFiles.enter(path) { () throws(EngineError) in try Self.checkHead(of: path) }
         do {
             let pool = try DatabasePool(path: path, configuration: Self.configuration(label: "collection"))
             self.pool = pool
@@ -98,6 +98,7 @@ final class CollectionFile: Sendable {
             cipher = try Self.cipher(header, access, path: path)
             markDescriptor = try Self.compare(header, with: mark, path: path)
         } catch {
+            OpenFiles.leave(path)
             throw EngineError(wrapping: error, path: path)
         }
     }
@@ -115,7 +116,10 @@ final class CollectionFile: Sendable {
         }
     }
 
-    deinit { if markDescriptor >= 0 { Foundation.close(markDescriptor) } }
+    deinit {
+        if markDescriptor >= 0 { Foundation.close(markDescriptor) }
+        OpenFiles.leave(path)
+    }
 
     /// Refuses a file that is behind its mark or of another store; makes a mark where there is none.
     ///

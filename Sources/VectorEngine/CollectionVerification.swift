@@ -50,13 +50,14 @@ struct CollectionVerification {
             return report
         }
         do throws(EngineError) {
-            try CollectionFile.checkHead(of: path)
+            try OpenFiles.enter(path) { () throws(EngineError) in try CollectionFile.checkHead(of: path) }
         } catch {
             guard error.code == .damaged else { throw error }
             report.findings.append("the head of the file is not what was written")
             report.hasSoundTrees = false
             return report
         }
+        defer { OpenFiles.leave(path) }
         do {
             let queue = try Self.reader(path)
             defer { try? queue.close() }  // it was only read

@@ -18,9 +18,8 @@ final class CommitWatch: @unchecked Sendable {
 
     /// nil where the index is not in a file that can be mapped; the database is asked then.
     init?(path: String) {
-        let descriptor = open(path + "-shm", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { Foundation.close(descriptor) }
+        // It stays open: closing it would give up SQLite's locks on the index.
+        guard let descriptor = OpenFiles.keptDescriptor(of: path + "-shm") else { return nil }
         var facts = stat()
         guard fstat(descriptor, &facts) == 0, facts.st_size >= Self.mappedBytes else { return nil }
         let mapped = mmap(nil, Self.mappedBytes, PROT_READ, MAP_SHARED, descriptor, 0)

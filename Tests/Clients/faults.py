@@ -324,7 +324,8 @@ def crowd(bench, place, draw, seconds, writers=4, readers=4, kill_every=2.0):
     store = place / "store"
 
     def start(name):
-        people[name] = Session(bench, store, "--seal-rows", "400")
+        # With upkeep, which opens and closes the files again and again while they are in use.
+        people[name] = Session(bench, store, "--seal-rows", "400", "--backups", store / "backups")
 
     def write(number):
         own = random.Random(draw.random() + number)
