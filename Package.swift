@@ -41,7 +41,8 @@ let package = Package(
         .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
         .target(name: "HNSW", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),
         .target(
-            name: "VectorEngine", dependencies: ["HNSW", "Vectors", "CKernels", "JSON"] + grdb, swiftSettings: strict),
+            name: "VectorEngine", dependencies: ["HNSW", "Vectors", "CKernels", "JSON", crypto] + grdb,
+            swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
         .target(name: "RemoteEmbedding", dependencies: ["Embedding", "JSON"] + http, swiftSettings: strict),
         .target(
@@ -73,6 +74,7 @@ let package = Package(
         .testTarget(name: "HNSWTests", dependencies: ["HNSW", "Vectors", "CKernels"], swiftSettings: strict),
         .testTarget(
             name: "VectorEngineTests", dependencies: ["VectorEngine", "Vectors", "HNSW", "JSON"] + grdb,
+            exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
             name: "EmbeddingTests", dependencies: ["Embedding", "CTransformer", "CModel", "JSON"],

@@ -20,6 +20,8 @@ run embed --texts 20 --runs 1 --json
 printf 'a first text\nand a second, somewhat longer\n' >"$data/texts.txt"
 run embed --from "$data/texts.txt" --alone "$data/texts.txt" --vectors "$data/texts.f32" --runs 1
 run retrieval --beir "$data/beir" --json
+mkdir -p "$data/durability"
+run durability --store "$data/durability" --rows 1000 --singles 16 --rounds 1 --json
 printf '%s\n' "{\"op\":\"build\",\"data\":\"$data/vectors\",\"threads\":1}" '{"op":"open"}' \
   "{\"op\":\"search\",\"queries\":\"$data/vectors/queries.npy\",\"setting\":32,\"percent\":null,\"max_s\":1,\"batch\":false,\"out\":\"$data/answer\"}" \
   '{"op":"exit"}' >"$data/requests"

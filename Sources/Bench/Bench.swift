@@ -8,7 +8,6 @@ struct Bench: AsyncParsableCommand {
         commandName: "Bench", abstract: "Measures kernels, indexes and engines.",
         subcommands: [
             KernelsCommand.self, IndexCommand.self, EmbedCommand.self, RetrievalCommand.self, ReadinessCommand.self,
-            VectorsCommand.self,
-            WorkerCommand.self,
+            VectorsCommand.self, WorkerCommand.self, SessionCommand.self, DurabilityCommand.self,
         ])
 }

@@ -103,9 +103,10 @@ extension MemoryError {
         case .invalidArgument, .wrongDimension, .notFinite, .unknownVector, .invalidPayload:
             self.init(.failed, error.message)
         case .notWritable: self.init(.unavailable, error.message)
+        case .diskFull: self.init(.unavailable, error.message, isRetryable: true)
         case .closed: self.init(.unavailable, error.message)
         case .collectionExists, .outcomeUnknown: self.init(.failed, error.message, isRetryable: true)
-        case .damaged, .unsupportedFormat: self.init(.failed, error.message)
+        case .damaged, .unsupportedFormat, .keyRefused: self.init(.failed, error.message)
         case .cancelled: self.init(.cancelled, error.message)
         }
     }

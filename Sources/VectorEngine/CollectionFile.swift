@@ -4,14 +4,19 @@ import Synchronization
 
 // One collection is one SQLite file in WAL mode. The tables:
 //
-//     meta(key, value)                      format, schema, sequence, generation, sealed, deletion_floor, dropped
+//     meta(key, value)                      schema, store_id, sequence, generation, sealed, deletion_floor, dropped,
+//                                           count, ids, rows (PointTally), shipped, data_key, check
 //     points(sequence, id, payload, sparse, checksum)   the newest version of each point
 //     vectors(sequence, dense, checksum)    its dense vectors; kept after a delete while a graph walks over them
-//     deletions(sequence, id)               deletes; with points by sequence, the change log other processes follow
+//     deletions(sequence, id, checksum)     deletes; with points by sequence, the change log other processes follow
 //     segments(id, row_count, rows, indexes), graph_parts(segment, vector, part, bytes)
 //                                           caches: rebuilt when missing or damaged
+//     history(sequence, id, payload, sparse, checksum, dense, dense_checksum)   rows replaced before they were shipped
+//     commits(sequence, at, count, ids, rows)   one row a transaction until it is shipped: its last change and time
+//     set_aside(sequence, id, payload, sparse, checksum, dense, dense_checksum, at)   damaged rows a repair took out
 //
 // `sequence` counts every change of the collection from 1, without gaps; a row's key is the change that wrote it.
+// Format 1 had no tally, no check, and none of the last three tables (FormatMigration).
 
 /// Facts about the collection at one moment, read in one transaction.
 struct FileHeader: Sendable {
@@ -24,11 +29,18 @@ struct FileHeader: Sendable {
     var sealedSequence: Int64
     /// Deletes up to this change are no longer in the log.
     var deletionFloor: Int64
+    /// What the points add up to; nil in a file of format 1.
+    var tally: PointTally?
+    /// The last change in the shipped log; nil while nothing is shipped.
+    var shippedSequence: Int64?
+    var storeID: UUID
+    /// The facts as they were read, to be written back together.
+    var facts: MetaFacts
 }
 
 /// The file of one collection: opening, settings, and the small reads and writes of its tables.
 final class CollectionFile: Sendable {
-    static let formatVersion = 1
+    static let formatVersion = 2
     static let applicationID = 0x4352_5458  // "CRTX"
     /// How long a writer waits for another process's transaction.
     static let busyTimeoutSeconds = 30.0
@@ -37,24 +49,47 @@ final class CollectionFile: Sendable {
     let pool: DatabasePool
     /// A connection that only ever asks whether another one has written.
     private let watch: DatabaseQueue
+    let storeID: UUID
+    /// Opens and seals rows and caches; nil when they are stored plainly, or when only the file is looked after.
+    let cipher: RowCipher?
+    static let dataKeyFact = "data_key"
+    /// The sidecar, open for writing; −1 where the directory cannot be written.
+    private let markDescriptor: Int32
+    private let decoded: Mutex<(text: String, schema: CollectionSchema)?> = Mutex(nil)
     /// The same without asking; nil where that is not possible.
     private let commits: Mutex<CommitWatch?>
 
-    private let registration: OpenFileRegistration
 
-    /// Opens an existing file.
+    /// How a file is opened.
+    enum Access {
+        /// To look after it: rows stay as they are stored.
+        case files
+        /// To read and write rows, with the user's key or without one.
+        case rows(EncryptionKey?)
+    }
+
+    /// Opens an existing file, brings it to this program's format and compares it with its mark.
     ///
-    /// - Throws: `collectionNotFound`, `notWritable`, `damaged`, `unsupportedFormat`.
-    init(path: String) throws(EngineError) {
+    /// - Throws: `collectionNotFound`, `notWritable`, `damaged`, `unsupportedFormat`, `keyRefused`.
+    init(path: String, for access: Access = .files) throws(EngineError) {
+        // Before the file: what another process acknowledges meanwhile is beyond what was read here, never behind.
+        let mark = AcknowledgedMark.read(beside: path)
         guard FileManager.default.fileExists(atPath: path) else {
-            throw EngineError(.collectionNotFound, "there is no collection file at \(path)")
+            if case .missing = mark {
+                throw EngineError(.collectionNotFound, "there is no collection file at \(path)")
+            }
+            throw EngineError(
+                .damaged, "\(path) is missing, though its mark stands beside it; restore it: cortex restore --help")
         }
         self.path = path
-        registration = OpenFileRegistration(path)
-        if registration.isFirst { try Self.checkHead(of: path) }
+        try OpenFiles.enter(path) { () throws(EngineError) in try Self.checkHead(of: path) }
         do {
-            pool = try DatabasePool(path: path, configuration: Self.configuration(label: "collection"))
+            let pool = try DatabasePool(path: path, configuration: Self.configuration(label: "collection"))
+            self.pool = pool
+            // GRDB's pool sets NORMAL after `prepareDatabase` has run, with which a commit is not synced.
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try pool.read { try Self.checkFormat($0, path: path) }
+            try FormatMigration.run(path: path, pool: pool)
             watch = try DatabaseQueue(path: path, configuration: Self.configuration(label: "watch"))
             commits = Mutex(
                 try watch.unsafeRead { db in
@@ -62,12 +97,88 @@ final class CollectionFile: Sendable {
                     _ = try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM meta")
                     return CommitWatch(db)
                 })
+            let header = try pool.read { try Self.header($0, path: path, decode: Self.decodedSchema) }
+            storeID = header.storeID
+            cipher = try Self.cipher(header, access, path: path)
+            markDescriptor = try Self.compare(header, with: mark, path: path)
         } catch {
+            OpenFiles.leave(path)
             throw EngineError(wrapping: error, path: path)
         }
     }
 
-    private static func configuration(label: String) -> Configuration {
+    private static func cipher(_ header: FileHeader, _ access: Access, path: String) throws(EngineError) -> RowCipher? {
+        guard case .rows(let key) = access else { return nil }
+        switch (header.facts.bytes(dataKeyFact), key) {
+        case (nil, nil): return nil
+        case (let sealed?, let key?): return try RowCipher(unwrapping: sealed, with: key)
+        case (_?, nil):
+            throw EngineError(.keyRefused, "\(path) is encrypted; give its key in ENCRYPTION_KEY")
+        case (nil, _?):
+            throw EngineError(
+                .keyRefused, "\(path) is not encrypted though ENCRYPTION_KEY is set; seal it: cortex key encrypt")
+        }
+    }
+
+    deinit {
+        if markDescriptor >= 0 { Foundation.close(markDescriptor) }
+        OpenFiles.leave(path)
+    }
+
+    /// Refuses a file that is behind its mark or of another store; makes a mark where there is none.
+    ///
+    /// - Returns: the mark, open for writing; −1 where it cannot be.
+    private static func compare(
+        _ header: FileHeader, with mark: AcknowledgedMark.Reading, path: String
+    ) throws -> Int32 {
+        switch mark {
+        case .mark(let mark):
+            guard mark.storeID == header.storeID else {
+                throw EngineError(
+                    .damaged,
+                    "\(path) is another store than the mark beside it says; put the right file back, or accept "
+                        + "this one: cortex verify --repair")
+            }
+            guard mark.sequence <= header.sequence else {
+                throw EngineError(
+                    .damaged,
+                    "\(path) has lost its last \(mark.sequence - header.sequence) changes, which were "
+                        + "acknowledged: its write-ahead log was damaged or removed. Get them back: cortex verify "
+                        + "--repair"
+                )
+            }
+        case .missing, .damaged:
+            guard header.tally != nil else { return -1 }
+            do {
+                try AcknowledgedMark(storeID: header.storeID, sequence: header.sequence).create(beside: path)
+            } catch is POSIXError {
+                // A directory that may only be read, or a full disk: the mark is made when it can be.
+                return -1
+            }
+        }
+        return open(AcknowledgedMark.path(of: path), O_RDWR | O_CLOEXEC)
+    }
+
+    /// Ends the doubt after a failed commit.
+    ///
+    /// What SQLite wrote of it lies behind the end of the write-ahead log and would count if the log were read anew;
+    /// any commit takes its place. So after this the failed write is not there, and does not come back.
+    func endDoubt() throws {
+        try pool.writeWithoutTransaction { db in
+            try db.inTransaction(.immediate) {
+                var facts = try MetaFacts(db, path: path)
+                try facts.write(["doubts": .number((facts.number("doubts") ?? 0) &+ 1)], to: db)
+                return .commit
+            }
+        }
+    }
+
+    /// Called after each commit: from now on a file without these changes is a damaged one.
+    func noteAcknowledged(_ sequence: Int64) {
+        if markDescriptor >= 0 { AcknowledgedMark(storeID: storeID, sequence: sequence).raise(markDescriptor) }
+    }
+
+    static func configuration(label: String) -> Configuration {
         var configuration = Configuration()
         configuration.label = label
         configuration.busyMode = .timeout(busyTimeoutSeconds)
@@ -83,7 +194,7 @@ final class CollectionFile: Sendable {
 
     /// Looks at the file's first bytes before SQLite does, which writes to whatever it opens: a text of 16 bytes, the
     /// user version at byte 60 and the application id at byte 68, big-endian (https://sqlite.org/fileformat2.html).
-    private static func checkHead(of path: String) throws(EngineError) {
+    static func checkHead(of path: String) throws(EngineError) {
         let head: [UInt8]
         do {
             let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
@@ -103,7 +214,7 @@ final class CollectionFile: Sendable {
         try check(application: number(at: 68), version: number(at: 60), path: path)
     }
 
-    private static func checkFormat(_ db: Database, path: String) throws {
+    static func checkFormat(_ db: Database, path: String) throws {
         try check(
             application: try Int.fetchOne(db, sql: "PRAGMA application_id") ?? 0,
             version: try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0, path: path)
@@ -123,11 +234,15 @@ final class CollectionFile: Sendable {
     /// Makes the file whole and only then gives it its name, so that it appears complete or not at all.
     ///
     /// - Throws: `collectionExists` when the name is taken, also by another process meanwhile.
-    static func create(path: String, schema: CollectionSchema) throws(EngineError) {
+    static func create(path: String, schema: CollectionSchema, key: EncryptionKey? = nil) throws(EngineError) {
         let temporary = path + ".new-\(UUID().uuidString)"
         do {
             defer { unlink(temporary) }
-            try makeTables(at: temporary, schema: schema)
+            if !FileManager.default.fileExists(atPath: path), AcknowledgedMark.read(beside: path) != .missing {
+                throw EngineError(
+                    .damaged, "\(path) is missing, though its mark stands beside it; restore it: cortex restore --help")
+            }
+            try makeTables(at: temporary, schema: schema, dataKey: try key.map { try RowCipher.newDataKey(under: $0) })
             guard link(temporary, path) == 0 else {
                 if errno == EEXIST {
                     throw EngineError(.collectionExists, "a collection of that name exists already")
@@ -140,37 +255,47 @@ final class CollectionFile: Sendable {
         }
     }
 
-    private static func makeTables(at path: String, schema: CollectionSchema) throws {
+    static func makeTables(at path: String, schema: CollectionSchema, dataKey: [UInt8]? = nil) throws {
         let queue = try DatabaseQueue(path: path)
         try queue.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA page_size = 8192; PRAGMA synchronous = FULL")
-            try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(formatVersion)")
-            try db.execute(
-                sql: """
-                    CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
-                    CREATE TABLE points(
-                        sequence INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, payload BLOB NOT NULL,
-                        sparse BLOB NOT NULL, checksum INTEGER NOT NULL);
-                    CREATE TABLE vectors(sequence INTEGER PRIMARY KEY, dense BLOB NOT NULL, checksum INTEGER NOT NULL);
-                    CREATE TABLE deletions(sequence INTEGER PRIMARY KEY, id BLOB NOT NULL);
-                    CREATE TABLE segments(
-                        id INTEGER PRIMARY KEY AUTOINCREMENT, row_count INTEGER NOT NULL, rows BLOB NOT NULL,
-                        indexes BLOB NOT NULL);
-                    """)
-            try makeGraphTable(db)
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = .sortedKeys
-            let facts: [(String, any DatabaseValueConvertible)] = [
-                ("schema", String(decoding: try encoder.encode(schema), as: UTF8.self)),
-                ("store_id", UUID().uuidString), ("sequence", 0), ("generation", 0), ("sealed", 0),
-                ("deletion_floor", 0), ("dropped", 0),
-            ]
-            for (key, value) in facts {
-                try db.execute(sql: "INSERT INTO meta(key, value) VALUES (?, ?)", arguments: [key, value])
+            try db.inTransaction { () throws -> Database.TransactionCompletion in
+                try fill(db, path: path, schema: schema, dataKey: dataKey)
+                return .commit
             }
         }
         try queue.close()
         try DirectorySync.sync(path)
+    }
+
+    private static func fill(_ db: Database, path: String, schema: CollectionSchema, dataKey: [UInt8]?) throws {
+        try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(formatVersion)")
+        try db.execute(
+            sql: """
+                CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+                CREATE TABLE points(
+                    sequence INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, payload BLOB NOT NULL,
+                    sparse BLOB NOT NULL, checksum INTEGER NOT NULL);
+                CREATE TABLE vectors(sequence INTEGER PRIMARY KEY, dense BLOB NOT NULL, checksum INTEGER NOT NULL);
+                CREATE TABLE deletions(sequence INTEGER PRIMARY KEY, id BLOB NOT NULL, checksum INTEGER);
+                CREATE TABLE segments(
+                    id INTEGER PRIMARY KEY AUTOINCREMENT, row_count INTEGER NOT NULL, rows BLOB NOT NULL,
+                    indexes BLOB NOT NULL);
+                """)
+        try makeGraphTable(db)
+        try FormatMigration.makeTables(db)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        var facts: [(String, any DatabaseValueConvertible)] = [
+            ("schema", String(decoding: try encoder.encode(schema), as: UTF8.self)),
+            ("store_id", UUID().uuidString), ("sequence", 0), ("generation", 0), ("sealed", 0),
+            ("deletion_floor", 0), ("dropped", 0), ("count", 0), ("ids", 0), ("rows", 0), ("shipped", -1),
+        ]
+        if let dataKey { facts.append((dataKeyFact, Data(dataKey))) }
+        for (key, value) in facts {
+            try db.execute(sql: "INSERT INTO meta(key, value) VALUES (?, ?)", arguments: [key, value])
+        }
+        try MetaFacts.seal(db, path: path)
     }
 
     /// The table of the graphs' parts; files of the first version have another.
@@ -200,29 +325,40 @@ final class CollectionFile: Sendable {
     }
 
     func header(_ db: Database) throws -> FileHeader {
-        var schema: CollectionSchema?
-        var numbers: [String: Int64] = [:]
-        let rows = try Row.fetchCursor(db.cachedStatement(sql: "SELECT key, value FROM meta"))
-        while let row = try rows.next() {
-            let key: String = row[0]
-            if key == "schema", let text: String = row[1] {
-                schema = try decodedSchema(text)
-            } else if let number = Int64.fromDatabaseValue(row[1]) {
-                numbers[key] = number
-            }
+        try Self.header(db, path: path) { text, path throws(EngineError) in
+            if let known = decoded.withLock({ $0 }), known.text == text { return known.schema }
+            let schema = try Self.decodedSchema(text, path: path)
+            decoded.withLock { $0 = (text, schema) }
+            return schema
         }
-        guard let schema, let sequence = numbers["sequence"] else {
-            throw EngineError(.damaged, "\(path) has lost its description; restore it from a backup")
-        }
-        if numbers["dropped"] == 1 {
-            throw EngineError(.collectionNotFound, "the collection was deleted by another process")
-        }
-        return FileHeader(
-            schema: schema, sequence: sequence, generation: numbers["generation"] ?? 0,
-            sealedSequence: numbers["sealed"] ?? 0, deletionFloor: numbers["deletion_floor"] ?? 0)
     }
 
-    private func decodedSchema(_ text: String) throws(EngineError) -> CollectionSchema {
+    static func header(
+        _ db: Database, path: String, decode: (String, String) throws(EngineError) -> CollectionSchema
+    ) throws -> FileHeader {
+        let facts = try MetaFacts(db, path: path)
+        let lost = EngineError(
+            .damaged, "\(path) has lost its description; restore it from a backup, or run: cortex verify --repair")
+        guard let text = facts.text("schema"), let sequence = facts.number("sequence"), sequence >= 0,
+            let storeID = facts.text("store_id").flatMap(UUID.init(uuidString:))
+        else { throw lost }
+        if facts.number("dropped") == 1 {
+            throw EngineError(.collectionNotFound, "the collection was deleted by another process")
+        }
+        var tally: PointTally?
+        if facts.isChecked {
+            guard let count = facts.number("count"), let ids = facts.number("ids"), let rows = facts.number("rows")
+            else { throw lost }
+            tally = PointTally(count: count, ids: UInt64(bitPattern: ids), rows: UInt64(bitPattern: rows))
+        }
+        return FileHeader(
+            schema: try decode(text, path), sequence: sequence, generation: facts.number("generation") ?? 0,
+            sealedSequence: facts.number("sealed") ?? 0, deletionFloor: facts.number("deletion_floor") ?? 0,
+            tally: tally, shippedSequence: facts.number("shipped").flatMap { $0 >= 0 ? $0 : nil }, storeID: storeID,
+            facts: facts)
+    }
+
+    static func decodedSchema(_ text: String, path: String) throws(EngineError) -> CollectionSchema {
         do {
             return try JSONDecoder().decode(CollectionSchema.self, from: Data(text.utf8))
         } catch {
@@ -238,18 +374,46 @@ final class CollectionFile: Sendable {
     static let selectPoints = "SELECT \(StoredRow.pointColumns) FROM points p "
 
     func setMeta(_ db: Database, _ key: String, _ value: Int64) throws {
-        try db.cachedStatement(sql: "UPDATE meta SET value = ? WHERE key = ?").execute(arguments: [value, key])
+        var facts = try MetaFacts(db, path: path)
+        try facts.write([key: .number(value)], to: db)
     }
 
     /// Payloads by sequence; rows that are gone are left out.
+    ///
+    /// - Throws: `damaged` when a row is not what was written.
     func payloads(_ db: Database, _ sequences: [Int64]) throws -> [Int64: Payload] {
         var found: [Int64: Payload] = [:]
         for sequence in sequences {
-            try db.scan("SELECT payload FROM points WHERE sequence = ?", [sequence]) { row in
-                found[sequence] = Payload(validated: Array(row.blob(0)))
+            try db.scan("SELECT id, payload, sparse, checksum FROM points WHERE sequence = ?", [sequence]) { row in
+                found[sequence] = try StoredRow.payload(row, sequence: sequence, cipher)
             }
         }
         return found
+    }
+
+    /// When the oldest change was committed that is not in the shipped log; nil when all are.
+    func oldestUnshipped(_ db: Database) throws -> Int64? {
+        guard try header(db).shippedSequence != nil else { return nil }
+        return try Int64.fetchOne(db, sql: "SELECT at FROM commits ORDER BY sequence LIMIT 1")
+    }
+
+    /// Makes the index of ids anew of the rows.
+    ///
+    /// - Returns: false when the file cannot be written or the rows do not allow it.
+    func rebuildIDIndex() throws -> Bool {
+        do {
+            try pool.writeWithoutTransaction { try $0.execute(sql: "REINDEX points") }
+            return true
+        } catch is DatabaseError {
+            // Two rows of one id, or a file that may only be read: what is missing is counted instead.
+            return false
+        }
+    }
+
+    /// Bytes of the write-ahead log, which must find room in the file one day.
+    var logBytes: Int {
+        var facts = stat()
+        return stat(path + "-wal", &facts) == 0 ? Int(facts.st_size) : 0
     }
 
     /// Bytes of the file and its log.
@@ -276,24 +440,6 @@ final class CollectionFile: Sendable {
         try watch.close()
         try pool.close()
     }
-}
-
-/// Says whether this process has a file open through SQLite already. To open it otherwise and close it again would then
-/// take away SQLite's locks (https://sqlite.org/howtocorrupt.html, 2.2).
-private final class OpenFileRegistration: Sendable {
-    let isFirst: Bool
-    private let path: String
-    private static let counts = Mutex<[String: Int]>([:])
-
-    init(_ path: String) {
-        self.path = path
-        isFirst = Self.counts.withLock { counts in
-            counts[path, default: 0] += 1
-            return counts[path] == 1
-        }
-    }
-
-    deinit { Self.counts.withLock { $0[path, default: 1] -= 1 } }
 }
 
 /// Makes a new name in a directory survive a power cut.

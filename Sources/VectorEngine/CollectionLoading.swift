@@ -17,34 +17,46 @@ struct CollectionLoader: Sendable {
     private static let attempts = 8
 
     /// - Returns: the segments, and how many rows were damaged and left out.
-    func load() throws -> (live: LiveSegments, damagedRows: Int) {
+    ///
+    /// - Parameter mayMend: whether an index of ids that does not add up may be made anew.
+    func load(mayMend: Bool = true) throws -> (live: LiveSegments, damagedRows: Int) {
+        var trustsTally = !mayMend
         for _ in 1..<Self.attempts {
             do {
-                return try loadOnce()
+                return try loadOnce(trustsTally: trustsTally)
             } catch is Overtaken {
                 continue
+            } catch is TallyMismatch {
+                // The index of ids, which can be made anew of the rows, or the rows themselves.
+                trustsTally = try !file.rebuildIDIndex()
             }
         }
-        return try loadOnce()
+        return try loadOnce(trustsTally: true)
     }
+
+    /// The points that were read are not those that were written.
+    private struct TallyMismatch: Error {}
 
     /// The segments were replaced between two reads.
     private struct Overtaken: Error {}
 
-    private func loadOnce() throws -> (live: LiveSegments, damagedRows: Int) {
+    /// - Parameter trustsTally: what is missing is counted as damaged, instead of being looked into.
+    private func loadOnce(trustsTally: Bool) throws -> (live: LiveSegments, damagedRows: Int) {
         let (header, stored) = try file.pool.read { db in
             let header = try file.header(db)
             return (header, try StoredSegment.all(db, reachingBackFrom: header))
         }
         // Every stored segment or none: what lies before `sealed` and in no segment would be lost from view.
-        guard let stored, !stored.isEmpty else { return try assembled(header, [], try changes(header, after: 0)) }
+        guard let stored, !stored.isEmpty else {
+            return try assembled(header, [], try changes(header, after: 0, trustsTally))
+        }
         let readers = stored.map { SegmentReader(file: file, segment: $0, header: header) }
         let read = Mutex<Changes?>(nil)
         // One flat list of tasks: work nested in `concurrentPerform` would run on a single thread.
         try Self.sideBySide(
             readers.flatMap(\.tasks) + [
                 { [self] in
-                    let changes = try changes(header, after: header.sealedSequence)
+                    let changes = try changes(header, after: header.sealedSequence, trustsTally)
                     read.withLock { $0 = changes }
                 }
             ])
@@ -55,7 +67,7 @@ struct CollectionLoader: Sendable {
             // A point that no segment knows and no change tells of would be lost from view as well.
             if live.liveCount + damaged >= changes.pointCount { return (live, damaged) }
         }
-        return try assembled(header, [], try self.changes(header, after: 0))
+        return try assembled(header, [], try self.changes(header, after: 0, trustsTally))
     }
 
     /// Runs `tasks` on as many threads as there are processors; the first error is thrown when all have ended.
@@ -86,17 +98,25 @@ struct CollectionLoader: Sendable {
         let id: PointID
     }
 
-    private func changes(_ header: FileHeader, after sequence: Int64) throws -> Changes {
+    private func changes(_ header: FileHeader, after sequence: Int64, _ trustsTally: Bool) throws -> Changes {
         try file.pool.read { db in
             let now = try file.header(db)
             guard now.generation == header.generation else { throw Overtaken() }
             var damaged = 0
             var rows: [StoredRow] = []
             try forEachRow(db, after: sequence, schema: header.schema, damaged: &damaged) { rows.append($0) }
-            let count = try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM points")
+            // The index on id holds both columns: the payloads' pages are not touched.
+            var tally = PointTally()
+            try db.scan("SELECT id, sequence FROM points ORDER BY id") { row in
+                tally.addID(sequence: row.integer(1), key: row.blob(0))
+            }
+            if let written = now.tally, !written.matchesIDs(of: tally) {
+                guard trustsTally else { throw TallyMismatch() }
+                damaged += max(1, Int(clamping: written.count.subtractingReportingOverflow(tally.count).partialValue))
+            }
             return Changes(
-                sequence: now.sequence, deletions: sequence == 0 ? [] : try deletions(db, after: sequence), rows: rows,
-                damaged: damaged, pointCount: count ?? 0)
+                sequence: now.sequence, deletions: sequence == 0 ? [] : try deletions(db, now, after: sequence),
+                rows: rows, damaged: damaged, pointCount: Int(clamping: tally.count))
         }
     }
 
@@ -120,7 +140,7 @@ struct CollectionLoader: Sendable {
         var lost = 0
         try db.scan(CollectionFile.selectRows + "WHERE p.sequence > ? ORDER BY p.sequence", [sequence]) { row in
             do {
-                try body(try StoredRow(row, schema: schema, hasDense: true))
+                try body(try StoredRow(row, schema: schema, hasDense: true, cipher: file.cipher))
             } catch let error as EngineError where error.code == .damaged {
                 lost += 1
             }
@@ -137,18 +157,28 @@ struct CollectionLoader: Sendable {
         guard header.deletionFloor <= live.sequence else { return false }
         // Deletes first: of an id that was deleted and stored again the row in `points` is the newer.
         let start = live.sequence
-        for deletion in try deletions(db, after: start) { live.delete(deletion.id, sequence: deletion.sequence) }
+        for deletion in try deletions(db, header, after: start) {
+            live.delete(deletion.id, sequence: deletion.sequence)
+        }
         try forEachRow(db, after: start, schema: live.schema, damaged: &damaged) { row in
             try live.upsert(row.point, sequence: row.sequence)
         }
         live.advance(to: header.sequence)
-        return true
+        // What does not add up is read anew, which also says how much of it is damaged.
+        return header.tally.map { Int64(live.liveCount + damaged) == $0.count } ?? true
     }
 
-    private func deletions(_ db: Database, after sequence: Int64) throws -> [Deletion] {
+    private func deletions(_ db: Database, _ header: FileHeader, after sequence: Int64) throws -> [Deletion] {
         var deletions: [Deletion] = []
-        try db.scan("SELECT sequence, id FROM deletions WHERE sequence > ? ORDER BY sequence", [sequence]) { row in
-            if let id = PointID(key: row.blob(1)) { deletions.append(Deletion(sequence: row.integer(0), id: id)) }
+        let columns = header.tally == nil ? "sequence, id" : "sequence, id, checksum"
+        try db.scan("SELECT \(columns) FROM deletions WHERE sequence > ? ORDER BY sequence", [sequence]) { row in
+            let sequence = row.integer(0)
+            guard
+                header.tally == nil || row.isNull(2)
+                    || row.integer(2) == StoredRow.deletionChecksum(row.blob(1), sequence: sequence)
+            else { throw StoredRow.damaged(sequence) }
+            // Without an id a repair has set a row aside that nobody could name.
+            if let id = PointID(key: row.blob(1)) { deletions.append(Deletion(sequence: sequence, id: id)) }
         }
         return deletions
     }

@@ -62,7 +62,7 @@ extension DocumentTable {
             hits = try searcher.nearest(
                 to: try searcher.schema.checked(vector, name: name), name: name, limit: limit, breadth: breadth,
                 isExact: isExact, allowed: rows, damaged: &damaged)
-            for _ in 0..<damaged { collection.noteDamagedRow() }
+            if damaged > 0 { collection.noteDamagedFloats(damaged) }
         case .sparse(let vector):
             hits = searcher.nearest(
                 to: vector, name: name, limit: limit, allowed: rows, corpus: try self.rows(of: corpus, in: searcher))
@@ -145,7 +145,7 @@ extension DocumentTable {
                     found.values[i].append(-(distance ?? 0))
                 }
             }
-            for _ in 0..<damaged { collection.noteDamagedRow() }
+            if damaged > 0 { collection.noteDamagedFloats(damaged) }
         }
         return found
     }

@@ -11,7 +11,9 @@ import Vectors
 public final class EmbeddedStore: PointStore {
     /// The data directory's absolute path.
     public let directory: String
-    private let settings: EngineSettings
+    let settings: EngineSettings
+    let upkeep = Mutex(UpkeepStatus())
+    private let timer: Mutex<UpkeepTimer?> = Mutex(nil)
     private let open: Mutex<[String: OpenCollection]> = Mutex([:])
     private let opening = Mutex(())
     /// Where blocking work runs, so that Swift's own threads stay free.
@@ -20,6 +22,7 @@ public final class EmbeddedStore: PointStore {
     private struct OpenCollection: Sendable {
         let collection: PointCollection
         let sealer: Sealer
+        let scrubber = Scrubber()
     }
 
     /// The directory is made with its first collection.
@@ -35,10 +38,29 @@ public final class EmbeddedStore: PointStore {
         self.settings = settings
     }
 
+    /// From now on, until the store is closed, ships the change log to `settings.backupLocation` every few seconds and
+    /// reads rows against their checksums.
+    package func startUpkeep() {
+        guard let location = settings.backupLocation else { return }
+        timer.withLock { $0 = $0 ?? UpkeepTimer { [weak self] in self?.keepUp(shippingTo: location) } }
+    }
+
+    var openScrubbers: [(PointCollection, Scrubber)] {
+        open.withLock { $0.values.map { ($0.collection, $0.scrubber) } }
+    }
+
     private func makeDirectory() throws(EngineError) {
         do {
+            // Every directory that is made here is a new name in its parent, which must survive a power cut as well.
+            var made: [String] = []
+            var path = directory
+            while path != "/", !FileManager.default.fileExists(atPath: path) {
+                path = (path as NSString).deletingLastPathComponent
+                made.append(path)
+            }
             try FileManager.default.createDirectory(
                 atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            for parent in made { try DirectorySync.sync(parent) }
         } catch {
             throw EngineError(
                 .notWritable,
@@ -50,16 +72,21 @@ public final class EmbeddedStore: PointStore {
     // MARK: Collections
 
     public func collectionNames() async throws -> [String] {
-        try await Self.offPool { [directory] in
-            guard FileManager.default.fileExists(atPath: directory) else { return [] }
-            let files: [String]
-            do {
-                files = try FileManager.default.contentsOfDirectory(atPath: directory)
-            } catch {
-                throw EngineError(.notWritable, "cannot read the data directory \(directory)", cause: error)
-            }
-            return files.compactMap(Self.name(ofFile:)).sorted()
+        try await Self.offPool { [directory] in try Self.names(in: directory) }
+    }
+
+    static func names(in directory: String) throws(EngineError) -> [String] {
+        guard FileManager.default.fileExists(atPath: directory) else { return [] }
+        let files: [String]
+        do {
+            files = try FileManager.default.contentsOfDirectory(atPath: directory)
+        } catch {
+            throw EngineError(.notWritable, "cannot read the data directory \(directory)", cause: error)
         }
+        // A mark without its file is a collection too: one whose file is missing.
+        let marks = files.filter { $0.hasSuffix(AcknowledgedMark.suffix) }
+            .map { String($0.dropLast(AcknowledgedMark.suffix.count)) }
+        return Set(files + marks).compactMap(name(ofFile:)).sorted()
     }
 
     public func describe(_ collection: String) async throws -> CollectionDescription? {
@@ -85,7 +112,8 @@ public final class EmbeddedStore: PointStore {
         try Self.check(collection, schema)
         try await Self.offPool { [self] in
             try makeDirectory()
-            try CollectionFile.create(path: path(of: collection), schema: schema)
+            try CollectionFile.create(
+                path: path(of: collection), schema: schema, key: settings.encryptionKey)
         }
     }
 
@@ -98,7 +126,9 @@ public final class EmbeddedStore: PointStore {
                 try file.pool.write { db in try file.setMeta(db, "dropped", 1) }
                 forget(collection)
                 try entry.collection.close()
-                for suffix in ["", "-wal", "-shm", ".lease"] where unlink(file.path + suffix) != 0 && errno != ENOENT {
+                // The mark first: a mark without its file says that the file was lost.
+                for suffix in [AcknowledgedMark.suffix, "", "-wal", "-shm", ".lease"]
+                where unlink(file.path + suffix) != 0 && errno != ENOENT {
                     throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
                 }
                 try DirectorySync.sync(directory)
@@ -132,10 +162,16 @@ public final class EmbeddedStore: PointStore {
     /// Closes every collection; a sealing under way is given up. The store opens them again when asked.
     public func close() async throws {
         try await Self.offPool { [self] in
+            timer.withLock { timer in
+                timer?.cancel()
+                timer = nil
+            }
             let all = open.withLock { open in
                 defer { open = [:] }
                 return Array(open.values)
             }
+            // What was written here shall not wait for another process to ship it.
+            if let location = settings.backupLocation, !all.isEmpty { keepUp(shippingTo: location, scrubs: false) }
             for entry in all {
                 entry.sealer.stop()
                 do {
@@ -153,7 +189,9 @@ public final class EmbeddedStore: PointStore {
         let opened: Result<OpenCollection, EngineError> = opening.withLock { _ in
             if let known = open.withLock({ $0[name] }), !known.collection.hasFailed { return .success(known) }
             return Result { () throws(EngineError) in
-                let collection = try PointCollection(name: name, path: path(of: name), settings: settings)
+                let hasFailed = open.withLock { $0[name] != nil }
+                let collection = try PointCollection(
+                    name: name, path: path(of: name), settings: settings, afterFailure: hasFailed)
                 let entry = OpenCollection(collection: collection, sealer: Sealer(collection))
                 open.withLock { $0[name] = entry }
                 return entry
@@ -162,6 +200,13 @@ public final class EmbeddedStore: PointStore {
         let entry = try opened.get()
         entry.sealer.wake()
         return entry
+    }
+
+    /// Closes one collection; it opens again when it is asked for.
+    func closeCollection(_ name: String) throws {
+        let entry = open.withLock { $0.removeValue(forKey: name) }
+        entry?.sealer.stop()
+        try entry?.collection.close()
     }
 
     private func forget(_ name: String) { open.withLock { $0[name] = nil } }
@@ -250,7 +295,7 @@ public final class EmbeddedStore: PointStore {
     private static let suffix = ".collection.sqlite"
 
     /// A file name for any collection name: what is not a letter, digit, `-` or `_` is percent-encoded.
-    func path(of name: String) -> String {
+    static func path(of name: String, in directory: String) -> String {
         let encoded = name.utf8.map { byte -> String in
             let isPlain =
                 (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
@@ -258,8 +303,10 @@ public final class EmbeddedStore: PointStore {
             let hex = String(byte, radix: 16, uppercase: true)
             return isPlain ? String(UnicodeScalar(byte)) : "%" + (hex.count == 1 ? "0" : "") + hex
         }
-        return directory + "/" + encoded.joined() + Self.suffix
+        return directory + "/" + encoded.joined() + suffix
     }
+
+    func path(of name: String) -> String { Self.path(of: name, in: directory) }
 
     private static func name(ofFile file: String) -> String? {
         guard file.hasSuffix(suffix) else { return nil }

@@ -10,7 +10,9 @@ extension EngineError {
         case let error as POSIXError:
             let reason = String(cString: strerror(error.code.rawValue))
             switch error.code {
-            case .EACCES, .EPERM, .EROFS, .ENOSPC, .EDQUOT:
+            case .ENOSPC, .EDQUOT:
+                self.init(.diskFull, "cannot write \(path): \(reason). Free some space and repeat it", cause: error)
+            case .EACCES, .EPERM, .EROFS:
                 self.init(.notWritable, "cannot write \(path): \(reason). \(Self.writableRemedy)", cause: error)
             default:
                 self.init(
@@ -33,13 +35,17 @@ extension EngineError {
             self.init(.notWritable, "cannot open \(path) for writing (\(said)). \(Self.writableRemedy)", cause: error)
         case .SQLITE_FULL:
             self.init(
-                .notWritable,
+                .diskFull,
                 "the disk under \(path) is full; nothing of this call was kept. Free some space and repeat it",
                 cause: error)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT:
             self.init(
-                .damaged, "\(path) is damaged (\(said)). Restore it from a backup, or move it away to start anew",
+                .damaged, "\(path) is damaged (\(said)). Run: cortex verify --repair; or restore it from a backup",
                 cause: error)
+        case .SQLITE_ERROR where said.hasPrefix("no such") || said.contains("malformed"):
+            // Our own statements are right for every format: the file has lost a table or a column.
+            self.init(
+                .damaged, "\(path) has lost a part of its layout (\(said)). Run: cortex verify --repair", cause: error)
         case .SQLITE_BUSY, .SQLITE_LOCKED:
             self.init(
                 .notWritable,

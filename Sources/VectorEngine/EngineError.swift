@@ -13,10 +13,14 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         case notFinite
         case unknownVector
         case invalidPayload
-        /// The files cannot be written: permissions, read-only file system, full disk.
+        /// The files cannot be written: permissions, read-only file system.
         case notWritable
+        /// The disk is full, or all but: nothing was written, reading goes on, writes succeed again once there is room.
+        case diskFull
         /// Bytes on disk are not what was written.
         case damaged
+        /// Encrypted, and the key is missing or another one; or not encrypted, though a key is given.
+        case keyRefused
         /// Written by a newer version.
         case unsupportedFormat
         /// An I/O error left the outcome unknown; reopen the store to know.

@@ -51,8 +51,14 @@ struct FloatLoader: Sendable {
                 guard next < range.upperBound, rows.sequences[next] == sequence else { return }
                 let dense = row.blob(1)
                 var isWhole = Int64(StoredRow.denseChecksum(dense, sequence: sequence)) == row.integer(2)
-                for (slot, block) in blocks.enumerated() where isWhole {
-                    isWhole = DenseLayout.copy(slot, of: dense, dimensions, to: block.base + next * block.dimension)
+                if isWhole {
+                    let at = next
+                    isWhole =
+                        file.cipher.withPlain(dense, .dense(sequence: sequence)) { dense in
+                            blocks.enumerated().allSatisfy { slot, block in
+                                DenseLayout.copy(slot, of: dense, dimensions, to: block.base + at * block.dimension)
+                            }
+                        } == true
                 }
                 if !isWhole {
                     lost.insert(next)

@@ -58,15 +58,17 @@ package final class DocumentTable: Sendable {
                     if let id = PointID(key: row.blob(0)) { documents.remove(id) }
                 }
             }
-            let denseCount = schema.dense.count
+            let cipher = collection.file.cipher
+            // Which vectors are there stands first; of sealed bytes no part can be read alone.
+            let flags = cipher == nil ? "substr(v.dense, 1, \(schema.dense.count))" : "v.dense"
             try db.scan(
                 """
-                SELECT p.sequence, p.id, p.payload, p.sparse, p.checksum, substr(v.dense, 1, ?) FROM points p
+                SELECT p.sequence, p.id, p.payload, p.sparse, p.checksum, \(flags) FROM points p
                 LEFT JOIN vectors v ON v.sequence = p.sequence WHERE p.sequence > ? ORDER BY p.sequence
-                """, [denseCount, after]
+                """, [after]
             ) { row in
-                guard let document = Document(row, schema: schema) else {
-                    collection.noteDamagedRow()
+                guard let document = Document(row, schema: schema, cipher: cipher) else {
+                    collection.noteDamagedRow(row.integer(0))
                     return
                 }
                 documents.put(document)
@@ -78,14 +80,19 @@ package final class DocumentTable: Sendable {
 
 extension Document {
     /// nil when the row's bytes are not what was written.
-    fileprivate init?(_ row: ScannedRow, schema: CollectionSchema) {
-        let (key, payload, sparse, flags) = (row.blob(1), row.blob(2), row.blob(3), row.blob(5))
-        let checksum = crc32c(sparse, seed: crc32c(payload, seed: crc32c(key)))
-        guard Int64(checksum) == row.integer(4), let id = PointID(key: key), flags.count == schema.dense.count,
-            let vectors = StoredRow.decodeSparse(sparse, schema)
-        else { return nil }
+    fileprivate init?(_ row: ScannedRow, schema: CollectionSchema, cipher: RowCipher?) {
+        let stored: StoredRow
+        do throws(EngineError) {
+            stored = try StoredRow(row, schema: schema, hasDense: false, cipher: cipher)
+        } catch {
+            return nil
+        }
+        let sequence = stored.sequence
+        let flags = cipher.withPlain(row.blob(5), .dense(sequence: sequence)) { Array($0.prefix(schema.dense.count)) }
+        guard let flags, flags.count == schema.dense.count else { return nil }
+        let vectors = stored.point.vectors
         self.init(
-            id: id, version: UInt64(clamping: row.integer(0)), payload: Array(payload),
+            id: stored.point.id, version: UInt64(clamping: sequence), payload: Array(stored.point.payload.text),
             hasVector: flags.map { $0 == 1 } + schema.sparseNames.map { vectors.sparse[$0] != nil }
                 + schema.multiNames.map { vectors.multi[$0] != nil }, multi: vectors.multi)
     }

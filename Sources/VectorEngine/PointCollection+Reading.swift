@@ -10,18 +10,32 @@ extension PointCollection {
     /// The points of `ids` that exist, in the order asked.
     func retrieve(_ ids: [PointID], _ parts: PointParts) throws -> [Point] {
         let schema = schema
-        return try file.pool.read { db in
-            try ids.compactMap { try Self.point(db, "WHERE p.id = ?", Data($0.key), parts, schema) }
+        var found: [Point] = []
+        for _ in 0..<Self.attempts {
+            var absent: Set<PointID> = []
+            found = try file.pool.read { db in
+                try ids.compactMap { id in
+                    let point = try point(db, "WHERE p.id = ?", Data(id.key), parts, schema)
+                    if point == nil { absent.insert(id) }
+                    return point
+                }
+            }
+            // An id that the index does not find although the view has it was overtaken by a delete, or the index lies.
+            if absent.isEmpty { return found }
+            if try searcher(naming: absent).namedRows.isEmpty { return found }
         }
+        throw EngineError(
+            .damaged,
+            "the index of ids of \(file.path) does not find points that are there. Run: cortex verify --repair")
     }
 
-    private static func point(
+    private func point(
         _ db: Database, _ condition: String, _ argument: some DatabaseValueConvertible, _ parts: PointParts,
         _ schema: CollectionSchema
     ) throws -> Point? {
         var found: Point?
         try db.scan((parts.vectors ? CollectionFile.selectRows : CollectionFile.selectPoints) + condition, [argument]) {
-            var point = try StoredRow($0, schema: schema, hasDense: parts.vectors).point
+            var point = try StoredRow($0, schema: schema, hasDense: parts.vectors, cipher: file.cipher).point
             if !parts.vectors { point.vectors = PointVectors() }
             if !parts.payload { point.payload = .empty }
             found = point
@@ -68,7 +82,7 @@ extension PointCollection {
         let ids = keys.compactMap { key in key.withUnsafeBytes { PointID(key: $0) } }
         let points = try file.pool.read { db in
             try ids.prefix(request.limit).compactMap {
-                try Self.point(db, "WHERE p.id = ?", Data($0.key), request.parts, schema)
+                try point(db, "WHERE p.id = ?", Data($0.key), request.parts, schema)
             }
         }
         return ScrollPage(points: points, next: ids.count > request.limit ? ids[request.limit] : nil)
@@ -149,16 +163,18 @@ extension PointCollection {
                 let point: Point?
                 do {
                     point = try file.pool.read { db in
-                        try Self.point(
+                        try self.point(
                             db, "WHERE p.sequence = ?", rows.sequences[Int(hit.row)], query.parts, searcher.schema)
                     }
                 } catch let error as EngineError where error.code == .damaged {
-                    noteDamagedRow()
+                    noteDamagedRow(rows.sequences[Int(hit.row)])
                     continue
                 }
-                guard let point else {
-                    if mayMiss { continue }
-                    return nil
+                guard let point, point.id == id else {
+                    guard mayMiss else { return nil }
+                    // Overwritten meanwhile; where nothing was written the row is gone without a trace.
+                    if try isUnchanged(since: searcher) { noteDamagedRow(rows.sequences[Int(hit.row)]) }
+                    continue
                 }
                 found.append(
                     ScoredPoint(
@@ -168,6 +184,10 @@ extension PointCollection {
             answers.append(found)
         }
         return answers
+    }
+
+    private func isUnchanged(since searcher: Searcher) throws -> Bool {
+        try file.pool.read { try file.header($0).sequence == searcher.sequence }
     }
 
     private func hits(
@@ -181,7 +201,7 @@ extension PointCollection {
             let found = try searcher.nearest(
                 to: vector, name: name, limit: query.limit, breadth: query.breadth, isExact: query.isExact,
                 allowed: allowed, damaged: &damaged)
-            for _ in 0..<damaged { noteDamagedRow() }
+            if damaged > 0 { noteDamagedFloats(damaged) }
             return found
         case .sparse(let name, let vector):
             try searcher.schema.check(vector, name: name)

@@ -21,7 +21,12 @@ package final class PointCollection: Sendable {
         var live: LiveSegments
         /// The file's data version when `live` was last brought up to date.
         var seenVersion: Int64
+        /// Rows that reading the view found damaged or missing.
         var damagedRows: Int
+        /// Rows met damaged later, by an answer or by the scrub; they outlive a reading of the view.
+        var metDamaged: Set<Int64> = []
+        /// Rows whose floats were met damaged, by the one that met most.
+        var damagedFloats = 0
         /// Another process has replaced the stored segments since these were read.
         var isOutdated = false
     }
@@ -33,11 +38,16 @@ package final class PointCollection: Sendable {
     }
 
     /// - Throws: `collectionNotFound`, `notWritable`, `damaged`, `unsupportedFormat`.
-    init(name: String, path: String, settings: EngineSettings) throws(EngineError) {
+    ///
+    /// - Parameter afterFailure: an I/O error has left the outcome of a write unknown: that is settled first.
+    init(
+        name: String, path: String, settings: EngineSettings, afterFailure: Bool = false
+    ) throws(EngineError) {
         self.name = name
         self.settings = settings
-        file = try CollectionFile(path: path)
+        file = try CollectionFile(path: path, for: .rows(settings.encryptionKey))
         do {
+            if afterFailure { try file.endDoubt() }
             let version = try file.dataVersion()
             let (loaded, damaged) = try CollectionLoader(file: file).load()
             published = Mutex(Published(searcher: loaded.searcher))
@@ -73,7 +83,7 @@ package final class PointCollection: Sendable {
                     let damaged = try loader.load(segment.rows, rowCount: segment.rowCount) {
                         self?.isClosing.load(ordering: .relaxed) ?? true
                     }
-                    if let damaged, damaged > 0 { self?.live.withLock { $0.damagedRows += damaged } }
+                    if let damaged, damaged > 0 { self?.noteDamagedFloats(damaged) }
                 } catch {
                     // They are read row by row instead, and whoever asks for them then is told what is wrong.
                 }
@@ -84,10 +94,15 @@ package final class PointCollection: Sendable {
     package var schema: CollectionSchema { published.withLock { $0.searcher.schema } }
 
     /// Rows on disk whose checksum did not hold when they were read.
-    package var damagedRowCount: Int { live.withLock { $0.damagedRows } }
+    package var damagedRowCount: Int { live.withLock { $0.damagedRows + max($0.metDamaged.count, $0.damagedFloats) } }
 
-    /// A row whose bytes no longer hold was met while an answer was put together.
-    func noteDamagedRow() { live.withLock { $0.damagedRows += 1 } }
+    /// So many rows of a segment have floats that no longer hold.
+    func noteDamagedFloats(_ count: Int) { live.withLock { $0.damagedFloats = max($0.damagedFloats, count) } }
+
+    /// A row whose bytes no longer hold was met while an answer was put together, or by the scrub.
+    func noteDamagedRow(_ sequence: Int64) {
+        live.withLock { _ = $0.metDamaged.insert(sequence) }
+    }
 
     // MARK: The view
 
@@ -118,10 +133,11 @@ package final class PointCollection: Sendable {
         publish(state)
     }
 
-    private func catchUp(_ state: inout State, _ db: Database) throws {
+    private func catchUp(_ state: inout State, _ db: Database, isWriting: Bool = false) throws {
         let loader = CollectionLoader(file: file)
         if try !loader.follow(db, &state.live, damaged: &state.damagedRows) {
-            (state.live, state.damagedRows) = try loader.load()
+            // Within a transaction of ours there is no other for mending an index.
+            (state.live, state.damagedRows) = try loader.load(mayMend: !isWriting)
         }
         state.isOutdated = try file.header(db).generation != state.live.generation
     }
@@ -146,16 +162,20 @@ package final class PointCollection: Sendable {
             var receipts: [UpdateReceipt] = []
             var changes: [CommittedChange] = []
             var first: Int64 = 0
+            var last: Int64 = 0
+            try FreeSpace.require(group.reduce(file.logBytes) { $0 + $1.estimatedBytes }, at: file.path)
             try file.pool.writeWithoutTransaction { db in
                 try db.inTransaction(.immediate) {
-                    var writer = try ChangeWriter(db, file: file)
+                    var writer = try ChangeWriter(db, file: file, now: settings.now())
                     first = writer.sequence
                     for operation in group { receipts.append(try perform(operation, with: &writer)) }
                     try writer.finish()
                     changes = writer.changes
+                    last = writer.sequence
                     return .commit
                 }
             }
+            file.noteAcknowledged(last)
             try live.withLock { state in
                 if state.live.sequence == first {
                     for change in changes {
@@ -201,7 +221,7 @@ package final class PointCollection: Sendable {
         case .filter(let filter):
             let named = filter.namedIDs
             let searcher = try live.withLock { state in
-                try catchUp(&state, db)
+                try catchUp(&state, db, isWriting: true)
                 var searcher = state.live.searcher
                 for id in named { searcher.namedRows[id] = state.live.location(of: id) }
                 return searcher

@@ -34,7 +34,7 @@ extension ChangeWriter {
     mutating func revise(_ id: PointID, _ revision: PointRevision) throws -> Bool {
         var stored: StoredRow?
         try db.scan(CollectionFile.selectRows + "WHERE p.id = ?", [Data(id.key)]) { row in
-            stored = try StoredRow(row, schema: schema, hasDense: true)
+            stored = try StoredRow(row, schema: schema, hasDense: true, cipher: file.cipher)
         }
         switch revision(id, stored?.point) {
         case .unchanged: return false

@@ -155,6 +155,11 @@ extension PointID {
         }
     }
 
+    init?(keyBytes: [UInt8]) {
+        guard let id = keyBytes.withUnsafeBytes({ PointID(key: $0) }) else { return nil }
+        self = id
+    }
+
     init?(key: UnsafeRawBufferPointer) {
         func bigEndian(at offset: Int) -> UInt64 {
             UInt64(bigEndian: key.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
@@ -178,37 +183,58 @@ struct StoredRow: Sendable {
     /// Reads `pointColumns` and, with `hasDense`, `vectorColumns` after them.
     ///
     /// - Throws: `damaged` when a checksum or a layout is not what was written.
-    init(_ row: ScannedRow, schema: CollectionSchema, hasDense: Bool) throws(EngineError) {
-        sequence = row.integer(0)
+    init(
+        _ row: ScannedRow, schema: CollectionSchema, hasDense: Bool, cipher: RowCipher? = nil
+    ) throws(EngineError) {
+        let sequence = row.integer(0)
+        self.sequence = sequence
         let (key, payload, sparse) = (row.blob(1), row.blob(2), row.blob(3))
         var checksum = crc32c(key)
         checksum = crc32c(payload, seed: checksum)
         checksum = crc32c(sparse, seed: checksum)
         guard Int64(checksum) == row.integer(4), let id = PointID(key: key) else { throw Self.damaged(sequence) }
-        guard let (sparseVectors, multiVectors) = Self.decodeSparse(sparse, schema) else {
-            throw Self.damaged(sequence)
+        let idKey = Array(key)
+        let decodedSparse = cipher.withPlain(sparse, .sparse(sequence: sequence, key: idKey)) {
+            Self.decodeSparse($0, schema)
         }
+        guard let (sparseVectors, multiVectors) = decodedSparse ?? nil,
+            let text = cipher.plain(payload, .payload(sequence: sequence, key: idKey))
+        else { throw Self.damaged(sequence) }
         var denseVectors: [String: [Float]] = [:]
         if hasDense {
             let dense = row.blob(5)
             guard Int64(Self.denseChecksum(dense, sequence: sequence)) == row.integer(6),
-                let decoded = Self.decodeDense(dense, schema)
+                let decoded = cipher.withPlain(dense, .dense(sequence: sequence), { Self.decodeDense($0, schema) })
+                    ?? nil
             else { throw Self.damaged(sequence) }
             denseVectors = decoded
         }
         point = Point(
             id: id, vectors: PointVectors(dense: denseVectors, sparse: sparseVectors, multi: multiVectors),
-            payload: Payload(validated: Array(payload)))
+            payload: Payload(validated: text))
+    }
+
+    /// The payload of a row `id, payload, sparse, checksum`.
+    static func payload(_ row: ScannedRow, sequence: Int64, _ cipher: RowCipher?) throws(EngineError) -> Payload {
+        let payload = row.blob(1)
+        let checksum = crc32c(row.blob(2), seed: crc32c(payload, seed: crc32c(row.blob(0))))
+        guard Int64(checksum) == row.integer(3),
+            let text = cipher.plain(payload, .payload(sequence: sequence, key: Array(row.blob(0))))
+        else { throw damaged(sequence) }
+        return Payload(validated: text)
+    }
+
+    /// Of a delete: its change and the id's key.
+    static func deletionChecksum(_ key: some Collection<UInt8>, sequence: Int64) -> Int64 {
+        Int64(crc32c(key, seed: crc32c(sequence.littleEndianBytes)))
     }
 
     static func damaged(_ sequence: Int64) -> EngineError {
         EngineError(
             .damaged,
-            "row \(sequence) on disk is not what was written; it is left out of every answer. Restore it from a backup")
-    }
-
-    static func rowChecksum(_ point: PreparedPoint) -> UInt32 {
-        crc32c(point.sparse, seed: crc32c(point.point.payload.text, seed: crc32c(point.key)))
+            "row \(sequence) on disk is not what was written; it is left out of every answer. Run: cortex verify "
+                + "--repair"
+        )
     }
 
     static func denseChecksum(_ dense: some Collection<UInt8>, sequence: Int64) -> UInt32 {

@@ -22,6 +22,14 @@ public struct EngineSettings: Sendable {
     public var buildThreads = 0
     /// Whether the store seals by itself when the threshold is passed.
     public var sealsAutomatically = true
+    /// Microseconds since 1970: when a change was committed, for `restore --to-time`.
+    public var now: @Sendable () -> Int64 = { WallClock.microseconds() }
+
+    /// Where the change log is shipped to, once a full backup stands there; nil ships nothing.
+    public var backupLocation: String?
+
+    /// Seals what is stored; nil stores plainly.
+    public var encryptionKey: EncryptionKey?
 
     public init() {}
 
@@ -102,7 +110,7 @@ final class Sealer: Sendable {
         let list = SegmentRowList(merged)
         let sequences = list.sequences
         let rows = Data(list.bytes)
-        let indexes = Data(merged.indexes.read { $0.blob(schema: schema) })
+        let indexes = Data(try file.cipher.stored(merged.indexes.read { $0.blob(schema: schema) }, .indexes))
         return try file.pool.writeWithoutTransaction { db in
             var id: Int64 = 0
             try db.inTransaction(.immediate) {
@@ -120,7 +128,9 @@ final class Sealer: Sendable {
                     for part in 0..<graph.partCount {
                         try db.execute(
                             sql: "INSERT INTO graph_parts(segment, vector, part, bytes) VALUES (?, ?, ?, ?)",
-                            arguments: [id, name, part, Data(graph.part(part))])
+                            arguments: [
+                                id, name, part, Data(try file.cipher.stored(graph.part(part), .graph(name, part))),
+                            ])
                     }
                 }
                 try removeOrphans(db, kept: sequences, of: replacing)
@@ -156,7 +166,8 @@ final class Sealer: Sendable {
 
     /// Deletes after `sealed` stay in any case: whoever opens the segments needs them.
     private func pruneDeletions(_ db: Database, _ header: FileHeader, through sealed: Int64) throws {
-        let floor = min(sealed, header.sequence - Self.keptDeletions)
+        // And so does what is not yet in the shipped log.
+        let floor = min(sealed, header.sequence - Self.keptDeletions, header.shippedSequence ?? .max)
         guard floor > header.deletionFloor else { return }
         try db.execute(sql: "DELETE FROM deletions WHERE sequence <= ?", arguments: [floor])
         try collection.file.setMeta(db, "deletion_floor", floor)

@@ -146,7 +146,9 @@ struct StoredFloats: Sendable {
                         met += 1
                         let dense = stored.blob(1)
                         guard Int64(StoredRow.denseChecksum(dense, sequence: sequence)) == stored.integer(2),
-                            DenseLayout.copy(slot, of: dense, dimensions, to: start)
+                            file.cipher.withPlain(
+                                dense, .dense(sequence: sequence),
+                                { DenseLayout.copy(slot, of: $0, dimensions, to: start) }) == true
                         else {
                             damaged += 1
                             return

@@ -65,7 +65,9 @@ final class SegmentReader: Sendable {
             var indexes: SegmentIndexes?
             try db.scan("SELECT indexes FROM segments WHERE id = ?", [segment.id]) { row in
                 do {
-                    indexes = try SegmentIndexes(bytes: row.blob(0), schema: schema, rowCount: segment.rowCount)
+                    indexes = try file.cipher.withPlain(row.blob(0), .indexes) {
+                        try SegmentIndexes(bytes: $0, schema: schema, rowCount: segment.rowCount)
+                    }
                 } catch is BlobError {
                     // A cache: the rows themselves are read instead.
                 }
@@ -88,14 +90,18 @@ final class SegmentReader: Sendable {
             var reader: GraphReader?
             do {
                 try db.scan(
-                    "SELECT bytes FROM graph_parts WHERE segment = ? AND vector = ? ORDER BY part", [segment.id, name]
+                    "SELECT bytes, part FROM graph_parts WHERE segment = ? AND vector = ? ORDER BY part",
+                    [segment.id, name]
                 ) { row in
-                    if let reader {
-                        try reader.add(row.blob(0))
-                    } else {
-                        reader = try GraphReader(
-                            head: row.blob(0), metric: description.metric, dimension: description.dimension,
-                            rowCount: segment.rowCount, block: block)
+                    let part = Int(clamping: row.integer(1))
+                    try file.cipher.withPlain(row.blob(0), .graph(name, part)) { bytes in
+                        if let reader {
+                            try reader.add(bytes)
+                        } else {
+                            reader = try GraphReader(
+                                head: bytes, metric: description.metric, dimension: description.dimension,
+                                rowCount: segment.rowCount, block: block)
+                        }
                     }
                 }
                 return try reader?.finish()

@@ -28,6 +28,17 @@ enum WriteOperation: Sendable {
         case .delete, .mergePayload: 1
         }
     }
+
+    /// Bytes that the write may add to the log: the rows, and the pages around them.
+    var estimatedBytes: Int {
+        let pages = 16 * 8192
+        return switch self {
+        case .upsert(let points):
+            points.reduce(pages) { $0 + 2 * ($1.point.payload.text.count + $1.sparse.count + $1.dense.count) + 512 }
+        // A revision writes points of any size; the pages around one are the better part of most.
+        case .delete, .mergePayload, .revise: pages + 1024 * size
+        }
+    }
 }
 
 /// A change as it went into the file.
@@ -103,82 +114,5 @@ final class WriteQueue: Sendable {
             state.waiting.removeFirst(count)
             return group
         }
-    }
-}
-
-/// One transaction's worth of changes: numbers them, writes them, and remembers them for the view.
-struct ChangeWriter {
-    let file: CollectionFile
-    let db: Database
-    let schema: CollectionSchema
-    private let sealedSequence: Int64
-    private(set) var sequence: Int64
-    private(set) var changes: [CommittedChange] = []
-
-    init(_ db: Database, file: CollectionFile) throws {
-        self.db = db
-        self.file = file
-        let header = try file.header(db)
-        schema = header.schema
-        sequence = header.sequence
-        sealedSequence = header.sealedSequence
-    }
-
-    mutating func upsert(_ prepared: PreparedPoint) throws {
-        _ = try remove(prepared.key)
-        sequence += 1
-        try db.cachedStatement(
-            sql: "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)"
-        ).execute(arguments: [
-            sequence, Data(prepared.key), Data(prepared.point.payload.text), Data(prepared.sparse),
-            Int64(StoredRow.rowChecksum(prepared)),
-        ])
-        try db.cachedStatement(sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)").execute(
-            arguments: [
-                sequence, Data(prepared.dense), Int64(StoredRow.denseChecksum(prepared.dense, sequence: sequence)),
-            ])
-        changes.append(.upsert(prepared.point, sequence: sequence))
-    }
-
-    /// - Returns: whether there was such a point.
-    mutating func delete(_ id: PointID) throws -> Bool {
-        let key = id.key
-        guard try remove(key) else { return false }
-        sequence += 1
-        try db.cachedStatement(sql: "INSERT INTO deletions(sequence, id) VALUES (?, ?)")
-            .execute(arguments: [sequence, Data(key)])
-        changes.append(.delete(id, sequence: sequence))
-        return true
-    }
-
-    /// - Returns: whether there is such a point.
-    mutating func mergePayload(_ members: JSONObject, into id: PointID) throws -> Bool {
-        var stored: StoredRow?
-        try db.scan(CollectionFile.selectRows + "WHERE p.id = ?", [Data(id.key)]) { row in
-            stored = try StoredRow(row, schema: schema, hasDense: true)
-        }
-        guard var point = stored?.point else { return false }
-        var merged = point.payload.object
-        for (key, value) in members { merged[key] = value.isNull ? nil : value }
-        point.payload = Payload(merged)
-        try upsert(PreparedPoint(point, schema: schema))
-        return true
-    }
-
-    /// Takes a point's row out; its vectors stay while a stored graph may walk over them.
-    private func remove(_ key: [UInt8]) throws -> Bool {
-        guard
-            let old = try Int64.fetchOne(
-                db.cachedStatement(sql: "SELECT sequence FROM points WHERE id = ?"), arguments: [Data(key)])
-        else { return false }
-        try db.cachedStatement(sql: "DELETE FROM points WHERE sequence = ?").execute(arguments: [old])
-        if old > sealedSequence {
-            try db.cachedStatement(sql: "DELETE FROM vectors WHERE sequence = ?").execute(arguments: [old])
-        }
-        return true
-    }
-
-    func finish() throws {
-        if !changes.isEmpty { try file.setMeta(db, "sequence", sequence) }
     }
 }

@@ -9,7 +9,8 @@ struct Cortex: AsyncParsableCommand {
         version: BuildFacts.version,
         subcommands: [
             QuickstartCommand.self, MCPCommand.self, ServeCommand.self, StoreCommand.self, FindCommand.self,
-            StatusCommand.self, ImportCommand.self, ExportCommand.self, DoctorCommand.self, BenchCommand.self,
+            StatusCommand.self, ImportCommand.self, ExportCommand.self, BackupCommand.self, RestoreCommand.self,
+            VerifyCommand.self, KeyCommand.self, DoctorCommand.self, BenchCommand.self,
             VersionCommand.self,
         ]
     )

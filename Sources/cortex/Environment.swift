@@ -15,6 +15,16 @@ struct Environment: Sendable {
     let readOnlyAPIKey: String?
     /// What another Qdrant wants to be told.
     let qdrantAPIKey: String?
+    /// Where backups are kept; `backups` in the data directory unless told otherwise.
+    let backupLocation: String?
+    /// Days that full backups are kept.
+    let backupRetentionDays: String?
+    /// 64 hexadecimal digits; what is stored is sealed with it.
+    let encryptionKey: String?
+    /// The key that `cortex key rotate` changes to.
+    let newEncryptionKey: String?
+    /// Rows that are sealed at once, so that a test meets sealing early; not for use.
+    let sealRows: Int?
     /// Whether colours are unwelcome (https://no-color.org) or cannot be shown.
     let isPlain: Bool
     /// Directories of commands.
@@ -40,6 +50,11 @@ struct Environment: Sendable {
         apiKey = value("CORTEX_API_KEY")
         qdrantAPIKey = value("QDRANT_API_KEY")
         readOnlyAPIKey = value("CORTEX_READ_ONLY_API_KEY")
+        backupLocation = value("BACKUP_LOCATION")
+        backupRetentionDays = value("BACKUP_RETENTION_DAYS")
+        encryptionKey = value("ENCRYPTION_KEY")
+        newEncryptionKey = value("ENCRYPTION_KEY_NEW")
+        sealRows = value("CORTEX_TEST_SEAL_ROWS").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
         isPlain = value("NO_COLOR") != nil || value("TERM") == "dumb"
         searchPath = (value("PATH") ?? "").split(separator: ":").map(String.init)
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Memory
+import VectorEngine
 
 /// Flags that every command which touches the memory takes.
 struct HouseOptions: ParsableArguments {
@@ -45,6 +46,12 @@ struct HouseOptions: ParsableArguments {
         let path = data ?? Environment.current.dataDirectory
         let expanded = path.hasPrefix("~/") ? NSHomeDirectory() + path.dropFirst() : path
         return URL(fileURLWithPath: expanded).standardizedFileURL.path
+    }
+
+    /// Absolute path of the place where backups and the shipped log are.
+    var backupLocation: String {
+        Environment.current.backupLocation.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+            ?? BackupArchive.standardLocation(of: directory)
     }
 
     /// What a store without a scope of its own gets: flags, then the environment, then the git checkout.

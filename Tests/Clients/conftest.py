@@ -57,7 +57,7 @@ def speak(tmp_path):
         process = subprocess.Popen(
             command,
             cwd=tmp_path,
-            env={key: os.environ[key] for key in ("HOME", "PATH", "USER") if key in os.environ},
+            env={key: os.environ[key] for key in ("HOME", "PATH", "USER") if key in os.environ} | options.get("env", {}),
             stdin=subprocess.PIPE,
             stdout=options.get("stdout", subprocess.PIPE),
             stderr=options.get("stderr", subprocess.DEVNULL),

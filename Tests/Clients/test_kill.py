@@ -4,6 +4,7 @@ The kills of the long run are chosen by `--kills N` or CORTEX_KILLS; `--seed N` 
 """
 
 import collections
+import functools
 import json
 import random
 import sqlite3
@@ -147,13 +148,18 @@ def survive(speak, command, ledger, kills, counts, witness=None):
     return seen
 
 
+def sealing(speak):
+    """Starts servers that build a graph when a hundred rows are flat, so that the kills meet sealing as well."""
+    return functools.partial(speak, env={"CORTEX_TEST_SEAL_ROWS": "100"})
+
+
 def test_what_was_acknowledged_before_a_kill_is_there_found_and_whole(request, cortex, speak, seed, tmp_path):
     kills = int(request.config.getoption("--kills"))
     counts = collections.Counter()
     for start in range(0, kills, KILLS_A_DIRECTORY):
         command = [*cortex[:-1], str(tmp_path / f"data-{start}")]
         ledger = Ledger(random.Random(seed + start))
-        seen = survive(speak, command, ledger, min(KILLS_A_DIRECTORY, kills - start), counts)
+        seen = survive(sealing(speak), command, ledger, min(KILLS_A_DIRECTORY, kills - start), counts)
         assert not seen, f"seed {seed}, after {counts['kills']} kills: {seen[:5]}"
     print(dict(counts))
     assert counts["kills"] == kills

@@ -21,7 +21,7 @@ struct Room: Sendable {
         // The store and the models.
         Room(
             name: "VectorEngine", standsOn: ["HNSW", "JSON"],
-            modules: system + collections + ["GRDB", "GRDBSQLite"]),
+            modules: system + collections + ["Crypto", "GRDB", "GRDBSQLite"]),
         Room(
             name: "Embedding", standsOn: ["Vectors", "JSON", "CModel", "CTransformer"], modules: system + collections),
         Room(

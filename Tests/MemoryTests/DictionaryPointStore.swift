@@ -128,7 +128,9 @@ final class DictionaryPointStore: PointStore {
             let ids = contents.selected(selector)
             for id in ids {
                 guard var point = contents.points[id], var object = contents.objects[id] else { continue }
-                for (key, value) in members.object { object[key] = value.isNull ? nil : value }
+                for (key, value) in members.object {
+                    if value.isNull { object.removeValue(forKey: key) } else { object[key] = value }
+                }
                 point.payload = Payload(object)
                 contents.put(point)
             }

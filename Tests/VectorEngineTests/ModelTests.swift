@@ -68,7 +68,9 @@ import Vectors
                 Payload(text: JSONWriter.bytes(.object(members))), of: .filter(filter), in: "c")
             for point in try model.matching(filter) {
                 var object = point.payload.object
-                for (key, value) in members { object[key] = value.isNull ? nil : value }
+                for (key, value) in members {
+                    if value.isNull { object.removeValue(forKey: key) } else { object[key] = value }
+                }
                 model.points[point.id]?.payload = try Payload(text: JSONWriter.bytes(.object(object)))
             }
         default:

@@ -44,8 +44,9 @@ package struct QdrantFailure: Error, Sendable, CustomStringConvertible {
         case .collectionExists: self = .conflict("Collection `\(collection)` already exists!")
         case .invalidArgument, .wrongDimension, .notFinite, .unknownVector, .invalidPayload:
             self = .wrongInput(error.message)
-        case .notWritable: self = QdrantFailure(507, "Insufficient storage: " + error.message)
-        case .damaged, .unsupportedFormat, .outcomeUnknown, .closed, .cancelled: self = .internalError(error.message)
+        case .notWritable, .diskFull: self = QdrantFailure(507, "Insufficient storage: " + error.message)
+        case .damaged, .keyRefused, .unsupportedFormat, .outcomeUnknown, .closed, .cancelled:
+            self = .internalError(error.message)
         }
     }
 }

@@ -1,0 +1,66 @@
+import Foundation
+
+// A full backup is a directory `<location>/full-<UTC time>` with a copy of each collection's file and `manifest.json`:
+// one line of JSON, and its CRC-32C on the next. The directory gets its name when everything in it is on disk.
+
+/// What a full backup holds.
+package struct BackupManifest: Sendable, Equatable, Codable {
+    /// One collection's copy.
+    package struct Copy: Sendable, Equatable, Codable {
+        package let collection: String
+        /// The file's name in the backup's directory.
+        package let file: String
+        package let sizeBytes: Int
+        /// SHA-256 of the file, in lower-case hexadecimal digits.
+        package let sha256: String
+        package let storeID: UUID
+        /// Format of the collection file.
+        package let format: Int
+        /// The last change it holds.
+        package let sequence: Int64
+        package let points: Int
+        /// What the points add up to (PointTally), in hexadecimal digits.
+        package let digest: String
+    }
+
+    package var version = 1
+    package let name: String
+    /// Microseconds since 1970, after the last copy was made: everything in them was committed before.
+    package let createdAt: Int64
+    package let copies: [Copy]
+    /// When every byte was last found to be what was written, in microseconds since 1970.
+    package var verifiedAt: Int64?
+
+    package static let fileName = "manifest.json"
+    static let prefix = "full-"
+    package static let currentVersion = 1
+
+    package var sizeBytes: Int { copies.reduce(0) { $0 + $1.sizeBytes } }
+
+    func write(in directory: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        try DurableFile.write(CheckedText.seal(try encoder.encode(self)), to: directory + "/" + Self.fileName)
+    }
+
+    /// - Throws: `damaged`, `unsupportedFormat`.
+    static func read(in directory: String) throws(EngineError) -> BackupManifest {
+        let path = directory + "/" + fileName
+        do {
+            let text = try CheckedText.open(try Data(contentsOf: URL(fileURLWithPath: path)), path: path)
+            let manifest = try JSONDecoder().decode(BackupManifest.self, from: text)
+            guard manifest.version <= currentVersion else {
+                throw EngineError(.unsupportedFormat, "\(path) was written by a newer cortex; use that one")
+            }
+            // Names from a file become paths: none may lead out of the directory.
+            guard manifest.copies.allSatisfy({ !$0.file.contains("/") && !$0.file.hasPrefix(".") }) else {
+                throw EngineError(.damaged, "\(path) names a file outside of its directory")
+            }
+            return manifest
+        } catch let error as EngineError {
+            throw error
+        } catch {
+            throw EngineError(.damaged, "\(path) is missing or not what was written", cause: error)
+        }
+    }
+}

@@ -1,0 +1,167 @@
+import Foundation
+import GRDB
+import JSON
+
+/// One transaction's worth of changes: numbers them, writes them with what they add up to, and remembers them for the
+/// view.
+struct ChangeWriter {
+    let file: CollectionFile
+    let db: Database
+    let schema: CollectionSchema
+    private var header: FileHeader
+    private var tally: PointTally?
+    private(set) var sequence: Int64
+    private(set) var changes: [CommittedChange] = []
+    /// Microseconds since 1970, for the log.
+    private let now: Int64
+
+    init(_ db: Database, file: CollectionFile, now: Int64) throws {
+        self.db = db
+        self.file = file
+        self.now = now
+        header = try file.header(db)
+        schema = header.schema
+        sequence = header.sequence
+        tally = header.tally
+    }
+
+    mutating func upsert(_ prepared: PreparedPoint) throws {
+        _ = try remove(prepared.key)
+        sequence += 1
+        let stored = try StoredBytes(prepared, sequence: sequence, cipher: file.cipher)
+        try db.cachedStatement(
+            sql: "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)"
+        ).execute(arguments: [
+            sequence, Data(prepared.key), Data(stored.payload), Data(stored.sparse), stored.checksum,
+        ])
+        try db.cachedStatement(sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)")
+            .execute(arguments: [sequence, Data(stored.dense), stored.denseChecksum])
+        tally?.add(sequence: sequence, key: prepared.key, checksum: stored.checksum)
+        changes.append(.upsert(prepared.point, sequence: sequence))
+    }
+
+    /// - Returns: whether there was such a point.
+    mutating func delete(_ id: PointID) throws -> Bool {
+        let key = id.key
+        guard try remove(key) else { return false }
+        sequence += 1
+        try noteDeletion(key)
+        changes.append(.delete(id, sequence: sequence))
+        return true
+    }
+
+    private func noteDeletion(_ key: [UInt8]) throws {
+        guard header.tally != nil else {
+            // A file of format 1 that could not be brought to format 2.
+            try db.cachedStatement(sql: "INSERT INTO deletions(sequence, id) VALUES (?, ?)")
+                .execute(arguments: [sequence, Data(key)])
+            return
+        }
+        try db.cachedStatement(sql: "INSERT INTO deletions(sequence, id, checksum) VALUES (?, ?, ?)")
+            .execute(arguments: [sequence, Data(key), StoredRow.deletionChecksum(key, sequence: sequence)])
+    }
+
+    /// - Returns: whether there is such a point.
+    mutating func mergePayload(_ members: JSONObject, into id: PointID) throws -> Bool {
+        var stored: StoredRow?
+        try db.scan(CollectionFile.selectRows + "WHERE p.id = ?", [Data(id.key)]) { row in
+            stored = try StoredRow(row, schema: schema, hasDense: true, cipher: file.cipher)
+        }
+        guard var point = stored?.point else { return false }
+        var merged = point.payload.object
+        for (key, value) in members {
+            if value.isNull { merged.removeValue(forKey: key) } else { merged[key] = value }
+        }
+        point.payload = Payload(merged)
+        try upsert(PreparedPoint(point, schema: schema))
+        return true
+    }
+
+    /// Takes a point's row out; its vectors stay while a stored graph may walk over them, and the whole row stays in
+    /// `history` while the shipped log does not have it.
+    private mutating func remove(_ key: [UInt8]) throws -> Bool {
+        let found = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT sequence, checksum FROM points WHERE id = ?"), arguments: [Data(key)])
+        guard let found else { return false }
+        let (old, checksum): (Int64, Int64) = (found[0], found[1])
+        if let shipped = header.shippedSequence, old > shipped {
+            try db.cachedStatement(
+                sql: """
+                    INSERT INTO history(sequence, id, payload, sparse, checksum, dense, dense_checksum)
+                    SELECT p.sequence, p.id, p.payload, p.sparse, p.checksum, v.dense, v.checksum
+                    FROM points p JOIN vectors v ON v.sequence = p.sequence WHERE p.sequence = ?
+                    """
+            ).execute(arguments: [old])
+        }
+        try db.cachedStatement(sql: "DELETE FROM points WHERE sequence = ?").execute(arguments: [old])
+        if old > header.sealedSequence {
+            try db.cachedStatement(sql: "DELETE FROM vectors WHERE sequence = ?").execute(arguments: [old])
+        }
+        tally?.subtract(sequence: old, key: key, checksum: checksum)
+        return true
+    }
+
+    // MARK: Repair
+
+    /// Moves a damaged row to `set_aside`; its id, where it is given, is deleted for all who follow.
+    mutating func setAside(_ damaged: Int64, id: PointID?) throws {
+        try db.execute(
+            sql: """
+                INSERT OR REPLACE INTO set_aside(sequence, id, payload, sparse, checksum, dense, dense_checksum, at)
+                SELECT p.sequence, p.id, p.payload, p.sparse, p.checksum, v.dense, v.checksum, ?2
+                FROM points p LEFT JOIN vectors v ON v.sequence = p.sequence WHERE p.sequence = ?1
+                """, arguments: [damaged, now])
+        try db.execute(sql: "DELETE FROM points WHERE sequence = ?", arguments: [damaged])
+        if damaged > header.sealedSequence {
+            try db.execute(sql: "DELETE FROM vectors WHERE sequence = ?", arguments: [damaged])
+        }
+        sequence += 1
+        // A change without a trace would be a hole in the log: a row without an id leaves one that deletes nothing.
+        try noteDeletion(id?.key ?? [])
+    }
+
+    /// Stores a row as it once was, under a new change.
+    ///
+    /// - Returns: false when it was sealed and cannot be opened.
+    mutating func store(_ row: LoggedRow) throws -> Bool {
+        guard let row = try row.resealed(sequence: sequence + 1, from: file.cipher, to: file.cipher) else {
+            return false
+        }
+        sequence += 1
+        try db.execute(
+            sql: "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)",
+            arguments: [sequence, Data(row.key), Data(row.payload), Data(row.sparse), row.checksum])
+        try db.execute(
+            sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)",
+            arguments: [sequence, Data(row.dense), row.denseChecksum])
+        return true
+    }
+
+    /// Ends a repair: what the points add up to is counted anew, and a log that may have lost changes is given up.
+    mutating func finishRepair() throws {
+        var tally = PointTally()
+        try db.scan("SELECT sequence, id, checksum FROM points") { row in
+            tally.add(sequence: row.integer(0), key: row.blob(1), checksum: row.integer(2))
+        }
+        var written = tally.facts
+        written["sequence"] = .number(sequence)
+        written["shipped"] = .number(-1)
+        try db.execute(sql: "DELETE FROM history; DELETE FROM commits")
+        try header.facts.write(written, to: db)
+    }
+
+    mutating func finish() throws {
+        guard !changes.isEmpty else { return }
+        var written: [String: MetaValue] = ["sequence": .number(sequence)]
+        if let tally {
+            written.merge(tally.facts) { $1 }
+        }
+        if let tally, header.shippedSequence != nil {
+            try db.cachedStatement(sql: "INSERT INTO commits(sequence, at, count, ids, rows) VALUES (?, ?, ?, ?, ?)")
+                .execute(arguments: [
+                    sequence, now, tally.count, Int64(bitPattern: tally.ids), Int64(bitPattern: tally.rows),
+                ])
+        }
+        try header.facts.write(written, to: db)
+    }
+}

@@ -1,0 +1,151 @@
+import Dispatch
+import Foundation
+
+/// Looking after what is stored: verifying, repairing, shipping the log, snapshots of one collection.
+extension EmbeddedStore {
+    // MARK: Verify and repair
+
+    /// Reads every byte of a collection's file and names what is not what was written; works on a file that opening
+    /// refuses.
+    package func verify(_ collection: String) async throws -> VerificationReport {
+        try await Self.offPool { [path = path(of: collection)] in
+            guard
+                FileManager.default.fileExists(atPath: path)
+                    || FileManager.default.fileExists(atPath: AcknowledgedMark.path(of: path))
+            else { throw EngineError(.collectionNotFound, "there is no collection file at \(path)") }
+            return try CollectionVerification(path: path).run()
+        }
+    }
+
+    /// Repairs what `report` found: rows come back from the shipped log and the backups at `location` where they can,
+    /// the others are set aside.
+    package func repair(
+        _ collection: String, _ report: VerificationReport, backups location: String?
+    ) async throws -> RepairReceipt {
+        let now = settings.now()
+        return try await Self.offPool { [self] in
+            try closeCollection(collection)
+            return try CollectionRepair(
+                path: path(of: collection), name: collection, location: location, key: settings.encryptionKey, now: now
+            ).run(report)
+        }
+    }
+
+    // MARK: The shipped log
+
+    /// Ships every committed change of every collection that has a log at `location`.
+    ///
+    /// - Returns: what was done for each collection.
+    @discardableResult
+    package func shipLog(to location: String) async throws -> [String: ShippingReceipt] {
+        try await Self.offPool { [self] in try ship(to: location) }
+    }
+
+    func ship(to location: String) throws -> [String: ShippingReceipt] {
+        var receipts: [String: ShippingReceipt] = [:]
+        for name in try Self.names(in: directory) {
+            // Without opening the collection: its rows are of no use here.
+            let path = path(of: name)
+            do {
+                let file = try CollectionFile(path: path)
+                receipts[name] = try LogShipper(file: file, collection: name, location: location).ship()
+                try file.close()
+            } catch {
+                throw EngineError(wrapping: error, path: path)
+            }
+        }
+        return receipts
+    }
+
+    /// One round of upkeep; what fails is kept in `upkeepStatus`, and tried again in the next.
+    func keepUp(shippingTo location: String, scrubs: Bool = true) {
+        let now = settings.now()
+        var status = upkeepStatus
+        do {
+            let receipts = try ship(to: location)
+            status.shippingFailure = nil
+            if receipts.values.contains(where: { $0.through != nil }) { status.shippedAt = now }
+        } catch {
+            status.shippingFailure = EngineError(wrapping: error, path: location)
+        }
+        status.scrubFailure = nil
+        for (collection, scrubber) in scrubs ? openScrubbers : [] {
+            do {
+                try scrubber.slice(of: collection, now: now)
+            } catch {
+                status.scrubFailure = EngineError(wrapping: error, path: collection.file.path)
+            }
+        }
+        upkeep.withLock { $0 = status }
+    }
+
+    /// One round of upkeep now.
+    package func keepUpNow() async {
+        guard let location = settings.backupLocation else { return }
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global(qos: .utility).async { [self] in
+                keepUp(shippingTo: location)
+                continuation.resume()
+            }
+        }
+    }
+
+    package var upkeepStatus: UpkeepStatus { upkeep.withLock { $0 } }
+
+    /// What the scrub has found in each open collection.
+    package var scrubStatus: [String: ScrubStatus] {
+        Dictionary(openScrubbers.map { ($0.0.name, $0.1.status) }) { $1 }
+    }
+
+    // MARK: Snapshots of one collection
+
+    /// Copies one collection to the file `path` as of one moment, while others go on writing; checked row by row.
+    ///
+    /// - Returns: the file's SHA-256 and size in bytes.
+    package func writeSnapshot(of collection: String, to path: String) async throws -> (sha256: String, sizeBytes: Int)
+    {
+        try await Self.offPool { [self] in
+            let temporary = path + ".new-" + UUID().uuidString
+            defer { unlink(temporary) }
+            do {
+                let file = try CollectionFile(path: self.path(of: collection))
+                try FreeSpace.require(file.sizeBytes, at: (path as NSString).deletingLastPathComponent)
+                try SnapshotFile.write(file, to: temporary)
+                try file.close()
+                let report = try CollectionVerification(path: temporary).run(isCopy: true)
+                guard report.isSound else {
+                    throw EngineError(.damaged, "the collection is damaged: \(report.summary)")
+                }
+                guard rename(temporary, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+                try DirectorySync.sync((path as NSString).deletingLastPathComponent)
+                return (try BackupArchive.sha256(path), try BackupArchive.size(path))
+            } catch {
+                throw EngineError(wrapping: error, path: path)
+            }
+        }
+    }
+
+    /// Puts the snapshot at `path` in the place of `collection` (or makes it); what was there before is gone.
+    ///
+    /// - Throws: `damaged` when the snapshot is not what was written.
+    package func restoreSnapshot(at path: String, as collection: String) async throws {
+        if try await describe(collection) != nil { try await deleteCollection(collection) }
+        try await Self.offPool { [self] in
+            let target = self.path(of: collection)
+            let temporary = target + ".new-" + UUID().uuidString
+            defer { unlink(temporary) }
+            do {
+                let report = try CollectionVerification(path: path).run(isCopy: true)
+                guard report.isSound else { throw EngineError(.damaged, "the snapshot is damaged: \(report.summary)") }
+                try FreeSpace.require(try BackupArchive.size(path), at: directory)
+                try FileManager.default.copyItem(atPath: path, toPath: temporary)
+                let (id, sequence) = try ReplayWriter.rename(temporary)
+                try DirectorySync.sync(temporary)
+                guard link(temporary, target) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+                try AcknowledgedMark(storeID: id, sequence: sequence).create(beside: target)
+            } catch {
+                throw EngineError(wrapping: error, path: target)
+            }
+        }
+    }
+}

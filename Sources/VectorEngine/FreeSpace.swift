@@ -1,0 +1,41 @@
+import Foundation
+
+/// The watermark below which a volume takes no more writes, so that SQLite never meets the wall in the middle of one:
+/// what is in the write-ahead log must still find room in the file.
+package enum FreeSpace {
+    /// Kept free: this share of the volume, within these bounds.
+    package static let reservedShare = 0.02
+    package static let reservedBytes = (4 << 20)...(64 << 20)
+    /// Of a small volume at most this share is kept free.
+    package static let smallVolumeShare = 0.1
+
+    /// Bytes the volume under `path` has free for us, and in all; nil when the system does not say.
+    package static func now(at path: String) -> (freeBytes: Int, totalBytes: Int)? {
+        var facts = statvfs()
+        guard statvfs(path, &facts) == 0 else { return nil }
+        let block = UInt64(facts.f_frsize)
+        func bytes(_ blocks: UInt64) -> Int {
+            Int(clamping: blocks.multipliedReportingOverflow(by: block).partialValue)
+        }
+        return (bytes(UInt64(facts.f_bavail)), bytes(UInt64(facts.f_blocks)))
+    }
+
+    /// What stays free on a volume of this size.
+    package static func watermark(totalBytes: Int) -> Int {
+        let share = Int(Double(totalBytes) * reservedShare)
+        let wanted = min(max(share, reservedBytes.lowerBound), reservedBytes.upperBound)
+        return min(wanted, Int(Double(totalBytes) * smallVolumeShare))
+    }
+
+    /// - Parameter bytes: What is about to be written under `path`, its log included.
+    /// - Throws: `diskFull` when the volume would be left with less than the watermark.
+    package static func require(_ bytes: Int, at path: String) throws(EngineError) {
+        guard let volume = now(at: path) else { return }
+        let (needed, overflow) = watermark(totalBytes: volume.totalBytes).addingReportingOverflow(bytes)
+        guard overflow || volume.freeBytes < needed else { return }
+        throw EngineError(
+            .diskFull,
+            "the disk under \(path) has \(volume.freeBytes >> 20) MiB free and this write needs \(needed >> 20) MiB "
+                + "with the reserve; nothing of this call was kept. Reading goes on; free some space and repeat it")
+    }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import GRDB
+
+/// Brings a copy of a collection forward, change by change, as they were committed: for restoring and for repair.
+///
+/// The copy is nobody else's; the caller holds one transaction around all of it.
+struct ReplayWriter {
+    private let db: Database
+    private let sealedSequence: Int64
+    private var facts: MetaFacts
+    /// The last change that is in.
+    private(set) var sequence: Int64
+    private(set) var tally: PointTally
+
+    init(_ db: Database, path: String) throws {
+        let header = try CollectionFile.header(db, path: path, decode: CollectionFile.decodedSchema)
+        guard let tally = header.tally else {
+            throw EngineError(.unsupportedFormat, "\(path) is of an older format; open it once with this cortex")
+        }
+        self.db = db
+        self.tally = tally
+        sealedSequence = header.sealedSequence
+        facts = header.facts
+        sequence = header.sequence
+    }
+
+    mutating func upsert(_ row: LoggedRow) throws {
+        try remove(row.key)
+        try db.cachedStatement(
+            sql: "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)"
+        ).execute(arguments: [row.sequence, Data(row.key), Data(row.payload), Data(row.sparse), row.checksum])
+        try db.cachedStatement(sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)")
+            .execute(arguments: [row.sequence, Data(row.dense), row.denseChecksum])
+        tally.add(sequence: row.sequence, key: row.key, checksum: row.checksum)
+        sequence = max(sequence, row.sequence)
+    }
+
+    mutating func delete(_ key: [UInt8], sequence: Int64) throws {
+        try remove(key)
+        try db.cachedStatement(sql: "INSERT OR REPLACE INTO deletions(sequence, id, checksum) VALUES (?, ?, ?)")
+            .execute(arguments: [sequence, Data(key), StoredRow.deletionChecksum(key, sequence: sequence)])
+        self.sequence = max(self.sequence, sequence)
+    }
+
+    /// The change that wrote the point now; nil when there is none.
+    func sequence(of key: [UInt8]) throws -> Int64? {
+        try Int64.fetchOne(
+            db.cachedStatement(sql: "SELECT sequence FROM points WHERE id = ?"), arguments: [Data(key)])
+    }
+
+    private mutating func remove(_ key: [UInt8]) throws {
+        let found = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT sequence, checksum FROM points WHERE id = ?"), arguments: [Data(key)])
+        guard let found else { return }
+        let (old, checksum): (Int64, Int64) = (found[0], found[1])
+        try db.cachedStatement(sql: "DELETE FROM points WHERE sequence = ?").execute(arguments: [old])
+        if old > sealedSequence {
+            try db.cachedStatement(sql: "DELETE FROM vectors WHERE sequence = ?").execute(arguments: [old])
+        }
+        tally.subtract(sequence: old, key: key, checksum: checksum)
+    }
+
+    /// Writes what the points add up to. The copy is another store from now on, with no log of its own.
+    ///
+    /// - Parameter sequence: The last change, where it is more than what was replayed.
+    mutating func finish(storeID: UUID, sequence: Int64? = nil, dataKey: [UInt8]? = nil) throws {
+        self.sequence = max(self.sequence, sequence ?? 0)
+        try db.execute(sql: "DELETE FROM history; DELETE FROM commits")
+        var written = tally.facts
+        written["sequence"] = .number(self.sequence)
+        written["store_id"] = .text(storeID.uuidString)
+        written["shipped"] = .number(-1)
+        if let dataKey { written["data_key"] = .bytes(dataKey) }
+        try facts.write(written, to: db)
+    }
+}
+
+extension PointTally {
+    /// As `meta` keeps it.
+    var facts: [String: MetaValue] {
+        [
+            "count": .number(count), "ids": .number(Int64(bitPattern: ids)),
+            "rows": .number(Int64(bitPattern: rows)),
+        ]
+    }
+}
+
+extension ReplayWriter {
+    /// Makes the copy at `path` a store of its own.
+    ///
+    /// - Returns: its new id and its last change.
+    static func rename(_ path: String) throws -> (id: UUID, sequence: Int64) {
+        let id = UUID()
+        var sequence: Int64 = 0
+        let queue = try DatabaseQueue(path: path)
+        try queue.write { db in
+            var writer = try ReplayWriter(db, path: path)
+            try writer.finish(storeID: id)
+            sequence = writer.sequence
+        }
+        try queue.close()
+        return (id, sequence)
+    }
+}

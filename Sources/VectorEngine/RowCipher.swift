@@ -1,0 +1,197 @@
+import Crypto
+import Foundation
+
+// Encryption at rest. Every collection has a data key of its own, made at random; `meta.data_key` holds it sealed under
+// a key derived of the user's (HKDF-SHA-256, RFC 5869). What is sealed is AES-256-GCM (NIST SP 800-38D), stored as
+//
+//     nonce 12 bytes (random) | ciphertext | tag 16 bytes
+//
+// with a key for each purpose derived of the data key, and additional data that ties the bytes to their place: the
+// purpose, and for a row its sequence and its id. Rotation seals the data key anew: one row is written, no other.
+// Checksums are of the stored bytes, so that damage is found without the key.
+
+/// The user's key: 32 bytes, given as 64 hexadecimal digits.
+public struct EncryptionKey: Sendable {
+    fileprivate let key: SymmetricKey
+
+    /// - Throws: `invalidArgument` unless `hex` is 64 hexadecimal digits.
+    public init(hex: String) throws(EngineError) {
+        let digits = Array(hex.utf8)
+        var bytes: [UInt8] = []
+        for i in stride(from: 0, to: digits.count - digits.count % 2, by: 2) {
+            guard let byte = UInt8(String(decoding: digits[i..<i + 2], as: UTF8.self), radix: 16),
+                digits[i] != UInt8(ascii: "+")
+            else { break }
+            bytes.append(byte)
+        }
+        guard digits.count == 64, bytes.count == 32 else {
+            throw EngineError(
+                .invalidArgument, "an encryption key is 64 hexadecimal digits; make one with: openssl rand -hex 32")
+        }
+        key = SymmetricKey(data: bytes)
+    }
+
+    /// The key that seals data keys.
+    fileprivate var wrapping: SymmetricKey {
+        HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: key, info: Data("cortex data key wrapping 1".utf8), outputByteCount: 32)
+    }
+}
+
+/// Seals and opens what one collection stores.
+struct RowCipher: Sendable {
+    /// What the bytes are, and whom they belong to.
+    enum Place {
+        case payload(sequence: Int64, key: [UInt8])
+        case sparse(sequence: Int64, key: [UInt8])
+        case dense(sequence: Int64)
+        case indexes
+        case graph(String, Int)
+    }
+
+    private let payloads: SymmetricKey
+    private let vectors: SymmetricKey
+    private let caches: SymmetricKey
+    private static let wrapped = Data("cortex data key 1".utf8)
+    /// Of a sealed data key: nonce, key, tag.
+    private static let wrappedBytes = 12 + 32 + 16
+
+    private init(dataKey: SymmetricKey) {
+        func derived(_ purpose: String) -> SymmetricKey {
+            HKDF<SHA256>.deriveKey(inputKeyMaterial: dataKey, info: Data(purpose.utf8), outputByteCount: 32)
+        }
+        payloads = derived("cortex payloads 1")
+        vectors = derived("cortex vectors 1")
+        caches = derived("cortex caches 1")
+    }
+
+    // MARK: Data keys
+
+    /// A new data key, sealed under `key`.
+    static func newDataKey(under key: EncryptionKey) throws -> [UInt8] {
+        try wrap(SymmetricKey(size: .bits256), under: key)
+    }
+
+    private static func wrap(_ dataKey: SymmetricKey, under key: EncryptionKey) throws -> [UInt8] {
+        let bytes = dataKey.withUnsafeBytes { Data($0) }
+        guard let box = try AES.GCM.seal(bytes, using: key.wrapping, authenticating: wrapped).combined else {
+            throw EngineError(.invalidArgument, "the data key could not be sealed")
+        }
+        return Array(box)
+    }
+
+    private static func unwrap(_ sealed: [UInt8], under key: EncryptionKey) throws(EngineError) -> SymmetricKey {
+        do {
+            guard sealed.count == wrappedBytes else { throw CryptoKitError.incorrectParameterSize }
+            let box = try AES.GCM.SealedBox(combined: Data(sealed))
+            return SymmetricKey(data: try AES.GCM.open(box, using: key.wrapping, authenticating: wrapped))
+        } catch {
+            throw EngineError(
+                .keyRefused, "the collection was encrypted with another ENCRYPTION_KEY; give that one", cause: error)
+        }
+    }
+
+    /// - Throws: `keyRefused` when `key` is not the one that `sealed` was sealed with.
+    init(unwrapping sealed: [UInt8], with key: EncryptionKey) throws(EngineError) {
+        self.init(dataKey: try Self.unwrap(sealed, under: key))
+    }
+
+    /// The same data key, sealed under another of the user's keys.
+    static func rewrap(_ sealed: [UInt8], from old: EncryptionKey, to new: EncryptionKey) throws -> [UInt8] {
+        try wrap(try unwrap(sealed, under: old), under: new)
+    }
+
+    // MARK: Bytes
+
+    func seal(_ bytes: some Collection<UInt8>, _ place: Place) throws -> [UInt8] {
+        let (key, context) = parameters(place)
+        guard let box = try AES.GCM.seal(Data(bytes), using: key, authenticating: context).combined else {
+            throw EngineError(.invalidArgument, "a row could not be sealed")
+        }
+        return Array(box)
+    }
+
+    /// nil when the bytes are not what was sealed for this place.
+    func open(_ bytes: some Collection<UInt8>, _ place: Place) -> [UInt8]? {
+        let (key, context) = parameters(place)
+        // Whoever asks names the damage: a row by its sequence, a cache by rebuilding it.
+        guard let box = try? AES.GCM.SealedBox(combined: Data(bytes)) else { return nil }
+        return (try? AES.GCM.open(box, using: key, authenticating: context)).map(Array.init)  // as above
+    }
+
+    private func parameters(_ place: Place) -> (SymmetricKey, Data) {
+        switch place {
+        case .payload(let sequence, let key): (payloads, Data([1] + sequence.littleEndianBytes + key))
+        case .sparse(let sequence, let key): (vectors, Data([2] + sequence.littleEndianBytes + key))
+        case .dense(let sequence): (vectors, Data([3] + sequence.littleEndianBytes))
+        case .indexes: (caches, Data([4]))
+        case .graph(let name, let part): (caches, Data([5] + part.littleEndianBytes + Array(name.utf8)))
+        }
+    }
+}
+
+extension RowCipher? {
+    /// `bytes` as they are stored: sealed where there is a cipher.
+    func stored(_ bytes: [UInt8], _ place: @autoclosure () -> RowCipher.Place) throws -> [UInt8] {
+        try self?.seal(bytes, place()) ?? bytes
+    }
+
+    /// What was stored; nil when it is not what was sealed.
+    func plain(_ bytes: UnsafeRawBufferPointer, _ place: @autoclosure () -> RowCipher.Place) -> [UInt8]? {
+        guard let cipher = self else { return Array(bytes) }
+        return cipher.open(bytes, place())
+    }
+
+    /// Hands what was stored to `body`, where it lies when it is not sealed; nil when it is not what was sealed.
+    func withPlain<Result>(
+        _ bytes: UnsafeRawBufferPointer, _ place: @autoclosure () -> RowCipher.Place,
+        _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) rethrows -> Result? {
+        guard let cipher = self else { return try body(bytes) }
+        guard let opened = cipher.open(bytes, place()) else { return nil }
+        return try opened.withUnsafeBytes(body)
+    }
+}
+
+/// One row's bytes as they go into the file.
+struct StoredBytes {
+    let payload: [UInt8]
+    let sparse: [UInt8]
+    let dense: [UInt8]
+    let checksum: Int64
+    let denseChecksum: Int64
+
+    init(_ prepared: PreparedPoint, sequence: Int64, cipher: RowCipher?) throws {
+        try self.init(
+            key: prepared.key, payload: prepared.point.payload.text, sparse: prepared.sparse, dense: prepared.dense,
+            sequence: sequence, cipher: cipher)
+    }
+
+    init(
+        key: [UInt8], payload: [UInt8], sparse: [UInt8], dense: [UInt8], sequence: Int64, cipher: RowCipher?
+    ) throws {
+        self.payload = try cipher.stored(payload, .payload(sequence: sequence, key: key))
+        self.sparse = try cipher.stored(sparse, .sparse(sequence: sequence, key: key))
+        self.dense = try cipher.stored(dense, .dense(sequence: sequence))
+        checksum = Int64(crc32c(self.sparse, seed: crc32c(self.payload, seed: crc32c(key))))
+        denseChecksum = Int64(StoredRow.denseChecksum(self.dense, sequence: sequence))
+    }
+}
+
+extension LoggedRow {
+    /// The row under another change and cipher; nil when it cannot be opened.
+    func resealed(sequence: Int64, from old: RowCipher?, to new: RowCipher?) throws -> LoggedRow? {
+        func opened(_ bytes: [UInt8], _ place: RowCipher.Place) -> [UInt8]? {
+            old.map { $0.open(bytes, place) } ?? bytes
+        }
+        guard let payload = opened(payload, .payload(sequence: self.sequence, key: key)),
+            let sparse = opened(sparse, .sparse(sequence: self.sequence, key: key)),
+            let dense = opened(dense, .dense(sequence: self.sequence))
+        else { return nil }
+        let stored = try StoredBytes(
+            key: key, payload: payload, sparse: sparse, dense: dense, sequence: sequence, cipher: new)
+        return LoggedRow(
+            sequence: sequence, key: key, payload: stored.payload, sparse: stored.sparse, dense: stored.dense,
+            checksum: stored.checksum, denseChecksum: stored.denseChecksum)
+    }
+}

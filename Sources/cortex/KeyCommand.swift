@@ -1,0 +1,69 @@
+import ArgumentParser
+import JSON
+import VectorEngine
+
+/// `cortex key`: encryption at rest.
+struct KeyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "key", abstract: "Encrypt the store, or change its key.",
+        discussion: """
+            The key is read from ENCRYPTION_KEY: 64 hexadecimal digits (openssl rand -hex 32). A new store is \
+            encrypted from the start when it is set.
+            """,
+        subcommands: [KeyEncryptCommand.self, KeyRotateCommand.self])
+
+    /// - Throws: `CommandFailure` when the variable is not set.
+    static func required(_ hex: String?, _ name: String) throws -> EncryptionKey {
+        guard let hex else { throw CommandFailure(code: "keyRefused", message: "\(name) is not set") }
+        return try EncryptionKey(hex: hex)
+    }
+}
+
+/// `cortex key encrypt`
+struct KeyEncryptCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "encrypt", abstract: "Write a plain store anew, sealed with ENCRYPTION_KEY.",
+        discussion: """
+            End every other cortex process on the store first. Backups made before stay plain: make a new one, then \
+            remove them.
+            """)
+
+    @OptionGroup var store: StoreOptions
+
+    func run() async throws {
+        try await StoreOptions.reporting {
+            let key = try KeyCommand.required(Environment.current.encryptionKey, "ENCRYPTION_KEY")
+            let points = try EmbeddedStore(directory: store.directory)
+            let names = try await points.encrypt(with: key)
+            if store.json {
+                print(JSONWriter.text(["encrypted": .array(names.map { .string($0) })]))
+            } else {
+                print(names.isEmpty ? "nothing is stored plainly" : "encrypted: \(names.joined(separator: ", "))")
+            }
+        }
+    }
+}
+
+/// `cortex key rotate`
+struct KeyRotateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "rotate", abstract: "Change the key from ENCRYPTION_KEY to ENCRYPTION_KEY_NEW.",
+        discussion:
+            "One row a collection is written. Backups made before are opened with the old key: keep it with them.")
+
+    @OptionGroup var store: StoreOptions
+
+    func run() async throws {
+        try await StoreOptions.reporting {
+            let old = try KeyCommand.required(Environment.current.encryptionKey, "ENCRYPTION_KEY")
+            let new = try KeyCommand.required(Environment.current.newEncryptionKey, "ENCRYPTION_KEY_NEW")
+            let points = try EmbeddedStore(directory: store.directory)
+            let names = try await points.rotateKey(from: old, to: new)
+            if store.json {
+                print(JSONWriter.text(["rotated": .array(names.map { .string($0) })]))
+            } else {
+                print(names.isEmpty ? "nothing is encrypted" : "rotated: \(names.joined(separator: ", "))")
+            }
+        }
+    }
+}

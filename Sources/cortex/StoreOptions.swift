@@ -1,0 +1,61 @@
+import ArgumentParser
+import Foundation
+import VectorEngine
+
+/// Flags of commands that look after the files, whatever is in them.
+struct StoreOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The data directory.", discussion: "Default: CORTEX_DATA, else the XDG data directory.", valueName: "dir"))
+    var data: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where backups are kept.", discussion: "Default: BACKUP_LOCATION, else 'backups' in the data directory.",
+            valueName: "dir"))
+    var location: String?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        if data?.isEmpty == true { throw ValidationError("--data needs a directory") }
+        if location?.isEmpty == true { throw ValidationError("--location needs a directory") }
+    }
+
+    /// Absolute path of the data directory.
+    var directory: String { Self.absolute(data ?? Environment.current.dataDirectory) }
+
+    /// Where the store ships its log to.
+    var standardLocation: String {
+        Environment.current.backupLocation.map(Self.absolute) ?? BackupArchive.standardLocation(of: directory)
+    }
+
+    var archive: BackupArchive { BackupArchive(location: location.map(Self.absolute) ?? standardLocation) }
+
+    /// The user's key; nil when there is none.
+    static func encryptionKey() throws -> EncryptionKey? {
+        try Environment.current.encryptionKey.map { try EncryptionKey(hex: $0) }
+    }
+
+    /// The store, with the user's key and no upkeep.
+    func opened() throws -> EmbeddedStore {
+        var settings = EngineSettings()
+        settings.encryptionKey = try Self.encryptionKey()
+        return try EmbeddedStore(directory: directory, settings: settings)
+    }
+
+    static func absolute(_ path: String) -> String {
+        let expanded = path.hasPrefix("~/") ? NSHomeDirectory() + path.dropFirst() : path
+        return URL(fileURLWithPath: expanded).standardizedFileURL.path
+    }
+
+    /// Runs `body`; errors of the engine end the command with their own code.
+    static func reporting(_ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch let error as EngineError {
+            throw CommandFailure(code: error.code.rawValue, message: error.message)
+        }
+    }
+}

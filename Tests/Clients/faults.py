@@ -1,0 +1,493 @@
+"""The faults themselves: each function breaks stores in one way, many times, and answers what it counted.
+
+`python Tests/Clients/faults.py kills --count 500 --seed 1` runs one of them for as long as one likes; the tests of
+test_faults.py run the same functions for seconds.
+"""
+
+import argparse
+import collections
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import pathlib
+import random
+import shutil
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+from session import Ended, Model, Session, bench_of
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Broken(AssertionError):
+    """A store that is not what it must be."""
+
+
+def begin(session, writes):
+    for write in writes:
+        write.send(session)
+
+
+def settle(model, writes, before=float("inf")):
+    """Takes what is acknowledged into the model; answers the writes whose outcome is unknown."""
+    unknown = []
+    for write in writes:
+        try:
+            answer = Session.read(write.answer)
+        except Ended:
+            unknown.append(write)
+            continue
+        if answer["ok"] and answer["received"] < before:
+            model.apply(write)
+            model.last_sequence = max(model.last_sequence, answer.get("sequence", 0))
+        else:
+            unknown.append(write)
+    return unknown
+
+
+def wait_for(writes, count):
+    """Until so many of the first writes are answered."""
+    for write in writes[:count]:
+        answer = write.answer.get()
+        write.answer.put(answer)
+
+
+def interrupt(writes, draw):
+    """Until a random moment: after so many answers, or so many milliseconds."""
+    if draw.random() < 0.5:
+        wait_for(writes, draw.randint(0, len(writes)))
+    else:
+        # Sometimes long enough for a sealing to end.
+        time.sleep(draw.uniform(0, 0.02 if draw.random() < 0.8 else 0.2))
+
+
+def check(model, session, pending, what, counts):
+    try:
+        dump = session.ask("dump")
+    except Ended:
+        raise Broken(f"{what}: the store could not be opened: {session.complaints[-3:]}")
+    if not dump["ok"]:
+        raise Broken(f"{what}: {dump['code']}: {dump['message']}")
+    found = model.faults(dump, pending)
+    counts.update({name: number for name, number in found.items()})
+    counts["most points in a graph"] = max(counts["most points in a graph"], dump.get("indexed", 0))
+    if found:
+        raise Broken(f"{what}: {dict(found)}")
+    return dump
+
+
+# MARK: Kill
+
+def kills(bench, place, draw, count, options=("--seal-rows", "200"), counts=None):
+    """SIGKILL at random moments, one in six during open."""
+    counts = collections.Counter() if counts is None else counts
+    model, pending = Model(draw), []
+    store = place / "store"
+    for kill in range(count):
+        session = Session(bench, store, *options)
+        if draw.random() < 1 / 6:
+            counts["killed while opening"] += 1
+            session.send("dump")
+            time.sleep(draw.uniform(0, 0.06))
+            session.kill()
+            continue
+        check(model, session, pending, f"after kill {kill}", counts)
+        writes = model.writes(draw.randint(5, 40))
+        begin(session, writes)
+        interrupt(writes, draw)
+        session.kill()
+        pending = settle(model, writes)
+        counts["acknowledged"] += len(writes) - len(pending)
+        counts["interrupted"] += len(pending)
+        counts["kills"] += 1
+    session = Session(bench, store, *options)
+    check(model, session, pending, "at the end", counts)
+    session.finish()
+    return counts
+
+
+# MARK: Power cut
+
+EXT4_IOC_SHUTDOWN = 0x8004587D
+CLONE_NEWNS = 0x20000
+NO_LOG_FLUSH = struct.pack("I", 2)
+
+
+@contextlib.contextmanager
+def disk(place, mebibytes=96):
+    """An ext4 of its own, mounted where it can be cut off; answers the mount point and what cuts and mounts it again."""
+    # In a mount namespace of its own: one that another process copied would keep the file system alive after the cut.
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "no mount namespace of one's own")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    image, mount = place / "disk.img", place / "disk"
+    mount.mkdir(exist_ok=True)
+    with open(image, "wb") as file:
+        file.truncate(mebibytes << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(mount)], check=True)
+
+    def cut():
+        descriptor = os.open(mount, os.O_RDONLY)
+        try:
+            fcntl.ioctl(descriptor, EXT4_IOC_SHUTDOWN, NO_LOG_FLUSH)
+        finally:
+            os.close(descriptor)
+
+    def plug_in():
+        # The killed process may hold its files a moment longer.
+        deadline = time.monotonic() + 20
+        while subprocess.run(["umount", str(mount)], capture_output=True).returncode:
+            assert time.monotonic() < deadline, "the disk that was cut off cannot be unmounted"
+            time.sleep(0.01)
+        subprocess.run(["mount", "-o", "loop", str(image), str(mount)], check=True)
+
+    try:
+        yield mount, cut, plug_in
+    finally:
+        subprocess.run(["umount", "-l", str(mount)], capture_output=True)
+
+
+def power_cuts(bench, place, draw, count, options=("--seal-rows", "200"), counts=None):
+    """What was not synced is gone from the disk, and the process with it."""
+    counts = collections.Counter() if counts is None else counts
+    model, pending = Model(draw), []
+    with disk(place) as (mount, cut, plug_in):
+        for number in range(count):
+            session = Session(bench, mount / "store", *options)
+            check(model, session, pending, f"after cut {number}", counts)
+            writes = model.writes(draw.randint(5, 40))
+            begin(session, writes)
+            interrupt(writes, draw)
+            # While the call runs the kernel answers some syncs with success whose bytes it drops (a plain file shows
+            # the same): what is acknowledged from here on may be there or not.
+            began = time.monotonic()
+            cut()
+            session.kill()
+            pending = settle(model, writes, before=began)
+            counts["cuts"] += 1
+            counts["acknowledged"] += len(writes) - len(pending)
+            counts["interrupted"] += len(pending)
+            plug_in()
+        session = Session(bench, mount / "store", *options)
+        check(model, session, pending, "at the end", counts)
+        session.finish()
+    return counts
+
+
+# MARK: Damage
+
+def damage(path, draw):
+    """Breaks one file; answers how."""
+    size = path.stat().st_size
+    kind = draw.choice(("flip", "flip", "flip", "zeros", "noise", "cut", "missing"))
+    if kind == "missing" or size == 0:
+        path.unlink()
+        return "missing"
+    if kind == "cut":
+        with open(path, "r+b") as file:
+            file.truncate(draw.randrange(size))
+        return "cut"
+    at = draw.randrange(size)
+    length = 1 if kind == "flip" else min(size - at, draw.choice((64, 512, 4096)))
+    with open(path, "r+b") as file:
+        file.seek(at)
+        old = file.read(length)
+        if kind == "flip":
+            new = bytes([old[0] ^ (1 << draw.randrange(8))])
+        elif kind == "zeros":
+            new = bytes(length)
+        else:
+            new = draw.randbytes(length)
+        file.seek(at)
+        file.write(new)
+    return kind if new != old else "nothing"
+
+
+def damaged_store(bench, cortex, place, draw):
+    """A store with everything a store can have, left by a killed process: graphs, a log, a backup, a shipped log."""
+    model = Model(draw, ids=700)
+    store, backups = place / "store", place / "store" / "backups"
+    options = ("--seal-rows", "200", "--backups", backups)
+    session = Session(bench, store, *options)
+    for round in range(3):
+        writes = model.writes(25)
+        begin(session, writes)
+        assert not settle(model, writes)
+        session.ask("seal")
+        if round == 1:
+            subprocess.run([cortex, "backup", "create", "--data", str(store)], check=True, capture_output=True)
+    assert session.ask("ship", to=str(backups))["through"] == model.last_sequence
+    shipped = dict(model.versions)
+    writes = model.writes(10)
+    begin(session, writes)
+    assert not settle(model, writes)
+    session.kill()
+    return model, store, shipped
+
+
+def damages(bench, cortex, place, draw, count):
+    """Each damage on a fresh copy: what comes out is right, or is named."""
+    counts = collections.Counter()
+    model, store, shipped = damaged_store(bench, cortex, place, draw)
+    files = sorted(path.relative_to(store) for path in store.rglob("*") if path.is_file())
+    for number in range(count):
+        copy = place / "copy"
+        shutil.copytree(store, copy)
+        file = files[number % len(files)]
+        kind = damage(copy / file, draw)
+        what = f"damage {number} ({kind} in {file})"
+        outcome = outcome_of_backup if file.parts[0] == "backups" else outcome_of_store
+        verdict = outcome(bench, cortex, copy, model, shipped, what)
+        counts[verdict] += 1
+        counts["damages"] += 1
+        if verdict in ("silent", "crash", "hang"):
+            raise Broken(f"{verdict}: {what}")
+        shutil.rmtree(copy)
+    return counts
+
+
+def outcome_of_store(bench, cortex, copy, model, shipped, what):
+    session = Session(bench, copy, "--seal-rows", "1000000")
+    try:
+        dump = session.ask("dump")
+        if dump["ok"] and not dump["damaged"]:
+            ids = sorted(model.versions)
+            got = session.ask("get", ids=ids)
+            verdict = "healed" if not model.faults(dump) else "silent"
+            if verdict == "healed" and got["ok"]:
+                verdict = "healed" if {p[0]: p[1] for p in got["points"]} == model.versions else "silent"
+        else:
+            verdict = "named"
+    except Ended:
+        return "crash"
+    except Exception as error:  # queue.Empty: no answer in time
+        session.process.kill()
+        return "hang" if type(error).__name__ == "Empty" else "crash"
+    if session.finish() not in (0, 1):
+        return "crash"
+    if verdict == "named":
+        # What is named can be repaired, and what is left is a part of the truth.
+        repaired = subprocess.run(
+            [cortex, "verify", "--repair", "--data", str(copy), "--json"], capture_output=True, timeout=60)
+        if repaired.returncode not in (0, 1):
+            return "crash"
+        if repaired.returncode == 0:
+            session = Session(bench, copy, "--seal-rows", "1000000")
+            dump = session.ask("dump")
+            session.finish()
+            wrong = model.faults(dump) if dump["ok"] else {"unreadable": 1}
+            if set(wrong) - {"lost", "stale", "undead"}:
+                raise Broken(f"{what}: after the repair {dict(wrong)}")
+            return "named, repaired" if not wrong else "named, repaired in part"
+    return verdict
+
+
+def outcome_of_backup(bench, cortex, copy, model, shipped, what):
+    checked = subprocess.run(
+        [cortex, "backup", "verify", "--data", str(copy), "--json"], capture_output=True, timeout=60)
+    if checked.returncode not in (0, 1):
+        return "crash"
+    target = copy.parent / "restored"
+    shutil.rmtree(target, ignore_errors=True)
+    restored = subprocess.run(
+        [cortex, "restore", "--data", str(copy), "--into", str(target), "--json"], capture_output=True, timeout=60)
+    if restored.returncode < 0:
+        return "crash"
+    if restored.returncode == 0:
+        session = Session(bench, target)
+        dump = session.ask("dump")
+        session.finish()
+        if {p[0]: p[1] for p in dump["points"] if p[2]} == shipped:
+            return "named" if checked.returncode == 1 else "healed"
+        if checked.returncode == 0 and b'"backups":[]' not in checked.stdout:
+            return "silent"
+        return "named"
+    return "named"
+
+
+# MARK: Many processes
+
+def crowd(bench, place, draw, seconds, writers=4, readers=4, kill_every=2.0):
+    """Writers and readers on one directory while one of them is killed every few seconds."""
+    counts = collections.Counter()
+    lock = threading.Lock()
+    acknowledged, sent = {}, {}
+    faults, done = [], threading.Event()
+    people = {}
+    store = place / "store"
+
+    def start(name):
+        # With upkeep, which opens and closes the files again and again while they are in use.
+        people[name] = Session(bench, store, "--seal-rows", "400", "--backups", store / "backups")
+
+    def write(number):
+        own = random.Random(draw.random() + number)
+        version = 0
+        while not done.is_set():
+            version += 1
+            ids = [own.randrange(200) * writers + number for _ in range(own.choice((1, 1, 3, 10)))]
+            is_delete = own.random() < 0.2
+            with lock:
+                session = people[f"writer {number}"]
+                for id in ids:
+                    sent.setdefault(id, []).append((version, None if is_delete else version))
+            answer = session.send("delete" if is_delete else "put", ids=ids, version=version)
+            try:
+                reply = Session.read(answer)
+            except Ended:
+                # Unknown: from now on either is right until the next write of these ids.
+                with lock:
+                    counts["interrupted"] += 1
+                    for id in ids:
+                        acknowledged.setdefault(id, [(0, None)]).append((version, None if is_delete else version))
+                continue
+            with lock:
+                if not reply["ok"]:
+                    faults.append(("refused", reply["code"], reply["message"]))
+                    continue
+                counts["acknowledged"] += 1
+                for id in ids:
+                    acknowledged[id] = [(version, None if is_delete else version)]
+
+    def read(number):
+        own = random.Random(draw.random() + 100 + number)
+        while not done.is_set():
+            with lock:
+                session = people[f"reader {number}"]
+                ids = own.sample(sorted(acknowledged), min(20, len(acknowledged)))
+                least = {id: min(order for order, _ in acknowledged[id]) for id in ids}
+                allowed = {id: {value for _, value in acknowledged[id]} for id in ids}
+            try:
+                reply = session.ask("get", ids=ids)
+            except Ended:
+                continue
+            with lock:
+                if not reply["ok"]:
+                    if reply["code"] != "collectionNotFound":
+                        faults.append(("unreadable", reply["code"], reply["message"]))
+                    continue
+                counts["reads"] += 1
+                seen = {id: version for id, version, whole in reply["points"]}
+                faults.extend(("torn", id) for id, _, whole in reply["points"] if not whole)
+                for id in ids:
+                    # What was acknowledged when the question was asked, or anything written since.
+                    since = {value for order, value in sent[id] if order >= least[id]}
+                    if seen.get(id) not in allowed[id] | since:
+                        faults.append(("stale", id, seen.get(id), least[id]))
+
+    for number in range(writers):
+        start(f"writer {number}")
+    for number in range(readers):
+        start(f"reader {number}")
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(writers)]
+    threads += [threading.Thread(target=read, args=(n,)) for n in range(readers)]
+    for thread in threads:
+        thread.start()
+    largest, until = 0, time.monotonic() + seconds
+    while time.monotonic() < until and not faults:
+        done.wait(min(kill_every, max(0, until - time.monotonic())))
+        name = draw.choice(sorted(people))
+        with lock:
+            victim = people[name]
+            start(name)
+        victim.kill()
+        counts["kills"] += 1
+        largest = max(largest, sum(path.stat().st_size for path in store.glob("c.*")))
+    done.set()
+    for thread in threads:
+        thread.join(120)
+        if thread.is_alive():
+            faults.append(("deadlock",))
+    for session in people.values():
+        session.finish()
+    last = Session(bench, store)
+    dump = last.ask("dump")
+    last.finish()
+    seen = {id: version for id, version, _ in dump.get("points", [])}
+    for id, values in acknowledged.items():
+        if seen.get(id) not in {value for _, value in values}:
+            faults.append(("lost", id, seen.get(id), values))
+    counts["largest bytes"] = largest
+    if faults or not dump["ok"] or dump["damaged"]:
+        raise Broken(f"{faults[:5]} {dump.get('code')} {dict(counts)}")
+    return counts
+
+
+# MARK: Restores
+
+def restores(bench, cortex, place, draw, count):
+    """A store with a history, and so many restores to random changes and moments of it; each must equal the model."""
+    counts = collections.Counter()
+    store, backups = place / "store", place / "store" / "backups"
+    model = Model(draw, ids=400)
+    session = Session(bench, store, "--seal-rows", "150", "--backups", backups)
+    history = []
+    begin_at = None
+    for step in range(max(40, count)):
+        (write,) = model.writes(1)
+        write.send(session)
+        assert not settle(model, [write])
+        history.append((model.last_sequence, time.time(), dict(model.versions)))
+        if step % 15 == 3:
+            subprocess.run([cortex, "backup", "create", "--data", str(store)], check=True, capture_output=True)
+            begin_at = begin_at if begin_at is not None else len(history) - 1
+        if step % 7 == 0:
+            session.ask("ship", to=str(backups))
+    session.ask("ship", to=str(backups))
+    session.finish()
+    for number in range(count):
+        sequence, moment, versions = history[draw.randrange(begin_at + 1, len(history))]
+        target = place / "restored"
+        shutil.rmtree(target, ignore_errors=True)
+        to = ["--to-seq", str(sequence)]
+        if number % 2:
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1e6):06d}Z"
+            to = ["--to-time", stamp]
+        made = subprocess.run(
+            [cortex, "restore", "--data", str(store), "--into", str(target), *to, "--json"], capture_output=True)
+        if made.returncode:
+            raise Broken(f"restore {to}: {made.stderr.decode()}")
+        after = Session(bench, target)
+        dump = after.ask("dump")
+        after.finish()
+        if {id: version for id, version, whole in dump["points"] if whole} != versions:
+            raise Broken(f"restore {to} is not what the store was then")
+        counts["restores"] += 1
+        counts["changes replayed"] += sum(c["replayed"] for c in json.loads(made.stdout)["collections"])
+    return counts
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("fault", choices=("kills", "power-cuts", "damages", "crowd", "restores"))
+    parser.add_argument("--count", type=int, default=100, help="how often; seconds for crowd")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
+    parser.add_argument("--cortex", default=str(ROOT / ".build/release/cortex"))
+    arguments = parser.parse_args()
+    cortex, bench, draw = arguments.cortex, bench_of(arguments.cortex), random.Random(arguments.seed)
+    print(f"{arguments.fault}: {arguments.count}, seed {arguments.seed}", flush=True)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory() as place:
+        place = pathlib.Path(place)
+        if arguments.fault == "kills":
+            counts = kills(bench, place, draw, arguments.count)
+        elif arguments.fault == "power-cuts":
+            counts = power_cuts(bench, place, draw, arguments.count)
+        elif arguments.fault == "damages":
+            counts = damages(bench, cortex, place, draw, arguments.count)
+        elif arguments.fault == "crowd":
+            counts = crowd(bench, place, draw, arguments.count)
+        else:
+            counts = restores(bench, cortex, place, draw, arguments.count)
+    print(f"{dict(counts)} in {time.monotonic() - started:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

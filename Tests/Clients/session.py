@@ -1,0 +1,179 @@
+"""Talks to `Bench session`, and knows what must be left: ids and versions, and nothing of the engine."""
+
+import collections
+import json
+import pathlib
+import queue
+import signal
+import subprocess
+import threading
+import time
+
+HANG_SECONDS = 60
+
+
+class Ended(Exception):
+    """The process ended before it answered."""
+
+
+class Session:
+    """One process on a store. Requests go out at once; answers are matched by their number."""
+
+    def __init__(self, bench, store, *options, before=(), **arguments):
+        self.process = subprocess.Popen(
+            [*before, bench, "session", "--store", str(store), *map(str, options)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **arguments)
+        self.number = 0
+        self.waiting = {}
+        self.lock = threading.Lock()
+        self.has_ended = False
+        self.complaints = []
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            if not line.endswith(b"\n"):
+                break  # Cut off by the kill: no answer.
+            answer = json.loads(line)
+            answer["received"] = time.monotonic()
+            with self.lock:
+                self.waiting.pop(answer["i"]).put(answer)
+        with self.lock:
+            self.has_ended = True
+            for answer in self.waiting.values():
+                answer.put(None)
+
+    def _listen(self):
+        for line in self.process.stderr:
+            self.complaints.append(line.decode(errors="replace"))
+
+    def send(self, op, **members):
+        answer = queue.Queue()
+        with self.lock:
+            self.number += 1
+            number = self.number
+            self.waiting[number] = answer
+            if self.has_ended:
+                answer.put(None)
+        try:
+            self.process.stdin.write(json.dumps({"i": number, "op": op, **members}).encode() + b"\n")
+            self.process.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            pass  # What it got is unknown, as for any client whose server dies.
+        return answer
+
+    @staticmethod
+    def read(answer, seconds=HANG_SECONDS):
+        """The answer; raises Ended when there will be none, queue.Empty when the process hangs."""
+        found = answer.get(timeout=seconds)
+        if found is None:
+            raise Ended
+        return found
+
+    def ask(self, op, seconds=HANG_SECONDS, **members):
+        return self.read(self.send(op, **members), seconds)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.reap()
+
+    def finish(self):
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        return self.reap()
+
+    def reap(self):
+        code = self.process.wait(timeout=HANG_SECONDS)
+        self.thread.join(HANG_SECONDS)
+        self.listener.join(HANG_SECONDS)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            try:
+                stream.close()
+            except BrokenPipeError:
+                pass
+        return code
+
+
+class Write:
+    """A put or a delete of some ids: wholly there or not at all."""
+
+    def __init__(self, op, ids, version=None):
+        self.op, self.ids, self.version = op, ids, version
+
+    def send(self, session):
+        members = {"ids": self.ids} if self.version is None else {"ids": self.ids, "version": self.version}
+        self.answer = session.send(self.op, **members)
+
+
+class Model:
+    """What a store must hold. An id that no acknowledged write gave a version is not there."""
+
+    def __init__(self, draw, ids=1200):
+        self.draw = draw
+        self.ids = ids
+        self.versions = {}
+        self.next_version = 1
+        self.last_sequence = 0
+
+    def writes(self, count):
+        """So many writes that touch different ids, so that their order does not matter."""
+        free = list(range(self.ids))
+        self.draw.shuffle(free)
+        chosen = []
+        for _ in range(count):
+            size = self.draw.choice((1, 1, 2, 5, 20, 60))
+            ids, free = free[:size], free[size:]
+            if not ids:
+                break
+            if self.draw.random() < 0.25:
+                chosen.append(Write("delete", ids))
+            else:
+                chosen.append(Write("put", ids, self.next_version))
+                self.next_version += 1
+        return chosen
+
+    def apply(self, write):
+        for id in write.ids:
+            if write.version is None:
+                self.versions.pop(id, None)
+            else:
+                self.versions[id] = write.version
+
+    def faults(self, dump, pending=()):
+        """What is wrong with a dump, by name; the pending writes that turn out to be there are taken into the model."""
+        found = collections.Counter()
+        seen = {}
+        for id, version, whole in dump["points"]:
+            found["torn"] += not whole
+            found["doubled"] += id in seen
+            seen[id] = version
+        found["miscounted"] += dump["count"] != len(seen)
+        found["damaged"] += dump["damaged"]
+        for write in pending:
+            there = [seen.get(id) == write.version for id in write.ids]
+            before = [seen.get(id) == self.versions.get(id) for id in write.ids]
+            if all(there):
+                self.apply(write)
+            elif not all(before):
+                found["half"] += 1
+        for id in set(seen) | set(self.versions):
+            has, must = seen.get(id), self.versions.get(id)
+            if has == must:
+                continue
+            if has is None:
+                found["lost"] += 1
+            elif must is None:
+                found["undead"] += 1
+            else:
+                found["stale" if has < must else "unknown"] += 1
+        return +found
+
+
+def bench_of(cortex):
+    """`Bench` stands beside the product."""
+    return str(pathlib.Path(cortex).with_name("Bench"))

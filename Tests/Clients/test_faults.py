@@ -1,0 +1,250 @@
+"""Every fault for some seconds: what was acknowledged is there, and what is not what was written is named.
+
+Longer runs with a seed: `python Tests/Clients/faults.py --help`. Power cuts and small disks need root to mount; where
+there is none these tests are skipped, and say so.
+"""
+
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+
+import pytest
+
+import faults
+from conftest import binary
+from session import Model, Session, Write, bench_of
+
+mounting = pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("mkfs.ext4"),
+    reason="NOT TESTED HERE: cutting power and filling a disk need root, a loop device and mkfs.ext4")
+tracing = pytest.mark.skipif(
+    not shutil.which("strace"), reason="NOT TESTED HERE: failing system calls need strace")
+
+
+@pytest.fixture
+def cortex_path(request):
+    return binary(request.config)
+
+
+@pytest.fixture
+def bench(cortex_path):
+    path = bench_of(cortex_path)
+    assert pathlib.Path(path).exists(), f"{path} is not built"
+    return path
+
+
+@pytest.fixture
+def draw(request):
+    chosen = request.config.getoption("--seed")
+    chosen = random.SystemRandom().randrange(1 << 32) if chosen is None else int(chosen)
+    print(f"seed {chosen}")
+    return random.Random(chosen)
+
+
+def test_nothing_acknowledged_is_lost_by_kills_while_rows_are_sealed_and_merged(bench, tmp_path, draw):
+    counts = faults.kills(bench, tmp_path, draw, 40)
+    print(dict(counts))
+    assert counts["acknowledged"] and counts["interrupted"] and counts["killed while opening"]
+    assert counts["most points in a graph"], "no kill came after a sealing"
+
+
+def test_a_store_that_acknowledges_too_early_is_caught(bench, tmp_path, draw):
+    """The control: the same kills, and the model must find a loss."""
+    with pytest.raises(faults.Broken, match="lost|stale|undead|half"):
+        faults.kills(bench, tmp_path, draw, 60, options=("--seal-rows", "200", "--acknowledge-early"))
+
+
+@mounting
+def test_nothing_acknowledged_is_lost_by_cuts_of_the_power(bench, tmp_path, draw):
+    counts = faults.power_cuts(bench, tmp_path, draw, 12)
+    print(dict(counts))
+    assert counts["acknowledged"] and counts["interrupted"]
+
+
+@mounting
+def test_a_store_that_acknowledges_too_early_is_caught_by_a_power_cut(bench, tmp_path, draw):
+    with pytest.raises(faults.Broken, match="lost|stale|undead|half"):
+        faults.power_cuts(bench, tmp_path, draw, 30, options=("--seal-rows", "200", "--acknowledge-early"))
+
+
+def test_damage_to_any_file_heals_or_is_named(bench, cortex_path, tmp_path, draw):
+    counts = faults.damages(bench, cortex_path, tmp_path, draw, 60)
+    print(dict(counts))
+    assert counts["named"] + counts["named, repaired"], "no damage was ever found"
+
+
+def test_writers_and_readers_agree_while_some_of_them_are_killed(bench, tmp_path, draw):
+    counts = faults.crowd(bench, tmp_path, draw, 8, kill_every=0.7)
+    print(dict(counts))
+    assert counts["kills"] > 3 and counts["reads"] > 100
+    assert counts["largest bytes"] < 200 << 20
+
+
+def test_a_restore_to_any_moment_equals_the_model(bench, cortex_path, tmp_path, draw):
+    counts = faults.restores(bench, cortex_path, tmp_path, draw, 10)
+    print(dict(counts))
+    assert counts["changes replayed"]
+
+
+def test_a_backup_taken_under_load_is_a_prefix_of_the_writes(bench, cortex_path, tmp_path, draw):
+    store = tmp_path / "store"
+    model = Model(draw)
+    session = Session(bench, store, "--seal-rows", "200")
+    first = model.writes(1)
+    faults.begin(session, first)
+    assert not faults.settle(model, first)
+    versions, states = dict(model.versions), [dict(model.versions)]
+    making = subprocess.Popen([cortex_path, "backup", "create", "--data", str(store)], stdout=subprocess.DEVNULL)
+    while making.poll() is None:
+        # One after another, so that there is one order of them.
+        (write,) = model.writes(1)
+        write.send(session)
+        answer = Session.read(write.answer)
+        assert answer["ok"], answer
+        model.apply(write)
+        states.append(dict(model.versions))
+    assert making.returncode == 0
+    session.kill()
+    (backup,) = [path for path in (store / "backups").iterdir() if path.name.startswith("full-")]
+    (copy,) = backup.glob("*.sqlite")
+    place = tmp_path / "copy"
+    place.mkdir()
+    shutil.copy(copy, place / copy.name)
+    opened = Session(bench, place)
+    dump = opened.ask("dump")
+    opened.finish()
+    assert {id: version for id, version, whole in dump["points"] if whole} in states
+    assert versions
+
+
+# MARK: Full disk
+
+@pytest.fixture
+def small_disk(tmp_path):
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(place)], check=True)
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(place, leave=0):
+    """A file that takes all the room but `leave` bytes."""
+    filler = place / "filler"
+    facts = os.statvfs(place)
+    size = max(0, facts.f_bavail * facts.f_frsize - leave)
+    with open(filler, "ab") as file:
+        while size > 0:
+            try:
+                size -= file.write(bytes(min(size, 1 << 16)))
+                file.flush()
+            except OSError:
+                break
+    return filler
+
+
+@mounting
+def test_a_full_disk_refuses_writes_by_its_own_code_and_goes_on_reading(bench, small_disk, draw):
+    model = Model(draw, ids=100_000)
+    session = Session(bench, small_disk / "store", "--seal-rows", "400", "--payload-bytes", "2000")
+    refusal = None
+    for _ in range(400):
+        (write,) = model.writes(1)
+        write.send(session)
+        answer = Session.read(write.answer)
+        if not answer["ok"]:
+            refusal = answer
+            break
+        model.apply(write)
+    assert refusal and refusal["code"] == "diskFull", refusal
+    assert not model.faults(session.ask("dump")), "reading has to go on"
+    facts = os.statvfs(small_disk)
+    assert facts.f_bavail * facts.f_frsize > 1 << 20, "the refusal has to come before the wall"
+    # And with not one byte left, in this process and in a new one.
+    filler = fill(small_disk)
+    assert not model.faults(session.ask("dump"))
+    assert session.ask("put", ids=[1], version=1 << 30)["code"] == "diskFull"
+    other = Session(bench, small_disk / "store", "--payload-bytes", "2000")
+    assert not model.faults(other.ask("dump"))
+    sealed = other.ask("seal")
+    assert sealed["ok"] or sealed["code"] == "diskFull", sealed
+    assert not model.faults(other.ask("dump"))
+    other.finish()
+    filler.unlink()
+    session.ask("delete", ids=list(range(50_000, 100_000)))
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    assert session.ask("put", ids=[1], version=1 << 30)["ok"], "writing has to resume without a restart"
+    session.finish()
+
+
+@mounting
+def test_a_full_disk_fails_a_backup_and_leaves_no_half_of_one(bench, cortex_path, small_disk, draw):
+    model = Model(draw)
+    session = Session(bench, small_disk / "store", "--seal-rows", "100000", "--payload-bytes", "1000")
+    writes = model.writes(30)
+    faults.begin(session, writes)
+    assert not faults.settle(model, writes)
+    session.finish()
+    filler = fill(small_disk, leave=2 << 20)
+    command = [cortex_path, "backup", "create", "--data", str(small_disk / "store")]
+    made = subprocess.run(command, capture_output=True, text=True)
+    assert made.returncode == 1 and "diskFull" in made.stderr, made.stderr
+    listed = subprocess.run(
+        [cortex_path, "backup", "list", "--json", "--data", str(small_disk / "store")], capture_output=True, check=True)
+    assert json.loads(listed.stdout)["backups"] == []
+    filler.unlink()
+    subprocess.run(command, check=True, capture_output=True)
+
+
+# MARK: Failing system calls
+
+@tracing
+@pytest.mark.parametrize(
+    "injection",
+    ["fdatasync:error=EIO:when=9..10", "fdatasync:error=EIO:when=5+3", "pwrite64:error=EIO:when=40..41",
+     "pwrite64:error=ENOSPC:when=60..62", "fdatasync:delay_exit=20000"])
+def test_a_failing_or_slow_disk_loses_nothing_acknowledged(bench, tmp_path, draw, injection):
+    model = Model(draw, ids=300)
+    call = injection.split(":")[0]
+    tracer = ("strace", "-f", "-o", str(tmp_path / "trace"), "-e", f"trace={call}", "-e", f"inject={injection}")
+    session = Session(bench, tmp_path / "store", "--seal-rows", "100", before=tracer)
+    refused = 0
+    for _ in range(12):
+        writes = model.writes(3)
+        faults.begin(session, writes)
+        unknown = faults.settle(model, writes)
+        refused += len(unknown)
+        if unknown:
+            # Reopened by the same process: what is unknown is one or the other, and is settled by looking.
+            dump = session.ask("dump")
+            while not dump["ok"]:
+                dump = session.ask("dump")
+            assert not model.faults(dump, unknown), injection
+    session.finish()
+    after = Session(bench, tmp_path / "store")
+    found = model.faults(after.ask("dump"))
+    after.finish()
+    assert not found, f"{injection}: {dict(found)}"
+    assert "INJECTED" in (tmp_path / "trace").read_text() or "DELAYED" in (tmp_path / "trace").read_text()
+    print(f"{injection}: {refused} writes refused")
+
+
+def test_a_process_without_memory_loses_nothing_acknowledged(bench, tmp_path, draw):
+    model = Model(draw, ids=1000)
+    limited = ("prlimit", "--data=250000000")
+    session = Session(bench, tmp_path / "store", "--seal-rows", "100", "--payload-bytes", "2000", before=limited)
+    writes = model.writes(30)
+    faults.begin(session, writes)
+    pending = faults.settle(model, writes)
+    # More than the limit in one call: the process dies of it, or refuses.
+    giant = Write("put", list(range(90_000)), 1 << 30)
+    giant.send(session)
+    pending += faults.settle(model, [giant])
+    session.kill()
+    after = Session(bench, tmp_path / "store", "--payload-bytes", "2000")
+    found = model.faults(after.ask("dump"), pending)
+    after.finish()
+    assert pending and not found, dict(found)
