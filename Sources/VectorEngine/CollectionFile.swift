@@ -59,7 +59,6 @@ final class CollectionFile: Sendable {
     /// The same without asking; nil where that is not possible.
     private let commits: Mutex<CommitWatch?>
 
-
     /// How a file is opened.
     enum Access {
         /// To look after it: rows stay as they are stored.

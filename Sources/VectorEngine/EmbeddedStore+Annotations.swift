@@ -27,9 +27,8 @@ extension EmbeddedStore {
     package func annotate(_ collection: String, _ name: String, _ text: String) async throws {
         try await with(collection) { collection in
             try collection.file.pool.write { db in
-                try db.execute(
-                    sql: "INSERT OR REPLACE INTO meta(key, value) VALUES (?, ?)",
-                    arguments: [Self.prefix + name, text])
+                var facts = try MetaFacts(db, path: collection.file.path)
+                try facts.write([Self.prefix + name: .text(text)], to: db)
             }
         }
     }
@@ -55,7 +54,8 @@ extension EmbeddedStore {
                 try FileManager.default.createDirectory(
                     atPath: self.directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
                 try FileManager.default.moveItem(atPath: path, toPath: target)
-                for suffix in ["-wal", "-shm"] where unlink(path + suffix) != 0 && errno != ENOENT {
+                let left = [path + "-wal", path + "-shm", AcknowledgedMark.path(of: path)]
+                for name in left where unlink(name) != 0 && errno != ENOENT {
                     throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
                 }
                 try DirectorySync.sync(self.directory)

@@ -7,7 +7,8 @@ import Memory
 /// matter.
 struct ImportMemoriesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "memories", abstract: "Take memories from an export, a knowledge graph's JSONL, or Markdown files.",
+        commandName: "memories",
+        abstract: "Take memories from an export, a knowledge graph's JSONL, or Markdown files.",
         discussion: """
             JSON lines of `cortex export` keep their ids, dates and versions: importing twice changes nothing, and \
             `cortex export --data A | cortex import --data B -` merges two stores. Lines of the knowledge-graph memory \
