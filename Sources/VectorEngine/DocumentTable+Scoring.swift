@@ -221,11 +221,14 @@ extension DocumentTable {
             }
             return wanted
         }
+        let cipher = collection.file.cipher
         return try collection.file.pool.read { db in
             var found: [(slot: UInt32, vector: SparseVector)] = []
             for (slot, version) in wanted {
-                try db.scan("SELECT sparse FROM points WHERE sequence = ?", [Int64(clamping: version)]) { row in
-                    guard let vector = StoredRow.decodeSparse(row.blob(0), schema)?.sparse[name] else { return }
+                try db.scan("SELECT sparse, id FROM points WHERE sequence = ?", [Int64(clamping: version)]) { row in
+                    let place = RowCipher.Place.sparse(sequence: Int64(clamping: version), key: Array(row.blob(1)))
+                    let decoded = cipher.withPlain(row.blob(0), place) { StoredRow.decodeSparse($0, schema) }
+                    guard let vector = (decoded ?? nil)?.sparse[name] else { return }
                     found.append((slot, vector))
                 }
             }

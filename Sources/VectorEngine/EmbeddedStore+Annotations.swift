@@ -46,7 +46,20 @@ extension EmbeddedStore {
     ///
     /// - Throws: `damaged` when `path` is no collection's file; then nothing is changed.
     package func adopt(_ path: String, as collection: String) async throws {
-        try await Self.offPool { try CollectionFile(path: path).close() }
+        try await Self.offPool {
+            do {
+                let report = try CollectionVerification(path: path).run(isCopy: true)
+                guard report.isSound else {
+                    throw EngineError(.damaged, "the snapshot is not what was written: \(report.summary)")
+                }
+                try CollectionFile(path: path).close()
+                // A store of its own from now on, with no part in the log of the one it was copied from.
+                _ = try ReplayWriter.rename(path)
+                unlink(AcknowledgedMark.path(of: path))
+            } catch {
+                throw EngineError(wrapping: error, path: path)
+            }
+        }
         if try await describe(collection) != nil { try await deleteCollection(collection) }
         let target = self.path(of: collection)
         try await Self.offPool {

@@ -19,24 +19,15 @@ struct House: Sendable {
     init(_ options: HouseOptions) throws {
         directory = options.directory
         scope = options.scope
-        points = try EmbeddedStore(directory: options.directory, settings: try Self.engineSettings(options))
+        points = try EmbeddedStore(
+            directory: options.directory,
+            settings: try StoreOptions.engineSettings(backupLocation: options.backupLocation))
         points.startUpkeep()
         remote = try Self.remoteEmbedder(options)
         let builtIn: MiniLM? = options.embedder == .builtin && MiniLM.isPresent ? MiniLM() : nil
         memory = MemoryStore(
             points: points, collection: Self.collection, embedder: remote ?? builtIn, lexical: .bm25(),
             now: { Self.microseconds() }, random: { UInt64.random(in: .min ... .max) })
-    }
-
-    private static func engineSettings(_ options: HouseOptions) throws -> EngineSettings {
-        var settings = EngineSettings()
-        settings.encryptionKey = try StoreOptions.encryptionKey()
-        settings.backupLocation = options.backupLocation
-        if let rows = Environment.current.sealRows {
-            settings.sealThreshold = rows
-            settings.sealShare = 0
-        }
-        return settings
     }
 
     /// Whether anything was ever stored; asking makes nothing.

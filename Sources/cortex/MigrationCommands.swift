@@ -81,7 +81,8 @@ struct MigrationFlags: ParsableArguments {
         let environment = Environment.current
         let directory = URL(fileURLWithPath: data ?? environment.dataDirectory).standardizedFileURL.path
         do {
-            let store = try EmbeddedStore(directory: directory)
+            let store = try EmbeddedStore(
+                directory: directory, settings: try StoreOptions.engineSettings(directory: directory))
             let local = QdrantAPI(
                 store: store, access: AccessControl(apiKeys: [], readOnlyKey: nil, acceptsTokens: false), stemmers: [:])
             let (source, target) = ends(try RemoteQdrant(url: url, apiKey: environment.qdrantAPIKey), local)

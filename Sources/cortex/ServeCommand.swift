@@ -44,7 +44,9 @@ struct ServeCommand: AsyncParsableCommand {
         let environment = Environment.current
         let path = data ?? environment.dataDirectory
         let directory = URL(fileURLWithPath: path).standardizedFileURL.path
-        let store = try EmbeddedStore(directory: directory)
+        let store = try EmbeddedStore(
+            directory: directory, settings: try StoreOptions.engineSettings(directory: directory))
+        store.startUpkeep()
         let service = QdrantAPI(
             store: store,
             access: AccessControl(

@@ -38,6 +38,25 @@ struct StoreOptions: ParsableArguments {
         try Environment.current.encryptionKey.map { try EncryptionKey(hex: $0) }
     }
 
+    /// Settings of a store that is used by others: with the user's key, and with its log shipped.
+    static func engineSettings(backupLocation: String) throws -> EngineSettings {
+        var settings = EngineSettings()
+        settings.encryptionKey = try encryptionKey()
+        settings.backupLocation = backupLocation
+        if let rows = Environment.current.sealRows {
+            settings.sealThreshold = rows
+            settings.sealShare = 0
+        }
+        return settings
+    }
+
+    /// The same for the store in `directory`, with backups where the environment says.
+    static func engineSettings(directory: String) throws -> EngineSettings {
+        try engineSettings(
+            backupLocation: Environment.current.backupLocation.map(absolute)
+                ?? BackupArchive.standardLocation(of: directory))
+    }
+
     /// The store, with the user's key and no upkeep.
     func opened() throws -> EmbeddedStore {
         var settings = EngineSettings()
