@@ -428,8 +428,8 @@ final class CollectionFile: Sendable {
     /// From this size on the log is emptied when the file is closed.
     private static let largeLogBytes = 4 << 20
 
-    /// Closes the connections; the log goes into the file first, as far as nobody is reading older pages. The log itself
-    /// stays and is never left empty: without one a store in a read-only folder could not be read.
+    /// Closes the connections; the log goes into the file first, as far as nobody is reading older pages. The log
+    /// itself stays and is never left empty: without one a store in a read-only folder could not be read.
     func close() throws {
         do {
             try pool.writeWithoutTransaction { db in
