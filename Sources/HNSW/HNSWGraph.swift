@@ -86,9 +86,9 @@ package final class HNSWGraph: @unchecked Sendable {
     /// The nearest rows by what the graph scores with, exact by floats and nearly so by codes: up to `breadth`, `k` of
     /// them at least if there are as many, and never one that is not selected.
     ///
-    /// `breadth` is what it would be without a filter: the graph itself walks `rowCount / selected` times as wide, links
-    /// through rows that are not selected included, and where few rows are, or too few of them were met (a filter that
-    /// keeps only far rows), it scores all of those.
+    /// `breadth` is what it would be without a filter: the graph itself walks `rowCount / selected` times as wide,
+    /// links through rows that are not selected included, and where few rows are, or too few of them were met (a filter
+    /// that keeps only far rows), it scores all of those.
     ///
     /// - Parameters:
     ///   - query: `dimension` floats, normalised for cosine.
