@@ -13,20 +13,16 @@ import numpy as np
 
 K = 10
 QUERY_STEP = 58
-SMOKE_TEXTS = 4_000
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("--bench", "--texts", "--out"):
         arguments.add_argument(name, type=pathlib.Path, required=True)
-    arguments.add_argument("--smoke", action="store_true")
-    options, _ = arguments.parse_known_args()
+    options = arguments.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     with options.texts.open(encoding="utf-8") as lines:
         texts = [json.loads(line)["content"].replace("\n", " ") for line in lines]
-    if options.smoke:
-        texts = texts[:: len(texts) // SMOKE_TEXTS]
     plain = options.out / "texts.txt"
     plain.write_text("\n".join(texts) + "\n", encoding="utf-8")
     vectors = options.out / "all.npy"

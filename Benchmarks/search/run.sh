@@ -3,7 +3,8 @@
 #
 #     Benchmarks/search/run.sh [--smoke] [more words for compare.py]
 #
-# Needs .build/release/Bench with the model (make build), python3 with venv, and Debian's wordnet-base.
+# Needs .build/release/Bench with the model (make build), python3 with venv, and Debian's wordnet-base; --smoke runs on a
+# set of seconds and needs neither the model nor WordNet.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 here="$root/Benchmarks/search"
@@ -16,14 +17,19 @@ if [ ! -f "$work/.peers" ] || [ "$here/requirements.txt" -nt "$work/.peers" ]; t
     touch "$work/.peers"
 fi
 case " $* " in
-*" --smoke "*) data="$work/smoke" ;;
-*) data="$work/wordnet" ;;
+*" --smoke "*)
+    data="$root/.build/smoke-data/vectors"
+    [ -f "$data/payload.npy" ] || python3 "$root/scripts/make_smoke_data.py" "$root/.build/smoke-data"
+    ;;
+*)
+    data="$work/wordnet"
+    if [ ! -f "$data/payload.npy" ]; then
+        [ -f "$work/wordnet.jsonl" ] || python3 "$root/scripts/wordnet_texts.py" "$work/wordnet.jsonl" >&2
+        "$work/venv/bin/python" "$here/make_data.py" --bench "$root/.build/release/Bench" \
+            --texts "$work/wordnet.jsonl" --out "$data"
+    fi
+    ;;
 esac
-if [ ! -f "$data/payload.npy" ]; then
-    [ -f "$work/wordnet.jsonl" ] || python3 "$root/scripts/wordnet_texts.py" "$work/wordnet.jsonl" >&2
-    "$work/venv/bin/python" "$here/make_data.py" --bench "$root/.build/release/Bench" --texts "$work/wordnet.jsonl" \
-        --out "$data" "$@"
-fi
 # The engines under test each take one core; libraries that would take more are told not to.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 exec "$work/venv/bin/python" "$here/compare.py" --bench "$root/.build/release/Bench" --data "$data" --work "$work" "$@"

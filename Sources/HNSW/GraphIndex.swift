@@ -45,11 +45,12 @@ package struct GraphIndex: VectorIndex {
     ) -> [Neighbor] {
         precondition(k >= 0)
         let selection = RowSelection(rowCount: rowCount, allowed: allowed, deleted: deleted)
+        guard k > 0 else { return [] }
         guard case .codes = graph.rows else {
-            return graph.candidates(query, count: k, breadth: max(breadth, k), in: selection)
+            return Array(graph.candidates(query, k: k, breadth: max(breadth, k), in: selection).prefix(k))
         }
         let pool = HNSWGraph.poolSize(breadth: breadth, forNearest: k)
-        let found = graph.candidates(query, count: pool, breadth: pool, in: selection)
+        let found = graph.candidates(query, k: k, breadth: pool, in: selection)
         return block.rescored(found, query, metric: graph.metric, k: k)
     }
 }

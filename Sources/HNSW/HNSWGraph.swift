@@ -55,7 +55,7 @@ package final class HNSWGraph: @unchecked Sendable {
 
     /// A walk costs as much as scoring this many rows for every slot of its pool, and this many more to begin with;
     /// when there are fewer matching rows than that, scoring those is quicker, and exact (`Bench index --filter`).
-    static let rowsScoredPerSlot = 64
+    static let rowsScoredPerSlot = 40
     static let rowsScoredAtStart = 1000
     /// How much wider a filtered walk is repeated that met too few matching rows.
     static let widening = 4
@@ -83,40 +83,40 @@ package final class HNSWGraph: @unchecked Sendable {
     /// the codes' errors at the edge cost no recall. All of it are candidates for `Rescoring`.
     package static func poolSize(breadth: Int, forNearest k: Int) -> Int { max(breadth, k + max(4, k / 4)) }
 
-    /// The `count` nearest rows by what the graph scores with: exact by floats, nearly so by codes.
+    /// The nearest rows by what the graph scores with, exact by floats and nearly so by codes: up to `breadth`, `k` of
+    /// them at least if there are as many, and never one that is not selected.
     ///
-    /// As many as there are, and never one that is not selected. `breadth` is what it would be without a filter: the
-    /// graph itself walks `rowCount / selected` times as wide, links through rows that are not selected included, and
-    /// where few rows are, or too few of them were met (a filter that keeps only far rows), it scores all of those.
+    /// `breadth` is what it would be without a filter: the graph itself walks `rowCount / selected` times as wide,
+    /// links through rows that are not selected included, and where few rows are, or too few of them were met (a filter
+    /// that keeps only far rows), it scores all of those.
     ///
     /// - Parameters:
     ///   - query: `dimension` floats, normalised for cosine.
-    ///   - breadth: candidates kept in the walk (*ef*); fewer than `count` leave the answer as short as that.
+    ///   - breadth: candidates kept in the walk (*ef*), at least `k`.
     package func candidates(
-        _ query: UnsafePointer<Float>, count: Int, breadth: Int, in selection: RowSelection
+        _ query: UnsafePointer<Float>, k: Int, breadth: Int, in selection: RowSelection
     ) -> [Neighbor] {
-        precondition(count >= 0 && selection.rowCount <= rowCount)
+        precondition(k >= 0 && breadth >= k && selection.rowCount <= rowCount)
         let selected = selection.count(kernels)
         let target = min(breadth, selected)
-        let wanted = min(count, target)
-        guard wanted > 0 else { return [] }
+        guard k > 0, target > 0 else { return [] }
         return scratch.withScratch { scratch in
             if case .codes(let block) = rows {
                 scratch.query.pointee = block.query(query, scratch.queryCodes)
             }
             var width = min(rowCount, (target * rowCount + selected - 1) / selected)
             while width * Self.rowsScoredPerSlot + Self.rowsScoredAtStart < selected {
-                let (found, met) = walked(query, width: width, wanted: wanted, in: selection, scratch)
-                if found.count == wanted && met * 2 >= target { return found }
+                let found = walked(query, width: width, wanted: target, in: selection, scratch)
+                if found.count >= k && found.count * 2 >= target { return found }
                 width *= Self.widening
             }
-            return scanned(query, count: wanted, in: selection, scratch)
+            return scanned(query, count: target, in: selection, scratch)
         }
     }
 
     private func walked(
         _ query: UnsafePointer<Float>, width: Int, wanted: Int, in selection: RowSelection, _ scratch: WalkScratch
-    ) -> (found: [Neighbor], met: Int) {
+    ) -> [Neighbor] {
         switch rows {
         case .floats(let block, let metric):
             walkLevels(FloatScorer(query: query, block: block, metric: metric), width: width, scratch)
@@ -150,19 +150,18 @@ package final class HNSWGraph: @unchecked Sendable {
         }
     }
 
-    /// The nearest `wanted` selected rows of a pool, and how many selected rows were met, `2 · wanted` at most.
+    /// The nearest `wanted` selected rows of a pool, or as many as it has.
     private func collect(
         _ pool: UnsafeMutablePointer<Int64>, width: Int, wanted: Int, in selection: RowSelection
-    ) -> (found: [Neighbor], met: Int) {
+    ) -> [Neighbor] {
         var found: [Neighbor] = []
         found.reserveCapacity(wanted)
-        var met = 0
         for i in 0..<width where pool[i] != .max {
             let row = ck_key_row(pool[i])
             if !selection.isAll && !selection.contains(Int(row)) { continue }
-            if met < wanted { found.append(Neighbor(distance: ck_key_distance(pool[i]), row: row)) }
-            met += 1
+            found.append(Neighbor(distance: ck_key_distance(pool[i]), row: row))
+            if found.count == wanted { break }
         }
-        return (found, met)
+        return found
     }
 }

@@ -417,20 +417,30 @@ final class CollectionFile: Sendable {
 
     /// Bytes of the file and its log.
     var sizeBytes: Int {
-        [path, path + "-wal"].reduce(0) { total, path in
-            var facts = stat()
-            return stat(path, &facts) == 0 ? total + Int(facts.st_size) : total
-        }
+        Self.size(of: path) + Self.size(of: path + "-wal")
     }
 
-    /// Closes the connections; the log goes into the file first and is emptied, as far as nobody else is reading. The
-    /// log itself stays, since without one a store in a read-only folder could not be read.
+    private static func size(of path: String) -> Int {
+        var facts = stat()
+        return stat(path, &facts) == 0 ? Int(facts.st_size) : 0
+    }
+
+    /// From this size on the log is emptied when the file is closed.
+    private static let largeLogBytes = 4 << 20
+
+    /// Closes the connections; the log goes into the file first, as far as nobody is reading older pages. The log
+    /// itself stays and is never left empty: without one a store in a read-only folder could not be read.
     func close() throws {
         do {
             try pool.writeWithoutTransaction { db in
-                // Answers how far it came; nothing waits.
+                // Each answers how far it came; nothing waits.
                 try db.execute(sql: "PRAGMA busy_timeout = 0")
-                _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+                _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(PASSIVE)")
+                if Self.size(of: path + "-wal") > Self.largeLogBytes {
+                    _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+                    // A commit that says what is there already.
+                    try db.execute(sql: "PRAGMA user_version = \(Self.formatVersion)")
+                }
             }
         } catch is DatabaseError {
             // A file that may not be written, or a full disk: what is in the log is as safe there.

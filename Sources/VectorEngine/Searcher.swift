@@ -208,10 +208,11 @@ extension SegmentView {
         case .graph:
             guard let graph, let breadth else { preconditionFailure("the plan asked for a graph") }
             guard case .codes = graph.rows else {
-                return graph.candidates(query, count: limit, breadth: max(breadth, limit), in: selection)
+                let found = graph.candidates(query, k: limit, breadth: max(breadth, limit), in: selection)
+                return Array(found.prefix(limit))
             }
             let pool = HNSWGraph.poolSize(breadth: breadth, forNearest: limit)
-            let candidates = graph.candidates(query, count: pool, breadth: pool, in: selection)
+            let candidates = graph.candidates(query, k: limit, breadth: pool, in: selection)
             return try floats.rescored(candidates, query, metric: dense.metric, k: limit, damaged: &damaged)
         }
     }

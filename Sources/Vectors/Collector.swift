@@ -33,7 +33,7 @@ struct Collector<Scorer: RowScoring>: ~Copyable {
     private var count = 0
 
     /// Rows scored between two looks at the list of the nearest; small enough for the first cache.
-    private static var chunkRows: Int { 256 }
+    private static var chunkRows: Int { 64 }
 
     init(_ scorer: Scorer, k: Int, kernels: DistanceKernels) {
         self.scorer = scorer

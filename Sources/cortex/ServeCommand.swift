@@ -7,7 +7,7 @@ import Serving
 import Synchronization
 import VectorEngine
 
-/// `cortex serve`: the doors for other programs. Today there is one, Qdrant's REST API.
+/// `cortex serve`: the doors for other programs: Qdrant's REST API, and one that tells whether the process is well.
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Serve the vector store over HTTP, as Qdrant does.",
@@ -27,11 +27,18 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Port of Qdrant's REST API; 0 lets the system choose.", valueName: "n"))
     var qdrantPort: Int = 6333
 
+    @Option(
+        help: ArgumentHelp(
+            "Port of the health door (/healthz, /livez, /readyz), which needs no key; none unless given.",
+            discussion: "MCP over HTTP is not in this version: clients start `cortex mcp`.", valueName: "n"))
+    var port: Int?
+
     @Flag(inversion: .prefixedNo, help: "Accept tokens (JWT, HS256) signed with the API key.")
     var tokens = true
 
     func validate() throws {
         guard (0...65_535).contains(qdrantPort) else { throw ValidationError("--qdrant-port is 0 to 65535") }
+        guard port.map({ (0...65_535).contains($0) }) ?? true else { throw ValidationError("--port is 0 to 65535") }
         if let data, data.isEmpty { throw ValidationError("--data needs a directory") }
         guard isLoopback || Environment.current.apiKey != nil else {
             throw ValidationError("--host \(host) can be reached from outside; set CORTEX_API_KEY first")
@@ -55,12 +62,33 @@ struct ServeCommand: AsyncParsableCommand {
             stemmers: ["english": { String(decoding: Porter2.stem(Array($0.utf8)), as: UTF8.self) }])
         var door = HTTPDoor(host: host, port: qdrantPort)
         door.bodyLimitBytes = ServingLimits.bodyBytes
-        let shown = host
-        try await door.serve(
-            opened: { port in
-                FileHandle.standardError.write(
-                    Data("cortex serves Qdrant's REST API at http://\(shown):\(port), data in \(directory)\n".utf8))
-            }, service.respond)
+        let (shown, qdrantDoor) = (host, door)
+        try await withThrowingTaskGroup(of: Void.self) { doors in
+            doors.addTask {
+                try await qdrantDoor.serve(
+                    opened: { Self.say("Qdrant's REST API at http://\(shown):\($0), data in \(directory)") },
+                    service.respond)
+            }
+            if let port {
+                doors.addTask {
+                    try await HTTPDoor(host: shown, port: port).serve(
+                        opened: { Self.say("health at http://\(shown):\($0)/healthz") }, Self.health)
+                }
+            }
+            try await doors.waitForAll()
+        }
         try await store.close()
+    }
+
+    private static func say(_ text: String) {
+        FileHandle.standardError.write(Data("cortex serves \(text)\n".utf8))
+    }
+
+    /// Whether the process answers at all; the store is opened by whoever asks it something.
+    private static func health(_ call: HTTPCall) async -> HTTPAnswer {
+        switch call.path {
+        case ["healthz"], ["livez"], ["readyz"]: .text("\(call.path[0]) check passed", status: 200)
+        default: .text("this door has /healthz, /livez and /readyz; MCP is served by: cortex mcp", status: 404)
+        }
     }
 }

@@ -93,7 +93,7 @@ def test_a_backup_taken_under_load_is_a_prefix_of_the_writes(bench, cortex_path,
     store = tmp_path / "store"
     model = Model(draw)
     session = Session(bench, store, "--seal-rows", "200")
-    first = model.writes(1)
+    first = model.writes(8)
     faults.begin(session, first)
     assert not faults.settle(model, first)
     versions, states = dict(model.versions), [dict(model.versions)]
