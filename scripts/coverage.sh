@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Line coverage of the rooms by the Swift tests: a table a room, then one verdict. The two programs are not in it: what
-# runs them are the Python clients, which an unoptimised build would keep waiting for many minutes.
+# Line coverage of the rooms by the Swift tests and, for the wire of Qdrant, by its client: a table a room, then one verdict.
+# The two programs are not in it: what runs them are the other Python clients, which an unoptimised build would keep
+# waiting for many minutes.
 #
 # usage: scripts/coverage.sh FLOOR        fails when the whole is below FLOOR per cent
 #
@@ -31,7 +32,12 @@ products=$("$swift" build --show-bin-path --scratch-path "$scratch")
 profiles=$products/codecov
 merged=$products/coverage.profdata
 
-objects=("$products"/*.xctest)
+echo "coverage: Qdrant's client against $products/cortex"
+CORTEX_BINARY="$products/cortex" LLVM_PROFILE_FILE="$profiles/client-%p.profraw" CORTEX_CONGRUENCE_QUERIES=200 \
+  .venv/bin/python -m pytest -q -p no:cacheprovider Tests/Clients/test_qdrant_wire.py \
+  Tests/Clients/test_qdrant_congruence.py
+
+objects=("$products"/*.xctest "$products/cortex")
 [ -e "${objects[0]}" ] || stop "no test bundle in $products."
 
 find "$profiles" -name '*.profraw' -print0 >"$products/profiles.list"

@@ -41,7 +41,7 @@ class Served:
 @contextlib.contextmanager
 def serving(binary, directory, *flags, **variables):
     """Serves `directory` until the block ends."""
-    environment = {key: os.environ[key] for key in ("HOME", "PATH") if key in os.environ}
+    environment = {key: os.environ[key] for key in ("HOME", "PATH", "LLVM_PROFILE_FILE") if key in os.environ}
     process = subprocess.Popen(
         [binary, "serve", "--data", str(directory), "--qdrant-port", "0", *flags],
         stderr=subprocess.PIPE,

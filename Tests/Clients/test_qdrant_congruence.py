@@ -1,6 +1,7 @@
 """qdrant-client against the served store and against its own in-memory mode: the same questions, the same answers."""
 
 import math
+import os
 import random
 import uuid
 
@@ -10,7 +11,7 @@ from qdrant_client import QdrantClient, models
 from served import serving
 
 TOLERANCE = 1e-5
-QUERIES = 2000
+QUERIES = int(os.environ.get("CORTEX_CONGRUENCE_QUERIES", 2000))
 POINTS = 300
 CITIES = ["Berlin", "London", "Moscow", "Paris", "Lima"]
 WORDS = ["amber", "basil", "cedar", "delta", "ember", "fjord", "gusto", "hazel"]
