@@ -262,6 +262,9 @@ final class CollectionFile: Sendable {
                 try fill(db, path: path, schema: schema, dataKey: dataKey)
                 return .commit
             }
+            // Written into the file for good. Whoever opens it first would do it otherwise, and of two processes that
+            // do so at once SQLite turns one away without waiting.
+            _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
         }
         try queue.close()
         try DirectorySync.sync(path)
