@@ -9,6 +9,10 @@ import pytest
 from lines import Lines
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+# What a client hands on to the program; the last says where a build that counts its lines writes the counts.
+PASSED_ON = ("HOME", "PATH", "USER", "LLVM_PROFILE_FILE")
+# Seconds a program may take to end by itself once its input has.
+PATIENCE = 5
 
 
 def pytest_addoption(parser):
@@ -48,6 +52,16 @@ def server(request):
     return request.getfixturevalue(request.param)
 
 
+def end(process):
+    """Lets a program end as its client would, and makes it when it does not."""
+    try:
+        process.stdin.close()
+        process.wait(timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        process.kill()
+        process.wait()
+
+
 @pytest.fixture
 def speak(tmp_path):
     """Starts a command as a client does: with few variables, in a directory of its own, three pipes."""
@@ -57,7 +71,7 @@ def speak(tmp_path):
         process = subprocess.Popen(
             command,
             cwd=tmp_path,
-            env={key: os.environ[key] for key in ("HOME", "PATH", "USER") if key in os.environ} | options.get("env", {}),
+            env={key: os.environ[key] for key in PASSED_ON if key in os.environ} | options.get("env", {}),
             stdin=subprocess.PIPE,
             stdout=options.get("stdout", subprocess.PIPE),
             stderr=options.get("stderr", subprocess.DEVNULL),
@@ -67,8 +81,7 @@ def speak(tmp_path):
 
     yield start
     for process in started:
-        process.kill()
-        process.wait()
+        end(process)
         for stream in (process.stdin, process.stdout, process.stderr):
             if stream:
                 try:
