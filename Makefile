@@ -3,8 +3,8 @@
 SWIFT ?= swift
 PREFIX ?= /usr/local
 DESTDIR ?=
-# Line coverage of the rooms, in per cent, below which `make coverage` fails; 85.5 when it was last raised or lowered.
-COVERAGE_FLOOR ?= 84
+# Line coverage of the rooms, in per cent, below which `make coverage` fails.
+COVERAGE_FLOOR ?= 90
 # More words for pytest, for example PYTEST_ARGS="-k stdio -x".
 PYTEST_ARGS ?=
 

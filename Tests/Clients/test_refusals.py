@@ -14,6 +14,7 @@ import pytest
 from conftest import binary
 from ledger import ask_all, counted
 from lines import ENVELOPE
+from surroundings import surroundings
 
 SECRET = "hunter2correcthorse"
 NOBODY = 65534
@@ -287,8 +288,7 @@ def test_a_server_on_a_store_that_may_not_be_written_refuses_and_lives(cortex, s
 def test_a_home_that_cannot_be_written_is_refused_with_a_remedy(command, stranger):
     place, prefix = stranger
     (place / "home").mkdir(mode=0o500)
-    environment = {"HOME": str(place / "home"), "PATH": os.environ["PATH"]}
-    result = command("store", SECRET, data=None, prefix=prefix, env=environment)
+    result = command("store", SECRET, data=None, prefix=prefix, env=surroundings(HOME=str(place / "home")))
     refused(result, str(place / "home"), "--data")
 
 
