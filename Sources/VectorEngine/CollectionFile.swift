@@ -287,7 +287,8 @@ final class CollectionFile: Sendable {
         try makeGraphTable(db)
         try FormatMigration.makeTables(db)
         var facts: [(String, any DatabaseValueConvertible)] = [
-            ("schema", try encoded(schema)), ("store_id", UUID().uuidString), ("sequence", 0), ("generation", 0), ("sealed", 0),
+            ("schema", try encoded(schema)), ("store_id", UUID().uuidString), ("sequence", 0), ("generation", 0),
+            ("sealed", 0),
             ("deletion_floor", 0), ("dropped", 0), ("count", 0), ("ids", 0), ("rows", 0), ("shipped", -1),
         ]
         if let dataKey { facts.append((dataKeyFact, Data(dataKey))) }
