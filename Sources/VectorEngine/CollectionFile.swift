@@ -286,11 +286,8 @@ final class CollectionFile: Sendable {
                 """)
         try makeGraphTable(db)
         try FormatMigration.makeTables(db)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
         var facts: [(String, any DatabaseValueConvertible)] = [
-            ("schema", String(decoding: try encoder.encode(schema), as: UTF8.self)),
-            ("store_id", UUID().uuidString), ("sequence", 0), ("generation", 0), ("sealed", 0),
+            ("schema", try encoded(schema)), ("store_id", UUID().uuidString), ("sequence", 0), ("generation", 0), ("sealed", 0),
             ("deletion_floor", 0), ("dropped", 0), ("count", 0), ("ids", 0), ("rows", 0), ("shipped", -1),
         ]
         if let dataKey { facts.append((dataKeyFact, Data(dataKey))) }
@@ -358,6 +355,13 @@ final class CollectionFile: Sendable {
             sealedSequence: facts.number("sealed") ?? 0, deletionFloor: facts.number("deletion_floor") ?? 0,
             tally: tally, shippedSequence: facts.number("shipped").flatMap { $0 >= 0 ? $0 : nil }, storeID: storeID,
             facts: facts)
+    }
+
+    /// The schema as `meta` keeps it.
+    static func encoded(_ schema: CollectionSchema) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return String(decoding: try encoder.encode(schema), as: UTF8.self)
     }
 
     static func decodedSchema(_ text: String, path: String) throws(EngineError) -> CollectionSchema {
