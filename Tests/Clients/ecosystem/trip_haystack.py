@@ -70,5 +70,5 @@ assert store.get_metadata_field_min_max("n") == {"min": 0, "max": 3}
 assert store.delete_by_filter({"field": "meta.kind", "operator": "==", "value": "last"}) == 1
 store.delete_documents([documents[0].id])
 assert {one.meta["n"] for one in store.filter_documents()} == {1, 2}
-store.delete_all_documents(recreate_index=True)
+store.delete_all_documents()
 assert store.count_documents() == 0
