@@ -179,7 +179,8 @@ package final class PointCollection: Sendable {
             var changes: [CommittedChange] = []
             var first: Int64 = 0
             var last: Int64 = 0
-            try FreeSpace.require(group.reduce(file.logBytes) { $0 + $1.estimatedBytes }, at: file.path)
+            try file.requireSpace(
+                group.reduce(0) { $0 + $1.estimatedBytes }, isFreeing: group.allSatisfy(\.isFreeing))
             try file.pool.writeWithoutTransaction { db in
                 try db.inTransaction(.immediate) {
                     var writer = try ChangeWriter(db, file: file, now: settings.now())
@@ -257,6 +258,9 @@ package final class PointCollection: Sendable {
     package var unsealedCount: Int { live.withLock { $0.live.unsealedCount } }
 
     var sealedCount: Int { live.withLock { $0.live.sealedCount } }
+
+    /// Deleted rows that stored graphs still walk over.
+    var deletedSealedCount: Int { live.withLock { $0.live.deletedSealedCount } }
 
     /// Ends the growing segment and hands out every segment as it is now.
     func freezeForSealing() throws -> (segments: [SegmentView], generation: Int64) {

@@ -79,6 +79,9 @@ public struct CollectionDescription: Sendable, Equatable {
     public let sizeBytes: Int
     /// Where the collection is kept: a file's absolute path or a URL.
     public let location: String
+    /// What the scrub of this process has found, and how its shipping and backups went; nil where none runs here.
+    package var scrub: ScrubStatus?
+    package var upkeep: UpkeepStatus?
 
     public init(
         schema: CollectionSchema, pointCount: Int, indexedPointCount: Int, segmentCount: Int,
