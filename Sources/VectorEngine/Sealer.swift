@@ -92,6 +92,8 @@ final class Sealer: Sendable {
         guard let lease = try Lease(path: collection.file.path + ".lease") else { return false }
         defer { lease.release() }
         let (segments, generation) = try collection.freezeForSealing()
+        // Whether a graph can be extended is known when its links are.
+        for segment in segments { segment.graphs.values.forEach { $0.awaitLinks() } }
         let schema = collection.schema
         guard segments.contains(where: { !$0.isSealed || $0.graphs.count < schema.dense.count }) else { return true }
         let merge = SegmentMerge(
