@@ -82,7 +82,6 @@ package final class HNSWGraph: @unchecked Sendable {
         links: LinkState = .there
     ) {
         linkState = Atomic(links)
-        if links == .coming { linksComing.enter() }
         rowCount = storage.rowCount
         self.rows = rows
         self.storage = storage
@@ -92,6 +91,7 @@ package final class HNSWGraph: @unchecked Sendable {
         let queryBytes = if case .codes(let block) = rows { block.queryBytes } else { 0 }
         scratch = ScratchList(
             rowCount: storage.rowCount, width: max(storage.width, storage.connections), queryBytes: queryBytes)
+        if links == .coming { linksComing.enter() }
     }
 
     package var metric: Metric { rows.metric }

@@ -138,6 +138,9 @@ extension PointCollection {
         guard query.breadth.map({ (1...EngineLimits.resultCount).contains($0) }) ?? true else {
             throw EngineError(.invalidArgument, "a query's breadth (ef) is 1 to \(EngineLimits.resultCount)")
         }
+        guard query.codes.oversampling >= 1 else {
+            throw EngineError(.invalidArgument, "oversampling is 1 or more: candidates for every point wanted")
+        }
     }
 
     /// nil when a found point's row has been overwritten meanwhile and `mayMiss` is false.
@@ -228,7 +231,7 @@ extension PointCollection {
             var damaged = 0
             let found = try searcher.nearest(
                 to: vector, name: name, limit: query.limit, breadth: query.breadth, isExact: query.isExact,
-                allowed: allowed, damaged: &damaged)
+                codes: query.codes, allowed: allowed, damaged: &damaged)
             if damaged > 0 { noteDamagedFloats(damaged) }
             return found
         case .sparse(let name, let vector):

@@ -110,8 +110,8 @@ extension Searcher {
     ///
     /// - Throws: `FloatsOvertaken`; what SQLite throws when floats are read from the file.
     func nearest(
-        to vector: [Float], name: String, limit: Int, breadth: Int?, isExact: Bool, allowed: [RowSet?],
-        damaged: inout Int
+        to vector: [Float], name: String, limit: Int, breadth: Int?, isExact: Bool, codes: CodeSearch,
+        allowed: [RowSet?], damaged: inout Int
     ) throws -> [RowHit] {
         guard let slot = schema.denseNames.firstIndex(of: name), let description = schema.dense[name], limit > 0 else {
             return []
@@ -126,7 +126,7 @@ extension Searcher {
             let found = try vector.withUnsafeBufferPointer { query -> [Neighbor] in
                 try segment.nearest(
                     limit, to: query, DenseName(name: name, slot: slot, metric: description.metric),
-                    breadth: breadth, allowed: allowed[i], damaged: &damaged)
+                    breadth: breadth, codes: codes, allowed: allowed[i], damaged: &damaged)
             }
             if segments.count == 1 { return found.map { RowHit(segment: i, row: $0.row, distance: $0.distance) } }
             best.append(contentsOf: found.map { RowHit(segment: i, row: $0.row, distance: $0.distance) })
@@ -240,8 +240,8 @@ extension SegmentView {
 
     /// The `limit` nearest allowed live rows that have the vector, by the graph where there is one.
     fileprivate func nearest(
-        _ limit: Int, to query: UnsafeBufferPointer<Float>, _ dense: DenseName, breadth: Int, allowed: RowSet?,
-        damaged: inout Int
+        _ limit: Int, to query: UnsafeBufferPointer<Float>, _ dense: DenseName, breadth: Int, codes: CodeSearch,
+        allowed: RowSet?, damaged: inout Int
     ) throws -> [Neighbor] {
         let selection = selection(dense, allowed)
         let matching = selection.isAll ? rowCount : selection.count()
@@ -257,11 +257,13 @@ extension SegmentView {
                     start, k: limit, breadth: max(breadth, limit), in: selection, selectedCount: matching)
                 return Array(found.prefix(limit))
             }
-            let pool = HNSWGraph.poolSize(breadth: breadth, forNearest: limit)
             let candidates = graph.candidates(
-                start, k: limit, breadth: pool, in: selection, selectedCount: matching)
+                start, k: limit, breadth: codes.poolSize(breadth: breadth, limit: limit), in: selection,
+                selectedCount: matching)
+            if codes.rescoring == .none { return Array(candidates.prefix(limit)) }
             return try rows.floats[dense.slot].rescored(
-                candidates, start, metric: dense.metric, k: limit, damaged: &damaged)
+                candidates, start, metric: dense.metric, k: limit, scoresAll: codes.rescoring == .all,
+                damaged: &damaged)
         }
     }
 }

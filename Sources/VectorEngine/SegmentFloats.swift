@@ -46,17 +46,18 @@ final class SegmentFloats: Sendable {
     ///
     /// - Throws: `FloatsOvertaken` when a row is no longer in the file; what SQLite throws.
     func rescored(
-        _ candidates: [Neighbor], _ query: UnsafePointer<Float>, metric: Metric, k: Int, damaged: inout Int
+        _ candidates: [Neighbor], _ query: UnsafePointer<Float>, metric: Metric, k: Int, scoresAll: Bool,
+        damaged: inout Int
     ) throws -> [Neighbor] {
         if let resident {
             let known =
                 resident.lost.isEmpty
                 ? candidates : candidates.filter { !resident.lost.contains(Int($0.row)) }
-            return resident.block.rescored(known, query, metric: metric, k: k)
+            return resident.block.rescored(known, query, metric: metric, k: k, scoresAll: scoresAll)
         }
         guard let stored else { preconditionFailure("floats are in memory or in the file") }
         var unread = 0
-        let found = try Rescoring(candidates, k: k).run { rows, count, distances in
+        let found = try Rescoring(candidates, k: k, scoresAll: scoresAll).run { rows, count, distances in
             let asked = Array(UnsafeBufferPointer(start: rows, count: count))
             var read: [UInt32: Float] = [:]
             unread += try stored.forEach(asked) { row, vector in

@@ -118,7 +118,7 @@ final class SegmentReader: Sendable {
             """,
             [segment.id, name, parts.lowerBound, parts.upperBound]
         ) { row in
-            try file.cipher.withPlain(row.blob(0), .graph(name, Int(clamping: row.integer(1))), body)
+            _ = try file.cipher.withPlain(row.blob(0), .graph(name, Int(clamping: row.integer(1)))) { try body($0) }
         }
     }
 

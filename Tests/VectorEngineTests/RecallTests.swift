@@ -46,7 +46,7 @@ import Vectors
 
         /// The score that the `limit`-th best point with `share < below` has.
         func worstScore(_ query: [Float], below: Int, limit: Int) -> Float? {
-            let scores = vectors.filter { shares[$0.key] ?? 0 < below }.map { _, vector in
+            let scores = vectors.filter { shares[$0.key] ?? 0 < below }.map { _, vector -> Double in
                 func sum(_ term: (Float, Float) -> Double) -> Double {
                     zip(query, vector).reduce(0) { $0 + term($1.0, $1.1) }
                 }
@@ -138,6 +138,55 @@ import Vectors
             try await check(reopened, made, &random, comment + ", reopened")
             try await reopened.close()
         }
+    }
+
+    @Test("Codes alone rank nearly as floats do, every candidate's floats are exact, and oversampling widens a walk")
+    func searchByCodes() async throws {
+        var random = SplitMix(state: 10)
+        var made = Case(metric: .cosine, dimension: 80, isOnDisk: false)
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        var settings = EngineSettings()
+        settings.sealsAutomatically = false
+        let store = try EmbeddedStore(directory: scratch.path, settings: settings)
+        try await store.createCollection("c", schema: made.schema)
+        try await store.upsert(try made.points(0..<1500, &random), in: "c")
+        try await store.sealNow("c", threads: 1)
+        var counts: [String: Int] = [:]
+        for _ in 0..<20 {
+            let query = made.vector(&random)
+            func ask(_ codes: CodeSearch) async throws -> [ScoredPoint] {
+                let target = PointQuery.Target.dense(name: "", query)
+                return try await store.query(
+                    [PointQuery(target: target, limit: Self.limit, breadth: Self.limit, codes: codes)], in: "c")[0]
+            }
+            let usual = try await ask(CodeSearch())
+            let coded = try await ask(CodeSearch(rescoring: .none))
+            #expect(coded.count == Self.limit && coded.map(\.score) == coded.map(\.score).sorted(by: >))
+            let all = try await ask(CodeSearch(rescoring: .all))
+            let known = Dictionary(uniqueKeysWithValues: usual.map { ($0.id, $0.score) })
+            for point in all where known[point.id] != nil { #expect(point.score == known[point.id]) }
+            for point in coded where known[point.id] != nil {
+                #expect(abs(point.score - (known[point.id] ?? 0)) < 0.1)
+                if point.score != known[point.id] { counts["by codes", default: 0] += 1 }
+            }
+            counts["usual", default: 0] += hits(usual, made, query, below: 100).found
+            let wide = try await ask(CodeSearch(oversampling: 20))
+            counts["wide", default: 0] += hits(wide, made, query, below: 100).found
+            _ = try await ask(CodeSearch(rescoring: .all, oversampling: .infinity))
+        }
+        #expect((counts["by codes"] ?? 0) > 0, "scores of codes are not those of floats")
+        #expect((counts["wide"] ?? 0) >= (counts["usual"] ?? 0) && (counts["wide"] ?? 0) >= 198, "\(counts)")
+        for oversampling in [0.5, -1, .nan] {
+            await #expect(throws: EngineError.self) {
+                _ = try await store.query(
+                    [
+                        PointQuery(
+                            target: .dense(name: "", Array(repeating: 1, count: 80)), codes: CodeSearch(oversampling: oversampling))
+                    ], in: "c")
+            }
+        }
+        try await store.close()
     }
 
     @Test("A graph whose stored links are damaged answers as before, and is built anew by the next sealing")
