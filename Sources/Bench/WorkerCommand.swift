@@ -109,7 +109,9 @@ final class Worker {
 
     /// With `queries` the answer has `first_ms` too: from nothing to the first query's answer.
     private func open(_ request: JSONValue) throws -> JSONValue {
-        let first = try request["queries"]?.stringValue.map { try prepared(request, VectorFile.floats($0), rows: 0..<1) }
+        let first = try request["queries"]?.stringValue.map {
+            try prepared(request, VectorFile.floats($0), rows: 0..<1)
+        }
         let clock = ContinuousClock()
         let began = clock.now
         let store = try EmbeddedStore(directory: directory)

@@ -63,7 +63,8 @@ extension HNSWGraph {
         rows: GraphRows, rowCount: Int, parameters: HNSWParameters
     ) throws(HNSWParameterError) {
         let fits =
-            !hasDamagedLinks && metric == rows.metric && self.rows.dimension == rows.dimension && self.rowCount <= rowCount
+            !hasDamagedLinks && metric == rows.metric && self.rows.dimension == rows.dimension
+            && self.rowCount <= rowCount
             && self.parameters.connections == parameters.connections
             && self.parameters.baseWidth == parameters.baseWidth
         guard fits else {

@@ -115,7 +115,8 @@ private final class BoundedScan {
         guard capacity - count < max(added, capacity / 2) else { return }
         let grown = 2 * capacity + added
         let (newRows, newLeast) = (
-            UnsafeMutablePointer<UInt32>.allocate(capacity: grown), UnsafeMutablePointer<Float>.allocate(capacity: grown)
+            UnsafeMutablePointer<UInt32>.allocate(capacity: grown),
+            UnsafeMutablePointer<Float>.allocate(capacity: grown)
         )
         newRows.update(from: rows, count: count)
         newLeast.update(from: least, count: count)

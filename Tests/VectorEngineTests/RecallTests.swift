@@ -54,7 +54,8 @@ import Vectors
                 return switch metric {
                 case .dot: product
                 case .cosine:
-                    product / (sum { a, _ in Double(a) * Double(a) } * sum { _, b in Double(b) * Double(b) }).squareRoot()
+                    product
+                        / (sum { a, _ in Double(a) * Double(a) } * sum { _, b in Double(b) * Double(b) }).squareRoot()
                 case .euclidean: -sum { (Double($0) - Double($1)) * (Double($0) - Double($1)) }.squareRoot()
                 case .manhattan: -sum { abs(Double($0) - Double($1)) }
                 }
@@ -73,9 +74,10 @@ import Vectors
         let eligible = made.shares.values.count { $0 < below }
         let wanted = min(Self.limit, eligible)
         #expect(found.count == wanted)
-        #expect(found.allSatisfy { point in
-            if case .number(let id) = point.id { made.shares[id] ?? 100 < below } else { false }
-        })
+        #expect(
+            found.allSatisfy { point in
+                if case .number(let id) = point.id { made.shares[id] ?? 100 < below } else { false }
+            })
         guard let worst = made.worstScore(query, below: below, limit: Self.limit) else { return (0, 0) }
         let slack = 1e-4 * (1 + abs(worst))
         let isHigher = made.metric.largerScoreIsNearer
@@ -85,7 +87,8 @@ import Vectors
     private func check(_ store: EmbeddedStore, _ made: Case, _ random: inout SplitMix, _ comment: String) async throws {
         var found = 0, wanted = 0
         for below in [100, 60, 25, 8, 0] {
-            let filter = below == 100 ? nil : Filter(must: [.range(path: "share", NumericRange(lessThan: Double(below)))])
+            let filter =
+                below == 100 ? nil : Filter(must: [.range(path: "share", NumericRange(lessThan: Double(below)))])
             var exact: [PointQuery] = []
             for _ in 0..<6 {
                 let query = made.vector(&random)
@@ -182,7 +185,8 @@ import Vectors
                 _ = try await store.query(
                     [
                         PointQuery(
-                            target: .dense(name: "", Array(repeating: 1, count: 80)), codes: CodeSearch(oversampling: oversampling))
+                            target: .dense(name: "", Array(repeating: 1, count: 80)),
+                            codes: CodeSearch(oversampling: oversampling))
                     ], in: "c")
             }
         }
