@@ -42,6 +42,7 @@ def main():
     if chosen:
         shutil.copyfile(chosen, DOCUMENT)
     elif not DOCUMENT.exists():
+        print(f"setup: {DOCUMENT.name} out of {PACKAGE}", flush=True)
         DOCUMENT.write_bytes(fetched())
 
 

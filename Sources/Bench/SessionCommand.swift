@@ -17,6 +17,8 @@ import VectorEngine
 ///     {"i":5,"op":"nearest","id":4,"version":7}       {"i":5,"ok":true,"points":[[4,7,true]]}
 ///     {"i":6,"op":"seal"}, {"i":7,"op":"ship"}, {"i":8,"op":"close"}
 ///     a failure                                       {"i":1,"ok":false,"code":"diskFull","message":"…"}
+///
+/// What happens by itself is told by lines without a number: {"event":"started"}, and every step of a sealing.
 struct SessionCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "session", abstract: "Answer a fault test in JSON lines on stdin and stdout.")
@@ -25,6 +27,8 @@ struct SessionCommand: AsyncParsableCommand {
     var store: String
 
     @Option(help: "Flat rows that are sealed at once.") var sealRows = 300
+    @Option(help: "Flat rows are also left until they are this share of the sealed ones.") var sealShare = 0.0
+    @Option(help: "Components of the vector.") var dimension = 8
     @Option(help: "Bytes of text in a payload.") var payloadBytes = 200
     @Option(help: ArgumentHelp("Where the log is shipped to.", valueName: "dir")) var backups: String?
     @Option(help: "64 hexadecimal digits that seal what is stored.") var encryptionKey: String?
@@ -33,22 +37,25 @@ struct SessionCommand: AsyncParsableCommand {
     func run() async throws {
         var settings = EngineSettings()
         settings.sealThreshold = sealRows
-        settings.sealShare = 0
+        settings.sealShare = sealShare
         settings.buildThreads = 1
+        settings.observeSealing = { Session.say(["event": .string($0.rawValue)]) }
         settings.backupLocation = backups
         settings.encryptionKey = try encryptionKey.map { try EncryptionKey(hex: $0) }
-        let session = try Session(directory: store, settings: settings, payloadBytes: payloadBytes)
+        let session = try Session(
+            directory: store, settings: settings, dimension: dimension, payloadBytes: payloadBytes)
+        Session.say(["event": "started"])
         let acknowledgesEarly = acknowledgeEarly
         try await withThrowingTaskGroup(of: Void.self) { group in
             while let line = readLine(strippingNewline: true) {
                 let request = try JSONParser.parse(line)
                 if acknowledgesEarly, ["put", "delete"].contains(request["op"]?.stringValue) {
-                    session.answer(["i": request["i"] ?? .null, "ok": true])
+                    Session.say(["i": request["i"] ?? .null, "ok": true])
                     group.addTask { _ = await session.reply(to: request) }
                     continue
                 }
                 if request["op"] == "close" { break }
-                group.addTask { session.answer(await session.reply(to: request)) }
+                group.addTask { Session.say(await session.reply(to: request)) }
             }
             try await group.waitForAll()
         }
@@ -58,22 +65,23 @@ struct SessionCommand: AsyncParsableCommand {
 
 private final class Session: Sendable {
     private static let name = "c"
-    private static let dimension = 8
     private static let pageLimit = 100_000
 
     private let store: EmbeddedStore
+    private let dimension: Int
     private let payloadBytes: Int
-    private let output = Mutex(())
+    private static let output = Mutex(())
 
-    init(directory: String, settings: EngineSettings, payloadBytes: Int) throws {
+    init(directory: String, settings: EngineSettings, dimension: Int, payloadBytes: Int) throws {
         store = try EmbeddedStore(directory: directory, settings: settings)
         store.startUpkeep()
+        self.dimension = dimension
         self.payloadBytes = payloadBytes
     }
 
     func close() async throws { try await store.close() }
 
-    func answer(_ value: JSONValue) {
+    static func say(_ value: JSONValue) {
         // A reader that has gone wants no answer; the next read of stdin ends the session.
         output.withLock { _ in try? FileHandle.standardOutput.write(contentsOf: JSONWriter.bytes(value) + [0x0A]) }
     }
@@ -111,7 +119,7 @@ private final class Session: Sendable {
         case "dump": return try await dump()
         case "nearest":
             let id = UInt64(clamping: request["id"]?.integerValue ?? 0)
-            let target = PointQuery.Target.dense(name: "text", Self.vector(id, version))
+            let target = PointQuery.Target.dense(name: "text", vector(id, version))
             let query = PointQuery(target: target, limit: 1, breadth: 200, parts: .all)
             let found = try await store.query([query], in: Self.name)[0]
             return [
@@ -140,7 +148,7 @@ private final class Session: Sendable {
                 try await store.createCollection(
                     Self.name,
                     schema: CollectionSchema(
-                        dense: ["text": DenseVectorSchema(dimension: Self.dimension)],
+                        dense: ["text": DenseVectorSchema(dimension: dimension)],
                         payloadIndexes: ["version": .integer]))
             } catch let error as EngineError where error.code == .collectionExists {
                 // Another process was first.
@@ -165,7 +173,7 @@ private final class Session: Sendable {
 
     private func point(_ id: UInt64, _ version: Int64) throws -> Point {
         Point(
-            id: .number(id), vectors: PointVectors(dense: ["text": Self.vector(id, version)]),
+            id: .number(id), vectors: PointVectors(dense: ["text": vector(id, version)]),
             payload: try Payload(text: payload(id, version)))
     }
 
@@ -177,7 +185,7 @@ private final class Session: Sendable {
     }
 
     /// Of length one, so that it is stored to the bit; different for every id and version.
-    private static func vector(_ id: UInt64, _ version: Int64) -> [Float] {
+    private func vector(_ id: UInt64, _ version: Int64) -> [Float] {
         var state = id &* 0x9E37_79B9_7F4A_7C15 ^ UInt64(bitPattern: version) &* 0xC2B2_AE3D_27D4_EB4F
         let values = (0..<dimension).map { _ in
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -196,7 +204,7 @@ private final class Session: Sendable {
                 }
                 let isWhole =
                     point.payload.text == payload(id, version)
-                    && point.vectors.dense["text"] == Self.vector(id, version)
+                    && point.vectors.dense["text"] == vector(id, version)
                 return [.integer(Int64(clamping: id)), .integer(version), .bool(isWhole)]
             })
     }

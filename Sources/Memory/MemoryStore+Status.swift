@@ -13,7 +13,7 @@ extension MemoryStore {
         switch StatusOperation(rawValue: operation) {
         case .health: result["health"] = .object(try await health())
         case .stats: result["stats"] = .object(try await statistics(MemoryScope(arguments["scope"]?.objectValue)))
-        case .telemetry: result["telemetry"] = telemetry.json(at: clock.time())
+        case .telemetry: result["telemetry"] = .object(callTelemetry())
         case .metrics: result["metrics"] = .object(try await metrics())
         case .document: result.merge(try await oneDocument(arguments)) { $1 }
         case .withChunks, .reassemble:
@@ -35,6 +35,14 @@ extension MemoryStore {
         case nil: preconditionFailure("the contract lets no other operation pass")
         }
         return .object(result)
+    }
+
+    /// Calls and errors since the start, and what the remembered results saved.
+    private func callTelemetry() -> JSONObject {
+        var members = telemetry.json(at: clock.time()).objectValue ?? [:]
+        let (hits, misses) = cache.counts
+        members["cache"] = ["hits": .integer(Int64(hits)), "misses": .integer(Int64(misses))]
+        return members
     }
 
     // MARK: Health and statistics
@@ -91,6 +99,7 @@ extension MemoryStore {
                 members["size_bytes"] = .integer(Int64(description.sizeBytes))
                 members["segments"] = .integer(Int64(description.segmentCount))
                 members["indexed_points"] = .integer(Int64(description.indexedPointCount))
+                members.merge(description.upkeepFacts) { $1 }
             }
             return members
         }
@@ -162,4 +171,25 @@ extension MemoryStore {
 
     static let notFound = MemoryError(
         .notFound, "there is no memory with this id; it may have expired or been deleted", field: "document_id")
+}
+
+extension CollectionDescription {
+    /// How the files are looked after: the scrub, the shipped log and the scheduled backups of this process.
+    fileprivate var upkeepFacts: JSONObject {
+        func time(_ at: Int64?) -> JSONValue { at.map { .string(Timestamp.format($0)) } ?? .null }
+        var facts = JSONObject()
+        if let scrub {
+            facts["scrub"] = [
+                "rows_checked": .integer(Int64(scrub.rowsChecked)), "passes": .integer(Int64(scrub.passes)),
+                "damaged_rows": .integer(Int64(scrub.damagedRows)), "adds_up": .bool(scrub.addsUp),
+                "last_pass_at": time(scrub.lastPassAt),
+            ]
+        }
+        guard let upkeep else { return facts }
+        if let shippedAt = upkeep.shippedAt { facts["log_shipped_at"] = time(shippedAt) }
+        if let backedUpAt = upkeep.backedUpAt { facts["backed_up_at"] = time(backedUpAt) }
+        let failures = [upkeep.shippingFailure, upkeep.scrubFailure, upkeep.backupFailure].compactMap { $0 }
+        if !failures.isEmpty { facts["upkeep_failures"] = .array(failures.map { .string($0) }) }
+        return facts
+    }
 }

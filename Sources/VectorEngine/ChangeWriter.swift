@@ -8,6 +8,7 @@ struct ChangeWriter {
     let file: CollectionFile
     let db: Database
     let schema: CollectionSchema
+    private let tables: RowTables
     private var header: FileHeader
     private var tally: PointTally?
     private(set) var sequence: Int64
@@ -19,6 +20,7 @@ struct ChangeWriter {
         self.db = db
         self.file = file
         self.now = now
+        tables = try RowTables(db)
         header = try file.header(db)
         schema = header.schema
         sequence = header.sequence
@@ -26,17 +28,16 @@ struct ChangeWriter {
     }
 
     mutating func upsert(_ prepared: PreparedPoint) throws {
+        // Another process may have replaced the vectors since the point was prepared.
+        let fits = prepared.schema.hasLayout(of: schema)
+        let prepared = fits ? prepared : try PreparedPoint(prepared.point, schema: schema)
         _ = try remove(prepared.key)
         sequence += 1
-        let stored = try StoredBytes(prepared, sequence: sequence, cipher: file.cipher)
-        try db.cachedStatement(
-            sql: "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)"
-        ).execute(arguments: [
-            sequence, Data(prepared.key), Data(stored.payload), Data(stored.sparse), stored.checksum,
-        ])
-        try db.cachedStatement(sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)")
-            .execute(arguments: [sequence, Data(stored.dense), stored.denseChecksum])
-        tally?.add(sequence: sequence, key: prepared.key, checksum: stored.checksum)
+        let row = try LoggedRow(
+            sequence: sequence, key: prepared.key, payload: prepared.point.payload.text, sparse: prepared.sparse,
+            dense: prepared.dense, cipher: file.cipher)
+        try tables.insert(row)
+        tally?.add(sequence: sequence, key: row.key, checksum: row.checksum)
         changes.append(.upsert(prepared.point, sequence: sequence))
     }
 
@@ -80,10 +81,7 @@ struct ChangeWriter {
     /// Takes a point's row out; its vectors stay while a stored graph may walk over them, and the whole row stays in
     /// `history` while the shipped log does not have it.
     private mutating func remove(_ key: [UInt8]) throws -> Bool {
-        let found = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT sequence, checksum FROM points WHERE id = ?"), arguments: [Data(key)])
-        guard let found else { return false }
-        let (old, checksum): (Int64, Int64) = (found[0], found[1])
+        guard let (old, checksum) = try tables.find(key) else { return false }
         if let shipped = header.shippedSequence, old > shipped {
             try db.cachedStatement(
                 sql: """
@@ -93,10 +91,7 @@ struct ChangeWriter {
                     """
             ).execute(arguments: [old])
         }
-        try db.cachedStatement(sql: "DELETE FROM points WHERE sequence = ?").execute(arguments: [old])
-        if old > header.sealedSequence {
-            try db.cachedStatement(sql: "DELETE FROM vectors WHERE sequence = ?").execute(arguments: [old])
-        }
+        try tables.delete(old, sealed: header.sealedSequence)
         tally?.subtract(sequence: old, key: key, checksum: checksum)
         return true
     }
@@ -111,10 +106,7 @@ struct ChangeWriter {
                 SELECT p.sequence, p.id, p.payload, p.sparse, p.checksum, v.dense, v.checksum, ?2
                 FROM points p LEFT JOIN vectors v ON v.sequence = p.sequence WHERE p.sequence = ?1
                 """, arguments: [damaged, now])
-        try db.execute(sql: "DELETE FROM points WHERE sequence = ?", arguments: [damaged])
-        if damaged > header.sealedSequence {
-            try db.execute(sql: "DELETE FROM vectors WHERE sequence = ?", arguments: [damaged])
-        }
+        try tables.delete(damaged, sealed: header.sealedSequence)
         sequence += 1
         // A change without a trace would be a hole in the log: a row without an id leaves one that deletes nothing.
         try noteDeletion(id?.key ?? [])
@@ -128,12 +120,7 @@ struct ChangeWriter {
             return false
         }
         sequence += 1
-        try db.execute(
-            sql: "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)",
-            arguments: [sequence, Data(row.key), Data(row.payload), Data(row.sparse), row.checksum])
-        try db.execute(
-            sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)",
-            arguments: [sequence, Data(row.dense), row.denseChecksum])
+        try tables.insert(row)
         return true
     }
 

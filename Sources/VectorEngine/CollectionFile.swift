@@ -230,87 +230,6 @@ final class CollectionFile: Sendable {
         }
     }
 
-    /// Makes the file whole and only then gives it its name, so that it appears complete or not at all.
-    ///
-    /// - Throws: `collectionExists` when the name is taken, also by another process meanwhile.
-    static func create(path: String, schema: CollectionSchema, key: EncryptionKey? = nil) throws(EngineError) {
-        let temporary = path + ".new-\(UUID().uuidString)"
-        do {
-            defer { unlink(temporary) }
-            if !FileManager.default.fileExists(atPath: path), AcknowledgedMark.read(beside: path) != .missing {
-                throw EngineError(
-                    .damaged, "\(path) is missing, though its mark stands beside it; restore it: cortex restore --help")
-            }
-            try makeTables(at: temporary, schema: schema, dataKey: try key.map { try RowCipher.newDataKey(under: $0) })
-            guard link(temporary, path) == 0 else {
-                if errno == EEXIST {
-                    throw EngineError(.collectionExists, "a collection of that name exists already")
-                }
-                throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
-            }
-            try DirectorySync.sync((path as NSString).deletingLastPathComponent)
-        } catch {
-            throw EngineError(wrapping: error, path: path)
-        }
-    }
-
-    static func makeTables(at path: String, schema: CollectionSchema, dataKey: [UInt8]? = nil) throws {
-        let queue = try DatabaseQueue(path: path)
-        try queue.writeWithoutTransaction { db in
-            try db.execute(sql: "PRAGMA page_size = 8192; PRAGMA synchronous = FULL")
-            try db.inTransaction { () throws -> Database.TransactionCompletion in
-                try fill(db, path: path, schema: schema, dataKey: dataKey)
-                return .commit
-            }
-            // Written into the file for good. Whoever opens it first would do it otherwise, and of two processes that
-            // do so at once SQLite turns one away without waiting.
-            _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
-        }
-        try queue.close()
-        try DirectorySync.sync(path)
-    }
-
-    private static func fill(_ db: Database, path: String, schema: CollectionSchema, dataKey: [UInt8]?) throws {
-        try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(formatVersion)")
-        try db.execute(
-            sql: """
-                CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
-                CREATE TABLE points(
-                    sequence INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, payload BLOB NOT NULL,
-                    sparse BLOB NOT NULL, checksum INTEGER NOT NULL);
-                CREATE TABLE vectors(sequence INTEGER PRIMARY KEY, dense BLOB NOT NULL, checksum INTEGER NOT NULL);
-                CREATE TABLE deletions(sequence INTEGER PRIMARY KEY, id BLOB NOT NULL, checksum INTEGER);
-                CREATE TABLE segments(
-                    id INTEGER PRIMARY KEY AUTOINCREMENT, row_count INTEGER NOT NULL, rows BLOB NOT NULL,
-                    indexes BLOB NOT NULL);
-                """)
-        try makeGraphTable(db)
-        try FormatMigration.makeTables(db)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        var facts: [(String, any DatabaseValueConvertible)] = [
-            ("schema", String(decoding: try encoder.encode(schema), as: UTF8.self)),
-            ("store_id", UUID().uuidString), ("sequence", 0), ("generation", 0), ("sealed", 0),
-            ("deletion_floor", 0), ("dropped", 0), ("count", 0), ("ids", 0), ("rows", 0), ("shipped", -1),
-        ]
-        if let dataKey { facts.append((dataKeyFact, Data(dataKey))) }
-        for (key, value) in facts {
-            try db.execute(sql: "INSERT INTO meta(key, value) VALUES (?, ?)", arguments: [key, value])
-        }
-        try MetaFacts.seal(db, path: path)
-    }
-
-    /// The table of the graphs' parts; files of the first version have another.
-    static func makeGraphTable(_ db: Database) throws {
-        try db.execute(
-            sql: """
-                CREATE TABLE IF NOT EXISTS graph_parts(
-                    segment INTEGER NOT NULL, vector TEXT NOT NULL, part INTEGER NOT NULL, bytes BLOB NOT NULL,
-                    PRIMARY KEY(segment, vector, part));
-                DROP TABLE IF EXISTS graphs;
-                """)
-    }
-
     // MARK: Reading
 
     /// Differs from every earlier one once anybody has committed; nil where only `dataVersion` can tell.
@@ -358,6 +277,13 @@ final class CollectionFile: Sendable {
             sealedSequence: facts.number("sealed") ?? 0, deletionFloor: facts.number("deletion_floor") ?? 0,
             tally: tally, shippedSequence: facts.number("shipped").flatMap { $0 >= 0 ? $0 : nil }, storeID: storeID,
             facts: facts)
+    }
+
+    /// The schema as `meta` keeps it.
+    static func encoded(_ schema: CollectionSchema) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return String(decoding: try encoder.encode(schema), as: UTF8.self)
     }
 
     static func decodedSchema(_ text: String, path: String) throws(EngineError) -> CollectionSchema {
@@ -410,12 +336,6 @@ final class CollectionFile: Sendable {
             // Two rows of one id, or a file that may only be read: what is missing is counted instead.
             return false
         }
-    }
-
-    /// Bytes of the write-ahead log, which must find room in the file one day.
-    var logBytes: Int {
-        var facts = stat()
-        return stat(path + "-wal", &facts) == 0 ? Int(facts.st_size) : 0
     }
 
     /// Bytes of the file and its log.

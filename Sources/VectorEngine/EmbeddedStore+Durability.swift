@@ -60,23 +60,25 @@ extension EmbeddedStore {
     /// One round of upkeep; what fails is kept in `upkeepStatus`, and tried again in the next.
     func keepUp(shippingTo location: String, scrubs: Bool = true) {
         let now = settings.now()
-        var status = upkeepStatus
         do {
-            let receipts = try ship(to: location)
-            status.shippingFailure = nil
-            if receipts.values.contains(where: { $0.through != nil }) { status.shippedAt = now }
+            let isShipped = try ship(to: location).values.contains { $0.through != nil }
+            upkeep.withLock { status in
+                status.shippingFailure = nil
+                if isShipped { status.shippedAt = now }
+            }
         } catch {
-            status.shippingFailure = EngineError(wrapping: error, path: location)
+            upkeep.withLock { $0.shippingFailure = EngineError(wrapping: error, path: location).message }
         }
-        status.scrubFailure = nil
+        var scrubFailure: String?
         for (collection, scrubber) in scrubs ? openScrubbers : [] {
             do {
                 try scrubber.slice(of: collection, now: now)
             } catch {
-                status.scrubFailure = EngineError(wrapping: error, path: collection.file.path)
+                scrubFailure = EngineError(wrapping: error, path: collection.file.path).message
             }
         }
-        upkeep.withLock { $0 = status }
+        upkeep.withLock { $0.scrubFailure = scrubFailure }
+        if scrubs, settings.backupSchedule != nil { startBackupIfDue(to: location) }
     }
 
     /// One round of upkeep now.

@@ -99,12 +99,15 @@ public final class EmbeddedStore: PointStore {
                 throw error
             }
             let searcher = try entry.collection.searcher()
-            return CollectionDescription(
+            var description = CollectionDescription(
                 schema: searcher.schema, pointCount: searcher.pointCount,
                 indexedPointCount: searcher.segments.reduce(0) { $0 + ($1.isSealed ? $1.liveCount : 0) },
                 segmentCount: searcher.segments.count, damagedPointCount: entry.collection.damagedRowCount,
-                sizeBytes: entry.collection.file.sizeBytes,
+                sequence: UInt64(clamping: searcher.sequence), sizeBytes: entry.collection.file.sizeBytes,
                 location: entry.collection.file.path)
+            description.scrub = entry.scrubber.status
+            description.upkeep = upkeepStatus
+            return description
         }
     }
 
@@ -244,8 +247,7 @@ public final class EmbeddedStore: PointStore {
                 .invalidArgument, "\(points.count) points in one call; send at most \(EngineLimits.pointsPerCall)")
         }
         let prepared = try await with(collection) { collection in
-            let schema = collection.schema
-            return try points.map { try PreparedPoint($0, schema: schema) }
+            try PreparedPoint.all(points, schema: collection.schema)
         }
         return try await write(.upsert(prepared), collection)
     }

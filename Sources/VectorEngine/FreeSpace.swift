@@ -8,6 +8,9 @@ package enum FreeSpace {
     package static let reservedBytes = (4 << 20)...(64 << 20)
     /// Of a small volume at most this share is kept free.
     package static let smallVolumeShare = 0.1
+    /// What takes away, or finds room within the file, may use all of the reserve but this share: a store that is full
+    /// can be made smaller.
+    package static let freeingShare = 0.25
 
     /// Bytes the volume under `path` has free for us, and in all; nil when the system does not say.
     package static func now(at path: String) -> (freeBytes: Int, totalBytes: Int)? {
@@ -28,14 +31,18 @@ package enum FreeSpace {
     }
 
     /// - Parameter bytes: What is about to be written under `path`, its log included.
+    /// - Parameter isFreeing: The write makes room; it may go down to the lower watermark.
     /// - Throws: `diskFull` when the volume would be left with less than the watermark.
-    package static func require(_ bytes: Int, at path: String) throws(EngineError) {
+    package static func require(_ bytes: Int, at path: String, isFreeing: Bool = false) throws(EngineError) {
         guard let volume = now(at: path) else { return }
-        let (needed, overflow) = watermark(totalBytes: volume.totalBytes).addingReportingOverflow(bytes)
+        let watermark = watermark(totalBytes: volume.totalBytes)
+        let kept = isFreeing ? Int(Double(watermark) * freeingShare) : watermark
+        let (needed, overflow) = kept.addingReportingOverflow(bytes)
         guard overflow || volume.freeBytes < needed else { return }
         throw EngineError(
             .diskFull,
             "the disk under \(path) has \(volume.freeBytes >> 20) MiB free and this write needs \(needed >> 20) MiB "
-                + "with the reserve; nothing of this call was kept. Reading goes on; free some space and repeat it")
+                + "with the reserve; nothing of this call was kept. Reading goes on; free some space, or delete some "
+                + "of what is stored, a little at a time, and repeat it")
     }
 }

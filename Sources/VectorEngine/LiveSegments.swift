@@ -34,6 +34,9 @@ struct LiveSegments: Sendable {
     /// Live rows that are reached by graphs.
     var sealedCount: Int { segments.reduce(0) { $0 + ($1.isSealed ? $1.liveCount : 0) } }
 
+    /// Deleted rows that graphs still walk over.
+    var deletedSealedCount: Int { segments.reduce(0) { $0 + ($1.isSealed ? $1.deletedCount : 0) } }
+
     var liveCount: Int { segments.reduce(0) { $0 + $1.liveCount } }
 
     /// Where the newest version of a point stands; nil when there is none.

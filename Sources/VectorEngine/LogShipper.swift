@@ -130,7 +130,8 @@ struct LogShipper {
             guard let from = header.shippedSequence, header.sequence > from else { return (header, nil, 0) }
             let commits = try commits(db, after: from)
             guard let last = commits.last else { return (header, nil, 0) }
-            try FreeSpace.require(1 << 20, at: directory)
+            // What is shipped makes room in the store.
+            try FreeSpace.require(1 << 20, at: directory, isFreeing: true)
             let writer = try ChangeLogWriter(directory: directory, storeID: file.storeID, from: from)
             try write(db, from: from, commits: commits, to: writer)
             try writer.finish(at: directory + "/" + ChangeLogFile.name(from: from, through: last.sequence))

@@ -6,6 +6,7 @@ import GRDB
 /// The copy is nobody else's; the caller holds one transaction around all of it.
 struct ReplayWriter {
     private let db: Database
+    private let tables: RowTables
     private let sealedSequence: Int64
     private var facts: MetaFacts
     /// The last change that is in.
@@ -18,6 +19,7 @@ struct ReplayWriter {
             throw EngineError(.unsupportedFormat, "\(path) is of an older format; open it once with this cortex")
         }
         self.db = db
+        tables = try RowTables(db)
         self.tally = tally
         sealedSequence = header.sealedSequence
         facts = header.facts
@@ -26,11 +28,7 @@ struct ReplayWriter {
 
     mutating func upsert(_ row: LoggedRow) throws {
         try remove(row.key)
-        try db.cachedStatement(
-            sql: "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)"
-        ).execute(arguments: [row.sequence, Data(row.key), Data(row.payload), Data(row.sparse), row.checksum])
-        try db.cachedStatement(sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)")
-            .execute(arguments: [row.sequence, Data(row.dense), row.denseChecksum])
+        try tables.insert(row)
         tally.add(sequence: row.sequence, key: row.key, checksum: row.checksum)
         sequence = max(sequence, row.sequence)
     }
@@ -44,19 +42,12 @@ struct ReplayWriter {
 
     /// The change that wrote the point now; nil when there is none.
     func sequence(of key: [UInt8]) throws -> Int64? {
-        try Int64.fetchOne(
-            db.cachedStatement(sql: "SELECT sequence FROM points WHERE id = ?"), arguments: [Data(key)])
+        try tables.find(key)?.sequence
     }
 
     private mutating func remove(_ key: [UInt8]) throws {
-        let found = try Row.fetchOne(
-            db.cachedStatement(sql: "SELECT sequence, checksum FROM points WHERE id = ?"), arguments: [Data(key)])
-        guard let found else { return }
-        let (old, checksum): (Int64, Int64) = (found[0], found[1])
-        try db.cachedStatement(sql: "DELETE FROM points WHERE sequence = ?").execute(arguments: [old])
-        if old > sealedSequence {
-            try db.cachedStatement(sql: "DELETE FROM vectors WHERE sequence = ?").execute(arguments: [old])
-        }
+        guard let (old, checksum) = try tables.find(key) else { return }
+        try tables.delete(old, sealed: sealedSequence)
         tally.subtract(sequence: old, key: key, checksum: checksum)
     }
 

@@ -153,32 +153,20 @@ extension RowCipher? {
     }
 }
 
-/// One row's bytes as they go into the file.
-struct StoredBytes {
-    let payload: [UInt8]
-    let sparse: [UInt8]
-    let dense: [UInt8]
-    let checksum: Int64
-    let denseChecksum: Int64
-
-    init(_ prepared: PreparedPoint, sequence: Int64, cipher: RowCipher?) throws {
-        try self.init(
-            key: prepared.key, payload: prepared.point.payload.text, sparse: prepared.sparse, dense: prepared.dense,
-            sequence: sequence, cipher: cipher)
-    }
-
+extension LoggedRow {
+    /// A row as it goes into the file, sealed where there is a cipher.
     init(
-        key: [UInt8], payload: [UInt8], sparse: [UInt8], dense: [UInt8], sequence: Int64, cipher: RowCipher?
+        sequence: Int64, key: [UInt8], payload: [UInt8], sparse: [UInt8], dense: [UInt8], cipher: RowCipher?
     ) throws {
+        self.sequence = sequence
+        self.key = key
         self.payload = try cipher.stored(payload, .payload(sequence: sequence, key: key))
         self.sparse = try cipher.stored(sparse, .sparse(sequence: sequence, key: key))
         self.dense = try cipher.stored(dense, .dense(sequence: sequence))
         checksum = Int64(crc32c(self.sparse, seed: crc32c(self.payload, seed: crc32c(key))))
         denseChecksum = Int64(StoredRow.denseChecksum(self.dense, sequence: sequence))
     }
-}
 
-extension LoggedRow {
     /// The row under another change and cipher; nil when it cannot be opened.
     func resealed(sequence: Int64, from old: RowCipher?, to new: RowCipher?) throws -> LoggedRow? {
         func opened(_ bytes: [UInt8], _ place: RowCipher.Place) -> [UInt8]? {
@@ -188,10 +176,7 @@ extension LoggedRow {
             let sparse = opened(sparse, .sparse(sequence: self.sequence, key: key)),
             let dense = opened(dense, .dense(sequence: self.sequence))
         else { return nil }
-        let stored = try StoredBytes(
-            key: key, payload: payload, sparse: sparse, dense: dense, sequence: sequence, cipher: new)
-        return LoggedRow(
-            sequence: sequence, key: key, payload: stored.payload, sparse: stored.sparse, dense: stored.dense,
-            checksum: stored.checksum, denseChecksum: stored.denseChecksum)
+        return try LoggedRow(
+            sequence: sequence, key: key, payload: payload, sparse: sparse, dense: dense, cipher: new)
     }
 }

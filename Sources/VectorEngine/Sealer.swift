@@ -28,12 +28,33 @@ public struct EngineSettings: Sendable {
     /// Where the change log is shipped to, once a full backup stands there; nil ships nothing.
     public var backupLocation: String?
 
+    /// When full backups are made by a process that stays up, once a first one stands there; nil makes none.
+    package var backupSchedule: BackupSchedule?
+    /// Days that scheduled backups are kept.
+    package var backupRetentionDays = 30
+
     /// Seals what is stored; nil stores plainly.
     public var encryptionKey: EncryptionKey?
+
+    /// Is told of every step of a sealing, on the thread that seals.
+    package var observeSealing: @Sendable (SealingStep) -> Void = { _ in }
 
     public init() {}
 
     var threads: Int { buildThreads > 0 ? buildThreads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1) }
+}
+
+/// A step of a sealing, for whoever counts or disturbs them.
+package enum SealingStep: String, Sendable {
+    /// A graph is being built of flat rows alone.
+    case building
+    /// Flat rows are being inserted into a stored graph.
+    case merging
+    /// The result is being written.
+    case storing
+    case done
+    /// Given up: the rows stay flat and exact.
+    case failed
 }
 
 final class Sealer: Sendable {
@@ -72,7 +93,12 @@ final class Sealer: Sendable {
 
     private static func isDue(_ collection: PointCollection, _ settings: EngineSettings) -> Bool {
         let flat = collection.unsealedCount
-        guard flat >= settings.sealThreshold else { return false }
+        guard flat >= settings.sealThreshold else {
+            // A graph that is largely deleted rows is built anew without them, and their vectors go from the file.
+            let deleted = collection.deletedSealedCount
+            return deleted >= settings.sealThreshold && collection.sealedCount > 0
+                && Double(deleted) > settings.rebuildShare * Double(collection.sealedCount + deleted)
+        }
         let sealed = collection.schema.dense.isEmpty ? 0 : collection.sealedCount
         return Double(flat) >= settings.sealShare * Double(sealed)
     }
@@ -93,13 +119,29 @@ final class Sealer: Sendable {
         defer { lease.release() }
         let (segments, generation) = try collection.freezeForSealing()
         let schema = collection.schema
-        guard segments.contains(where: { !$0.isSealed || $0.graphs.count < schema.dense.count }) else { return true }
+        let rebuildShare = collection.settings.rebuildShare
+        guard
+            segments.contains(where: {
+                !$0.isSealed || $0.graphs.count < schema.dense.count || $0.deletedShare > rebuildShare
+            })
+        else { return true }
         let merge = SegmentMerge(
-            segments, schema: schema, file: collection.file, rebuildShare: collection.settings.rebuildShare)
+            segments, schema: schema, file: collection.file, rebuildShare: rebuildShare)
         guard merge.rowCount > 0 else { return true }
-        var merged = try merge.run(threads: threads, progress: progress) { [weak self] in self?.isStopped ?? true }
-        merged.storedID = try store(merged, replacing: segments, generation: generation + 1)
-        collection.replace(Set(segments.map(\.number)), with: merged, generation: generation + 1)
+        // Before the work, not after it.
+        try collection.file.requireSpace(2 * merge.estimatedBytes)
+        let observe = collection.settings.observeSealing
+        observe(merge.extendsGraph ? .merging : .building)
+        do {
+            var merged = try merge.run(threads: threads, progress: progress) { [weak self] in self?.isStopped ?? true }
+            observe(.storing)
+            merged.storedID = try store(merged, replacing: segments, generation: generation + 1)
+            collection.replace(Set(segments.map(\.number)), with: merged, generation: generation + 1)
+        } catch {
+            observe(.failed)
+            throw error
+        }
+        observe(.done)
         return true
     }
 
@@ -111,6 +153,8 @@ final class Sealer: Sendable {
         let sequences = list.sequences
         let rows = Data(list.bytes)
         let indexes = Data(try file.cipher.stored(merged.indexes.read { $0.blob(schema: schema) }, .indexes))
+        let graphBytes = SegmentMerge.graphBytes(schema, rowCount: merged.rowCount)
+        try file.requireSpace(2 * (rows.count + indexes.count + graphBytes))
         return try file.pool.writeWithoutTransaction { db in
             var id: Int64 = 0
             try db.inTransaction(.immediate) {

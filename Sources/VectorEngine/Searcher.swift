@@ -19,6 +19,7 @@ struct SegmentView: Sendable {
     var storedID: Int64?
 
     var liveCount: Int { rowCount - deletedCount }
+    var deletedShare: Double { rowCount == 0 ? 0 : Double(deletedCount) / Double(rowCount) }
     /// Whether it is stored and every graph it should have is there.
     var isSealed: Bool { storedID != nil && graphs.count == rows.floats.count }
 }

@@ -18,7 +18,7 @@ struct SegmentMerge {
         self.file = file
         let candidate = segments.filter { segment in
             segment.isSealed && segment.graphs.count == schema.dense.count
-                && Double(segment.deletedCount) <= rebuildShare * Double(segment.rowCount)
+                && segment.deletedShare <= rebuildShare
         }.max { $0.rowCount < $1.rowCount }
         // Rows of one segment ascend by sequence: the base must lie before all others to be kept as it is.
         let others = segments.filter { $0.number != candidate?.number }.sorted { $0.firstSequence < $1.firstSequence }
@@ -41,6 +41,20 @@ struct SegmentMerge {
         }
         self.newRows = newRows
         rowCount = Int(next)
+    }
+
+    /// Whether a stored graph is taken over.
+    var extendsGraph: Bool { base != nil }
+
+    /// Bytes the result may take in the file, roughly: what it is made of says no more of its indexes.
+    var estimatedBytes: Int { Self.graphBytes(schema, rowCount: rowCount) + 64 * rowCount }
+
+    /// Bytes the graphs of so many rows may take: codes, links on the lowest level, and what lies above.
+    static func graphBytes(_ schema: CollectionSchema, rowCount: Int) -> Int {
+        schema.dense.values.reduce(0) { sum, vector in
+            let links = vector.hnsw.baseConnections ?? 3 * vector.hnsw.connections
+            return sum + rowCount * (vector.dimension + 5 * links + 16)
+        }
     }
 
     /// Builds the merged segment: rows, indexes and graphs.

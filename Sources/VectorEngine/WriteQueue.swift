@@ -21,6 +21,9 @@ enum WriteOperation: Sendable {
         }
     }
 
+    /// Whether it only takes away.
+    var isFreeing: Bool { if case .delete = self { true } else { false } }
+
     var size: Int {
         switch self {
         case .upsert(let points): points.count
@@ -35,8 +38,10 @@ enum WriteOperation: Sendable {
         return switch self {
         case .upsert(let points):
             points.reduce(pages) { $0 + 2 * ($1.point.payload.text.count + $1.sparse.count + $1.dense.count) + 512 }
+        // Of each table a page, wherever the row lies.
+        case .delete: pages + 3 * 8192 * size
         // A revision writes points of any size; the pages around one are the better part of most.
-        case .delete, .mergePayload, .revise: pages + 1024 * size
+        case .mergePayload, .revise: pages + 1024 * size
         }
     }
 }
@@ -89,6 +94,9 @@ final class WriteQueue: Sendable {
             switch commit(group.map(\.operation)) {
             case .success(let receipts):
                 for (waiting, receipt) in zip(group, receipts) { waiting.resume(.success(receipt)) }
+            case .failure(let error) where error.code == .diskFull && group.count > 1:
+                // What needs little room, or makes some, does not fail with its neighbours.
+                for waiting in group { waiting.resume(commit([waiting.operation]).map { $0[0] }) }
             case .failure(let error):
                 for waiting in group { waiting.resume(.failure(error)) }
             }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import JSON
+import enum Memory.Timestamp
 import VectorEngine
 
 /// `cortex backup`: full copies of the store, and the log of every change since the first of them.
@@ -59,6 +60,7 @@ struct BackupListCommand: AsyncParsableCommand {
     func run() async throws {
         try await StoreOptions.reporting {
             let listed = try store.archive.list()
+            let next = try nextBackup()
             if store.json {
                 let rows = listed.map { backup -> JSONValue in
                     switch backup.manifest {
@@ -66,7 +68,11 @@ struct BackupListCommand: AsyncParsableCommand {
                     case .failure(let error): ["name": .string(backup.name), "damaged": .string(error.message)]
                     }
                 }
-                print(JSONWriter.text(["location": .string(store.archive.location), "backups": .array(rows)]))
+                print(
+                    JSONWriter.text([
+                        "location": .string(store.archive.location), "backups": .array(rows),
+                        "next_at": next.map { .string(Timestamp.format($0)) } ?? .null,
+                    ]))
                 return
             }
             if listed.isEmpty { print("there are no backups at \(store.archive.location)") }
@@ -79,7 +85,18 @@ struct BackupListCommand: AsyncParsableCommand {
                 case .failure(let error): print("\(backup.name)  DAMAGED: \(error.message)")
                 }
             }
+            if let next {
+                print("the next is made at \(Timestamp.format(next)) by any cortex mcp or serve that runs then")
+            }
         }
+    }
+
+    /// When the next full is due by schedule; nil at a place that no schedule fills.
+    private func nextBackup() throws -> Int64? {
+        guard store.archive.location == store.standardLocation else { return nil }
+        let settings = try StoreOptions.engineSettings(backupLocation: store.standardLocation)
+        return try EmbeddedStore(directory: store.directory, settings: settings).nextBackup(
+            at: store.archive.location)
     }
 }
 
@@ -163,8 +180,8 @@ struct BackupPruneCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let days = try keepDays ?? Self.configuredDays()
         try await StoreOptions.reporting {
+            let days = try keepDays ?? StoreOptions.backupRetentionDays()
             let removed = try store.archive.prune(keepDays: days, now: WallClock.microseconds())
             if store.json {
                 print(JSONWriter.text(["removed": .array(removed.map { .string($0) })]))
@@ -173,14 +190,6 @@ struct BackupPruneCommand: AsyncParsableCommand {
                 if removed.isEmpty { print("nothing is older than \(days) days, or it is the newest verified backup") }
             }
         }
-    }
-
-    private static func configuredDays() throws -> Int {
-        guard let text = Environment.current.backupRetentionDays else { return 30 }
-        guard let days = Int(text), (0...36_500).contains(days) else {
-            throw ValidationError("BACKUP_RETENTION_DAYS is 0 to 36500")
-        }
-        return days
     }
 }
 

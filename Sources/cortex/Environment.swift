@@ -19,6 +19,8 @@ struct Environment: Sendable {
     let backupLocation: String?
     /// Days that full backups are kept.
     let backupRetentionDays: String?
+    /// When full backups are made by a process that stays up, as in crontab, or `off`; nightly unless told otherwise.
+    let backupSchedule: String?
     /// 64 hexadecimal digits; what is stored is sealed with it.
     let encryptionKey: String?
     /// The key that `cortex key rotate` changes to.
@@ -52,6 +54,7 @@ struct Environment: Sendable {
         readOnlyAPIKey = value("CORTEX_READ_ONLY_API_KEY")
         backupLocation = value("BACKUP_LOCATION")
         backupRetentionDays = value("BACKUP_RETENTION_DAYS")
+        backupSchedule = value("BACKUP_SCHEDULE")
         encryptionKey = value("ENCRYPTION_KEY")
         newEncryptionKey = value("ENCRYPTION_KEY_NEW")
         sealRows = value("CORTEX_TEST_SEAL_ROWS").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }

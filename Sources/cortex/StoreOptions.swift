@@ -33,6 +33,26 @@ struct StoreOptions: ParsableArguments {
 
     var archive: BackupArchive { BackupArchive(location: location.map(Self.absolute) ?? standardLocation) }
 
+    /// When full backups are made by themselves; nil for never.
+    static func backupSchedule() throws -> BackupSchedule? {
+        let text = Environment.current.backupSchedule ?? BackupSchedule.nightly
+        guard text != "off" else { return nil }
+        do {
+            return try BackupSchedule(text)
+        } catch {
+            throw EngineError(.invalidArgument, "BACKUP_SCHEDULE: \(error.message), or 'off'")
+        }
+    }
+
+    /// Days that full backups are kept.
+    static func backupRetentionDays() throws(EngineError) -> Int {
+        guard let text = Environment.current.backupRetentionDays else { return 30 }
+        guard let days = Int(text), (0...36_500).contains(days) else {
+            throw EngineError(.invalidArgument, "BACKUP_RETENTION_DAYS is 0 to 36500")
+        }
+        return days
+    }
+
     /// The user's key; nil when there is none.
     static func encryptionKey() throws -> EncryptionKey? {
         try Environment.current.encryptionKey.map { try EncryptionKey(hex: $0) }
@@ -43,6 +63,8 @@ struct StoreOptions: ParsableArguments {
         var settings = EngineSettings()
         settings.encryptionKey = try encryptionKey()
         settings.backupLocation = backupLocation
+        settings.backupSchedule = try backupSchedule()
+        settings.backupRetentionDays = try backupRetentionDays()
         if let rows = Environment.current.sealRows {
             settings.sealThreshold = rows
             settings.sealShare = 0

@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 
-from session import Ended, Model, Session, bench_of
+from session import Ended, Model, Session, Write, bench_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -58,9 +58,13 @@ def wait_for(writes, count):
         write.answer.put(answer)
 
 
-def interrupt(writes, draw):
-    """Until a random moment: after so many answers, or so many milliseconds."""
-    if draw.random() < 0.5:
+def interrupt(writes, draw, session):
+    """Until a random moment: within a sealing, after so many answers, or so many milliseconds."""
+    if draw.random() < 0.4:
+        # A sealing that is under way, or the next one; small graphs are built within milliseconds.
+        if session.wait_for(draw.choice(("building", "merging", "merging", "storing")), seconds=0.3):
+            time.sleep(draw.uniform(0, 0.01))
+    elif draw.random() < 0.5:
         wait_for(writes, draw.randint(0, len(writes)))
     else:
         # Sometimes long enough for a sealing to end.
@@ -85,23 +89,28 @@ def check(model, session, pending, what, counts):
 # MARK: Kill
 
 def kills(bench, place, draw, count, options=("--seal-rows", "200"), counts=None):
-    """SIGKILL at random moments, one in six during open."""
+    """SIGKILL at random moments, at least one in six during open."""
     counts = collections.Counter() if counts is None else counts
-    model, pending = Model(draw), []
+    # Many ids, so that most sealings extend a graph instead of building it anew without the deleted.
+    model, pending = Model(draw, ids=3000), []
     store = place / "store"
     for kill in range(count):
         session = Session(bench, store, *options)
-        if draw.random() < 1 / 6:
-            counts["killed while opening"] += 1
-            session.send("dump")
-            time.sleep(draw.uniform(0, 0.06))
+        if kill % 5 == 4:
+            answer = session.send("dump")
+            session.wait_for("started", count=0)
+            time.sleep(draw.uniform(0, 0.006))
             session.kill()
+            # An answer that was on its way counts as opened.
+            counts["killed while opening" if answer.get() is None else "killed just opened"] += 1
+            counts["kills"] += 1
             continue
         check(model, session, pending, f"after kill {kill}", counts)
         writes = model.writes(draw.randint(5, 40))
         begin(session, writes)
-        interrupt(writes, draw)
+        interrupt(writes, draw, session)
         session.kill()
+        session.count_events(counts, is_killed=True)
         pending = settle(model, writes)
         counts["acknowledged"] += len(writes) - len(pending)
         counts["interrupted"] += len(pending)
@@ -119,13 +128,17 @@ CLONE_NEWNS = 0x20000
 NO_LOG_FLUSH = struct.pack("I", 2)
 
 
-@contextlib.contextmanager
-def disk(place, mebibytes=96):
-    """An ext4 of its own, mounted where it can be cut off; answers the mount point and what cuts and mounts it again."""
-    # In a mount namespace of its own: one that another process copied would keep the file system alive after the cut.
+def own_mounts():
+    """A mount namespace for this process: one that another copied would keep a file system alive after the cut."""
     if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):
         raise OSError(ctypes.get_errno(), "no mount namespace of one's own")
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+
+
+@contextlib.contextmanager
+def disk(place, mebibytes=96):
+    """An ext4 of its own, mounted where it can be cut off; answers the mount point and what cuts and mounts it again."""
+    own_mounts()
     image, mount = place / "disk.img", place / "disk"
     mount.mkdir(exist_ok=True)
     with open(image, "wb") as file:
@@ -157,19 +170,21 @@ def disk(place, mebibytes=96):
 def power_cuts(bench, place, draw, count, options=("--seal-rows", "200"), counts=None):
     """What was not synced is gone from the disk, and the process with it."""
     counts = collections.Counter() if counts is None else counts
-    model, pending = Model(draw), []
+    # Many ids, so that most sealings extend a graph instead of building it anew without the deleted.
+    model, pending = Model(draw, ids=3000), []
     with disk(place) as (mount, cut, plug_in):
         for number in range(count):
             session = Session(bench, mount / "store", *options)
             check(model, session, pending, f"after cut {number}", counts)
             writes = model.writes(draw.randint(5, 40))
             begin(session, writes)
-            interrupt(writes, draw)
+            interrupt(writes, draw, session)
             # While the call runs the kernel answers some syncs with success whose bytes it drops (a plain file shows
             # the same): what is acknowledged from here on may be there or not.
             began = time.monotonic()
             cut()
             session.kill()
+            session.count_events(counts, is_killed=True)
             pending = settle(model, writes, before=began)
             counts["cuts"] += 1
             counts["acknowledged"] += len(writes) - len(pending)
@@ -398,6 +413,7 @@ def crowd(bench, place, draw, seconds, writers=4, readers=4, kill_every=2.0):
             victim = people[name]
             start(name)
         victim.kill()
+        victim.count_events(counts, is_killed=True)
         counts["kills"] += 1
         largest = max(largest, sum(path.stat().st_size for path in store.glob("c.*")))
     done.set()
@@ -407,6 +423,7 @@ def crowd(bench, place, draw, seconds, writers=4, readers=4, kill_every=2.0):
             faults.append(("deadlock",))
     for session in people.values():
         session.finish()
+        session.count_events(counts)
     last = Session(bench, store)
     dump = last.ask("dump")
     last.finish()
@@ -417,6 +434,232 @@ def crowd(bench, place, draw, seconds, writers=4, readers=4, kill_every=2.0):
     counts["largest bytes"] = largest
     if faults or not dump["ok"] or dump["damaged"]:
         raise Broken(f"{faults[:5]} {dump.get('code')} {dict(counts)}")
+    return counts
+
+
+# MARK: Full disk
+
+@contextlib.contextmanager
+def small_disk(place, mebibytes=24):
+    """A file system of its own that is soon full; answers where it is mounted."""
+    own_mounts()
+    mount = place / "small"
+    mount.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "none", str(mount)], check=True)
+    try:
+        yield mount
+    finally:
+        subprocess.run(["umount", "-l", str(mount)], capture_output=True)
+
+
+def free_bytes(place):
+    facts = os.statvfs(place)
+    return facts.f_bavail * facts.f_frsize
+
+
+def fill(place, leave=0):
+    """A file that takes all the room but `leave` bytes."""
+    filler = place / "filler"
+    size = max(0, free_bytes(place) - leave)
+    with open(filler, "ab") as file:
+        while size > 0:
+            try:
+                size -= file.write(bytes(min(size, 1 << 16)))
+                file.flush()
+            except OSError:
+                break
+    return filler
+
+
+class FullDisk:
+    """One store on a disk that runs full in every phase of its life, and what must hold in each."""
+
+    OPTIONS = ("--seal-rows", "1000000", "--payload-bytes", "1500")
+
+    def __init__(self, bench, cortex, disk, draw, counts):
+        self.bench, self.cortex, self.disk, self.counts = bench, cortex, disk, counts
+        self.store = disk / "store"
+        self.model = Model(draw, ids=100_000)
+        self.session = Session(bench, self.store, *self.OPTIONS)
+
+    def read(self, session=None):
+        """Every answer is right, whatever the disk says."""
+        check(self.model, session or self.session, [], "with a full disk", self.counts)
+
+    def write(self, must_succeed=True):
+        """One write; its answer."""
+        (write,) = self.model.writes(1)
+        write.send(self.session)
+        answer = Session.read(write.answer)
+        if answer["ok"]:
+            self.model.apply(write)
+        elif must_succeed or answer["code"] != "diskFull":
+            raise Broken(f"a write was refused: {answer['code']}: {answer['message']}")
+        return answer
+
+    def delete(self, ids):
+        """A little at a time: one transaction for all would need room for all in the log."""
+        for start in range(0, len(ids), 25):
+            write = Write("delete", ids[start:start + 25])
+            write.send(self.session)
+            answer = Session.read(write.answer)
+            if not answer["ok"]:
+                raise Broken(f"deleting was refused: {answer['code']}: {answer['message']}")
+            self.model.apply(write)
+            self.counts["deletes on a full disk"] += 1
+
+    def insert(self):
+        """Inserts are refused before the wall; deletes make room, without a restart."""
+        while self.write(must_succeed=False)["ok"]:
+            self.counts["writes before the disk was full"] += 1
+        if free_bytes(self.disk) < 1 << 20:
+            raise Broken("the refusal has to come before the wall")
+        self.read()
+        self.counts["inserts refused"] += 1
+        ids = sorted(self.model.versions)
+        while not self.write(must_succeed=False)["ok"]:
+            if not ids:
+                raise Broken("everything is deleted, and writing does not resume")
+            self.delete(ids[:200])
+            ids = ids[200:]
+        self.read()
+
+    def seal(self, phase):
+        """A graph that finds no room is refused, and its rows are found as before."""
+        filler = fill(self.disk)
+        answer = self.session.ask("seal")
+        if answer["ok"] or answer["code"] != "diskFull":
+            raise Broken(f"{phase} on a full disk: {answer}")
+        self.read()
+        self.counts[f"{phase}s refused"] += 1
+        filler.unlink()
+        # And the disk that runs full in the midst of it.
+        step = {"seal": "building", "merge": "merging"}[phase]
+        count = self.session.events.count(step)
+        under_way = self.session.send("seal")
+        if not self.session.wait_for(step, count=count):
+            raise Broken(f"no {phase} was begun: {Session.read(under_way)}")
+        filler = fill(self.disk)
+        answer = Session.read(under_way)
+        if not answer["ok"] and answer["code"] != "diskFull":
+            raise Broken(f"{phase} while the disk ran full: {answer}")
+        self.counts[f"{phase}s that met the wall"] += not answer["ok"]
+        self.read()
+        filler.unlink()
+        self.write()
+        if not self.session.ask("seal")["ok"]:
+            raise Broken(f"{phase} does not resume")
+        self.read()
+
+    def back_up(self):
+        """A backup that finds no room fails by name and leaves no half of one."""
+        command = [self.cortex, "backup", "create", "--data", str(self.store)]
+        for leave in (0, 2 << 20):
+            filler = fill(self.disk, leave=leave)
+            made = subprocess.run(command, capture_output=True, text=True)
+            if made.returncode != 1 or "diskFull" not in made.stderr:
+                raise Broken(f"a backup on a full disk: {made.returncode} {made.stderr}")
+            listed = subprocess.run(
+                [self.cortex, "backup", "list", "--json", "--data", str(self.store)], capture_output=True, check=True)
+            if json.loads(listed.stdout)["backups"]:
+                raise Broken("half a backup is listed")
+            self.read()
+            self.counts["backups refused"] += 1
+            filler.unlink()
+        # Beside a store that had filled the disk there is no room for a copy: somebody gives it more.
+        subprocess.run(["mount", "-o", "remount,size=64m", str(self.disk)], check=True)
+        subprocess.run(command, check=True, capture_output=True)
+
+    def open(self):
+        """A store opens and reads without a byte left, after a kill and after a clean end; later it is written."""
+        filler = fill(self.disk)
+        for end in (Session.kill, Session.finish):
+            end(self.session)
+            self.session = Session(self.bench, self.store, *self.OPTIONS)
+            self.read()
+            answer = self.write(must_succeed=False)
+            if answer["ok"]:
+                raise Broken("a write on a full disk was acknowledged")
+            self.counts["openings"] += 1
+        filler.unlink()
+        self.write()
+        self.read()
+
+
+def full_disks(bench, cortex, place, draw, count):
+    """So many disks, each full in every phase: insert, delete, seal, merge, backup, open."""
+    counts = collections.Counter()
+    for _ in range(count):
+        with small_disk(place) as mount:
+            disk = FullDisk(bench, cortex, mount, draw, counts)
+            disk.insert()
+            disk.delete(sorted(disk.model.versions)[800:])
+            for phase in ("seal", "merge"):
+                for _ in range(20):
+                    disk.write()
+                disk.seal(phase)
+            disk.delete(sorted(disk.model.versions)[400:])
+            disk.back_up()
+            disk.open()
+            if disk.session.finish() != 0:
+                raise Broken(f"the process ended badly: {disk.session.complaints[-3:]}")
+            counts["disks"] += 1
+    return counts
+
+
+# MARK: Reopening
+
+#: Points, and within how many milliseconds at the 95th percentile a killed store must answer again.
+REOPENING = ((4_000, 100), (100_000, 1_000))
+
+
+def reopenings(bench, place, draw, count, sizes=REOPENING, dimension=384):
+    """Kills a process under load and takes the time from the start of a new one to its first answer to a search."""
+    counts = collections.Counter()
+    slow = []
+    for points, bound in sizes:
+        store = place / f"store-{points}"
+        model = Model(draw, ids=points)
+        # As it is in use: sealed by the engine's own measure.
+        options = ("--seal-rows", "8192", "--seal-share", "0.05", "--dimension", dimension, "--payload-bytes", "500")
+        session = Session(bench, store, *options)
+        for start in range(0, points, 1000):
+            write = Write("put", list(range(start, min(points, start + 1000))), model.next_version)
+            model.next_version += 1
+            write.send(session)
+            assert not settle(model, [write])
+        session.ask("seal", seconds=600)
+        times, flat, pending = [], 0, []
+        for number in range(count):
+            writes = model.writes(40)
+            begin(session, writes)
+            interrupt(writes, draw, session)
+            session.kill()
+            session.count_events(counts, is_killed=True)
+            pending = settle(model, writes)
+            unsure = {id for write in pending for id in write.ids}
+            sure = draw.choice(sorted(set(model.versions) - unsure))
+            began = time.monotonic()
+            session = Session(bench, store, *options)
+            answer = session.ask("nearest", id=sure, version=model.versions[sure])
+            times.append(1000 * (time.monotonic() - began))
+            if not answer["ok"] or answer["points"] != [[sure, model.versions[sure], True]]:
+                raise Broken(f"the first answer after a kill is wrong: {answer}")
+            counts["kills"] += 1
+            if number % 8 == 7 or number == count - 1 or pending:
+                # All of it takes longer than a hundred openings.
+                dump = check(model, session, pending, "after a kill", counts)
+                flat = max(flat, dump["count"] - dump["indexed"])
+        session.finish()
+        times.sort()
+        p95 = times[min(len(times) - 1, int(0.95 * len(times)))]
+        print(f"{points} points, {dimension} components, up to {flat} of them not in a graph: from the start of the "
+              f"process to its first answer {times[len(times) // 2]:.0f} ms at the median, p95 {p95:.0f} ms "
+              f"(bound {bound}), at most {times[-1]:.0f} ms", flush=True)
+        if p95 > bound:
+            slow.append(points)
+    if slow:
+        raise Broken(f"too slow at {slow} points")
     return counts
 
 
@@ -464,9 +707,17 @@ def restores(bench, cortex, place, draw, count):
     return counts
 
 
+RUNS = {
+    "kills": kills, "power-cuts": power_cuts, "damages": damages, "crowd": crowd, "full-disk": full_disks,
+    "reopen": reopenings, "restores": restores,
+}
+#: Those that also run `cortex` itself.
+BY_COMMANDS = ("damages", "full-disk", "restores")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("fault", choices=("kills", "power-cuts", "damages", "crowd", "restores"))
+    parser.add_argument("fault", choices=RUNS)
     parser.add_argument("--count", type=int, default=100, help="how often; seconds for crowd")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument("--cortex", default=str(ROOT / ".build/release/cortex"))
@@ -476,16 +727,10 @@ def main():
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as place:
         place = pathlib.Path(place)
-        if arguments.fault == "kills":
-            counts = kills(bench, place, draw, arguments.count)
-        elif arguments.fault == "power-cuts":
-            counts = power_cuts(bench, place, draw, arguments.count)
-        elif arguments.fault == "damages":
-            counts = damages(bench, cortex, place, draw, arguments.count)
-        elif arguments.fault == "crowd":
-            counts = crowd(bench, place, draw, arguments.count)
+        if arguments.fault in BY_COMMANDS:
+            counts = RUNS[arguments.fault](bench, cortex, place, draw, arguments.count)
         else:
-            counts = restores(bench, cortex, place, draw, arguments.count)
+            counts = RUNS[arguments.fault](bench, place, draw, arguments.count)
     print(f"{dict(counts)} in {time.monotonic() - started:.0f} s", flush=True)
 
 

@@ -1,6 +1,7 @@
 """Talks to `Bench session`, and knows what must be left: ids and versions, and nothing of the engine."""
 
 import collections
+import itertools
 import json
 import pathlib
 import queue
@@ -27,6 +28,9 @@ class Session:
         self.waiting = {}
         self.lock = threading.Lock()
         self.has_ended = False
+        #: What the process said it was doing, in order: "started", and the steps of its sealings.
+        self.events = []
+        self.spoke = threading.Condition(self.lock)
         self.complaints = []
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
@@ -40,9 +44,14 @@ class Session:
             answer = json.loads(line)
             answer["received"] = time.monotonic()
             with self.lock:
-                self.waiting.pop(answer["i"]).put(answer)
+                if "event" in answer:
+                    self.events.append(answer["event"])
+                    self.spoke.notify_all()
+                else:
+                    self.waiting.pop(answer["i"]).put(answer)
         with self.lock:
             self.has_ended = True
+            self.spoke.notify_all()
             for answer in self.waiting.values():
                 answer.put(None)
 
@@ -75,6 +84,22 @@ class Session:
 
     def ask(self, op, seconds=HANG_SECONDS, **members):
         return self.read(self.send(op, **members), seconds)
+
+    def wait_for(self, event, seconds=HANG_SECONDS, count=None):
+        """Until the process has said `event` more than `count` times, or once more; false when it stays silent."""
+        with self.lock:
+            count = self.events.count(event) if count is None else count
+            self.spoke.wait_for(lambda: self.has_ended or self.events.count(event) > count, seconds)
+            return self.events.count(event) > count
+
+    def count_events(self, counts, is_killed=False):
+        """Adds this process's sealings to `counts`; of one that was killed, also what it was at."""
+        counts["graphs built"] += self.events.count("building")
+        counts["graphs merged"] += self.events.count("merging")
+        if is_killed and self.events:
+            within = {"building": "while sealing", "merging": "while merging", "storing": "while storing a graph"}
+            if self.events[-1] in within:
+                counts["ended " + within[self.events[-1]]] += 1
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -122,12 +147,11 @@ class Model:
 
     def writes(self, count):
         """So many writes that touch different ids, so that their order does not matter."""
-        free = list(range(self.ids))
-        self.draw.shuffle(free)
+        sizes = [self.draw.choice((1, 1, 2, 5, 20, 60)) for _ in range(count)]
+        free = iter(self.draw.sample(range(self.ids), min(self.ids, sum(sizes))))
         chosen = []
-        for _ in range(count):
-            size = self.draw.choice((1, 1, 2, 5, 20, 60))
-            ids, free = free[:size], free[size:]
+        for size in sizes:
+            ids = list(itertools.islice(free, size))
             if not ids:
                 break
             if self.draw.random() < 0.25:

@@ -44,6 +44,7 @@ enum Exceptions {
         "Sources/VectorEngine/RowCipher.swift",
         "Sources/VectorEngine/RowCoding.swift",
         "Sources/VectorEngine/RowScan.swift",
+        "Sources/VectorEngine/RowTables.swift",
         "Sources/VectorEngine/Searcher.swift",
         "Sources/VectorEngine/SegmentFloats.swift",
         "Sources/VectorEngine/SegmentIndexes.swift",

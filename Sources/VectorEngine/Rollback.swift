@@ -1,0 +1,101 @@
+import Foundation
+import GRDB
+
+/// The way back from an upgrade: the copy that `FormatMigration` laid beside a collection before it changed its format
+/// takes the collection's place, for the older program to read.
+///
+/// Nothing is thrown away: the newer file stays beside it as `<file>.rolled-back-<time>`. The older one becomes a store
+/// of its own, so that the log shipped from the newer one is never replayed onto it.
+package struct Rollback: Sendable {
+    /// One collection that was put back.
+    package struct Receipt: Sendable, Equatable {
+        package let collection: String
+        /// Format of the file that is in place now.
+        package let format: Int
+        /// Changes that the newer file holds and this one does not.
+        package let changesSince: Int64
+        /// Where the newer file is kept; nil when it was gone already.
+        package let keptAt: String?
+    }
+
+    private let directory: String
+    private let now: Int64
+
+    /// - Parameter now: In microseconds since 1970.
+    package init(directory: String, now: Int64) {
+        self.directory = directory
+        self.now = now
+    }
+
+    /// Puts back every collection that has such a copy.
+    ///
+    /// - Throws: `notWritable` when another process has one open; `damaged` when a copy is not what was written.
+    package func run() throws(EngineError) -> [Receipt] {
+        var receipts: [Receipt] = []
+        for name in try EmbeddedStore.names(in: directory) {
+            let path = EmbeddedStore.path(of: name, in: directory)
+            do {
+                for format in (1..<CollectionFile.formatVersion).reversed() {
+                    let copy = FormatMigration.snapshotPath(of: path, format: format)
+                    guard FileManager.default.fileExists(atPath: copy) else { continue }
+                    receipts.append(try putBack(copy, at: path, name: name, format: format))
+                    break
+                }
+            } catch {
+                throw EngineError(wrapping: error, path: path)
+            }
+        }
+        return receipts
+    }
+
+    private func putBack(_ copy: String, at path: String, name: String, format: Int) throws -> Receipt {
+        let report = try CollectionVerification(path: copy).run(isCopy: true)
+        guard report.isSound, report.format == format else {
+            throw EngineError(.damaged, "\(copy) is damaged: \(report.summary)")
+        }
+        let isThere = FileManager.default.fileExists(atPath: path)
+        let newest = isThere ? try closeLog(path) : report.sequence
+        let queue = try DatabaseQueue(path: copy)
+        try queue.writeWithoutTransaction { db in
+            _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = DELETE")
+            try db.execute(
+                sql: "UPDATE meta SET value = ? WHERE key = 'store_id'", arguments: [UUID().uuidString])
+        }
+        try queue.close()
+        try DirectorySync.sync(copy)
+        // What a cut of the power leaves between these is named at opening, and a second run ends it.
+        let kept = path + ".rolled-back-" + BackupArchive.stamp(now)
+        if isThere { try move(path, to: kept) }
+        try move(copy, to: path)
+        guard unlink(AcknowledgedMark.path(of: path)) == 0 || errno == ENOENT else {
+            throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
+        }
+        try DirectorySync.sync(directory)
+        return Receipt(
+            collection: name, format: format, changesSince: max(0, newest - report.sequence),
+            keptAt: isThere ? kept : nil)
+    }
+
+    /// Brings the log into the file at `path` and ends it, which SQLite grants to the only one who has it open.
+    ///
+    /// - Returns: the file's last change.
+    private func closeLog(_ path: String) throws -> Int64 {
+        let queue = try DatabaseQueue(path: path)
+        return try queue.writeWithoutTransaction { db in
+            let sequence = try CollectionFile.header(db, path: path, decode: CollectionFile.decodedSchema).sequence
+            do {
+                guard try String.fetchOne(db, sql: "PRAGMA journal_mode = DELETE") == "delete" else {
+                    throw DatabaseError(resultCode: .SQLITE_BUSY)
+                }
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+                throw EngineError(
+                    .notWritable, "another process has \(path) open; end it and repeat", cause: error)
+            }
+            return sequence
+        }
+    }
+
+    private func move(_ path: String, to target: String) throws {
+        guard rename(path, target) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+    }
+}
