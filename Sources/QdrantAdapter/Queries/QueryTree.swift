@@ -63,13 +63,20 @@ enum QueryReading {
     /// Points one query may return.
     static let maximumLimit = EngineLimits.resultCount
 
-    static func node(_ body: JSONValue, isRoot: Bool = true, depth: Int = 0) throws(QdrantFailure) -> QueryNode {
+    /// `vector` stood in the place of `query`, read apart.
+    static func node(
+        _ body: JSONValue, vector: [Float]? = nil, isRoot: Bool = true, depth: Int = 0
+    ) throws(QdrantFailure) -> QueryNode {
         guard body.objectValue != nil else {
             throw .format("invalid type: \(body.typeName), expected struct QueryRequest")
         }
         guard depth < maximumDepth else { throw .format("prefetches are nested deeper than \(maximumDepth)") }
         var node = QueryNode()
-        if let query = body.optional("query") { node.kind = try kind(query) }
+        if let vector {
+            node.kind = .nearest(.vector(.dense(vector)), mmr: nil)
+        } else if let query = body.optional("query") {
+            node.kind = try kind(query)
+        }
         if let prefetch = body.optional("prefetch") {
             let list = prefetch.arrayValue ?? [prefetch]
             node.prefetch = try list.map { value throws(QdrantFailure) in
