@@ -3,8 +3,8 @@
 SWIFT ?= swift
 PREFIX ?= /usr/local
 DESTDIR ?=
-# Line coverage of the rooms, in per cent, below which `make coverage` fails; 85.5 when it was last raised or lowered.
-COVERAGE_FLOOR ?= 84
+# Line coverage of the rooms, in per cent, below which `make coverage` fails.
+COVERAGE_FLOOR ?= 90
 # More words for pytest, for example PYTEST_ARGS="-k stdio -x".
 PYTEST_ARGS ?=
 
@@ -18,7 +18,7 @@ SAME_MODULES := --disable-testable-imports
 WITH_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup model build test test-swift test-clients lint format coverage bench-smoke release \
+.PHONY: help run setup model build test test-swift test-clients clients lint format coverage bench-smoke release \
 	check-release completions install uninstall clean
 
 help: ## Say what each target does.
@@ -44,9 +44,14 @@ test-swift: build
 	@echo "test: $(SWIFT) test -c release"
 	@$(SWIFT) test -c release $(SAME_MODULES)
 
-test-clients: build $(CLIENTS)
+test-clients: build clients
 	@echo "test: Python clients against $(BINARY)"
 	@CORTEX_BINARY="$(CURDIR)/$(BINARY)" $(VENV)/bin/python -m pytest -q -p no:cacheprovider Tests/Clients $(PYTEST_ARGS)
+
+# What the client tests need beside the binary; quick when it is there.
+clients: $(CLIENTS)
+	@scripts/ecosystem-venv.sh
+	@$(VENV)/bin/python scripts/fetch-qdrant-openapi.py
 
 $(CLIENTS): Tests/Clients/requirements.txt | setup
 	@echo "setup: pip install -r Tests/Clients/requirements.txt into $(VENV)"
@@ -59,7 +64,7 @@ lint: ## Check the layout of the Swift code; silent when all is well.
 format: ## Lay the Swift code out as the linter wants it.
 	@$(SWIFT) format --in-place --recursive --parallel Sources Tests Package.swift
 
-coverage: model $(CLIENTS) ## Measure line coverage; fail below COVERAGE_FLOOR.
+coverage: model clients ## Measure line coverage; fail below COVERAGE_FLOOR.
 	@SWIFT="$(SWIFT)" scripts/coverage.sh "$(COVERAGE_FLOOR)"
 
 bench-smoke: build ## Run every benchmark on a tiny data set, so that none of them rots.
@@ -83,4 +88,4 @@ uninstall: ## Remove what `make install` installed under PREFIX.
 	@scripts/install.sh uninstall "$(DESTDIR)$(PREFIX)"
 
 clean: ## Remove what was built; the fetched model stays.
-	@rm -rf .build .build-coverage .build-static dist $(VENV)
+	@rm -rf .build .build-coverage .build-static dist $(VENV) $(VENV)-ecosystem

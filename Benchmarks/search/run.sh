@@ -7,15 +7,8 @@
 # set of seconds and needs neither the model nor WordNet.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
-here="$root/Benchmarks/search"
-work="$root/.build/search"
-mkdir -p "$work"
-if [ ! -f "$work/.peers" ] || [ "$here/requirements.txt" -nt "$work/.peers" ]; then
-    echo "search: installing the peers into $work/venv" >&2
-    python3 -m venv "$work/venv"
-    "$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt"
-    touch "$work/.peers"
-fi
+. "$root/Benchmarks/peers.sh"
+begin search
 case " $* " in
 *" --smoke "*)
     data="$root/.build/smoke-data/vectors"
@@ -24,12 +17,12 @@ case " $* " in
 *)
     data="$work/wordnet"
     if [ ! -f "$data/payload.npy" ]; then
-        [ -f "$work/wordnet.jsonl" ] || python3 "$root/scripts/wordnet_texts.py" "$work/wordnet.jsonl" >&2
-        "$work/venv/bin/python" "$here/make_data.py" --bench "$root/.build/release/Bench" \
+        wordnet
+        "$python" "$here/make_data.py" --bench "$root/.build/release/Bench" \
             --texts "$work/wordnet.jsonl" --out "$data"
     fi
     ;;
 esac
 # The engines under test each take one core; libraries that would take more are told not to.
 export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-exec "$work/venv/bin/python" "$here/compare.py" --bench "$root/.build/release/Bench" --data "$data" --work "$work" "$@"
+exec "$python" "$here/compare.py" --bench "$root/.build/release/Bench" --data "$data" --work "$work" "$@"

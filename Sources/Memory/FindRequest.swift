@@ -63,6 +63,8 @@ package struct FindRequest: Sendable {
     package var asOf: Int64?
     var expansion = Expansion()
     package var timeout: Duration?
+    /// Whether a result that was found before may be the answer.
+    package var allowsCaching = false
     /// 0…1; how much of the score is the item's age.
     package var recencyWeight = 0.0
     /// 0…1; how much an item pays for being like one that stands before it.
@@ -81,6 +83,7 @@ package struct FindRequest: Sendable {
         expansion = Expansion(checked: arguments)
         let optimization = arguments["optimization"]
         timeout = optimization?["timeout_ms"]?.integerValue.map { .milliseconds($0) }
+        allowsCaching = optimization?["enable_caching"]?.boolValue ?? false
         recencyWeight = optimization?["recency_weight"]?.doubleValue ?? 0
         diversity = optimization?["diversity"]?.doubleValue ?? 0
         let formatting = arguments["formatting"]

@@ -102,15 +102,28 @@ package struct FindResult: Sendable {
     /// The strategy that was used in the end.
     package let strategy: SearchStrategy
     package let details: String
-    package let searchID: String
-    package let duration: Duration
+    package private(set) var searchID: String
+    package private(set) var duration: Duration
     package let usesVectors: Bool
     /// Why the strategy asked for was not available; nil when it was.
     package let degradedReason: String?
 
+    /// Whether it was remembered from an earlier call.
+    package private(set) var isRemembered = false
+
+    /// The same result for another call.
+    func again(searchID: String, duration: Duration) -> FindResult {
+        var copy = self
+        copy.searchID = searchID
+        copy.duration = duration
+        copy.isRemembered = true
+        return copy
+    }
+
     package func json(_ request: FindRequest) -> JSONValue {
         var meta: JSONObject = ["search_id": .string(searchID), "duration_ms": .number(duration.milliseconds)]
         meta["vector_used"] = .bool(usesVectors)
+        if isRemembered { meta["cached"] = true }
         meta["degraded"] = .bool(degradedReason != nil)
         if let degradedReason { meta["degraded_reason"] = .string(degradedReason) }
         var members: JSONObject = [

@@ -52,26 +52,39 @@ actor MemoryCollection {
     func forget() { readiness = nil }
 
     private var schema: CollectionSchema {
-        var metadata = ["analyser": analyser]
-        var dense: [String: DenseVectorSchema] = [:]
-        if let identity {
-            metadata["embedder"] = identity.name
-            metadata["embedder_revision"] = identity.revision
-            metadata["dimension"] = String(identity.dimension)
-            dense[Self.dense] = DenseVectorSchema(dimension: identity.dimension, metric: .cosine)
+        embedded(
+            CollectionSchema(
+                sparse: [Self.sparse: SparseVectorSchema(usesIDF: true)], payloadIndexes: Member.indexes,
+                metadata: ["analyser": analyser]))
+    }
+
+    /// `schema` with the dense vectors of this embedder, or without any where there is none.
+    nonisolated func embedded(_ schema: CollectionSchema) -> CollectionSchema {
+        var schema = schema
+        let kept = identity.flatMap { identity in
+            schema.dense[Self.dense].flatMap { $0.dimension == identity.dimension ? $0 : nil }
         }
-        return CollectionSchema(
-            dense: dense, sparse: [Self.sparse: SparseVectorSchema(usesIDF: true)], payloadIndexes: Member.indexes,
-            metadata: metadata)
+        schema.metadata["embedder"] = identity?.name
+        schema.metadata["embedder_revision"] = identity?.revision
+        schema.metadata["dimension"] = identity.map { String($0.dimension) }
+        schema.dense = [:]
+        if let identity {
+            schema.dense[Self.dense] = kept ?? DenseVectorSchema(dimension: identity.dimension, metric: .cosine)
+        }
+        return schema
+    }
+
+    /// - Throws: `dependency` when another analyser has written the words.
+    nonisolated func checkAnalyser(_ found: CollectionSchema) throws {
+        guard let written = found.metadata["analyser"], written != analyser else { return }
+        throw MemoryError(
+            .dependency,
+            "the memories were indexed by the analyser \(written), this is \(analyser); run cortex export with the "
+                + "version that wrote them, and cortex import into a new directory")
     }
 
     private func check(_ found: CollectionSchema) throws -> Readiness {
-        if let written = found.metadata["analyser"], written != analyser {
-            throw MemoryError(
-                .dependency,
-                "the memories were indexed by the analyser \(written), this is \(analyser); run cortex export with the "
-                    + "version that wrote them, and cortex import into a new directory")
-        }
+        try checkAnalyser(found)
         guard let identity else {
             return Readiness(
                 hasVectors: false, degradedReason: "there is no embedding model: words alone are searched")
@@ -80,7 +93,7 @@ actor MemoryCollection {
             return Readiness(
                 hasVectors: false,
                 degradedReason: "the memories were stored without a model: words alone are searched; "
-                    + "to add vectors run cortex export, and cortex import into a new directory")
+                    + "to add vectors run: cortex reembed")
         }
         let written = (found.metadata["embedder"], found.metadata["embedder_revision"], dense.dimension)
         guard written == (identity.name, identity.revision, identity.dimension) else {
@@ -88,8 +101,7 @@ actor MemoryCollection {
                 .dependency,
                 "the memories were embedded by \(written.0 ?? "an unknown model") (revision \(written.1 ?? "unknown"), "
                     + "dimension \(written.2)), this is \(identity.name) (revision \(identity.revision), dimension "
-                    + "\(identity.dimension)); use the former, or run cortex export --embedder none, and cortex import "
-                    + "into a new directory")
+                    + "\(identity.dimension)); use the former, or move them to this one: cortex reembed")
         }
         return Readiness(hasVectors: true, degradedReason: nil)
     }

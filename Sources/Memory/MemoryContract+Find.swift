@@ -42,7 +42,9 @@ enum FindArguments {
 
     private static let optimization = [
         Argument("timeout_ms", .integer(1...600_000)),
-        Argument("enable_caching", .boolean),
+        Argument(
+            "enable_caching", .boolean, "Whether the same search may be answered from memory while nothing changed.",
+            default: false),
         Argument("recency_weight", .number(0...1), "How much newer items are preferred; 0 unless said."),
         Argument("diversity", .number(0...1), "How much items unlike those before are preferred; 0 unless said."),
     ]

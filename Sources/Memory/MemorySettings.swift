@@ -5,7 +5,7 @@ package struct MemorySettings: Sendable, Equatable {
     /// Items in one store call.
     package var maximumBatch = 100
     /// Unicode scalars in one item's `content`.
-    package var maximumContentCharacters = 100_000
+    package var maximumContentCharacters = 200_000
     /// Bytes of the JSON text of `data`, `metadata` or `tags`.
     package var maximumObjectBytes = 262_144
     /// Content beyond this is cut into chunks, each with a vector of its own.
@@ -72,6 +72,9 @@ package struct MemorySettings: Sendable, Equatable {
     package var contextWithoutSession = false
     /// Characters of `content` in a found item, unless the call says otherwise.
     package var contentCharacters = 2_000
+    /// Results of searches that are remembered where a call allows it, and for how long at most.
+    package var cachedResults = 256
+    package var cachedResultLife: Duration = .seconds(60)
     /// Items sampled for the mean length that BM25 divides by.
     package var lengthSample = 1_000
     /// Conversations whose last two items are remembered in this process.

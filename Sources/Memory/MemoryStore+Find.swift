@@ -166,7 +166,7 @@ extension MemoryStore {
         let withoutLexical = Set(union.values.filter { $0.lexical == nil }.map(\.id))
         var queries: [PointQuery] = []
         if !withoutDense.isEmpty {
-            var query = search.denseQuery(dense, limit: withoutDense.count * settings.maximumChunks)
+            var query = search.denseQuery(dense, limit: min(EngineLimits.resultCount, withoutDense.count * settings.maximumChunks))
             query.filter = Chunk.memoriesAndChunks(Array(withoutDense))
             query.isExact = true
             queries.append(query)

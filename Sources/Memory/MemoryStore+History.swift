@@ -40,7 +40,15 @@ extension MemoryStore {
         let versions = try stored.map { point in
             try version(point, until: until[point.id] ?? clock.time())
         }
-        try await points.upsert(versions, in: historyCollection)
+        do {
+            try await points.upsert(versions, in: historyCollection)
+        } catch let error as EngineError where error.code == .wrongDimension || error.code == .unknownVector {
+            // A re-embedding was interrupted between the two collections: the version is kept with its words alone.
+            let wordsAlone = versions.map { version in
+                Point(id: version.id, vectors: PointVectors(sparse: version.vectors.sparse), payload: version.payload)
+            }
+            try await points.upsert(wordsAlone, in: historyCollection)
+        }
     }
 
     private func version(_ point: Point, until: Int64) throws -> Point {

@@ -13,7 +13,7 @@ extension MemoryStore {
         switch StatusOperation(rawValue: operation) {
         case .health: result["health"] = .object(try await health())
         case .stats: result["stats"] = .object(try await statistics(MemoryScope(arguments["scope"]?.objectValue)))
-        case .telemetry: result["telemetry"] = telemetry.json(at: clock.time())
+        case .telemetry: result["telemetry"] = .object(callTelemetry())
         case .metrics: result["metrics"] = .object(try await metrics())
         case .document: result.merge(try await oneDocument(arguments)) { $1 }
         case .withChunks, .reassemble:
@@ -35,6 +35,14 @@ extension MemoryStore {
         case nil: preconditionFailure("the contract lets no other operation pass")
         }
         return .object(result)
+    }
+
+    /// Calls and errors since the start, and what the remembered results saved.
+    private func callTelemetry() -> JSONObject {
+        var members = telemetry.json(at: clock.time()).objectValue ?? [:]
+        let (hits, misses) = cache.counts
+        members["cache"] = ["hits": .integer(Int64(hits)), "misses": .integer(Int64(misses))]
+        return members
     }
 
     // MARK: Health and statistics

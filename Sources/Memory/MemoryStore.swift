@@ -19,6 +19,7 @@ package final class MemoryStore: Sendable {
     let recent: RecentItems
     let lengths: LengthEstimate
     let telemetry: Telemetry
+    let cache: FindCache
     let rateLimiter: RateLimiter
     /// Makes a backup before a cleanup and answers where it is; nil where there is none to make.
     let backUp: (@Sendable () async throws -> String)?
@@ -46,6 +47,7 @@ package final class MemoryStore: Sendable {
         recent = RecentItems(limit: settings.rememberedSessions)
         lengths = LengthEstimate(sampleSize: settings.lengthSample)
         telemetry = Telemetry(start: now())
+        cache = FindCache(limit: settings.cachedResults, life: settings.cachedResultLife)
         rateLimiter = RateLimiter(settings.rateLimits)
         self.backUp = backUp
         tokenSecret = clock.token() + clock.token()
@@ -56,7 +58,16 @@ package final class MemoryStore: Sendable {
         do {
             return try await body()
         } catch {
-            if let error = error as? EngineError, error.code == .collectionNotFound { await home.forget() }
+            guard let error = error as? EngineError else { throw MemoryError(mapping: error) }
+            switch error.code {
+            case .collectionNotFound: await home.forget()
+            case .wrongDimension, .unknownVector:
+                // Another process has moved the memories to another embedder: the next call says to which.
+                await home.forget()
+                throw MemoryError(
+                    .dependency, "the memories were moved to another embedder meanwhile; try again", isRetryable: true)
+            default: break
+            }
             throw MemoryError(mapping: error)
         }
     }
@@ -91,8 +102,26 @@ extension MemoryStore {
     package func callFind(arguments: JSONObject, context: CallContext) async throws(MemoryError) -> JSONValue {
         try await counted(.find, context) { () async throws(MemoryError) in
             let request = FindRequest(checked: try self.contract.find.checked(arguments))
-            return try await self.find(request, context: context).json(request)
+            return try await self.remembered(request, arguments, context).json(request)
         }
+    }
+
+    /// The search's result, or the one that the same arguments had where the call allows that and nothing has changed.
+    private func remembered(
+        _ request: FindRequest, _ arguments: JSONObject, _ context: CallContext
+    ) async throws(MemoryError) -> FindResult {
+        let before = try await mapped { try await self.points.describe(self.collection)?.sequence }
+        guard request.allowsCaching, request.asOf == nil, let before else {
+            return try await find(request, context: context)
+        }
+        let key = ContentHash.hex(of: .object(arguments))
+        let begin = clock.time()
+        if let known = cache.result(of: key, at: before, now: begin) {
+            return known.again(searchID: clock.token(), duration: .microseconds(max(0, clock.time() &- begin)))
+        }
+        let result = try await find(request, context: context)
+        cache.remember(result, of: key, at: before, now: begin)
+        return result
     }
 
     /// `system_status` from arguments as they came to the result as it goes out.

@@ -102,8 +102,10 @@ enum ResultShapes {
         Argument(
             "meta",
             .object(
-                [Argument("search_id", text, required: true), Argument("vector_used", .boolean, required: true)]
-                    + meta), required: true),
+                [
+                    Argument("search_id", text, required: true), Argument("vector_used", .boolean, required: true),
+                    Argument("cached", .boolean, "Whether the result is that of an earlier call."),
+                ] + meta), required: true),
     ])
 
     static let status = Shape.object([

@@ -42,6 +42,9 @@ package struct AccessControl: Sendable {
 
     package var isOpen: Bool { keys.isEmpty }
 
+    /// Whether tokens signed with a key are accepted.
+    package var acceptsTokens: Bool { !signingKeys.isEmpty }
+
     private static func digest(_ key: String) -> Data { Data(SHA256.hash(data: Data(key.utf8))) }
 
     package enum Refusal: Error, Equatable {

@@ -28,6 +28,9 @@ struct ChangeWriter {
     }
 
     mutating func upsert(_ prepared: PreparedPoint) throws {
+        // Another process may have replaced the vectors since the point was prepared.
+        let fits = prepared.schema.hasLayout(of: schema)
+        let prepared = fits ? prepared : try PreparedPoint(prepared.point, schema: schema)
         _ = try remove(prepared.key)
         sequence += 1
         let row = try LoggedRow(

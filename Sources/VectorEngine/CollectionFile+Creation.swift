@@ -59,10 +59,8 @@ extension CollectionFile {
                 """)
         try makeGraphTable(db)
         try FormatMigration.makeTables(db)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
         var facts: [(String, any DatabaseValueConvertible)] = [
-            ("schema", String(decoding: try encoder.encode(schema), as: UTF8.self)),
+            ("schema", try encoded(schema)),
             ("store_id", UUID().uuidString), ("sequence", 0), ("generation", 0), ("sealed", 0),
             ("deletion_floor", 0), ("dropped", 0), ("count", 0), ("ids", 0), ("rows", 0), ("shipped", -1),
         ]

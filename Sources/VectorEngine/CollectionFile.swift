@@ -279,6 +279,13 @@ final class CollectionFile: Sendable {
             facts: facts)
     }
 
+    /// The schema as `meta` keeps it.
+    static func encoded(_ schema: CollectionSchema) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return String(decoding: try encoder.encode(schema), as: UTF8.self)
+    }
+
     static func decodedSchema(_ text: String, path: String) throws(EngineError) -> CollectionSchema {
         do {
             return try JSONDecoder().decode(CollectionSchema.self, from: Data(text.utf8))

@@ -154,7 +154,7 @@ struct CollectionLoader: Sendable {
     func follow(_ db: Database, _ live: inout LiveSegments, damaged: inout Int) throws -> Bool {
         let header = try file.header(db)
         guard header.sequence > live.sequence else { return true }
-        guard header.deletionFloor <= live.sequence else { return false }
+        guard header.deletionFloor <= live.sequence, header.schema == live.schema else { return false }
         // Deletes first: of an id that was deleted and stored again the row in `points` is the newer.
         let start = live.sequence
         for deletion in try deletions(db, header, after: start) {

@@ -103,7 +103,7 @@ public final class EmbeddedStore: PointStore {
                 schema: searcher.schema, pointCount: searcher.pointCount,
                 indexedPointCount: searcher.segments.reduce(0) { $0 + ($1.isSealed ? $1.liveCount : 0) },
                 segmentCount: searcher.segments.count, damagedPointCount: entry.collection.damagedRowCount,
-                sizeBytes: entry.collection.file.sizeBytes,
+                sequence: UInt64(clamping: searcher.sequence), sizeBytes: entry.collection.file.sizeBytes,
                 location: entry.collection.file.path)
             description.scrub = entry.scrubber.status
             description.upkeep = upkeepStatus

@@ -128,18 +128,34 @@ package final class PointCollection: Sendable {
     }
 
     private func catchUp(_ state: inout State, version: Int64) throws {
-        try file.pool.read { db in try catchUp(&state, db) }
+        try catchUp(&state)
         state.seenVersion = version
         publish(state)
     }
 
-    private func catchUp(_ state: inout State, _ db: Database, isWriting: Bool = false) throws {
-        let loader = CollectionLoader(file: file)
-        if try !loader.follow(db, &state.live, damaged: &state.damagedRows) {
-            // Within a transaction of ours there is no other for mending an index.
-            (state.live, state.damagedRows) = try loader.load(mayMend: !isWriting)
-        }
+    /// Follows the log; where it does not reach back far enough, everything is read anew, after that read has ended.
+    private func catchUp(_ state: inout State) throws {
+        if try !file.pool.read({ db in try follow(&state, db) }) { try readAnew(&state) }
+    }
+
+    /// - Returns: false when everything must be read anew.
+    private func follow(_ state: inout State, _ db: Database) throws -> Bool {
+        let follows = try CollectionLoader(file: file).follow(db, &state.live, damaged: &state.damagedRows)
         state.isOutdated = try file.header(db).generation != state.live.generation
+        return follows
+    }
+
+    private func readAnew(_ state: inout State, mayMend: Bool = true) throws {
+        (state.live, state.damagedRows) = try CollectionLoader(file: file).load(mayMend: mayMend)
+        state.isOutdated = false
+    }
+
+    /// Reads the file anew, as if the collection were opened again.
+    func reload() throws {
+        try live.withLock { state in
+            try readAnew(&state)
+            publish(state)
+        }
     }
 
     private func publish(_ state: borrowing State) {
@@ -186,7 +202,7 @@ package final class PointCollection: Sendable {
                         }
                     }
                 } else {
-                    try file.pool.read { db in try catchUp(&state, db) }
+                    try catchUp(&state)
                 }
                 publish(state)
             }
@@ -222,7 +238,8 @@ package final class PointCollection: Sendable {
         case .filter(let filter):
             let named = filter.namedIDs
             let searcher = try live.withLock { state in
-                try catchUp(&state, db, isWriting: true)
+                // Within a transaction of ours there is no other for mending an index.
+                if try !follow(&state, db) { try readAnew(&state, mayMend: false) }
                 var searcher = state.live.searcher
                 for id in named { searcher.namedRows[id] = state.live.location(of: id) }
                 return searcher
@@ -248,10 +265,9 @@ package final class PointCollection: Sendable {
     /// Ends the growing segment and hands out every segment as it is now.
     func freezeForSealing() throws -> (segments: [SegmentView], generation: Int64) {
         try live.withLock { state in
-            try file.pool.read { db in try catchUp(&state, db) }
+            try catchUp(&state)
             if state.isOutdated {
-                (state.live, state.damagedRows) = try CollectionLoader(file: file).load()
-                state.isOutdated = false
+                try readAnew(&state)
                 publish(state)
             }
             return (state.live.freeze(), state.live.generation)

@@ -73,6 +73,8 @@ public struct CollectionDescription: Sendable, Equatable {
     public let segmentCount: Int
     /// Points on disk whose bytes are not what was written; they are left out of every answer.
     public let damagedPointCount: Int
+    /// The last change; nil where the store does not number its changes.
+    public let sequence: UInt64?
     /// Bytes of the collection's files.
     public let sizeBytes: Int
     /// Where the collection is kept: a file's absolute path or a URL.
@@ -83,8 +85,9 @@ public struct CollectionDescription: Sendable, Equatable {
 
     public init(
         schema: CollectionSchema, pointCount: Int, indexedPointCount: Int, segmentCount: Int,
-        damagedPointCount: Int = 0, sizeBytes: Int, location: String
+        damagedPointCount: Int = 0, sequence: UInt64? = nil, sizeBytes: Int, location: String
     ) {
+        self.sequence = sequence
         self.schema = schema
         self.pointCount = pointCount
         self.indexedPointCount = indexedPointCount

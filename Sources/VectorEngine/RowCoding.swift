@@ -15,6 +15,8 @@ import Vectors
 /// A point checked against its schema and ready to be written.
 struct PreparedPoint: Sendable {
     var point: Point
+    /// What it was checked against.
+    let schema: CollectionSchema
     let key: [UInt8]
     let sparse: [UInt8]
     let dense: [UInt8]
@@ -35,6 +37,7 @@ struct PreparedPoint: Sendable {
             point.vectors.multi[name] = try schema.checked(vector, name: name)
         }
         self.point = point
+        self.schema = schema
         key = point.id.key
         sparse = Self.encode(point.vectors.sparse, schema) + Self.encode(point.vectors.multi, schema)
         dense = Self.encode(point.vectors.dense, schema)
@@ -107,6 +110,11 @@ public enum EngineLimits {
 }
 
 extension CollectionSchema {
+    /// Whether rows of both schemas are laid out alike.
+    func hasLayout(of other: CollectionSchema) -> Bool {
+        dense == other.dense && sparse == other.sparse && multi == other.multi
+    }
+
     /// `vector` as it is stored and searched: checked, and of length one where the metric is cosine.
     func checked(_ vector: [Float], name: String) throws(EngineError) -> [Float] {
         guard let expected = dense[name] else { throw unknownVector(name, among: denseNames) }

@@ -30,6 +30,18 @@ struct SegmentIndexes: Sendable {
         }
     }
 
+    /// Adds payload indexes over the rows there are; `payload` is asked once a row, in order.
+    mutating func add(
+        _ added: [String: PayloadIndexKind], rowCount: Int, payload members: (Int) throws -> JSONObject
+    ) throws {
+        for (path, kind) in added { payload[path] = try PayloadIndex(path: path, kind: kind) }
+        guard !added.isEmpty else { return }
+        for row in 0..<rowCount {
+            let members = try members(row)
+            for path in added.keys { payload[path]?.append(members, row: UInt32(row)) }
+        }
+    }
+
     /// Indexes of several segments as one, rows renumbered by each part's `newRow` (nil: the row is gone).
     static func merging(
         _ parts: [(indexes: SegmentIndexes, newRow: [UInt32?])], schema: CollectionSchema, rowCount: Int

@@ -10,7 +10,8 @@ struct Cortex: AsyncParsableCommand {
         subcommands: [
             QuickstartCommand.self, MCPCommand.self, ServeCommand.self, StoreCommand.self, FindCommand.self,
             StatusCommand.self, ImportCommand.self, ExportCommand.self, BackupCommand.self, RestoreCommand.self,
-            RollbackCommand.self, VerifyCommand.self, KeyCommand.self, DoctorCommand.self, BenchCommand.self,
+            RollbackCommand.self, VerifyCommand.self, ReembedCommand.self, KeyCommand.self, DoctorCommand.self,
+            BenchCommand.self,
             VersionCommand.self,
         ]
     )

@@ -1,65 +1,43 @@
 import ArgumentParser
-import CBLAS
+import Foundation
 import JSON
 import VectorEngine
 
-/// `cortex doctor`: does what the binary stands on work here? Exit code 1 when a check fails.
+/// `cortex doctor`: does everything work here that the memory stands on? Exit code 1 when a check fails.
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "doctor", abstract: "Check that the libraries inside this binary work on this machine.")
+        commandName: "doctor", abstract: "Check libraries, model, data directory and collections.",
+        discussion: """
+            Each check passes, warns or fails, and says what to do about it. Nothing is written but a file that is \
+            removed again. Exit code 1 when a check fails.
+            """)
+
+    @OptionGroup var house: HouseOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() async throws {
-        let checks = [Check.sqlite(), Check.blas()]
+        var checks = [Check.sqlite(), Check.blas(), .dataDirectory(house.directory), .freeSpace(house.directory)]
+        do {
+            let house = try House(self.house)
+            checks.append(await Check.model(self.house.embedder, house.embedder))
+            checks += await Check.collections(house)
+            try await house.close()
+        } catch {
+            checks.append(
+                Check(
+                    "settings", .fail, "the memory cannot be opened with these settings: \(Check.text(of: error))",
+                    remedy: "correct the flag or the variable named"))
+        }
         if json {
-            print(JSONWriter.text(["checks": .array(checks.map(\.jsonValue))]))
+            print(JSONWriter.text(["data": .string(house.directory), "checks": .array(checks.map(\.jsonValue))]))
         } else {
-            for check in checks { print("\(check.passed ? "pass" : "FAIL")  \(check.name): \(check.message)") }
-        }
-        guard checks.allSatisfy(\.passed) else { throw ExitCode(1) }
-    }
-}
-
-extension DoctorCommand {
-    /// One finding.
-    struct Check {
-        let name: String
-        let passed: Bool
-        let message: String
-
-        var jsonValue: JSONValue {
-            ["name": .string(name), "status": .string(passed ? "pass" : "fail"), "message": .string(message)]
-        }
-
-        /// SQLite opens a database and answers.
-        static func sqlite() -> Check {
-            do {
-                return Check(name: "sqlite", passed: true, message: "SQLite \(try StorageLibrary.sqliteVersion())")
-            } catch {
-                return Check(name: "sqlite", passed: false, message: "\(error)")
+            for check in checks {
+                print("\(check.status.shown)  \(check.name): \(check.message)")
+                if let remedy = check.remedy { print("      \(remedy)") }
             }
         }
-
-        /// BLAS multiplies two matrices of small whole numbers, whose product float32 holds exactly, as three loops do.
-        static func blas() -> Check {
-            let side = 48
-            let left = (0..<side * side).map { Float($0 % 7) - 3 }
-            let right = (0..<side * side).map { Float($0 % 5) - 2 }
-            var product = [Float](repeating: 0, count: side * side)
-            let n = Int32(side)
-            cblas_sgemm(
-                CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, left, n, right, n, 0, &product, n)
-            let isRight = (0..<side * side).allSatisfy { cell in
-                let (row, column) = cell.quotientAndRemainder(dividingBy: side)
-                var sum: Float = 0
-                for k in 0..<side { sum += left[row * side + k] * right[k * side + column] }
-                return sum == product[cell]
-            }
-            let message =
-                isRight ? "a product of \(side) × \(side) is exact" : "a product of \(side) × \(side) is wrong"
-            return Check(name: "blas", passed: isRight, message: message)
-        }
+        guard checks.allSatisfy({ $0.status != .fail }) else { throw ExitCode(1) }
     }
 }

@@ -23,26 +23,9 @@ struct MCPCommand: AsyncParsableCommand {
             memory: house.memory, scope: house.scope, version: BuildFacts.version)
         // The collection opens while the client says hello; a failure shows in the first call that needs it.
         Task { _ = try? await house.points.describe(House.collection) }
-        let sweeper = Task { await Self.sweep(house.memory) }
+        let tending = Task { await house.tend() }
         try await StdioServer.serve(server, on: streams)
-        sweeper.cancel()
+        tending.cancel()
         try await house.close()
-    }
-
-    /// How long after the start, and how often, what has expired is removed. It is never found before that either.
-    private static let sweepInterval: Duration = .seconds(600)
-
-    private static func sweep(_ memory: MemoryStore) async {
-        while !Task.isCancelled {
-            do {
-                try await Task.sleep(for: sweepInterval)
-                try await memory.sweep()
-            } catch is CancellationError {
-                return
-            } catch {
-                // The next round tries again; a store that cannot be written says so to the calls that write.
-                continue
-            }
-        }
     }
 }

@@ -57,7 +57,7 @@ struct StoreCommand: AsyncParsableCommand {
                 bar.show(start + batch.count, of: items.count)
             }
             bar.finish()
-            try await seal(house, total: items.count)
+            try await house.index()
             if json { print(JSONWriter.text(outcome.json)) } else { outcome.show(of: items.count) }
             if outcome.failed + outcome.blocked > 0 { throw ExitCode(4) }
         }
@@ -102,17 +102,6 @@ struct StoreCommand: AsyncParsableCommand {
         if !tags.isEmpty, members["tags"] == nil { members["tags"] = .array(tags.map { .string($0) }) }
         if let ttl, members["ttl_config"] == nil { members["ttl_config"] = ["policy": .string(ttl)] }
         return .object(members)
-    }
-
-    /// A large import is indexed before the command ends, so that the next search walks a graph.
-    private func seal(_ house: House, total: Int) async throws {
-        guard let facts = try await house.points.describe(House.collection),
-            facts.pointCount - facts.indexedPointCount >= EngineSettings().sealThreshold
-        else { return }
-        let bar = Shared(ProgressBar("indexing"))
-        let rows = facts.pointCount
-        try await house.points.sealNow(House.collection) { done in bar.withLock { $0.show(done, of: rows) } }
-        bar.withLock { $0.finish() }
     }
 }
 

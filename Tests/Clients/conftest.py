@@ -7,31 +7,24 @@ import subprocess
 import pytest
 
 from lines import Lines
+from surroundings import surroundings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# What a client hands on to the program; the last says where a build that counts its lines writes the counts.
-PASSED_ON = ("HOME", "PATH", "USER", "LLVM_PROFILE_FILE")
 # Seconds a program may take to end by itself once its input has.
 PATIENCE = 5
 
 
 def pytest_addoption(parser):
     parser.addoption("--cortex", default=os.environ.get("CORTEX_BINARY", ROOT / ".build/release/cortex"))
-    parser.addoption("--demo", default=os.environ.get("MCP_DEMO_BINARY", ROOT / ".build/release/mcp-demo"))
     parser.addoption("--kills", default=os.environ.get("CORTEX_KILLS", "15"), help="processes killed under load")
     parser.addoption("--seed", default=os.environ.get("CORTEX_SEED"), help="repeats the random choices of a run")
 
 
-def _existing(path):
-    path = pathlib.Path(path).resolve()
-    if not path.exists():
-        pytest.skip(f"{path.name} is not built")
+def binary(config, name="cortex"):
+    """Path of the product, or of another program that was built beside it."""
+    path = pathlib.Path(config.getoption("--cortex")).resolve().with_name(name)
+    assert path.exists(), f"{path} is not there: build it with `make build`"
     return str(path)
-
-
-def binary(config):
-    """Path of the product."""
-    return _existing(config.getoption("--cortex"))
 
 
 @pytest.fixture
@@ -43,7 +36,7 @@ def cortex(request, tmp_path):
 @pytest.fixture
 def demo(request):
     """The command line of the demo server, which has the tool `demo_wait`."""
-    return [_existing(request.config.getoption("--demo"))]
+    return [binary(request.config, "mcp-demo")]
 
 
 @pytest.fixture(params=["cortex", "demo"])
@@ -71,7 +64,7 @@ def speak(tmp_path):
         process = subprocess.Popen(
             command,
             cwd=tmp_path,
-            env={key: os.environ[key] for key in PASSED_ON if key in os.environ} | options.get("env", {}),
+            env=surroundings(**options.get("env", {})),
             stdin=subprocess.PIPE,
             stdout=options.get("stdout", subprocess.PIPE),
             stderr=options.get("stderr", subprocess.DEVNULL),

@@ -2,11 +2,12 @@
 
 import contextlib
 import json
-import os
 import re
 import subprocess
 import urllib.error
 import urllib.request
+
+from surroundings import surroundings
 
 
 class Served:
@@ -41,12 +42,11 @@ class Served:
 @contextlib.contextmanager
 def serving(binary, directory, *flags, **variables):
     """Serves `directory` until the block ends."""
-    environment = {key: os.environ[key] for key in ("HOME", "PATH", "LLVM_PROFILE_FILE") if key in os.environ}
     process = subprocess.Popen(
         [binary, "serve", "--data", str(directory), "--qdrant-port", "0", *flags],
         stderr=subprocess.PIPE,
         text=True,
-        env=environment | variables,
+        env=surroundings(**variables),
     )
     try:
         line = process.stderr.readline()

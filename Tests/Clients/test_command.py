@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from ledger import ask_all
+from surroundings import surroundings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("CORTEX_BINARY", ROOT / ".build/release/cortex"))
@@ -296,8 +297,7 @@ def test_nothing_is_coloured_and_no_bar_is_drawn_in_a_pipe(memory, tmp_path):
 
 
 def test_quickstart_finds_what_it_stored_by_meaning_and_names_this_binary(tmp_path):
-    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}
-    result = cortex("quickstart", env=environment, cwd=tmp_path)
+    result = cortex("quickstart", env=surroundings(HOME=str(tmp_path), TMPDIR=str(tmp_path)), cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.count("   stored ") == 6
     questions = result.stdout.partition("why did we move away")[2]

@@ -57,7 +57,7 @@ def mutated(draw, schema):
     if kind == 0:
         return draw.choice([None, True, False, 0, -1, 1.5, 1e308, 2**63, 2**64 - 1, "", [], {}, [[]], [None]])
     if kind == 1:
-        return "x" * draw.choice([1, 1_001, 100_001])
+        return "x" * draw.choice([1, 1_001, 200_001])
     if kind == 2:
         deep = "x"
         for _ in range(draw.choice([3, 100, 600])):

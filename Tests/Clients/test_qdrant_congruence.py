@@ -225,9 +225,9 @@ def random_query(dice, ids, having):
     dense = name in SIZES
 
     def pairs():
-        return [
-            models.ContextPair(positive=pick.choice(some), negative=pick.choice(some)) for _ in range(pick.randint(1, 3))
-        ]
+        # Two different points: against itself a point is nearer or farther by rounding alone.
+        chosen = (pick.sample(some, 2) for _ in range(pick.randint(1, 3)))
+        return [models.ContextPair(positive=positive, negative=negative) for positive, negative in chosen]
 
     def recommend():
         strategy = pick.choice(list(models.RecommendStrategy))

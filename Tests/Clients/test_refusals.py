@@ -14,6 +14,7 @@ import pytest
 from conftest import binary
 from ledger import ask_all, counted
 from lines import ENVELOPE
+from surroundings import surroundings
 
 SECRET = "hunter2correcthorse"
 NOBODY = 65534
@@ -56,7 +57,7 @@ STATUS = "system_status"
         (STORE, {"items": [item(kind="observaton")]}, "E2204", "items[0].kind", "did you mean observation"),
         (STORE, {"items": [{"kind": "todo"}]}, "E2201", "items[0].content", "content and data"),
         (STORE, {"items": [item(content="")]}, "E2203", "items[0].content", "at least 1"),
-        (STORE, {"items": [item(content=SECRET * 6000)]}, "E2203", "items[0].content", "100000"),
+        (STORE, {"items": [item(content=SECRET * 12000)]}, "E2203", "items[0].content", "200000"),
         (STORE, {"items": [{"kind": "todo", "contnet": SECRET}]}, "E2200", "items[0].contnet", "did you mean content"),
         (STORE, {"items": [item(scope=SECRET)]}, "E2202", "items[0].scope", "must be an object"),
         (STORE, {"items": [item(scope={"project": 3})]}, "E2202", "items[0].scope.project", "must be a string"),
@@ -150,7 +151,7 @@ def items(command, **options):
         (["store", "--kind", "observaton", SECRET], "", ["kind", "observation"]),
         (["store", ""], "", ["no text"]),
         (["store"], " \n\t", ["no text"]),
-        (["store"], SECRET * 6000, ["content", "100000"]),
+        (["store"], SECRET * 12000, ["content", "200000"]),
         (["store", "--from", "absent.md"], "", ["absent.md", "no file"]),
         (["store", "--from", "absent.md", SECRET], "", ["not both"]),
         (["store", "--from", "empty.md"], "", ["no text"]),
@@ -287,8 +288,7 @@ def test_a_server_on_a_store_that_may_not_be_written_refuses_and_lives(cortex, s
 def test_a_home_that_cannot_be_written_is_refused_with_a_remedy(command, stranger):
     place, prefix = stranger
     (place / "home").mkdir(mode=0o500)
-    environment = {"HOME": str(place / "home"), "PATH": os.environ["PATH"]}
-    result = command("store", SECRET, data=None, prefix=prefix, env=environment)
+    result = command("store", SECRET, data=None, prefix=prefix, env=surroundings(HOME=str(place / "home")))
     refused(result, str(place / "home"), "--data")
 
 

@@ -151,7 +151,8 @@ extension QdrantAPI {
         let path = try WirePath.read(key)
         let limit = try body.positive("limit", default: 10)
         let filter = try WireFilter.read(body.optional("filter"))
-        _ = try body.bool("exact")
+        try collection.strictMode.checkLimit(limit)
+        try collection.strictMode.checkExact(try body.bool("exact"))
         try collection.strictMode.checkFilter(filter, in: collection, isUpdate: false)
         guard let kind = collection.field(path), [.keyword, .integer, .bool, .uuid].contains(kind) else {
             throw QdrantFailure.badRequest(
@@ -223,6 +224,7 @@ extension QdrantAPI {
         let body = try request.body()
         let collection = try await readable(request, name)
         let grouping = try Grouping(body)
+        try collection.strictMode.checkGrouping(by: grouping.path, in: collection)
         var search = try await PreparedSearch(body, style: style, collection, self, request)
         search.node.limit = grouping.groups
         var lookup: SearchableCollection?
@@ -237,6 +239,7 @@ extension QdrantAPI {
         let body = try request.body()
         let collection = try await readable(request, name)
         let matrix = try DistanceMatrix(body)
+        try collection.strictMode.checkLimit(matrix.sample)
         try collection.strictMode.checkFilter(matrix.filter, in: collection, isUpdate: false)
         let target = try await SearchableCollection(collection)
         return .json(try await EmbeddedStore.blocking { try matrix.answer(target, asPairs: asPairs) })

@@ -60,6 +60,11 @@ extension QdrantAPI {
             throw QdrantFailure(400, "Deserialize error in path parameters: can not parse \"\(shard)\" to a u32")
         }
         guard number == 0 else { throw QdrantFailure.notFound("Shard \(shard) is not found") }
+        if parts[1] == "snapshot" {
+            guard request.call.method == "GET", parts.count == 2 else { return .plain(Self.notThere) }
+            try request.needs(.read, of: name)
+            return .plain(try await stream(collection))
+        }
         return try await performSnapshots(request, collection.name, Array(parts.dropFirst(2)))
     }
 
@@ -69,14 +74,24 @@ extension QdrantAPI {
         return try snapshots.description(path)
     }
 
+    /// A snapshot made for this answer alone.
+    private func stream(_ collection: QdrantCollection) async throws -> HTTPAnswer {
+        let path = try snapshots.temporaryPath()
+        try await collection.store.copy(collection.name, to: path)
+        defer { snapshots.discard(path) }
+        return Self.file(path, named: "\(collection.name).snapshot")
+    }
+
     private func download(_ name: String, of collection: String?) throws -> HTTPAnswer {
         let path = try snapshots.path(name, of: collection)
-        guard let bytes = FileManager.default.contents(atPath: path) else {
-            throw QdrantFailure.notFound("Snapshot \(name) not found")
-        }
-        return HTTPAnswer(
+        return Self.file(path, named: name)
+    }
+
+    private static func file(_ path: String, named name: String) -> HTTPAnswer {
+        HTTPAnswer(
             contentType: "application/octet-stream",
-            headers: [("content-disposition", "attachment; filename=\"\(name)\"")], body: Array(bytes))
+            headers: [("content-disposition", "attachment; filename=\"\(name)\"")],
+            body: Array(FileManager.default.contents(atPath: path) ?? Data()))
     }
 
     // MARK: Recovery

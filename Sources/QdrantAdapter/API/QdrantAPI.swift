@@ -1,7 +1,6 @@
 import Foundation
 import JSON
 import Serving
-import Synchronization
 import VectorEngine
 
 /// Qdrant's REST API over the embedded store: one call in, one answer out.
@@ -45,7 +44,11 @@ package final class QdrantAPI: Sendable {
             answer = Self.answer(error, route: route, seconds: Self.seconds(clock.now - start))
         }
         if call.headers["origin"] != nil { answer.headers.append(("access-control-allow-origin", "*")) }
-        statistics.note(route.template(call.method), status: answer.status, seconds: Self.seconds(clock.now - start))
+        // What was not found is no collection of ours, and a caller may ask for any name.
+        let collection = (200..<300).contains(answer.status) ? route.collection : nil
+        statistics.note(
+            route.template(call.method), collection: collection, status: answer.status,
+            seconds: Self.seconds(clock.now - start))
         return answer
     }
 
@@ -128,29 +131,4 @@ enum CallResult: Sendable {
     case plain(HTTPAnswer)
 
     static func value(_ value: JSONValue) -> CallResult { .json(JSONWriter.bytes(value)) }
-}
-
-/// How often each route was called, and how it ended.
-final class CallStatistics: Sendable {
-    struct Entry: Sendable {
-        var count = 0
-        var seconds = 0.0
-        var minimum = Double.infinity
-        var maximum = 0.0
-    }
-
-    private let entries: Mutex<[String: [Int: Entry]]> = Mutex([:])
-
-    func note(_ route: String, status: Int, seconds: Double) {
-        entries.withLock { all in
-            var entry = all[route]?[status] ?? Entry()
-            entry.count += 1
-            entry.seconds += seconds
-            entry.minimum = min(entry.minimum, seconds)
-            entry.maximum = max(entry.maximum, seconds)
-            all[route, default: [:]][status] = entry
-        }
-    }
-
-    var all: [String: [Int: Entry]] { entries.withLock { $0 } }
 }

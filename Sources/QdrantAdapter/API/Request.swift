@@ -20,46 +20,49 @@ struct Request: Sendable {
     /// The body, or an empty object where there is none.
     func optionalBody() throws(QdrantFailure) -> JSONValue { call.body.isEmpty ? .object([:]) : try body() }
 
-    /// Whether the answer waits for the change. Off unless asked for on points, on for collections.
-    func wait(default fallback: Bool = false) throws(QdrantFailure) -> Bool {
-        switch call.query["wait"] {
-        case nil: return fallback
+    private static func unreadable(_ text: String) -> QdrantFailure {
+        QdrantFailure(400, "Deserialize error in query parameters: \(text)")
+    }
+
+    /// A parameter that is `true` or `false`; nil when it is not given.
+    func flag(_ name: String) throws(QdrantFailure) -> Bool? {
+        switch call.query[name] {
+        case nil: return nil
         case "true": return true
         case "false": return false
-        default:
-            throw .init(400, "Deserialize error in query parameters: provided string was not `true` or `false`")
+        default: throw Self.unreadable("provided string was not `true` or `false`")
         }
     }
 
+    /// A parameter that is a whole number from 0 on; nil when it is not given.
+    func count(_ name: String) throws(QdrantFailure) -> Int? {
+        guard let text = call.query[name] else { return nil }
+        guard let number = UInt32(text) else { throw Self.unreadable("invalid digit found in string") }
+        return Int(number)
+    }
+
+    /// Whether the answer waits for the change. Off unless asked for on points, on for collections.
+    func wait(default fallback: Bool = false) throws(QdrantFailure) -> Bool { try flag("wait") ?? fallback }
+
     /// Seconds the caller would wait, checked; nothing here takes so long that it would be cut off.
     func timeout() throws(QdrantFailure) -> Int? {
-        guard let text = call.query["timeout"] else { return nil }
-        guard let seconds = UInt32(text) else {
-            throw .init(400, "Deserialize error in query parameters: invalid digit found in string")
-        }
+        guard let seconds = try count("timeout") else { return nil }
         var validation = Validation("query parameters")
         validation.range("timeout", Int64(seconds), from: 1)
         try validation.finish()
-        return Int(seconds)
+        return seconds
     }
 
     /// Checks parameters that only say something to a cluster.
     func checkClusterParameters() throws(QdrantFailure) {
         if let text = call.query["consistency"], !["majority", "quorum", "all"].contains(text) {
             guard let factor = UInt32(text) else {
-                throw .init(
-                    400, "Deserialize error in query parameters: data did not match any variant of untagged enum")
+                throw Self.unreadable("data did not match any variant of untagged enum")
             }
-            guard factor > 0 else {
-                throw .init(400, "Deserialize error in query parameters: Read consistency factor can't be zero")
-            }
+            guard factor > 0 else { throw Self.unreadable("Read consistency factor can't be zero") }
         }
         if let text = call.query["ordering"], !["weak", "medium", "strong"].contains(text) {
-            throw .init(
-                400,
-                "Deserialize error in query parameters: unknown variant `\(text)`, "
-                    + "expected one of `weak`, `medium`, `strong`"
-            )
+            throw Self.unreadable("unknown variant `\(text)`, expected one of `weak`, `medium`, `strong`")
         }
     }
 

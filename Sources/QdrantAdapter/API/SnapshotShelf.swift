@@ -31,6 +31,9 @@ struct SnapshotShelf: Sendable {
         return directory + "/tmp/" + UUID().uuidString
     }
 
+    /// Removes a temporary file; one that stays behind only takes room.
+    func discard(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
+
     /// The file of that name; a name that would leave the folder is not found.
     func path(_ name: String, of collection: String?) throws -> String {
         let path = folder(collection) + "/" + name

@@ -14,8 +14,8 @@ final class CollectionCatalog: Sendable {
     /// Collections and aliases change one at a time.
     private let changing = AsyncGate()
 
-    /// Largest length of a collection's name, in bytes.
-    static let nameBytes = 255
+    /// Largest length of a collection's name, in characters.
+    static let nameLength = 255
     private static let forbidden: [Character] = ["/", "\\", "<", ">", ":", "\"", "|", "?", "*", "\0", "\u{1F}"]
 
     init(store: EmbeddedStore, stemmers: Stemmers) {
@@ -48,9 +48,7 @@ final class CollectionCatalog: Sendable {
 
     static func checkName(_ name: String) throws(QdrantFailure) {
         var validation = Validation("path parameters")
-        if name.isEmpty || name.utf8.count > nameBytes {
-            validation.problem("name", "value invalid, must be from 1 to \(nameBytes) characters")
-        }
+        validation.length("name", name, from: 1, to: nameLength)
         if let bad = forbidden.first(where: name.contains) {
             validation.problem("name", "collection name cannot contain \"\(bad)\" char")
         }

@@ -68,7 +68,7 @@ enum ConfigValidation {
         guard let value else { return }
         _ = try number(value, "m")
         validation.range(path + ".ef_construct", try number(value, "ef_construct"), from: 4)
-        _ = try number(value, "full_scan_threshold")
+        validation.range(path + ".full_scan_threshold", try number(value, "full_scan_threshold"), from: 10)
         _ = try number(value, "max_indexing_threads")
         _ = try number(value, "payload_m")
         _ = try value.bool("on_disk")
@@ -83,6 +83,9 @@ enum ConfigValidation {
         validation.range("optimizers_config.max_segment_size", try number(value, "max_segment_size"), from: 1)
         for key in ["default_segment_number", "memmap_threshold", "indexing_threshold", "flush_interval_sec"] {
             _ = try number(value, key)
+        }
+        if value["max_optimization_threads"]?.stringValue != "auto" {
+            _ = try number(value, "max_optimization_threads")
         }
     }
 
@@ -117,8 +120,19 @@ enum ConfigValidation {
         ] {
             validation.range("strict_mode_config." + key, try number(value, key), from: 1)
         }
-        for key in ["filter_max_conditions", "condition_max_size", "max_payload_index_count"] {
+        for key in [
+            "filter_max_conditions", "condition_max_size", "max_payload_index_count",
+            "max_collection_vector_size_bytes", "max_collection_payload_size_bytes",
+        ] {
             _ = try number(value, key)
+        }
+        validation.range(
+            "strict_mode_config.max_resident_memory_percent", try number(value, "max_resident_memory_percent"),
+            from: 1, to: 100)
+        for (key, limit) in [("multivector_config", "max_vectors"), ("sparse_config", "max_length")] {
+            for (name, one) in try value.object(key) ?? [:] {
+                validation.range("strict_mode_config.\(key).\(name).\(limit)", try number(one, limit), from: 1)
+            }
         }
         validation.fraction(
             "strict_mode_config.search_max_oversampling", try value.double("search_max_oversampling"), from: 0.1,

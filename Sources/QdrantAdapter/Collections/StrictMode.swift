@@ -10,60 +10,113 @@ struct StrictMode: Sendable {
 
     private func limit(_ key: String) -> Int? { settings?[key]?.integerValue.map { Int($0) } }
 
-    var maximumPoints: Int? { limit("max_points_count") }
     var readsPerMinute: Int? { limit("read_rate_limit") }
     var writesPerMinute: Int? { limit("write_rate_limit") }
     var maximumIndexes: Int? { limit("max_payload_index_count") }
 
+    private func check<Number: Comparable>(
+        _ value: Number?, _ limit: Number?, _ name: String
+    ) throws(QdrantFailure) {
+        guard let value, let limit, value > limit else { return }
+        throw .refusedByStrictMode(
+            "Limit exceeded \(value) > \(limit) for \"\(name)\"",
+            "Reduce the \"\(name)\" parameter to or below \(limit).")
+    }
+
     func checkUpsert(_ count: Int) throws(QdrantFailure) {
-        guard let limit = limit("upsert_max_batchsize"), count > limit else { return }
-        throw .refusedByStrictMode(
-            "Limit exceeded \(count) > \(limit) for \"upsert limit\"",
-            "Reduce the \"upsert limit\" parameter to or below \(limit).")
+        try check(count, limit("upsert_max_batchsize"), "upsert limit")
     }
 
-    func checkLimit(_ count: Int) throws(QdrantFailure) {
-        guard let limit = limit("max_query_limit"), count > limit else { return }
-        throw .refusedByStrictMode(
-            "Limit exceeded \(count) > \(limit) for \"limit\"", "Reduce the \"limit\" parameter to or below \(limit).")
+    func checkVectorUpdate(_ count: Int) throws(QdrantFailure) {
+        try check(count, limit("upsert_max_batchsize"), "update limit")
     }
 
-    func checkTimeout(_ seconds: Int?) throws(QdrantFailure) {
-        guard let seconds, let limit = limit("max_timeout"), seconds > limit else { return }
-        throw .refusedByStrictMode(
-            "Limit exceeded \(seconds) > \(limit) for \"timeout\"",
-            "Reduce the \"timeout\" parameter to or below \(limit).")
-    }
+    func checkLimit(_ count: Int) throws(QdrantFailure) { try check(count, limit("max_query_limit"), "limit") }
+
+    func checkTimeout(_ seconds: Int?) throws(QdrantFailure) { try check(seconds, limit("max_timeout"), "timeout") }
 
     func checkBatch(_ count: Int) throws(QdrantFailure) {
-        guard let limit = limit("search_max_batchsize"), count > limit else { return }
-        throw .refusedByStrictMode(
-            "Limit exceeded \(count) > \(limit) for \"search batch size\"",
-            "Reduce the \"search batch size\" parameter to or below \(limit).")
+        try check(count, limit("search_max_batchsize"), "search batch size")
+    }
+
+    /// `exact` of counts and facets, and of the parameters of a search.
+    func checkExact(_ isExact: Bool?) throws(QdrantFailure) {
+        guard isExact == true, settings?["search_allow_exact"]?.boolValue == false else { return }
+        throw .refusedByStrictMode("Exact search disabled!", "Set exact=false.")
     }
 
     func checkParams(_ params: JSONValue?) throws(QdrantFailure) {
         guard let settings, let params else { return }
-        if settings["search_allow_exact"]?.boolValue == false, try params.bool("exact") == true {
-            throw .refusedByStrictMode("Exact search disabled!", "Set exact=false.")
+        try checkExact(try params.bool("exact"))
+        try check(
+            try params.optional("quantization")?.double("oversampling"),
+            settings["search_max_oversampling"]?.doubleValue, "oversampling")
+        try check(try params.count("hnsw_ef"), limit("search_max_hnsw_ef"), "hnsw_ef")
+    }
+
+    /// Groups need an index of their field where filters do.
+    func checkGrouping(by path: FieldPath, in collection: QdrantCollection) throws(QdrantFailure) {
+        guard settings?["unindexed_filtering_retrieve"]?.boolValue == false else { return }
+        let remedy = "Create an index supporting `match` for this key."
+        guard let kind = collection.field(path) else {
+            throw .refusedByStrictMode("Index required but not found for \"\(path)\"", remedy)
         }
-        if let limit = limit("search_max_hnsw_ef"), let breadth = try params.count("hnsw_ef"), breadth > limit {
-            throw .refusedByStrictMode(
-                "Limit exceeded \(breadth) > \(limit) for \"hnsw_ef\"",
-                "Reduce the \"hnsw_ef\" parameter to or below \(limit).")
-        }
-        if let limit = settings["search_max_oversampling"]?.doubleValue,
-            let asked = try params.optional("quantization")?.double("oversampling"), asked > limit
-        {
-            throw .refusedByStrictMode(
-                "Limit exceeded \(asked) > \(limit) for \"oversampling\"",
-                "Reduce the \"oversampling\" parameter to or below \(limit).")
+        guard [.keyword, .integer, .bool, .uuid].contains(kind) else {
+            throw .refusedByStrictMode("Index of type \"\(kind.rawValue.capitalized)\" found for \"\(path)\"", remedy)
         }
     }
+
+    // MARK: What a collection may hold
+
+    /// Whether writes are held to sizes of the collection.
+    var limitsSizes: Bool {
+        ["max_points_count", "max_collection_vector_size_bytes", "max_collection_payload_size_bytes"]
+            .contains { limit($0) != nil }
+    }
+
+    /// Refuses a write to a collection that is full already; `vectorBytes` is what one point's vectors take.
+    func checkSizes(_ documents: Documents, vectorBytes: Int) throws(QdrantFailure) {
+        func megabytes(_ bytes: Int) -> Float { Float(bytes) / 1_048_576 }
+        if let limit = limit("max_collection_vector_size_bytes"),
+            documents.count.multipliedReportingOverflow(by: vectorBytes).partialValue >= limit
+        {
+            throw .badRequest("Max vector storage size limit of \(megabytes(limit))MB reached!")
+        }
+        if let limit = limit("max_collection_payload_size_bytes"), documents.payloadBytes >= limit {
+            throw .badRequest("Max payload storage size limit of \(megabytes(limit))MB reached!")
+        }
+        if let limit = limit("max_points_count"), documents.count >= limit {
+            throw .badRequest("Max points count limit of \(limit) reached!")
+        }
+    }
+
+    /// Refuses sparse vectors with too many entries and multivectors with too many rows.
+    func checkVectors(_ vectors: PointVectors) throws(QdrantFailure) {
+        guard let settings else { return }
+        for (name, vector) in vectors.multi {
+            guard let limit = settings["multivector_config"]?[name]?["max_vectors"]?.integerValue else { continue }
+            guard vector.rowCount > limit else { continue }
+            throw .badRequest(
+                "Multivector '\(name)' has a limit of \(limit) vectors, but \(vector.rowCount) were provided!")
+        }
+        for (name, vector) in vectors.sparse {
+            guard let limit = settings["sparse_config"]?[name]?["max_length"]?.integerValue else { continue }
+            guard vector.count > limit else { continue }
+            throw .badRequest(
+                "Sparse vector '\(name)' has a limit of \(limit) indices, but \(vector.count) were provided!")
+        }
+    }
+
+    // MARK: Filters
 
     func checkFilter(_ filter: DocumentFilter?, in collection: QdrantCollection, isUpdate: Bool) throws(QdrantFailure) {
         guard let settings, let filter else { return }
         let leaves = filter.leaves
+        for case .field(let path, .substring) in leaves {
+            throw .refusedByStrictMode(
+                "Substring matching is not allowed, used for \"\(path)\": it scans every value of the field, with or "
+                    + "without an index", "Use a prefix match or a full-text match instead.")
+        }
         if let limit = limit("filter_max_conditions"), leaves.count > limit {
             throw .refusedByStrictMode(
                 "Filter condition limit reached (\(leaves.count) > \(limit))",

@@ -34,7 +34,8 @@ struct PointWriting: Sendable {
             throw QdrantFailure.format(
                 "unknown variant `\(mode)`, expected one of `upsert`, `insert_only`, `update_only`")
         }
-        try await checkCount(adding: points)
+        for point in points { try collection.strictMode.checkVectors(point.vectors) }
+        try await checkSizes()
         if mode == "upsert" && filter == nil { return answer(try await store.upsert(points, in: collection.name)) }
         let new = Dictionary(points.map { ($0.id, $0) }) { $1 }
         let context = try await filterContext()
@@ -46,15 +47,12 @@ struct PointWriting: Sendable {
         }
     }
 
-    private func checkCount(adding points: [Point]) async throws {
-        guard let limit = collection.strictMode.maximumPoints else { return }
-        let count = try await collection.read { documents in
-            documents.count + points.count { documents.slot(of: $0.id) == nil }
-        }
-        guard count <= limit else {
-            throw QdrantFailure.refusedByStrictMode(
-                "Max points count limit of \(limit) reached", "Please delete points or raise max_points_count")
-        }
+    /// Holds a write that makes the collection grow to what strict mode lets it hold.
+    private func checkSizes() async throws {
+        let strict = collection.strictMode
+        guard strict.limitsSizes else { return }
+        let bytes = collection.config.vectors.values.reduce(0) { $0 + $1.size * MemoryLayout<Float>.size }
+        try await collection.read { try strict.checkSizes($0, vectorBytes: bytes) }
     }
 
     func delete(_ body: JSONValue) async throws -> UpdateAnswer {
@@ -72,6 +70,8 @@ struct PointWriting: Sendable {
             try validation.finish()
         }
         let filter = try WireFilter.read(body.optional("update_filter"))
+        try collection.strictMode.checkVectorUpdate(list.count)
+        try await checkSizes()
         var changes: [PointID: PointVectors] = [:]
         var ids: [PointID] = []
         for value in list {
@@ -82,6 +82,7 @@ struct PointWriting: Sendable {
                 validation.problem("points[\(ids.count)].vector", "must specify vectors to update for point")
                 try validation.finish()
             }
+            try collection.strictMode.checkVectors(vectors)
             ids.append(id)
             try PointReading.merge(vectors, into: &changes[id, default: PointVectors()])
         }
@@ -123,6 +124,7 @@ struct PointWriting: Sendable {
     func setPayload(_ body: JSONValue, overwrites: Bool) async throws -> UpdateAnswer {
         guard let members = try body.object("payload") else { throw QdrantFailure.format("missing field `payload`") }
         let path = try body.string("key").map { try WirePath.read($0) }
+        try await checkSizes()
         let ids = try await selected(body)
         return try await revise(ids, mustExist: body.optional("points") != nil) { _, old in
             guard var point = old else { return .unchanged }

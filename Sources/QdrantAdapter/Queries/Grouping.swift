@@ -18,6 +18,9 @@ struct Grouping: Sendable {
 
     init(_ body: JSONValue) throws(QdrantFailure) {
         guard let key = try body.string("group_by") else { throw .format("missing field `group_by`") }
+        var validation = Validation()
+        validation.length("group_by", key, from: 1)
+        try validation.finish()
         path = try WirePath.read(key)
         groups = try body.positive("limit", default: 10)
         size = try body.positive("group_size", default: 3)
@@ -76,7 +79,8 @@ struct Grouping: Sendable {
 /// How near the points of a sample are to each other.
 struct DistanceMatrix: Sendable {
     let filter: DocumentFilter?
-    private let sample: Int
+    /// Points that are compared.
+    let sample: Int
     private let limit: Int
     private let using: String
 

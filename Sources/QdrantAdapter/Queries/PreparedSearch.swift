@@ -17,10 +17,7 @@ struct PreparedSearch: Sendable {
         node = try style == "query" ? QueryReading.node(body) : OlderSearch.node(body, style: style)
         parts = try AnswerParts.read(body, payload: .none)
         target = try await SearchableCollection(collection)
-        let strict = collection.strictMode
-        try strict.checkLimit(node.limit)
-        try strict.checkParams(body.optional("params"))
-        try Self.check(node, strict, collection)
+        try Self.check(node, body, collection.strictMode, collection)
         var lookups: [String: SearchableCollection] = [:]
         for name in node.lookupNames where lookups[name] == nil {
             try request.needs(.read, of: name)
@@ -30,10 +27,19 @@ struct PreparedSearch: Sendable {
         if case .orderBy(let order) = node.kind { orderKind = collection.field(order.path) } else { orderKind = nil }
     }
 
-    private static func check(_ node: QueryNode, _ strict: StrictMode, _ collection: QdrantCollection) throws {
+    /// Holds a query and its prefetches to the collection's limits.
+    private static func check(
+        _ node: QueryNode, _ body: JSONValue, _ strict: StrictMode, _ collection: QdrantCollection
+    ) throws {
+        try strict.checkLimit(node.limit)
         try strict.checkFilter(node.filter, in: collection, isUpdate: false)
+        try strict.checkFilter(node.idfCorpus, in: collection, isUpdate: false)
+        try strict.checkParams(body.optional("params"))
         if case .orderBy(let order) = node.kind { try QdrantAPI.checkOrder(order, collection) }
-        for inner in node.prefetch { try check(inner, strict, collection) }
+        let prefetch = body.optional("prefetch")
+        for (inner, body) in zip(node.prefetch, prefetch?.arrayValue ?? [prefetch].compactMap { $0 }) {
+            try check(inner, body, strict, collection)
+        }
     }
 
     /// The hits as JSON: `{"points": […]}`, or the list alone.

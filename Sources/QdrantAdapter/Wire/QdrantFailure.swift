@@ -1,3 +1,4 @@
+import JSON
 import VectorEngine
 
 /// A request that ends with an error, as the wire shows it: a status code and the text clients compare.
@@ -79,6 +80,16 @@ struct Validation {
             path,
             "value \(value) invalid, must be \(maximum == nil ? "" : "from ")\(minimum)\(upper)"
                 + (maximum == nil ? " or larger" : ""))
+    }
+
+    /// Checks the length of a text, in characters.
+    mutating func length(_ path: String, _ text: String, from minimum: Int, to maximum: Int? = nil) {
+        let length = text.unicodeScalars.count
+        guard length < minimum || maximum.map({ length > $0 }) ?? false else { return }
+        let shown = JSONWriter.text(.string(text))
+        let rule =
+            maximum.map { "must be from \(minimum) to \($0) characters" } ?? "must be at least \(minimum) characters"
+        problem(path, "value \(shown) invalid, \(rule)")
     }
 
     func finish() throws(QdrantFailure) {

@@ -18,9 +18,6 @@ enum WireFilter {
         if let least = value.optional("min_should") {
             filter.minShould = try conditions(try least.required("conditions"), depth)
             guard let count = try least.count("min_count") else { throw .format("missing field `min_count`") }
-            var validation = Validation()
-            validation.range("filter.min_should.min_count", Int64(count), from: 1)
-            try validation.finish()
             filter.minimumCount = count
         }
         return filter
@@ -96,7 +93,10 @@ enum WireFilter {
         if let count = value.optional("values_count") { return .valuesCount(path, try numbers(count)) }
         if let flag = try value.bool("is_empty") { return .isEmpty(path, flag) }
         if let flag = try value.bool("is_null") { return .isNull(path, flag) }
-        throw .badRequest("Validation error in filter: at least one field condition must be specified")
+        var validation = Validation()
+        validation.problem("filter", "Validation error: At least one field condition must be specified")
+        try validation.finish()
+        throw mismatch
     }
 
     private static func match(_ value: JSONValue) throws(QdrantFailure) -> FieldTest {

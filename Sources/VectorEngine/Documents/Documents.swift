@@ -48,6 +48,9 @@ package struct Documents: Sendable {
 
     package var count: Int { slotOf.count }
 
+    /// Bytes of all payloads as JSON text.
+    package private(set) var payloadBytes = 0
+
     package func slot(of id: PointID) -> Int? { slotOf[id].map(Int.init) }
 
     package func document(_ id: PointID) -> Document? { slotOf[id].flatMap { slots[Int($0)] } }
@@ -70,6 +73,7 @@ package struct Documents: Sendable {
             live.insert(Int(slot))
             noteNew(document.id, slot)
         }
+        payloadBytes += document.payload.count - (slots[Int(slot)]?.payload.count ?? 0)
         slots[Int(slot)] = document
         guard !fields.isEmpty else { return }
         let members = document.members
@@ -79,6 +83,7 @@ package struct Documents: Sendable {
     mutating func remove(_ id: PointID) {
         guard let slot = slotOf.removeValue(forKey: id) else { return }
         unindex(slot)
+        payloadBytes -= slots[Int(slot)]?.payload.count ?? 0
         slots[Int(slot)] = nil
         live.remove(Int(slot))
         free.append(slot)
