@@ -34,12 +34,15 @@ struct SegmentIndexes: Sendable {
     mutating func add(
         _ added: [String: PayloadIndexKind], rowCount: Int, payload members: (Int) throws -> JSONObject
     ) throws {
-        for (path, kind) in added { payload[path] = try PayloadIndex(path: path, kind: kind) }
-        guard !added.isEmpty else { return }
+        var growing: [String: PayloadIndex] = [:]
+        for (path, kind) in added { growing[path] = try PayloadIndex(path: path, kind: kind) }
         for row in 0..<rowCount {
             let members = try members(row)
-            for path in added.keys { payload[path]?.append(members, row: UInt32(row)) }
+            for path in added.keys { growing[path]?.append(members, row: UInt32(row)) }
         }
+        // A stored segment's indexes are sealed; merging one alone, every row staying itself, seals it.
+        let same = (0..<rowCount).map { UInt32?(UInt32($0)) }
+        for (path, index) in growing { payload[path] = PayloadIndex.merging([(index, same)], rowCount: rowCount) }
     }
 
     /// Indexes of several segments as one, rows renumbered by each part's `newRow` (nil: the row is gone).
