@@ -13,7 +13,7 @@ import pytest
 from conftest import binary
 from served import serving
 
-POINTS = int(os.environ.get("CORTEX_MIGRATION_POINTS", 3000))
+POINTS = int(os.environ.get("CORTEX_MIGRATION_POINTS", 2000))
 KILLS = 2
 PAGE = 64
 BATCH = 250

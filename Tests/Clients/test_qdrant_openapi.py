@@ -9,7 +9,7 @@ from served import serving
 
 UUID = "550e8400-e29b-41d4-a716-446655440000"
 # Random bodies for each route that takes one.
-BODIES = 25
+BODIES = 15
 CITIES = ["amber", "b"]
 SINGLE = ("shards", "shards/delete", "cluster", "vectors/{vector_name}")
 
