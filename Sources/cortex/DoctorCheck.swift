@@ -101,7 +101,8 @@ extension DoctorCommand.Check {
             let name = "\(embedder.identity.name), \(embedder.identity.dimension) dimensions"
             return Self(
                 "model", isRight ? .pass : .fail,
-                isRight ? "\(name): a known sentence has the vector it should have" : "\(name) answers with wrong vectors",
+                isRight
+                    ? "\(name): a known sentence has the vector it should have" : "\(name) answers with wrong vectors",
                 remedy: "install the binary again; it may be damaged")
         } catch {
             return Self(
@@ -125,7 +126,8 @@ extension DoctorCommand.Check {
                 "data", .fail, "\(existing) cannot be written",
                 remedy: "check its owner and mode and that it is a directory, or choose another with --data")
         }
-        return Self("data", .pass, existing == path ? "\(path) can be written" : "\(path) is made with the first memory")
+        return Self(
+            "data", .pass, existing == path ? "\(path) can be written" : "\(path) is made with the first memory")
     }
 
     /// The volume has room beyond the reserve that every write leaves.

@@ -52,7 +52,8 @@ extension ReembeddingReport {
 
     fileprivate func show() {
         if former == current {
-            print("the memories are embedded by \(current ?? "nothing") already; \(embedded) got the vector they lacked")
+            print(
+                "the memories are embedded by \(current ?? "nothing") already; \(embedded) got the vector they lacked")
         } else {
             print("\(points) points: \(former ?? "no vectors") → \(current ?? "no vectors"), \(embedded) embedded now")
         }

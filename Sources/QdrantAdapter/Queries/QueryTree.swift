@@ -47,6 +47,7 @@ struct QueryNode: Sendable {
     var filter: DocumentFilter?
     var breadth: Int?
     var isExact = false
+    var codes = CodeSearch()
     /// Over which documents IDF counts; nil for all.
     var idfCorpus: DocumentFilter?
     var threshold: Float?
@@ -101,10 +102,8 @@ enum QueryReading {
             node.isExact = try params.bool("exact") ?? false
             _ = try params.bool("indexed_only")
             if let corpus = params.optional("idf")?.optional("corpus") { node.idfCorpus = try WireFilter.read(corpus) }
-            if let oversampling = try params.optional("quantization")?.double("oversampling") {
-                var validation = Validation()
-                validation.fraction("params.quantization.oversampling", oversampling, from: 1, to: nil)
-                try validation.finish()
+            if let quantization = params.optional("quantization") {
+                node.codes = try codeSearch(quantization)
             }
         }
         node.threshold = try body.double("score_threshold").map { Float($0) }
@@ -112,6 +111,20 @@ enum QueryReading {
             guard let name = try lookup.string("collection") else { throw .format("missing field `collection`") }
             node.lookup = (name, try lookup.string("vector"))
         }
+    }
+
+    /// `ignore` asks for the floats of every candidate, `rescore: false` for none.
+    private static func codeSearch(_ quantization: JSONValue) throws(QdrantFailure) -> CodeSearch {
+        var search = CodeSearch()
+        if let oversampling = try quantization.double("oversampling") {
+            var validation = Validation()
+            validation.fraction("params.quantization.oversampling", oversampling, from: 1, to: nil)
+            try validation.finish()
+            search.oversampling = oversampling
+        }
+        if try quantization.bool("rescore") == false { search.rescoring = .none }
+        if try quantization.bool("ignore") == true { search.rescoring = .all }
+        return search
     }
 
     private static func check(_ node: QueryNode) throws(QdrantFailure) {
