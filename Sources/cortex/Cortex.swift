@@ -11,8 +11,7 @@ struct Cortex: AsyncParsableCommand {
             QuickstartCommand.self, MCPCommand.self, ServeCommand.self, StoreCommand.self, FindCommand.self,
             StatusCommand.self, ImportCommand.self, ExportCommand.self, BackupCommand.self, RestoreCommand.self,
             RollbackCommand.self, VerifyCommand.self, ReembedCommand.self, KeyCommand.self, DoctorCommand.self,
-            BenchCommand.self,
-            VersionCommand.self,
+            BenchCommand.self, VersionCommand.self,
         ]
     )
 }
