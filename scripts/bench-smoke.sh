@@ -30,3 +30,5 @@ run worker --store "$data/store" <"$data/requests" | tee "$data/answers"
 if grep -q '"error"' "$data/answers"; then echo "bench-smoke: the worker answered with an error." >&2; exit 1; fi
 echo "bench-smoke: Benchmarks/search/run.sh --smoke"
 Benchmarks/search/run.sh --smoke
+echo "bench-smoke: Benchmarks/edge/edge.py --smoke"
+.build/search/venv/bin/python Benchmarks/edge/edge.py --smoke

@@ -8,6 +8,7 @@ FOLDER holds cran.all.1400, cran.qry and cranqrel. OUT gets
     corpus.jsonl      {"_id": "1", "title": .T, "text": .W, "metadata": {"author": .A}}, in the collection's order
     queries.jsonl     {"_id": "1", "text": .W}
     qrels/test.tsv    query-id, corpus-id, score
+    qrels/binary.tsv  the same with 1 for every relevant document
 
 What is done to the data, and why:
 - Questions are numbered by their ORDER in cran.qry, from 1, since that is how cranqrel numbers them; the .I of a
@@ -94,10 +95,11 @@ def convert(source: pathlib.Path, out: pathlib.Path) -> str:
     write_jsonl(out / "queries.jsonl", [
         {"_id": str(order), "text": item.get("W", "")} for order, item in enumerate(questions, 1)
     ])
-    with open(out / "qrels" / "test.tsv", "w", encoding="ascii") as judgements:
-        judgements.write("query-id\tcorpus-id\tscore\n")
-        for (question, document), score in scores.items():
-            judgements.write(f"{question}\t{document}\t{score}\n")
+    for name, gain in (("test", lambda score: score), ("binary", lambda score: int(score > 0))):
+        with open(out / "qrels" / f"{name}.tsv", "w", encoding="ascii") as judgements:
+            judgements.write("query-id\tcorpus-id\tscore\n")
+            for (question, document), score in scores.items():
+                judgements.write(f"{question}\t{document}\t{gain(score)}\n")
 
     empty = [item["I"] for item in documents if not item.get("W")]
     relevant = sum(score > 0 for score in scores.values())

@@ -1,4 +1,4 @@
-"""Recall against queries a second, build, memory and disk of Cortex and its peers, in one interleaved run.
+"""Cortex and its peers in one interleaved run: every row of docs/performance.md's table of search.
 
 Method: one process an engine, pinned to one core, one call a query, k = 10. Every setting of every engine is measured
 once in each round, engines in turn, and the median of the rounds counts. Queries a second at a recall are interpolated
@@ -8,110 +8,53 @@ peers' figures (a few microseconds) and not inside ours. Absolute figures belong
 
 import argparse
 import json
-import math
 import pathlib
-import platform
-import statistics
-import subprocess
+import shutil
 import sys
 
 import numpy as np
 
-K = 10
+from engine import K, Engine, at_recall, disk_mb, measure, median
+import rows
+
 RECALLS = (0.95, 0.99)
 
 
-class Engine:
-    def __init__(self, name: str, command: list[str], store: pathlib.Path):
-        self.name, self.store = name, store
-        # One core, so that no engine is helped by threads it starts of its own.
-        pinned = ["taskset", "-c", "0"] if platform.system() == "Linux" else []
-        self.process = subprocess.Popen(
-            [*pinned, *command, "--store", str(store)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def ask(self, **request) -> dict:
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        if "error" in answer:
-            raise SystemExit(f"{self.name}: {answer['error']}")
-        return answer
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
+def sweep(engines: list[Engine], options, queries: str, truth: np.ndarray) -> dict[str, list[dict]]:
+    """Every setting of every engine, in rounds; one list of points an engine."""
+    measured = {engine.name: [[] for _ in engine.settings] for engine in engines}
+    for number in range(options.rounds):
+        for engine in engines:
+            for place, setting in enumerate(engine.settings):
+                measured[engine.name][place].append(measure(engine, options, queries, truth, setting=setting))
+        print(f"{queries}: round {number + 1} of {options.rounds}", file=sys.stderr)
+    return {name: [median(points) for points in found] for name, found in measured.items()}
 
 
-def disk_mb(folder: pathlib.Path) -> float:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 2**20
-
-
-def recall(ids: np.ndarray, truth: np.ndarray) -> float:
-    return float(np.mean([len(set(a) & set(b)) / K for a, b in zip(ids, truth)]))
-
-
-def at_recall(points: list[dict], wanted: float) -> float | None:
-    ordered = sorted(points, key=lambda point: point["recall"])
-    for low, high in zip(ordered, ordered[1:]):
-        if low["recall"] < wanted <= high["recall"]:
-            share = (wanted - low["recall"]) / (high["recall"] - low["recall"])
-            return math.exp(math.log(low["qps"]) * (1 - share) + math.log(high["qps"]) * share)
-    return None
-
-
-def measure(engine: Engine, options, setting: int, truth: np.ndarray, percent: int | None = None) -> dict:
-    out = str(options.work / f"{engine.name}.answer")
-    request = {"queries": str(options.data / "queries.npy"), "setting": setting, "max_s": 3, "batch": False, "out": out}
-    done = engine.ask(op="search", percent=percent, **request)
-    ids = np.fromfile(out + ".ids", np.int32).reshape(-1, K)
-    micros = np.fromfile(out + ".us", np.float32)
-    return {
-        "recall": recall(ids, truth[: len(ids)]), "qps": done["count"] / done["seconds"],
-        "p50_us": float(np.percentile(micros, 50)), "p99_us": float(np.percentile(micros, 99)),
-    }
-
-
-def median(rounds: list[dict]) -> dict:
-    return {name: statistics.median(point[name] for point in rounds) for name in rounds[0]}
-
-
-def filtered(engine: Engine, options) -> dict:
-    base, queries = np.load(options.data / "base.npy"), np.load(options.data / "queries.npy")
-    payload = np.load(options.data / "payload.npy")
-    results = {}
-    for percent in (1, 10, 50):
-        kept = np.nonzero(payload < percent)[0]
-        truth = kept[np.argsort(-(queries @ base[kept].T), axis=1, kind="stable")[:, :K]]
-        points = [measure(engine, options, setting, truth, percent) for setting in (10, 16, 32, 64)]
-        good = [point for point in points if point["recall"] >= 0.95]
-        results[percent] = max(good, key=lambda point: point["qps"]) if good else None
-    return results
+def ratio(value: float | None, reference: float | None) -> str:
+    return f"{value / reference:.2f}" if value and reference else "–"
 
 
 def table(results: dict) -> str:
-    reference = results["hnswlib"]["at"]
+    reference = results["hnswlib"]
     lines = [
-        "| engine | q/s at .95 | ratio | q/s at .99 | ratio | p99/p50 at .95 | build s | RAM MB | disk MB | open ms |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| engine | q/s at .95 | ratio | q/s at .99 | ratio | p99/p50 at .95 | build s | ratio | RAM MB | ratio "
+        "| disk MB | ratio | first answer ms | ratio |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, result in results.items():
+        if "at" not in result:
+            continue
         cells = [name]
         for wanted in map(str, RECALLS):
             rate = result["at"][wanted]
-            cells.append(f"{rate:,.0f}" if rate else "never")
-            cells.append(f"{rate / reference[wanted]:.2f}" if rate and reference[wanted] else "–")
+            cells += [f"{rate:,.0f}" if rate else "never", ratio(rate, reference["at"][wanted])]
         near = min(result["points"], key=lambda point: abs(point["recall"] - RECALLS[0]))
         cells.append(f"{near['p99_us'] / near['p50_us']:.2f}")
-        cells += [f"{result[name]:,.1f}" for name in ("build_s", "anon_mb", "disk_mb", "open_ms")]
+        for field in ("build_s", "ram_mb", "disk_mb", "first_ms"):
+            cells += [f"{result[field]:,.1f}", ratio(result[field], reference[field])]
         lines.append("| " + " | ".join(cells) + " |")
-    for percent, point in results["cortex"].get("filtered", {}).items():
-        if point and reference["0.95"]:
-            lines.append(
-                f"\nFilter that keeps {percent} %: {point['qps']:,.0f} q/s at recall {point['recall']:.3f}, "
-                f"{point['qps'] / reference['0.95']:.2f} of hnswlib unfiltered."
-            )
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines + rows.lines(results)) + "\n"
 
 
 def plot(results: dict, file: pathlib.Path) -> None:
@@ -121,6 +64,8 @@ def plot(results: dict, file: pathlib.Path) -> None:
     from matplotlib import pyplot
 
     for name, result in results.items():
+        if "at" not in result:
+            continue
         points = sorted((p for p in result["points"] if p["recall"] > 0.8), key=lambda p: p["recall"])
         pyplot.plot([p["recall"] for p in points], [p["qps"] for p in points], marker="o", label=name)
     pyplot.yscale("log")
@@ -131,51 +76,70 @@ def plot(results: dict, file: pathlib.Path) -> None:
     pyplot.savefig(file, dpi=120)
 
 
-def main() -> None:
+def build(options, commands: dict[str, list[str]]) -> dict[str, dict]:
+    """Builds every store that is not there yet (`--rebuild` builds all), engines in turn."""
+    results = {}
+    for name, command in commands.items():
+        store = options.stores / name.replace(" ", "-")
+        facts = store.with_suffix(".json")
+        if options.rebuild or not facts.exists():
+            shutil.rmtree(store, ignore_errors=True)
+            builder = Engine(name, command, store)
+            built = builder.ask(op="build", data=str(options.data), threads=1)
+            builder.close()
+            facts.write_text(json.dumps(built))
+        results[name] = json.loads(facts.read_text())
+        print(f"{name}: built in {results[name]['build_s']:.1f} s", file=sys.stderr)
+    return results
+
+
+def options_given() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("--bench", "--data", "--work"):
         arguments.add_argument(name, type=pathlib.Path, required=True)
     arguments.add_argument("--rounds", type=int, default=3)
-    arguments.add_argument("--threads", type=int, default=1, help="threads that build")
+    arguments.add_argument("--rebuild", action="store_true", help="build stores that are there already, too")
+    arguments.add_argument("--rows", default=",".join(rows.ALL), help="which further rows, of " + ", ".join(rows.ALL))
     arguments.add_argument("--smoke", action="store_true", help="a small data set and one round")
     options = arguments.parse_args()
-    rounds = 1 if options.smoke else options.rounds
-    peers = pathlib.Path(__file__).with_name("peers.py")
+    options.rounds = 1 if options.smoke else options.rounds
+    options.rows = [name for name in options.rows.split(",") if name]
+    unknown = set(options.rows) - set(rows.ALL)
+    if unknown:
+        raise SystemExit(f"there is no row {', '.join(sorted(unknown))}; there are {', '.join(rows.ALL)}")
+    options.stores = options.work / "stores" / options.data.name
+    options.stores.mkdir(parents=True, exist_ok=True)
+    options.worker = [str(options.bench), "worker"]
+    return options
+
+
+def main() -> None:
+    options = options_given()
+    peers = str(pathlib.Path(__file__).with_name("peers.py"))
     commands = {
-        "cortex": [str(options.bench), "worker"],
-        "hnswlib": [sys.executable, str(peers), "hnswlib"],
-        "faiss SQ8": [sys.executable, str(peers), "faiss"],
+        "cortex": options.worker,
+        "hnswlib": [sys.executable, peers, "hnswlib"],
+        "faiss SQ8": [sys.executable, peers, "faiss"],
     }
     truth = np.load(options.data / "ground_truth.npy")[:, :K]
-    results: dict[str, dict] = {}
-    engines: list[Engine] = []
+    results = build(options, commands)
+    engines = []
     for name, command in commands.items():
-        store = options.work / "stores" / f"{options.data.name}-{name.replace(' ', '-')}"
-        for file in store.glob("*"):
-            file.unlink()
-        builder = Engine(name, command, store)
-        results[name] = builder.ask(op="build", data=str(options.data), threads=options.threads)
-        builder.close()
-        print(f"{name}: built in {results[name]['build_s']:.1f} s", file=sys.stderr)
-    for name, command in commands.items():
-        store = options.work / "stores" / f"{options.data.name}-{name.replace(' ', '-')}"
+        store = options.stores / name.replace(" ", "-")
+        results[name]["disk_mb"] = disk_mb(store)
+        opened = [rows.opening(name, command, store, options) for _ in range(options.rounds)]
+        results[name].update(median(opened))
         engine = Engine(name, command, store)
-        results[name].update(engine.ask(op="open"), disk_mb=disk_mb(store))
+        engine.open()
         engines.append(engine)
-    settings = {engine.name: results[engine.name].pop("settings") for engine in engines}
-    measured: dict[str, list[list[dict]]] = {engine.name: [[] for _ in settings[engine.name]] for engine in engines}
-    for round_number in range(rounds):
-        for engine in engines:
-            for place, setting in enumerate(settings[engine.name]):
-                measured[engine.name][place].append(measure(engine, options, setting, truth))
-        print(f"round {round_number + 1} of {rounds}", file=sys.stderr)
+    for name, points in sweep(engines, options, "queries.npy", truth).items():
+        results[name]["points"] = points
+        results[name]["at"] = {str(wanted): at_recall(points, wanted) for wanted in RECALLS}
     for engine in engines:
-        result = results[engine.name]
-        result.update(engine.ask(op="memory"))
-        result["points"] = [median(points) for points in measured[engine.name]]
-        result["at"] = {str(wanted): at_recall(result["points"], wanted) for wanted in RECALLS}
-        if engine.name == "cortex":
-            result["filtered"] = filtered(engine, options)
+        results[engine.name]["ram_mb"] = sum(engine.ask(op="memory").values())
+    for name in options.rows:
+        rows.ALL[name](options, engines, results)
+    for engine in engines:
         engine.close()
     name = "smoke" if options.smoke else options.data.name
     (options.work / f"{name}.json").write_text(json.dumps(results, indent=1))

@@ -5,8 +5,10 @@ import Memory
 
 /// A retrieval collection in BEIR's layout (Thakur et al. 2021, doi:10.48550/arXiv.2104.08663).
 ///
-///     corpus.jsonl    {"_id", "title"?, "text", "metadata"?: {"author"?, "session"?, "created_at"?}}, in insertion
-///     order queries.jsonl   {"_id", "text"}
+///     corpus.jsonl    {"_id", "title"?, "text", "metadata"?: {"author"?, "session"?, "created_at"?, "project"?,
+///                     "deleted"?}}, in insertion order; what is marked deleted is stored and then deleted
+///     queries.jsonl   {"_id", "text", "metadata"?: {"kind"?, "project"?}}; figures are also given by kind, and a
+///                     project narrows the search
 ///     qrels/test.tsv  query-id, corpus-id, score, with a head line; a score above 0 is relevant
 struct BEIRSet {
     struct Document {
@@ -14,10 +16,15 @@ struct BEIRSet {
         let item: StoreItem
         /// Title and text.
         let text: String
+        let isDeleted: Bool
     }
 
     struct Question {
         let text: String
+        /// What it tests; nil where the set does not say.
+        let kind: String?
+        /// The scope it is asked in.
+        let project: String?
         /// Judged documents and their grades.
         let grades: [String: Int]
     }
@@ -34,7 +41,8 @@ struct BEIRSet {
             let title = row["title"]?.stringValue ?? ""
             return Document(
                 id: id, item: Self.item(title: title, text: text, row["metadata"]),
-                text: title.isEmpty ? text : title + "\n" + text)
+                text: title.isEmpty ? text : title + "\n" + text,
+                isDeleted: row["metadata"]?["deleted"]?.boolValue ?? false)
         }
         var grades: [String: [String: Int]] = [:]
         for line in try Self.text(directory + "/qrels/\(split).tsv").split(whereSeparator: \.isNewline).dropFirst() {
@@ -49,7 +57,9 @@ struct BEIRSet {
                 throw ValidationError("queries.jsonl: every row has _id and text")
             }
             guard let judged = grades[id], judged.values.contains(where: { $0 > 0 }) else { return nil }
-            return Question(text: text, grades: judged)
+            return Question(
+                text: text, kind: row["metadata"]?["kind"]?.stringValue,
+                project: row["metadata"]?["project"]?.stringValue, grades: judged)
         }
     }
 
@@ -64,6 +74,7 @@ struct BEIRSet {
         }
         item.source.actor = metadata?["author"]?.stringValue
         item.source.session = metadata?["session"]?.stringValue
+        if let project = metadata?["project"]?.stringValue { item.scope = MemoryScope(["project": project]) }
         item.source.timestamp = metadata?["created_at"]?.stringValue.flatMap { Timestamp.parse($0) }
         return item
     }
@@ -83,16 +94,17 @@ struct BEIRSet {
 
 /// Sums of the three measures over questions.
 struct RetrievalFigures {
+    /// Questions that were counted.
+    private(set) var count = 0
     private var anyAt5 = 0.0
     private var anyAt10 = 0.0
     private var recallAt10 = 0.0
     private var gainAt10 = 0.0
-    private var questions = 0.0
 
     /// Counts one question: `found` best first, `judged` with grades; above 0 is relevant.
     mutating func add(_ found: [String], judged: [String: Int]) {
         let relevant = judged.filter { $0.value > 0 }
-        questions += 1
+        count += 1
         anyAt5 += found.prefix(5).contains { relevant[$0] != nil } ? 1 : 0
         anyAt10 += found.prefix(10).contains { relevant[$0] != nil } ? 1 : 0
         recallAt10 += Double(found.prefix(10).count { relevant[$0] != nil }) / Double(max(1, relevant.count))
@@ -104,7 +116,7 @@ struct RetrievalFigures {
     }
 
     private var means: [(name: String, value: Double)] {
-        let count = max(1, questions)
+        let count = Double(max(1, count))
         return [
             ("any@5", anyAt5 / count), ("any@10", anyAt10 / count), ("recall@10", recallAt10 / count),
             ("ndcg@10", gainAt10 / count),
@@ -119,7 +131,7 @@ struct RetrievalFigures {
     static let head = "            any@5    any@10   recall@10 nDCG@10"
 
     func line(_ name: String) -> String {
-        name.padding(toLength: 12, withPad: " ", startingAt: 0)
+        name.padding(toLength: max(12, name.count + 1), withPad: " ", startingAt: 0)
             + means.map { String(format: "%.3f", $0.value).padding(toLength: 9, withPad: " ", startingAt: 0) }.joined()
     }
 }

@@ -11,6 +11,8 @@ final class RetrievalBench {
     struct Row {
         let name: String
         let figures: RetrievalFigures
+        /// By the kind of question, where the set tells kinds apart.
+        var kinds: [String: RetrievalFigures] = [:]
     }
 
     private let set: BEIRSet
@@ -34,14 +36,20 @@ final class RetrievalBench {
         if documents[collection] == nil { documents[collection] = try await fill(memory) }
         let names = documents[collection] ?? [:]
         var figures = RetrievalFigures()
+        var kinds: [String: RetrievalFigures] = [:]
         for question in set.questions {
             var request = FindRequest(String(question.text.prefix(1000)))
+            if let project = question.project { request.narrowing.scope = MemoryScope(["project": project]) }
             request.strategy = variant.isLexical ? .fast : .auto
             request.includesContent = false
             let found = try await memory.find(request, context: CallContext(defaultScope: .empty))
-            figures.add(found.items.compactMap { names[$0.id] }, judged: question.grades)
+            let ranked = found.items.compactMap { names[$0.id] }
+            figures.add(ranked, judged: question.grades)
+            if let kind = question.kind {
+                kinds[kind, default: RetrievalFigures()].add(ranked, judged: question.grades)
+            }
         }
-        return Row(name: variant.name, figures: figures)
+        return Row(name: variant.name, figures: figures, kinds: kinds)
     }
 
     private func memory(
@@ -59,7 +67,7 @@ final class RetrievalBench {
         return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 
-    /// Stores every document and answers which id became which.
+    /// Stores every document, deletes what is to be deleted, and answers which id became which.
     private func fill(_ memory: MemoryStore) async throws -> [UUIDBytes: String] {
         var names: [UUIDBytes: String] = [:]
         for start in stride(from: 0, to: set.documents.count, by: 100) {
@@ -73,6 +81,12 @@ final class RetrievalBench {
                 }
                 names[id] = document.id
             }
+        }
+        let deleted = Set(set.documents.filter(\.isDeleted).map(\.id))
+        for (id, name) in names where deleted.contains(name) {
+            _ = try await memory.callStatus(
+                arguments: ["operation": "delete", "document_id": .string(id.description), "dry_run": false],
+                context: CallContext(defaultScope: .empty))
         }
         return names
     }
@@ -94,15 +108,19 @@ final class RetrievalBench {
             "plain",
             schema: CollectionSchema(
                 dense: ["text": DenseVectorSchema(dimension: embedder.identity.dimension, metric: .cosine)],
-                sparse: ["lexical": SparseVectorSchema(usesIDF: true)]))
+                sparse: ["lexical": SparseVectorSchema(usesIDF: true)], payloadIndexes: ["project": .keyword]))
         for start in stride(from: 0, to: texts.count, by: 100) {
-            let range = start..<min(texts.count, start + 100)
-            let vectors = try await embedder.embed(Array(texts[range]))
-            let batch = zip(range, vectors).map { i, vector in
+            let range = (start..<min(texts.count, start + 100)).filter { !set.documents[$0].isDeleted }
+            let vectors = try await embedder.embed(range.map { texts[$0] })
+            let batch = try zip(range, vectors).map { i, vector in
                 let sparse = encoder.encode(LexicalEncoder.Item(body: texts[i]), averageLength: average)
                 return Point(
                     id: .number(UInt64(i)),
-                    vectors: PointVectors(dense: ["text": vector], sparse: ["lexical": Self.sparse(sparse)]))
+                    vectors: PointVectors(dense: ["text": vector], sparse: ["lexical": Self.sparse(sparse)]),
+                    payload: try Payload(
+                        text: JSONWriter.bytes([
+                            "project": .string(set.documents[i].item.scope?.values["project"] ?? "")
+                        ])))
             }
             try await points.upsert(batch, in: "plain")
         }
@@ -118,8 +136,13 @@ final class RetrievalBench {
         for question in set.questions {
             let vector = try await embedder.embed([question.text])[0]
             let sparse = Self.sparse(encoder.encode(query: question.text))
-            var queries = [PointQuery(target: .dense(name: "text", vector), limit: 100, isExact: true)]
-            if sparse.count > 0 { queries.append(PointQuery(target: .sparse(name: "lexical", sparse), limit: 100)) }
+            let filter = question.project.map {
+                Filter(must: [.match(path: "project", anyOf: [.keyword($0)])])
+            }
+            var queries = [PointQuery(target: .dense(name: "text", vector), filter: filter, limit: 100, isExact: true)]
+            if sparse.count > 0 {
+                queries.append(PointQuery(target: .sparse(name: "lexical", sparse), filter: filter, limit: 100))
+            }
             let lists = try await points.query(queries, in: "plain").map { $0.map(\.id) }
             var scores: [PointID: Double] = [:]
             for list in lists {

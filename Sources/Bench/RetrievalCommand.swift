@@ -52,14 +52,19 @@ struct RetrievalCommand: AsyncParsableCommand {
         for text in with { rows.append(try await bench.row(try RetrievalVariant(weights: text))) }
         try await points.close()
         if store == nil { try FileManager.default.removeItem(atPath: directory) }
+        let kinds = rows.first { $0.name == RetrievalVariant.hybrid.name }?.kinds ?? [:]
         if json {
             var report: JSONObject = ["questions": .integer(Int64(set.questions.count))]
             for row in rows { report[row.name] = row.figures.json }
+            report["kinds"] = .object(kinds.mapValues(\.json).reduce(into: [:]) { $0[$1.key] = $1.value })
             print(JSONWriter.text(.object(report)))
         } else {
             print("\(set.documents.count) documents, \(set.questions.count) questions")
             print(RetrievalFigures.head)
             for row in rows { print(row.figures.line(row.name)) }
+            for (kind, figures) in kinds.sorted(by: { $0.key < $1.key }) {
+                print(figures.line("  \(kind) (\(figures.count))"))
+            }
         }
     }
 }

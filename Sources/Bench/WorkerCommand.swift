@@ -6,7 +6,8 @@ import Vectors
 
 /// `Bench worker`: the engine as an external program for a harness that compares engines.
 ///
-/// One JSON request a line on stdin, one JSON answer a line on stdout: `build`, `open`, `search`, `memory`, `exit`.
+/// One JSON request a line on stdin, one JSON answer a line on stdout: `build`, `open`, `search`, `delete`, `replace`,
+/// `seal`, `memory`, `exit`.
 /// What is measured is the engine's own search call on a collection in SQLite, opened as any other process would open
 /// it.
 struct WorkerCommand: AsyncParsableCommand {
@@ -16,8 +17,10 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where the engine keeps its files.", valueName: "dir"))
     var store: String
 
+    @Flag(help: "Build with the floats left in the file.") var onDisk = false
+
     func run() async throws {
-        let worker = Worker(directory: store)
+        let worker = Worker(directory: store, isOnDisk: onDisk)
         while let line = readLine(strippingNewline: true) {
             let answer: JSONValue
             do {
@@ -32,28 +35,38 @@ struct WorkerCommand: AsyncParsableCommand {
     }
 }
 
-private final class Worker {
-    private static let collection = "bench"
+final class Worker {
+    static let collection = "bench"
     private static let settings: [Int64] = [10, 12, 14, 16, 20, 24, 32, 40, 48, 64, 96, 128, 192, 256, 384]
     private static let k = 10
-    private static let batchSize = 1000
+    /// Points one upsert writes.
+    static let batchSize = 1000
+    /// Queries of one call, where a batch is asked for.
+    private static let queriesPerCall = 64
 
     private let directory: String
+    private let isOnDisk: Bool
     private let empty = ResidentMemory.now
-    private var store: EmbeddedStore?
+    private(set) var store: EmbeddedStore?
     private var opened: PointCollection?
 
-    init(directory: String) { self.directory = directory }
+    init(directory: String, isOnDisk: Bool) {
+        self.directory = directory
+        self.isOnDisk = isOnDisk
+    }
 
     func answer(_ request: JSONValue) async throws -> JSONValue {
         switch request["op"]?.stringValue {
         case "build": return try await build(request)
-        case "open": return try await open()
+        case "open": return try open(request)
         case "search": return try search(request)
+        case "delete": return try await delete(request)
+        case "replace": return try await replace(request)
+        case "seal": return try await seal(request)
         case "memory":
             let now = ResidentMemory.now
             return ["anon_mb": .number(now.anonymous - empty.anonymous), "file_mb": .number(now.file - empty.file)]
-        default: throw ValidationError("op is build, open, search, memory or exit")
+        default: throw ValidationError("op is build, open, search, delete, replace, seal, memory or exit")
         }
     }
 
@@ -73,7 +86,7 @@ private final class Worker {
         try await store.createCollection(
             Self.collection,
             schema: CollectionSchema(
-                dense: ["": DenseVectorSchema(dimension: base.columns, metric: .cosine)],
+                dense: ["": DenseVectorSchema(dimension: base.columns, metric: .cosine, isOnDisk: isOnDisk)],
                 payloadIndexes: ["share": .integer]))
         let clock = ContinuousClock()
         let ingest = try await clock.measure {
@@ -94,50 +107,63 @@ private final class Worker {
         return ["build_s": .number(seal.seconds), "save_s": .number(ingest.seconds), "peak_mb": .number(peak)]
     }
 
-    private func open() async throws -> JSONValue {
-        let store = try EmbeddedStore(directory: directory)
+    /// With `queries` the answer has `first_ms` too: from nothing to the first query's answer.
+    private func open(_ request: JSONValue) throws -> JSONValue {
+        let first = try request["queries"]?.stringValue.map { try prepared(request, VectorFile.floats($0), rows: 0..<1) }
         let clock = ContinuousClock()
-        var opened: PointCollection?
-        let elapsed = try clock.measure { opened = try store.collection(Self.collection) }
+        let began = clock.now
+        let store = try EmbeddedStore(directory: directory)
+        let opened = try store.collection(Self.collection)
+        let ready = clock.now
+        if let first { _ = try opened.query(first) }
+        let answered = clock.now
         self.store = store
         self.opened = opened
         let settings = JSONValue.array(Self.settings.map { .integer($0) })
         return [
-            "open_ms": .number(elapsed.seconds * 1000), "settings": settings, "filter_settings": settings,
+            "open_ms": .number((ready - began).seconds * 1000), "first_ms": .number((answered - began).seconds * 1000),
+            "settings": settings, "filter_settings": settings,
             "note": "Cortex engine: SQLite, int64 ids, payload filter inside the search",
         ]
     }
 
+    /// The queries of `rows` as `request` wants them asked.
+    private func prepared(_ request: JSONValue, _ queries: Matrix<Float>, rows: Range<Int>) throws -> [PointQuery] {
+        let filter = request["percent"]?.doubleValue.map { percent in
+            Filter(must: [.range(path: "share", NumericRange(lessThan: percent))])
+        }
+        return rows.map { row in
+            PointQuery(
+                target: .dense(
+                    name: "", Array(queries.elements[row * queries.columns..<(row + 1) * queries.columns])),
+                filter: filter, limit: Self.k, breadth: Int(request["setting"]?.integerValue ?? 64),
+                isExact: request["exact"]?.boolValue ?? false)
+        }
+    }
+
+    /// One call a query, or with `batch` one for as many as `queriesPerCall`; `exact` scores every row.
     private func search(_ request: JSONValue) throws -> JSONValue {
         guard let opened else { throw ValidationError("open first") }
         guard let path = request["queries"]?.stringValue, let out = request["out"]?.stringValue else {
             throw ValidationError("search needs queries and out")
         }
-        if request["batch"]?.boolValue == true { return ["unsupported": true] }
         let queries = try VectorFile.floats(path)
-        let breadth = Int(request["setting"]?.integerValue ?? 64)
-        let filter = request["percent"]?.doubleValue.map { percent in
-            Filter(must: [.range(path: "share", NumericRange(lessThan: percent))])
-        }
         let limit = request["max_s"]?.doubleValue ?? 3
-        let prepared = (0..<queries.rows).map { row in
-            PointQuery(
-                target: .dense(
-                    name: "", Array(queries.elements[row * queries.columns..<(row + 1) * queries.columns])),
-                filter: filter, limit: Self.k, breadth: breadth)
-        }
-        for query in prepared.prefix(20) { _ = try opened.query([query]) }
+        let all = try prepared(request, queries, rows: 0..<queries.rows)
+        let perCall = request["batch"]?.boolValue == true ? Self.queriesPerCall : 1
+        for query in all.prefix(20) { _ = try opened.query([query]) }
         var found: [[ScoredPoint]] = []
         var latencies: [Float] = []
-        found.reserveCapacity(prepared.count)
-        latencies.reserveCapacity(prepared.count)
+        found.reserveCapacity(all.count)
+        latencies.reserveCapacity(all.count)
         var seconds = 0.0
         let clock = ContinuousClock()
-        for query in prepared {
+        for first in stride(from: 0, to: all.count, by: perCall) {
+            let call = Array(all[first..<min(all.count, first + perCall)])
             let start = clock.now
-            let answer = try opened.query([query])
+            let answers = try opened.query(call)
             let elapsed = start.duration(to: clock.now).seconds
-            found.append(answer[0])
+            found += answers
             latencies.append(Float(elapsed * 1e6))
             seconds += elapsed
             if seconds > limit { break }

@@ -179,6 +179,8 @@ const ck_kernels ck_table_avx2 = {
     .encode_nibbles = encode_nibbles,
     .encode_bytes = encode_bytes,
     .encode_query = encode_query,
+    .nibble_error = nibble_error,
+    .bound_rows = bound_rows,
     .pool_insert = ck_pool_insert_portable,
     .count_bits = count_bits,
 };

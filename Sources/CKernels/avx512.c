@@ -242,6 +242,8 @@ const ck_kernels ck_table_avx512 = {
     .encode_nibbles = encode_nibbles,
     .encode_bytes = encode_bytes,
     .encode_query = encode_query,
+    .nibble_error = nibble_error,
+    .bound_rows = bound_rows,
     .pool_insert = pool_insert,
     .count_bits = count_bits,
 };

@@ -39,6 +39,8 @@ final class GraphBuilder<Space: RowSpace> {
 
     deinit { locks.deallocate() }
 
+    var walkerBytes: Int { selection.space.walkerBytes }
+
     /// Takes over the links of `graph`, whose rows are the first of ours.
     func adopt(_ graph: HNSWGraph) {
         let old = graph.storage
@@ -64,22 +66,27 @@ final class GraphBuilder<Space: RowSpace> {
 
     /// Links `row` on all its levels. About 1 200 distance computations at the default breadth and 100 000 rows.
     func insert(_ row: Int, _ scratch: BuildScratch) {
-        let scorer = selection.space.scorer(row: row, in: scratch.rowQuery)
+        let walker = selection.space.walker(row: row, in: scratch.walk.query, scratch.walk.queryCodes)
         let highest = min(Int(storage.levels[row]), topLevel)
-        var position = Position(row: entry, distance: scorer.distance(entry))
+        var position = Position(row: entry, distance: walker.distance(entry))
         var level = topLevel
         while level > highest {
-            position = descend(layer(level), scorer, scratch.walk, from: position)
+            position = descend(layer(level), walker, scratch.walk, from: position)
             level -= 1
         }
         for level in stride(from: highest, through: 0, by: -1) {
             walk(
-                layer(level), scorer, scratch.walk, breadth: parameters.buildBreadth, from: position,
+                layer(level), walker, scratch.walk, breadth: parameters.buildBreadth, from: position,
                 insert: insertIntoPool)
-            let pool = scratch.walk.pool
+            var pool = scratch.walk.pool
+            position = Position(row: ck_key_row(pool[0]), distance: ck_key_distance(pool[0]))
             var count = 0
             while count < parameters.buildBreadth && pool[count] != .max { count += 1 }
-            position = Position(row: ck_key_row(pool[0]), distance: ck_key_distance(pool[0]))
+            if !selection.space.walksExactly {
+                for i in 0..<count { scratch.met[i] = ck_key_row(pool[i]) }
+                count = sortByDistance(to: row, scratch.met, count: count, scratch)
+                pool = scratch.keys
+            }
             scratch.chosenCount[level] = selection.select(
                 pool, count: count, limit: limit(level), into: scratch.chosen(level), scratch)
         }
@@ -118,17 +125,26 @@ final class GraphBuilder<Space: RowSpace> {
         _ row: UInt32, _ links: UnsafeMutablePointer<UInt32>, width: Int, count: Int, limit: Int,
         _ scratch: BuildScratch
     ) {
-        selection.space.scorer(row: Int(row), in: scratch.rowQuery)
-            .score(scratch.candidates, count, scratch.distances)
-        scratch.keys.update(repeating: .max, count: count + 8)
-        var worst = Float.infinity
-        _ = insertIntoPool(scratch.keys, Int64(count), scratch.distances, scratch.candidates, Int64(count), &worst)
-        var known = 0
-        while known < count && scratch.keys[known] != .max { known += 1 }
+        let known = sortByDistance(to: Int(row), scratch.candidates, count: count, scratch)
         let kept = selection.select(
             scratch.keys, count: known, limit: limit, into: scratch.pruned, scratch)
         links.update(from: scratch.pruned, count: kept)
         (links + kept).update(repeating: row, count: width - kept)
+    }
+
+    /// Scores `rows` against `row` and leaves their keys in `scratch.keys`, nearest first; returns how many there are.
+    private func sortByDistance(
+        to row: Int, _ rows: UnsafePointer<UInt32>, count: Int, _ scratch: BuildScratch
+    ) -> Int {
+        let scorer = selection.space.scorer(row: row, in: scratch.rowQuery)
+        scorer.prefetch(rows, count)
+        scorer.score(rows, count, scratch.distances)
+        scratch.keys.update(repeating: .max, count: count + 8)
+        var worst = Float.infinity
+        _ = insertIntoPool(scratch.keys, Int64(count), scratch.distances, rows, Int64(count), &worst)
+        var known = 0
+        while known < count && scratch.keys[known] != .max { known += 1 }
+        return known
     }
 
     /// The finished links: level 0 pruned to its width and copied without the slack.
@@ -168,6 +184,8 @@ final class BuildScratch {
     let rowQuery: UnsafeMutablePointer<ck_code_query>
     let pairQuery: UnsafeMutablePointer<ck_code_query>
     let rejected: UnsafeMutablePointer<UInt32>
+    /// The rows of a walk's pool.
+    let met: UnsafeMutablePointer<UInt32>
     let candidates: UnsafeMutablePointer<UInt32>
     let pruned: UnsafeMutablePointer<UInt32>
     let distances: UnsafeMutablePointer<Float>
@@ -176,16 +194,17 @@ final class BuildScratch {
     private let chosenRows: UnsafeMutablePointer<UInt32>
     private let slots: Int
 
-    init(rowCount: Int, width: Int, connections: Int, breadth: Int) {
+    init(rowCount: Int, width: Int, connections: Int, breadth: Int, walkerBytes: Int) {
         slots = max(width, connections) + 16
-        walk = WalkScratch(rowCount: rowCount, width: slots, queryBytes: 0)
+        walk = WalkScratch(rowCount: rowCount, width: slots, queryBytes: walkerBytes)
         rowQuery = .allocate(capacity: 1)
         pairQuery = .allocate(capacity: 1)
         rejected = .allocate(capacity: max(breadth, slots))
         candidates = .allocate(capacity: slots)
         pruned = .allocate(capacity: slots)
-        distances = .allocate(capacity: slots)
-        keys = .allocate(capacity: slots + 8)
+        met = .allocate(capacity: max(breadth, slots))
+        distances = .allocate(capacity: max(breadth, slots))
+        keys = .allocate(capacity: max(breadth, slots) + 8)
         let levels = Int(GraphLevels.maximum) + 1
         chosenCount = .allocate(capacity: levels)
         chosenCount.initialize(repeating: 0, count: levels)
@@ -199,6 +218,7 @@ final class BuildScratch {
         rowQuery.deallocate()
         pairQuery.deallocate()
         rejected.deallocate()
+        met.deallocate()
         candidates.deallocate()
         pruned.deallocate()
         distances.deallocate()

@@ -29,7 +29,8 @@ package struct GraphIndex: VectorIndex {
                     block.mean(rowCount: rowCount)
                 }
             rows = .codes(
-                building: .encoding(block, .bytes, metric, rowCount: rowCount, mean: nil),
+                building: .encoding(
+                    block, .bytes, metric, rowCount: rowCount, mean: metric == .euclidean ? mean : nil),
                 walking: .encoding(block, .nibbles, metric, rowCount: rowCount, mean: mean))
         } else {
             rows = .floats(block, metric)

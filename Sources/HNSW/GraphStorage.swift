@@ -26,7 +26,9 @@ final class GraphStorage {
     private let mapping: PageMapping
 
     /// Every row stands on the level given and has no link yet.
-    init(levels given: [UInt8], width: Int, connections: Int) {
+    ///
+    /// - Parameter leavesBase: level 0 is left as it is, for whoever writes all of it.
+    init(levels given: [UInt8], width: Int, connections: Int, leavesBase: Bool = false) {
         rowCount = given.count
         self.width = width
         self.connections = connections
@@ -40,7 +42,7 @@ final class GraphStorage {
             levels[row] = given[row]
             upperStart[row] = UInt32(blocks)
             blocks += Int(given[row])
-            (base + row * width).initialize(repeating: UInt32(row), count: width)
+            if !leavesBase { (base + row * width).initialize(repeating: UInt32(row), count: width) }
         }
         upperBlocks = blocks
         upper = .allocate(capacity: max(blocks * connections, 1))

@@ -5,7 +5,8 @@ import Vectors
 /// What a graph is built from.
 package enum BuildRows: Sendable {
     case floats(VectorBlock, Metric)
-    /// Rows as 8-bit codes to be compared, and as codes to be walked over later.
+    /// Rows as 8-bit codes to be compared, and as 4-bit codes to be walked over, while building and later; for L2 both
+    /// of one mean.
     case codes(building: CodeBlock, walking: CodeBlock)
 
     fileprivate var kept: GraphRows {
@@ -40,6 +41,7 @@ extension HNSWGraph {
         precondition((1...maximumThreads).contains(threads))
         try parameters.check()
         try extending?.checkExtensible(rows: kept, rowCount: rowCount, parameters: parameters)
+        extending?.awaitLinks()
         let known = extending?.rowCount ?? 0
         let levels = (0..<rowCount).map { row in
             row < known ? extending?.storage.levels[row] ?? 0 : GraphLevels.level(row: row, parameters: parameters)
@@ -50,7 +52,8 @@ extension HNSWGraph {
         let built =
             switch rows {
             case .floats(let block, let metric): try run.links(over: FloatSpace(block: block, metric: metric))
-            case .codes(let building, _): try run.links(over: CodeSpace(block: building))
+            case .codes(let building, let walking):
+                try run.links(over: CodeSpace(block: building, walking: walking))
             }
         return HNSWGraph(
             rows: kept, storage: built.storage, entry: built.entry, topLevel: built.topLevel, parameters: parameters)
@@ -60,7 +63,7 @@ extension HNSWGraph {
         rows: GraphRows, rowCount: Int, parameters: HNSWParameters
     ) throws(HNSWParameterError) {
         let fits =
-            metric == rows.metric && self.rows.dimension == rows.dimension && self.rowCount <= rowCount
+            !hasDamagedLinks && metric == rows.metric && self.rows.dimension == rows.dimension && self.rowCount <= rowCount
             && self.parameters.connections == parameters.connections
             && self.parameters.baseWidth == parameters.baseWidth
         guard fits else {
@@ -114,7 +117,7 @@ extension GraphBuilder {
     func makeScratch() -> BuildScratch {
         BuildScratch(
             rowCount: storage.rowCount, width: storage.width, connections: parameters.connections,
-            breadth: parameters.buildBreadth)
+            breadth: parameters.buildBreadth, walkerBytes: walkerBytes)
     }
 }
 

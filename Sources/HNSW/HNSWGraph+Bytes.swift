@@ -6,11 +6,13 @@ extension HNSWGraph {
     /// Bytes of rows in one part; a few parts to read side by side already at 50 000 rows.
     private static let partBytes = 8 << 20
 
-    private var rowsPerPart: Int {
-        var widest = storage.width * MemoryLayout<UInt32>.stride
+    fileprivate static func rowsPerPart(_ rows: GraphRows, width: Int) -> Int {
+        var widest = width * MemoryLayout<UInt32>.stride
         if case .codes(let block) = rows { widest = max(widest, block.stride + 8) }
-        return max(1, Self.partBytes / widest)
+        return max(1, partBytes / widest)
     }
+
+    private var rowsPerPart: Int { Self.rowsPerPart(rows, width: storage.width) }
 
     /// Parts of the graph as bytes: a head, then links, then codes.
     package var partCount: Int {
@@ -23,6 +25,7 @@ extension HNSWGraph {
     /// One part as bytes; `GraphReader` reads them.
     package func part(_ index: Int) -> [UInt8] {
         precondition((0..<partCount).contains(index))
+        awaitLinks()
         if index == 0 { return headPart() }
         let pieces = (rowCount + rowsPerPart - 1) / rowsPerPart
         let first = (index - 1) % pieces * rowsPerPart
@@ -95,7 +98,8 @@ package final class GraphReader: @unchecked Sendable {
         }
         try head.check(levels)
         storage = GraphStorage(
-            levels: levels, width: head.parameters.baseWidth, connections: head.parameters.connections)
+            levels: levels, width: head.parameters.baseWidth, connections: head.parameters.connections,
+            leavesBase: true)
         try body.copy(to: storage.upper, count: storage.upperBlocks * storage.connections)
         if let kind = head.codes {
             guard CodeBlock.supports(metric, dimension: dimension) else { throw fail("its rows cannot have codes") }
@@ -147,15 +151,54 @@ package final class GraphReader: @unchecked Sendable {
         try body.checkEnd()
     }
 
+    /// Numbers of the parts that hold links, and of those that hold codes.
+    package var linkParts: Range<Int> { 1..<1 + pieces }
+    package var codeParts: Range<Int> {
+        guard case .codes = rows else { return 1 + pieces..<1 + pieces }
+        return 1 + pieces..<1 + 2 * pieces
+    }
+
+    private var pieces: Int {
+        let each = HNSWGraph.rowsPerPart(rows, width: storage.width)
+        return (storage.rowCount + each - 1) / each
+    }
+
     /// The graph, once every part is in.
     package func finish() throws -> HNSWGraph {
-        let wantedCodes = if case .codes = rows { storage.rowCount } else { 0 }
-        guard linksRead.load(ordering: .acquiring) == storage.rowCount,
-            codesRead.load(ordering: .acquiring) == wantedCodes
-        else {
-            throw GraphFormatError(reason: "parts of it are missing")
+        try checkCodes()
+        try checkLinks()
+        return graph(links: .there)
+    }
+
+    /// The graph, once every part of its codes is in; its links must be added, and `finishLinks` called, before anybody
+    /// waits for them.
+    package func finishCodes() throws -> HNSWGraph {
+        guard case .codes = rows else { throw GraphFormatError(reason: "it has no codes") }
+        try checkCodes()
+        return graph(links: .coming)
+    }
+
+    /// Tells a graph of `finishCodes` that its links are in, or that they could not be read.
+    package func finishLinks(of graph: HNSWGraph, areWhole: Bool) {
+        graph.linksCame(areWhole && linksRead.load(ordering: .acquiring) == storage.rowCount ? .there : .damaged)
+    }
+
+    private func checkCodes() throws {
+        let wanted = if case .codes = rows { storage.rowCount } else { 0 }
+        guard codesRead.load(ordering: .acquiring) == wanted else {
+            throw GraphFormatError(reason: "parts of its codes are missing")
         }
-        return HNSWGraph(rows: rows, storage: storage, entry: entry, topLevel: topLevel, parameters: parameters)
+    }
+
+    private func checkLinks() throws {
+        guard linksRead.load(ordering: .acquiring) == storage.rowCount else {
+            throw GraphFormatError(reason: "parts of its links are missing")
+        }
+    }
+
+    private func graph(links: HNSWGraph.LinkState) -> HNSWGraph {
+        HNSWGraph(
+            rows: rows, storage: storage, entry: entry, topLevel: topLevel, parameters: parameters, links: links)
     }
 }
 

@@ -1,4 +1,6 @@
 import CKernels
+import Dispatch
+import Synchronization
 import Vectors
 
 // Hierarchical navigable small world (Malkov and Yashunin, doi:10.1109/TPAMI.2018.2889473).
@@ -12,7 +14,8 @@ import Vectors
 //
 // Invariants (checked by `checkInvariants()`): links are rows of the graph and stand on the level of the link; no row
 // links to itself but in unused slots, which all come last; no link twice; the entry stands on the highest level.
-// A graph is immutable: any number of threads may search it.
+// A graph is immutable: any number of threads may search it. One that is read from a file may do without the links of
+// level 0 at first: its rows are scored by their codes, all of them, until the links have come.
 
 /// What a graph scores rows by.
 package enum GraphRows: Sendable {
@@ -50,17 +53,35 @@ package final class HNSWGraph: @unchecked Sendable {
     /// Where every walk begins: a row of the highest level. 0 in an empty graph.
     let entry: UInt32
     let topLevel: Int
+    /// Whether level 0 has been read.
+    private let linkState: Atomic<LinkState>
+    private let linksComing = DispatchGroup()
     private let scratch: ScratchList
     private let kernels = DistanceKernels.best
 
     /// A walk costs as much as scoring this many rows for every slot of its pool, and this many more to begin with;
-    /// when there are fewer matching rows than that, scoring those is quicker, and exact (`Bench index --filter`).
+    /// when there are fewer matching rows than that, scoring those is quicker, and exact (`Bench index --filters`).
     static let rowsScoredPerSlot = 40
     static let rowsScoredAtStart = 1000
-    /// How much wider a filtered walk is repeated that met too few matching rows.
-    static let widening = 4
+    /// Stepping over a row that is not selected costs as much as scoring so many.
+    static let rowsScoredPerStep = 3
+    /// From this share of selected rows on a walk takes every row as it comes and leaves those out at the end.
+    static let shareWalkedPlainly = 0.2
+    /// Below this share even the neighbours of a node's neighbours hold too few selected rows to go on from.
+    static let leastShareWalked = 0.01
+    /// How much wider a walk is repeated that met too few selected rows.
+    static let widening = 2
 
-    init(rows: GraphRows, storage: GraphStorage, entry: UInt32, topLevel: Int, parameters: HNSWParameters) {
+    /// The links of level 0 of a graph that is read in two steps.
+    enum LinkState: UInt8, AtomicRepresentable {
+        case there, coming, damaged
+    }
+
+    init(
+        rows: GraphRows, storage: GraphStorage, entry: UInt32, topLevel: Int, parameters: HNSWParameters,
+        links: LinkState = .there
+    ) {
+        linkState = Atomic(links)
         rowCount = storage.rowCount
         self.rows = rows
         self.storage = storage
@@ -70,9 +91,21 @@ package final class HNSWGraph: @unchecked Sendable {
         let queryBytes = if case .codes(let block) = rows { block.queryBytes } else { 0 }
         scratch = ScratchList(
             rowCount: storage.rowCount, width: max(storage.width, storage.connections), queryBytes: queryBytes)
+        if links == .coming { linksComing.enter() }
     }
 
     package var metric: Metric { rows.metric }
+
+    /// Whether the links have turned out not to be what was written: every row is scored until the graph is built anew.
+    package var hasDamagedLinks: Bool { linkState.load(ordering: .acquiring) == .damaged }
+
+    /// Returns when the links have been read or will not be.
+    package func awaitLinks() { linksComing.wait() }
+
+    func linksCame(_ state: LinkState) {
+        linkState.store(state, ordering: .releasing)
+        linksComing.leave()
+    }
 
     /// Bytes the links take in memory, without the vectors.
     package var linkByteCount: Int {
@@ -86,56 +119,87 @@ package final class HNSWGraph: @unchecked Sendable {
     /// The nearest rows by what the graph scores with, exact by floats and nearly so by codes: up to `breadth`, `k` of
     /// them at least if there are as many, and never one that is not selected.
     ///
-    /// `breadth` is what it would be without a filter: the graph itself walks `rowCount / selected` times as wide,
-    /// links through rows that are not selected included, and where few rows are, or too few of them were met (a filter
-    /// that keeps only far rows), it scores all of those.
+    /// `breadth` is what it would be without a filter. Where most rows are selected the walk is made wider by what is
+    /// left out, where fewer are it steps over the others (`walkSelected`), and where few are, or too few of them were
+    /// met, all of those are scored.
     ///
     /// - Parameters:
     ///   - query: `dimension` floats, normalised for cosine.
     ///   - breadth: candidates kept in the walk (*ef*), at least `k`.
+    ///   - selectedCount: how many rows `selection` has; counted when it is nil.
     package func candidates(
-        _ query: UnsafePointer<Float>, k: Int, breadth: Int, in selection: RowSelection
+        _ query: UnsafePointer<Float>, k: Int, breadth: Int, in selection: RowSelection, selectedCount: Int? = nil
     ) -> [Neighbor] {
         precondition(k >= 0 && breadth >= k && selection.rowCount <= rowCount)
-        let selected = selection.count(kernels)
+        let selected = selectedCount ?? selection.count(kernels)
         let target = min(breadth, selected)
         guard k > 0, target > 0 else { return [] }
         return scratch.withScratch { scratch in
             if case .codes(let block) = rows {
                 scratch.query.pointee = block.query(query, scratch.queryCodes)
             }
-            var width = min(rowCount, (target * rowCount + selected - 1) / selected)
-            while width * Self.rowsScoredPerSlot + Self.rowsScoredAtStart < selected {
-                let found = walked(query, width: width, wanted: target, in: selection, scratch)
-                if found.count >= k && found.count * 2 >= target { return found }
-                width *= Self.widening
+            guard linkState.load(ordering: .acquiring) == .there else {
+                return scanned(query, count: target, in: selection, scratch)
+            }
+            func isEnough(_ found: [Neighbor]) -> Bool { found.count >= k && found.count * 2 >= target }
+            if Double(selected) >= Self.shareWalkedPlainly * Double(rowCount) {
+                var width = (target * rowCount + selected - 1) / selected
+                while width * Self.rowsScoredPerSlot + Self.rowsScoredAtStart < selected {
+                    let found = walked(query, width: width, wanted: target, in: selection, overSelected: false, scratch)
+                    if isEnough(found) { return found }
+                    width *= Self.widening
+                }
+            } else if walkPays(over: selected, width: target) {
+                let found = walked(query, width: target, wanted: target, in: selection, overSelected: true, scratch)
+                if isEnough(found) { return found }
             }
             return scanned(query, count: target, in: selection, scratch)
         }
     }
 
-    private func walked(
-        _ query: UnsafePointer<Float>, width: Int, wanted: Int, in selection: RowSelection, _ scratch: WalkScratch
-    ) -> [Neighbor] {
-        switch rows {
-        case .floats(let block, let metric):
-            walkLevels(FloatScorer(query: query, block: block, metric: metric), width: width, scratch)
-        case .codes(let block):
-            walkLevels(CodeScorer(query: scratch.query, block: block), width: width, scratch)
-        }
-        return collect(scratch.pool, width: width, wanted: wanted, in: selection)
+    /// Whether walking over `selected` rows with a pool of `width` is cheaper than scoring all of them.
+    private func walkPays(over selected: Int, width: Int) -> Bool {
+        let share = Double(selected) / Double(rowCount)
+        guard share >= Self.leastShareWalked else { return false }
+        // A node has `width · share` selected neighbours; a step brings as many more, until the row is full.
+        let neighbors = Double(storage.width) * share
+        let steps = min(Double(storage.width), Double(storage.width) / neighbors - 1)
+        let slots = Double(width * Self.rowsScoredPerSlot + Self.rowsScoredAtStart)
+        let perSlot = 1 + steps * Double(Self.rowsScoredPerStep) / Double(Self.rowsScoredPerSlot)
+        return slots * perSlot < Double(selected)
     }
 
-    private func walkLevels(_ scorer: some RowScoring, width: Int, _ scratch: WalkScratch) {
+    private func walked(
+        _ query: UnsafePointer<Float>, width: Int, wanted: Int, in selection: RowSelection, overSelected: Bool,
+        _ scratch: WalkScratch
+    ) -> [Neighbor] {
+        if !selection.isAll { scratch.select(selection, rowCount: rowCount) }
+        switch rows {
+        case .floats(let block, let metric):
+            walkLevels(
+                FloatScorer(query: query, block: block, metric: metric), width: width, overSelected: overSelected,
+                scratch)
+        case .codes(let block):
+            walkLevels(
+                CodeScorer(query: scratch.query, block: block), width: width, overSelected: overSelected, scratch)
+        }
+        return collect(scratch, width: width, wanted: wanted, isAll: selection.isAll)
+    }
+
+    private func walkLevels(_ scorer: some RowScoring, width: Int, overSelected: Bool, _ scratch: WalkScratch) {
         var position = Position(row: entry, distance: scorer.distance(entry))
         var level = topLevel
         while level > 0 {
             position = descend(storage.layer(level), scorer, scratch, from: position)
             level -= 1
         }
-        walk(
-            storage.layer(0), scorer, scratch, breadth: width, from: position,
-            insert: kernels.table.pointee.pool_insert)
+        let insert = kernels.table.pointee.pool_insert
+        if overSelected {
+            walkSelected(
+                storage.layer(0), scorer, scratch, breadth: width, rowCount: rowCount, from: position, insert: insert)
+        } else {
+            walk(storage.layer(0), scorer, scratch, breadth: width, from: position, insert: insert)
+        }
     }
 
     private func scanned(
@@ -150,18 +214,17 @@ package final class HNSWGraph: @unchecked Sendable {
         }
     }
 
-    /// The nearest `wanted` selected rows of a pool, or as many as it has.
-    private func collect(
-        _ pool: UnsafeMutablePointer<Int64>, width: Int, wanted: Int, in selection: RowSelection
-    ) -> [Neighbor] {
-        var found: [Neighbor] = []
-        found.reserveCapacity(wanted)
-        for i in 0..<width where pool[i] != .max {
-            let row = ck_key_row(pool[i])
-            if !selection.isAll && !selection.contains(Int(row)) { continue }
-            found.append(Neighbor(distance: ck_key_distance(pool[i]), row: row))
-            if found.count == wanted { break }
+    /// The nearest `wanted` selected rows of the pool, or as many as it has.
+    private func collect(_ scratch: WalkScratch, width: Int, wanted: Int, isAll: Bool) -> [Neighbor] {
+        let pool = scratch.pool, selected = scratch.selected
+        return Array(unsafeUninitializedCapacity: wanted) { found, count in
+            for i in 0..<width where pool[i] != .max {
+                let row = ck_key_row(pool[i])
+                if !isAll && ck_has_bit(selected, row) == 0 { continue }
+                found[count] = Neighbor(distance: ck_key_distance(pool[i]), row: row)
+                count &+= 1
+                if count == wanted { break }
+            }
         }
-        return found
     }
 }

@@ -12,6 +12,21 @@ protocol RowSpace: Sendable {
 
     /// Scores against `row`; `slot` must stay untouched as long as the scorer is used.
     func scorer(row: Int, in slot: UnsafeMutablePointer<ck_code_query>) -> Scorer
+
+    /// What a walk to the neighbours of a row scores with; may be coarser than `Scorer`.
+    associatedtype Walker: RowScoring
+
+    /// Bytes `walker` needs beside its slot.
+    var walkerBytes: Int { get }
+
+    /// Whether walkers score as scorers do, so that what a walk has found need not be scored again.
+    var walksExactly: Bool { get }
+
+    /// Walks towards `row`; `slot` and `buffer` must stay untouched as long as the walker is used. Its distances may be
+    /// moved by what is the same for all rows.
+    func walker(
+        row: Int, in slot: UnsafeMutablePointer<ck_code_query>, _ buffer: UnsafeMutableRawPointer
+    ) -> Walker
 }
 
 /// Rows of floats.
@@ -26,11 +41,23 @@ struct FloatSpace: RowSpace {
     func scorer(row: Int, in slot: UnsafeMutablePointer<ck_code_query>) -> FloatScorer {
         FloatScorer(query: block.vector(row), block: block, metric: metric)
     }
+
+    let walkerBytes = 0
+    let walksExactly = true
+
+    @inline(__always)
+    func walker(
+        row: Int, in slot: UnsafeMutablePointer<ck_code_query>, _ buffer: UnsafeMutableRawPointer
+    ) -> FloatScorer {
+        scorer(row: row, in: slot)
+    }
 }
 
-/// Rows of 8-bit codes.
+/// Rows of 8-bit codes, walked over by their 4-bit codes: half the bytes for the thousand rows a walk scores, the finer
+/// ones for those among which neighbours are chosen.
 struct CodeSpace: RowSpace {
     let block: CodeBlock
+    let walking: CodeBlock
 
     let copyDistance: Float
 
@@ -39,9 +66,10 @@ struct CodeSpace: RowSpace {
     /// Half a step of 127 in every component, as a share of a vector's squared length.
     private static let codeError: Float = 2e-3
 
-    init(block: CodeBlock) {
-        precondition(block.kind == .bytes)
+    init(block: CodeBlock, walking: CodeBlock) {
+        precondition(block.kind == .bytes && walking.kind == .nibbles)
         self.block = block
+        self.walking = walking
         switch block.metric {
         case .cosine: copyDistance = Self.codeError
         case .euclidean:
@@ -55,5 +83,16 @@ struct CodeSpace: RowSpace {
     func scorer(row: Int, in slot: UnsafeMutablePointer<ck_code_query>) -> CodeScorer {
         slot.pointee = block.query(row: row)
         return CodeScorer(query: slot, block: block)
+    }
+
+    var walkerBytes: Int { walking.queryBytes }
+    let walksExactly = false
+
+    @inline(__always)
+    func walker(
+        row: Int, in slot: UnsafeMutablePointer<ck_code_query>, _ buffer: UnsafeMutableRawPointer
+    ) -> CodeScorer {
+        slot.pointee = walking.query(row: row, of: block, buffer)
+        return CodeScorer(query: slot, block: walking)
     }
 }

@@ -8,10 +8,14 @@ final class WalkScratch {
     let visited: UnsafeMutablePointer<UInt8>
     private let rowCount: Int
     private var epoch: UInt8 = 0
-    /// Ids of the node being expanded and of the one before; room for the widest row and one batch beyond.
+    /// Ids of the node being expanded and of the one before; room for two of the widest rows and one batch beyond.
     let ids: UnsafeMutablePointer<UInt32>
     let pending: UnsafeMutablePointer<UInt32>
     let distances: UnsafeMutablePointer<Float>
+    /// Neighbours of the node being expanded that are not selected.
+    let stepped: UnsafeMutablePointer<UInt32>
+    /// A bit a row: whether it is selected. Written by whoever walks with a filter, in whole words.
+    let selected: UnsafeMutablePointer<UInt64>
     /// Room for a coded query, and what it says.
     let queryCodes: UnsafeMutableRawPointer
     let query: UnsafeMutablePointer<ck_code_query>
@@ -28,9 +32,11 @@ final class WalkScratch {
         query = .allocate(capacity: 1)
         visited = .allocate(capacity: max(rowCount, 1))
         visited.initialize(repeating: 0, count: max(rowCount, 1))
-        ids = .allocate(capacity: width + 16)
-        pending = .allocate(capacity: width + 16)
-        distances = .allocate(capacity: width + 16)
+        ids = .allocate(capacity: 2 * width + 16)
+        pending = .allocate(capacity: 2 * width + 16)
+        distances = .allocate(capacity: 2 * width + 16)
+        stepped = .allocate(capacity: width + 16)
+        selected = .allocate(capacity: (rowCount + 63) / 64 + 1)
         pool = .allocate(capacity: 1)
     }
 
@@ -41,6 +47,8 @@ final class WalkScratch {
         ids.deallocate()
         pending.deallocate()
         distances.deallocate()
+        stepped.deallocate()
+        selected.deallocate()
         pool.deallocate()
     }
 

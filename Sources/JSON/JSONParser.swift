@@ -35,11 +35,11 @@ package struct JSONParser {
     /// How deep arrays and objects may nest before a text is refused: recursion must not reach the stack's end.
     package static let maximumDepth = 128
 
-    private let bytes: UnsafeBufferPointer<UInt8>
-    private var at = 0
+    let bytes: UnsafeBufferPointer<UInt8>
+    var at = 0
     private var depth = 0
 
-    private init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+    init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
     /// Reads one JSON value that fills the whole of `text`.
     package static func parse(_ text: some Collection<UInt8>) throws(JSONError) -> JSONValue {
@@ -67,20 +67,20 @@ package struct JSONParser {
         }
     }
 
-    private func error(_ code: JSONError.Code) -> JSONError { JSONError(code: code, byteOffset: at) }
+    func error(_ code: JSONError.Code) -> JSONError { JSONError(code: code, byteOffset: at) }
 
-    private mutating func skipSpace() {
+    mutating func skipSpace() {
         while at < bytes.count, bytes[at] == 0x20 || bytes[at] == 0x0A || bytes[at] == 0x0D || bytes[at] == 0x09 {
             at += 1
         }
     }
 
-    private func peek() throws(JSONError) -> UInt8 {
+    func peek() throws(JSONError) -> UInt8 {
         guard at < bytes.count else { throw error(.unexpectedEnd) }
         return bytes[at]
     }
 
-    private mutating func value() throws(JSONError) -> JSONValue {
+    mutating func value() throws(JSONError) -> JSONValue {
         switch try peek() {
         case UInt8(ascii: "{"): return try nested { parser throws(JSONError) in .object(try parser.object()) }
         case UInt8(ascii: "["): return try nested { parser throws(JSONError) in .array(try parser.array()) }
@@ -93,9 +93,9 @@ package struct JSONParser {
         }
     }
 
-    private mutating func nested(
-        _ body: (inout JSONParser) throws(JSONError) -> JSONValue
-    ) throws(JSONError) -> JSONValue {
+    mutating func nested<Result>(
+        _ body: (inout JSONParser) throws(JSONError) -> Result
+    ) throws(JSONError) -> Result {
         guard depth < Self.maximumDepth else { throw error(.tooDeep) }
         depth += 1
         let value = try body(&self)
@@ -165,7 +165,7 @@ package struct JSONParser {
 
     // MARK: Strings
 
-    private mutating func string() throws(JSONError) -> String {
+    mutating func string() throws(JSONError) -> String {
         at += 1
         let start = at
         while true {
@@ -282,7 +282,7 @@ package struct JSONParser {
         return at - start
     }
 
-    private mutating func number() throws(JSONError) -> JSONValue {
+    mutating func number() throws(JSONError) -> JSONValue {
         let start = at
         var isInteger = true
         let isNegative = bytes[at] == UInt8(ascii: "-")

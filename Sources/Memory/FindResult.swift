@@ -105,6 +105,8 @@ package struct FindResult: Sendable {
     package private(set) var searchID: String
     package private(set) var duration: Duration
     package let usesVectors: Bool
+    /// What of ``duration`` the embedder took; nil where it was not asked.
+    private(set) var modelTime: Duration?
     /// Why the strategy asked for was not available; nil when it was.
     package let degradedReason: String?
 
@@ -116,12 +118,14 @@ package struct FindResult: Sendable {
         var copy = self
         copy.searchID = searchID
         copy.duration = duration
+        copy.modelTime = nil
         copy.isRemembered = true
         return copy
     }
 
     package func json(_ request: FindRequest) -> JSONValue {
         var meta: JSONObject = ["search_id": .string(searchID), "duration_ms": .number(duration.milliseconds)]
+        if let modelTime { meta["model_ms"] = .number(modelTime.milliseconds) }
         meta["vector_used"] = .bool(usesVectors)
         if isRemembered { meta["cached"] = true }
         meta["degraded"] = .bool(degradedReason != nil)

@@ -52,16 +52,18 @@ package struct MemorySettings: Sendable, Equatable {
     package var lexicalWeight: Double = 0.5
     package var denseWeight: Double = 0.5
     /// Added where the query names the item's author; 0 turns it off (spec: step 6).
-    package var authorBonus: Double = 0.2
+    package var authorBonus: Double = 0.25
     /// Added to an item that can be the answer to the kind of question asked (a time to when, a number to how many);
     /// 0 turns it off (spec: steps 7–10, as the next three).
     package var answerBonus: Double = 0.1
+    /// The share of it that a name gets for who and where: people are named in many turns that answer nothing.
+    static let nameShare = 0.5
     /// Added to an item of the day, month or span of time that the query names.
     package var dateBonus: Double = 0.15
     /// Taken from an item of a conversation that asks and does not tell.
-    package var questionPenalty: Double = 0.1
+    package var questionPenalty: Double = 0.2
     /// Taken from an item of a conversation that says next to nothing ("thanks, bye"); half of it from short ones.
-    package var brevityPenalty: Double = 0.1
+    package var brevityPenalty: Double = 0.15
     /// Terms up to which an item of a conversation counts as saying next to nothing, and as short.
     static let scantTerms = 3
     static let shortTerms = 6

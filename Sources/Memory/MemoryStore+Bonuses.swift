@@ -8,13 +8,18 @@ extension MemoryStore {
         let name = search.isOverVersions ? historyCollection : collection
         guard !union.isEmpty, await home.knowsTraits else { return }
         let intent = QueryIntent(search.request.query, now: search.now)
-        let authors = Set(lexical.terms(search.request.query)).map { MatchValue.keyword($0) }
+        // "James's" is about James, whose name already ends as the analyser would cut it.
+        let possessors = search.request.query.replacing("'s ", with: " ").replacing("’s ", with: " ")
+        let authors = Set(lexical.terms(search.request.query) + lexical.terms(possessors)).map {
+            MatchValue.keyword($0)
+        }
         if !authors.isEmpty {
             let isNamed = Condition.match(path: Member.actorTerms, anyOf: authors)
             try await add("author_bonus", settings.authorBonus, where: isNamed, to: &union, name)
         }
         if let answer = intent.answer {
-            try await add("answer_bonus", settings.answerBonus, where: has(answer), to: &union, name)
+            let bonus = settings.answerBonus * (answer == .name ? MemorySettings.nameShare : 1)
+            try await add("answer_bonus", bonus, where: has(answer), to: &union, name)
         }
         if !intent.spans.isEmpty {
             let during = intent.spans.map { span in

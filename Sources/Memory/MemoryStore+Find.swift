@@ -13,7 +13,8 @@ extension MemoryStore {
             async let embedding = self.embedding(of: request)
             let readiness = try await self.home.ready()
             search.sparse = self.lexical.encodeQuery(request.query)
-            let degradedReason = try await self.give(&search, embedding, readiness)
+            let (embedded, modelTime) = try await embedding
+            let degradedReason = self.give(&search, embedded, readiness)
             try self.keepTime(request, since: begin)
             let (candidates, total) = try await self.ranking(search)
             try self.keepTime(request, since: begin)
@@ -30,24 +31,28 @@ extension MemoryStore {
                 items: items, total: total, graph: graph, strategy: search.isLexicalOnly ? .fast : request.strategy,
                 details: search.details, searchID: self.clock.token(),
                 duration: .microseconds(max(0, self.clock.time() &- begin)), usesVectors: !search.isLexicalOnly,
-                degradedReason: degradedReason)
+                modelTime: modelTime, degradedReason: degradedReason)
         }
     }
 
-    /// The query's vector, or why there is none; nil when none is wanted.
-    private func embedding(of request: FindRequest) async throws -> Result<[Float]?, EmbeddingError>? {
-        guard request.strategy != .fast, let embedder else { return nil }
+    /// The query's vector, or why there is none; nil when none is wanted. And how long the embedder took.
+    private func embedding(
+        of request: FindRequest
+    ) async throws -> (vector: Result<[Float]?, EmbeddingError>?, time: Duration?) {
+        guard request.strategy != .fast, let embedder else { return (nil, nil) }
+        let begin = clock.time()
         do {
-            return .success(try await embedder.embed([request.query]).first)
+            let vector = try await embedder.embed([request.query]).first
+            return (.success(vector), .microseconds(max(0, clock.time() &- begin)))
         } catch let error as EmbeddingError where error.code != .cancelled {
-            return .failure(error)
+            return (.failure(error), nil)
         }
     }
 
     /// Gives the search its vector; answers why there is none although one was wanted.
     private func give(
         _ search: inout Search, _ embedding: Result<[Float]?, EmbeddingError>?, _ readiness: MemoryCollection.Readiness
-    ) throws -> String? {
+    ) -> String? {
         guard search.request.strategy != .fast else { return nil }
         guard readiness.hasVectors, let embedding else { return readiness.degradedReason }
         switch embedding {
@@ -166,7 +171,8 @@ extension MemoryStore {
         let withoutLexical = Set(union.values.filter { $0.lexical == nil }.map(\.id))
         var queries: [PointQuery] = []
         if !withoutDense.isEmpty {
-            var query = search.denseQuery(dense, limit: min(EngineLimits.resultCount, withoutDense.count * settings.maximumChunks))
+            var query = search.denseQuery(
+                dense, limit: min(EngineLimits.resultCount, withoutDense.count * settings.maximumChunks))
             query.filter = Chunk.memoriesAndChunks(Array(withoutDense))
             query.isExact = true
             queries.append(query)

@@ -141,7 +141,10 @@ extension StoreBatch {
         if let i = additions.firstIndex(where: { $0.record.id == record.id }) {
             additions[i].record = record
             additions[i].chunks = chunks
-            if !isTextKept { additions[i].vector = nil }
+            if !isTextKept {
+                additions[i].vector = nil
+                additions[i].likeness = vectors[result.inputIndex]
+            }
             return
         }
         supersede(existing, at: stamp(of: record))
@@ -149,6 +152,7 @@ extension StoreBatch {
         var addition = Addition(inputIndex: result.inputIndex, record: record, chunks: chunks)
         addition.isReplacement = true
         addition.formerChunkCount = existing.chunkCount
+        addition.likeness = vectors[result.inputIndex]
         additions.append(addition)
     }
 

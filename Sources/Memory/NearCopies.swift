@@ -136,7 +136,7 @@ extension StoreBatch {
             break
         }
         for addition in additions where isMergeable(addition.record) {
-            guard let other = addition.vector else { continue }
+            guard let other = addition.vector ?? addition.likeness else { continue }
             let similarity = MemoryStore.cosine(vector, other)
             guard similarity >= threshold, similarity > best?.similarity ?? 0,
                 Distinction(text, addition.record.text, terms: terms) == .none

@@ -135,7 +135,8 @@ private struct Reembedding {
             let page = try await store.scroll(ScrollRequest(limit: Self.pageSize, startAt: start), in: name)
             let staged = try await store.retrieve(page.points.map(\.id), with: .payload, in: stagedName)
             let stamps = Dictionary(
-                staged.map { ($0.id, $0.payload.object[Self.stampMember]?.stringValue) }) { first, _ in first }
+                staged.map { ($0.id, $0.payload.object[Self.stampMember]?.stringValue) }
+            ) { first, _ in first }
             embedded += try await stage(page.points.filter { stamps[$0.id] != Self.stamp($0.payload) })
             done += page.points.count
             progress(done, max(done, total))

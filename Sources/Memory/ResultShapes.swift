@@ -104,6 +104,7 @@ enum ResultShapes {
             .object(
                 [
                     Argument("search_id", text, required: true), Argument("vector_used", .boolean, required: true),
+                    Argument("model_ms", .number(0...Double.infinity), "What of duration_ms the embedder took."),
                     Argument("cached", .boolean, "Whether the result is that of an earlier call."),
                 ] + meta), required: true),
     ])

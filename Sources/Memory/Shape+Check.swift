@@ -6,11 +6,11 @@ extension Shape {
     /// left out.
     ///
     /// - Parameter path: Where the value stands in the arguments; it becomes the error's `field`.
-    /// - Throws: E2200–E2204, or E2004 for what the contract knows and this version refuses.
+    /// - Throws: E2200–E2204.
     package func checked(_ value: JSONValue, at path: String) throws(MemoryError) -> JSONValue {
         switch self {
         case .text(let length): try Self.checkText(value, length, path)
-        case .choice(let words, let unavailable): try Self.checkChoice(value, words, unavailable, path)
+        case .choice(let words): try Self.checkChoice(value, words, path)
         case .boolean: if value.boolValue == nil { throw Self.wrongType("true or false", value, path) }
         case .integer(let range): return .integer(Int64(try Self.checkInteger(value, range, path)))
         case .number(let range): try Self.checkNumber(value, range, path)
@@ -29,13 +29,6 @@ extension Shape {
             return .string(id.description)
         case .openObject(let limit): try Self.checkOpen(value, limit, path)
         case .tags(let limit): try Self.checkTags(value, limit, path)
-        case .only(let allowed):
-            guard value == allowed else {
-                throw MemoryError(
-                    .invalidArgument,
-                    "this option has only the setting \(JSONWriter.text(allowed)) in this version; leave it out",
-                    field: path)
-            }
         case .list(let element, let count): return try Self.checkList(value, element, count, path)
         case .object(let arguments, let oneOf):
             guard let members = value.objectValue else { throw Self.wrongType("an object", value, path) }
@@ -70,16 +63,10 @@ extension Shape {
         }
     }
 
-    private static func checkChoice(
-        _ value: JSONValue, _ words: [String], _ unavailable: [String], _ path: String
-    ) throws(MemoryError) {
+    private static func checkChoice(_ value: JSONValue, _ words: [String], _ path: String) throws(MemoryError) {
         guard let word = value.stringValue else { throw wrongType("a string", value, path) }
         if words.contains(word) { return }
         let list = words.joined(separator: ", ")
-        if unavailable.contains(word) {
-            throw MemoryError(
-                .invalidArgument, "\(word) is not available in this version; use one of: \(list)", field: path)
-        }
         let near = Spelling.nearest(to: word, in: words).map { "; did you mean \($0)?" } ?? ""
         throw MemoryError(.pattern, "must be one of: \(list)\(near)", field: path)
     }
@@ -161,10 +148,6 @@ extension Shape {
                 throw unknown(key, arguments, prefix)
             }
             if value.isNull { continue }
-            if argument.availability == .unavailable {
-                throw MemoryError(
-                    .invalidArgument, "\(key) is not available in this version; leave it out", field: prefix + key)
-            }
             guard result[argument.name] == nil else {
                 throw MemoryError(
                     .schema, "says the same as another spelling of \(argument.name); send one of them",
@@ -188,7 +171,7 @@ extension Shape {
     }
 
     private static func unknown(_ key: String, _ arguments: [Argument], _ prefix: String) -> MemoryError {
-        let known = arguments.filter { $0.availability == .shown }.map(\.name)
+        let known = arguments.map(\.name)
         let spelled = arguments.flatMap { [$0.name] + $0.aliases }
         let remedy =
             Spelling.nearest(to: key, in: spelled).map { "did you mean \($0)?" }
@@ -201,14 +184,13 @@ extension Shape {
     private var expectation: String {
         switch self {
         case .text(let length): "a string of up to \(length.upperBound) characters"
-        case .choice(let words, _): "one of \(words.joined(separator: ", "))"
+        case .choice(let words): "one of \(words.joined(separator: ", "))"
         case .list(_, let count): "a list of \(count.lowerBound) to \(count.upperBound)"
         case .identifier: "the id of a memory"
         case .boolean: "true or false"
         case .integer, .number: "a number"
         case .timestamp: "an ISO 8601 timestamp"
         case .openObject, .object, .tags: "an object"
-        case .only(let value): JSONWriter.text(value)
         }
     }
 }

@@ -5,8 +5,8 @@ import JSON
 package indirect enum Shape: Sendable {
     /// Text of so many Unicode scalars.
     case text(ClosedRange<Int>)
-    /// One of a few words; `unavailable` are words of the contract that this version refuses by name.
-    case choice([String], unavailable: [String] = [])
+    /// One of a few words.
+    case choice([String])
     case boolean
     case integer(ClosedRange<Int>)
     case number(ClosedRange<Double>)
@@ -18,8 +18,6 @@ package indirect enum Shape: Sendable {
     case openObject(maximumBytes: Int)
     /// A list of strings, or an object.
     case tags(maximumBytes: Int)
-    /// A known option of which this version has one setting alone; any other is refused by name.
-    case only(JSONValue)
     case list(Shape, count: ClosedRange<Int>)
     /// An object of known members; of `oneOf` at least one has to be there.
     case object([Argument], oneOf: [String] = [])
@@ -27,14 +25,6 @@ package indirect enum Shape: Sendable {
 
 /// One named member of an object of the contract.
 package struct Argument: Sendable {
-    package enum Availability: Sendable, Equatable {
-        case shown
-        /// Taken where it is sent, but not worth the tokens of showing it.
-        case hidden
-        /// Part of the contract, refused by name in this version.
-        case unavailable
-    }
-
     package let name: String
     /// Other spellings that mean the same.
     package let aliases: [String]
@@ -43,11 +33,10 @@ package struct Argument: Sendable {
     package let defaultValue: JSONValue?
     /// One sentence for the model that reads the schema.
     package let summary: String
-    package let availability: Availability
 
     package init(
         _ name: String, _ shape: Shape, _ summary: String = "", aliases: [String] = [], required: Bool = false,
-        default defaultValue: JSONValue? = nil, availability: Availability = .shown
+        default defaultValue: JSONValue? = nil
     ) {
         self.name = name
         self.aliases = aliases
@@ -55,16 +44,7 @@ package struct Argument: Sendable {
         self.isRequired = required
         self.defaultValue = defaultValue
         self.summary = summary
-        self.availability = availability
     }
-
-    /// A member of the contract that this version refuses by name.
-    static func unavailable(_ name: String) -> Argument {
-        Argument(name, .boolean, availability: .unavailable)
-    }
-
-    /// Members of the contract that this version refuses by name.
-    static func unavailable(_ names: String...) -> [Argument] { names.map { unavailable($0) } }
 }
 
 // MARK: JSON Schema 2020-12
@@ -74,7 +54,7 @@ extension Shape {
     package var schema: JSONObject {
         switch self {
         case .text(let length): Self.typed("string", Self.bounds(length, "minLength", "maxLength"))
-        case .choice(let words, _): Self.typed("string", ["enum": .array(words.map { .string($0) })])
+        case .choice(let words): Self.typed("string", ["enum": .array(words.map { .string($0) })])
         case .boolean: Self.typed("boolean")
         case .integer(let range): Self.typed("integer", Self.bounds(range, "minimum", "maximum"))
         case .number(let range): Self.typed("number", Self.bounds(range))
@@ -82,7 +62,6 @@ extension Shape {
         case .identifier: Self.typed("string", ["format": "uuid"])
         case .openObject: Self.typed("object")
         case .tags: ["type": ["object", "array"], "items": ["type": "string"]]
-        case .only(let value): ["const": value]
         case .list(let element, let count):
             Self.typed("array", Self.bounds(count, "minItems", "maxItems"), items: element)
         case .object(let arguments, let oneOf): Self.objectSchema(arguments, oneOf: oneOf)
@@ -98,7 +77,7 @@ extension Shape {
 
     private static func objectSchema(_ arguments: [Argument], oneOf: [String]) -> JSONObject {
         var properties = JSONObject()
-        for argument in arguments where argument.availability == .shown {
+        for argument in arguments {
             var schema = argument.shape.schema
             if let value = argument.defaultValue { schema["default"] = value }
             if !argument.summary.isEmpty { schema["description"] = .string(argument.summary) }

@@ -20,6 +20,8 @@ struct StoreBatch {
 
         /// The text's own vector, where it is known already.
         var vector: [Float]?
+        /// What later items of the call are compared with, where the text was merged and its vector is not known.
+        var likeness: [Float]?
         /// Whether it takes the place of a stored item, and how many chunks that had.
         var isReplacement = false
         var formerChunkCount = 0

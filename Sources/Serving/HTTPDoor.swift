@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import NIOPosix
 
 /// A listener that hands every request to one closure, body and all.
 package struct HTTPDoor: Sendable {
@@ -40,6 +41,14 @@ package struct HTTPDoor: Sendable {
         try await application.runService()
     }
 
+    /// Lets tasks run on the threads that read and write sockets, so that a request changes threads no more than it
+    /// must. Once in a process, before the first door; where it cannot be done, tasks keep threads of their own.
+    package static func shareThreads() {
+        #if os(Linux)
+            NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
+        #endif
+    }
+
     /// nil when the body is larger than `limit`.
     private static func call(_ request: Request, limit: Int) async throws -> HTTPCall? {
         var body: [UInt8] = []
@@ -49,7 +58,7 @@ package struct HTTPDoor: Sendable {
         }
         for try await part in request.body {
             guard body.count + part.readableBytes <= limit else { return nil }
-            body.append(contentsOf: part.readableBytesView)
+            part.withUnsafeReadableBytes { body.append(contentsOf: $0) }
         }
         var query: [String: String] = [:]
         for (name, value) in request.uri.queryParameters { query[String(name)] = String(value) }

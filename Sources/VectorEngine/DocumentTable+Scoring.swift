@@ -25,14 +25,16 @@ extension DocumentTable {
     ///
     /// - Parameters:
     ///   - allowed: slots to choose from; nil for all.
+    ///   - codes: what is made of the graph's codes; `oversampling` from 1.
     ///   - corpus: slots over which IDF counts; nil for all.
     package func nearest(
-        _ query: AnyVector, name: String, limit: Int, breadth: Int?, isExact: Bool, allowed: RowSet?, corpus: RowSet?
+        _ query: AnyVector, name: String, limit: Int, breadth: Int?, isExact: Bool, codes: CodeSearch = CodeSearch(),
+        allowed: RowSet?, corpus: RowSet?
     ) throws -> [(id: PointID, similarity: Float)] {
         try newestView { searcher in
             try nearest(
-                query, name: name, limit: limit, breadth: breadth, isExact: isExact, allowed: allowed, corpus: corpus,
-                in: searcher)
+                query, name: name, limit: limit, breadth: breadth, isExact: isExact, codes: codes, allowed: allowed,
+                corpus: corpus, in: searcher)
         }
     }
 
@@ -51,8 +53,8 @@ extension DocumentTable {
     }
 
     private func nearest(
-        _ query: AnyVector, name: String, limit: Int, breadth: Int?, isExact: Bool, allowed: RowSet?, corpus: RowSet?,
-        in searcher: Searcher
+        _ query: AnyVector, name: String, limit: Int, breadth: Int?, isExact: Bool, codes: CodeSearch,
+        allowed: RowSet?, corpus: RowSet?, in searcher: Searcher
     ) throws -> [(id: PointID, similarity: Float)] {
         let rows = try rows(of: allowed, in: searcher)
         let hits: [RowHit]
@@ -61,7 +63,7 @@ extension DocumentTable {
             var damaged = 0
             hits = try searcher.nearest(
                 to: try searcher.schema.checked(vector, name: name), name: name, limit: limit, breadth: breadth,
-                isExact: isExact, allowed: rows, damaged: &damaged)
+                isExact: isExact, codes: codes, allowed: rows, damaged: &damaged)
             if damaged > 0 { collection.noteDamagedFloats(damaged) }
         case .sparse(let vector):
             hits = searcher.nearest(

@@ -138,14 +138,18 @@ extension PointCollection {
         guard query.breadth.map({ (1...EngineLimits.resultCount).contains($0) }) ?? true else {
             throw EngineError(.invalidArgument, "a query's breadth (ef) is 1 to \(EngineLimits.resultCount)")
         }
+        guard query.codes.oversampling >= 1 else {
+            throw EngineError(.invalidArgument, "oversampling is 1 or more: candidates for every point wanted")
+        }
     }
 
     /// nil when a found point's row has been overwritten meanwhile and `mayMiss` is false.
     private func answer(_ queries: [PointQuery], on searcher: Searcher, mayMiss: Bool) throws -> [[ScoredPoint]]? {
         var answers: [[ScoredPoint]] = []
         var filters = AnsweredFilters(searcher: searcher, payloads: payloads)
-        for query in queries {
-            let hits = try hits(of: query, on: searcher, &filters)
+        let batched = queries.count > 1 ? try exactHits(of: queries, on: searcher, &filters) : [:]
+        for (place, query) in queries.enumerated() {
+            let hits = try batched[place] ?? hits(of: query, on: searcher, &filters)
             let metric: Metric? =
                 if case .dense(let name, _) = query.target { searcher.schema.dense[name]?.metric } else { nil }
             var found: [ScoredPoint] = []
@@ -190,6 +194,33 @@ extension PointCollection {
         try file.pool.read { try file.header($0).sequence == searcher.sequence }
     }
 
+    /// The exact dense queries of one call, those of one vector name, limit and filter together.
+    private func exactHits(
+        of queries: [PointQuery], on searcher: Searcher, _ filters: inout AnsweredFilters
+    ) throws -> [Int: [RowHit]] {
+        var answered: [Int: [RowHit]] = [:]
+        for (first, query) in queries.enumerated() where query.isExact && answered[first] == nil {
+            guard case .dense(let name, _) = query.target else { continue }
+            var places: [Int] = []
+            var vectors: [Float] = []
+            for place in first..<queries.count {
+                let other = queries[place]
+                guard other.isExact, other.limit == query.limit, other.filter == query.filter,
+                    case .dense(name, let vector) = other.target
+                else { continue }
+                places.append(place)
+                vectors += try searcher.schema.checked(vector, name: name)
+            }
+            var damaged = 0
+            let found = try searcher.nearestExactly(
+                to: vectors, queryCount: places.count, name: name, limit: query.limit,
+                allowed: try filters.rows(query.filter), damaged: &damaged)
+            if damaged > 0 { noteDamagedFloats(damaged) }
+            for (place, hits) in zip(places, found) { answered[place] = hits }
+        }
+        return answered
+    }
+
     private func hits(
         of query: PointQuery, on searcher: Searcher, _ filters: inout AnsweredFilters
     ) throws -> [RowHit] {
@@ -200,7 +231,7 @@ extension PointCollection {
             var damaged = 0
             let found = try searcher.nearest(
                 to: vector, name: name, limit: query.limit, breadth: query.breadth, isExact: query.isExact,
-                allowed: allowed, damaged: &damaged)
+                codes: query.codes, allowed: allowed, damaged: &damaged)
             if damaged > 0 { noteDamagedFloats(damaged) }
             return found
         case .sparse(let name, let vector):

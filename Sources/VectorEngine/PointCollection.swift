@@ -284,6 +284,8 @@ package final class PointCollection: Sendable {
     func close() throws {
         isClosing.store(true, ordering: .relaxed)
         loading.sync {}
+        // Links may still be on their way from the file.
+        for segment in live.withLock({ $0.live.segments }) { segment.graphs.values.forEach { $0.awaitLinks() } }
         writes.withLock { $0 = nil }
         try file.close()
     }

@@ -158,6 +158,8 @@ public struct PointQuery: Sendable, Equatable {
     public var breadth: Int?
     /// Every matching point is scored; no graph.
     public var isExact: Bool
+    /// What is made of the graph's codes.
+    public var codes: CodeSearch
     /// Over which points IDF counts N and n; nil means the query's own `filter`.
     public var idfCorpus: Filter?
     public var scoreThreshold: Float?
@@ -165,13 +167,15 @@ public struct PointQuery: Sendable, Equatable {
 
     public init(
         target: Target, filter: Filter? = nil, limit: Int = 10, breadth: Int? = nil, isExact: Bool = false,
-        idfCorpus: Filter? = nil, scoreThreshold: Float? = nil, parts: PointParts = .idOnly
+        codes: CodeSearch = CodeSearch(), idfCorpus: Filter? = nil, scoreThreshold: Float? = nil,
+        parts: PointParts = .idOnly
     ) {
         self.target = target
         self.filter = filter
         self.limit = limit
         self.breadth = breadth
         self.isExact = isExact
+        self.codes = codes
         self.idfCorpus = idfCorpus
         self.scoreThreshold = scoreThreshold
         self.parts = parts

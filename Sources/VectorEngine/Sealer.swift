@@ -118,6 +118,8 @@ final class Sealer: Sendable {
         guard let lease = try Lease(path: collection.file.path + ".lease") else { return false }
         defer { lease.release() }
         let (segments, generation) = try collection.freezeForSealing()
+        // Whether a graph can be extended is known when its links are.
+        for segment in segments { segment.graphs.values.forEach { $0.awaitLinks() } }
         let schema = collection.schema
         let rebuildShare = collection.settings.rebuildShare
         guard

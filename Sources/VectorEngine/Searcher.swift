@@ -21,7 +21,9 @@ struct SegmentView: Sendable {
     var liveCount: Int { rowCount - deletedCount }
     var deletedShare: Double { rowCount == 0 ? 0 : Double(deletedCount) / Double(rowCount) }
     /// Whether it is stored and every graph it should have is there.
-    var isSealed: Bool { storedID != nil && graphs.count == rows.floats.count }
+    var isSealed: Bool {
+        storedID != nil && graphs.count == rows.floats.count && !graphs.values.contains { $0.hasDamagedLinks }
+    }
 }
 
 /// Where a point's newest version stands.
@@ -108,26 +110,57 @@ extension Searcher {
     ///
     /// - Throws: `FloatsOvertaken`; what SQLite throws when floats are read from the file.
     func nearest(
-        to vector: [Float], name: String, limit: Int, breadth: Int?, isExact: Bool, allowed: [RowSet?],
-        damaged: inout Int
+        to vector: [Float], name: String, limit: Int, breadth: Int?, isExact: Bool, codes: CodeSearch,
+        allowed: [RowSet?], damaged: inout Int
     ) throws -> [RowHit] {
         guard let slot = schema.denseNames.firstIndex(of: name), let description = schema.dense[name], limit > 0 else {
             return []
         }
         let breadth = breadth ?? description.hnsw.searchBreadth
+        if isExact {
+            return try nearestExactly(
+                to: vector, queryCount: 1, name: name, limit: limit, allowed: allowed, damaged: &damaged)[0]
+        }
         var best: [RowHit] = []
         for (i, segment) in segments.enumerated() where segment.rowCount > 0 {
             let found = try vector.withUnsafeBufferPointer { query -> [Neighbor] in
-                guard let query = query.baseAddress else { return [] }
-                return try segment.nearest(
+                try segment.nearest(
                     limit, to: query, DenseName(name: name, slot: slot, metric: description.metric),
-                    breadth: isExact ? nil : breadth, allowed: allowed[i], damaged: &damaged)
+                    breadth: breadth, codes: codes, allowed: allowed[i], damaged: &damaged)
             }
             if segments.count == 1 { return found.map { RowHit(segment: i, row: $0.row, distance: $0.distance) } }
             best.append(contentsOf: found.map { RowHit(segment: i, row: $0.row, distance: $0.distance) })
         }
         best.sort { $0.distance < $1.distance }
         return Array(best.prefix(limit))
+    }
+
+    /// The `limit` nearest rows to each of some vectors, every row having been taken into account; many queries share the
+    /// reading of the rows.
+    ///
+    /// - Parameter vectors: `queryCount × dimension`, row-major.
+    /// - Returns: one list a query.
+    func nearestExactly(
+        to vectors: [Float], queryCount: Int, name: String, limit: Int, allowed: [RowSet?], damaged: inout Int
+    ) throws -> [[RowHit]] {
+        var best = [[RowHit]](repeating: [], count: queryCount)
+        guard let slot = schema.denseNames.firstIndex(of: name), let description = schema.dense[name], limit > 0 else {
+            return best
+        }
+        let dense = DenseName(name: name, slot: slot, metric: description.metric)
+        for (i, segment) in segments.enumerated() where segment.rowCount > 0 {
+            let found = try vectors.withUnsafeBufferPointer {
+                try segment.nearestExactly(
+                    limit, to: $0, queryCount: queryCount, dense, in: segment.selection(dense, allowed[i]),
+                    damaged: &damaged)
+            }
+            for (q, neighbors) in found.enumerated() {
+                best[q].append(
+                    contentsOf: neighbors.map { RowHit(segment: i, row: $0.row, distance: $0.distance) })
+            }
+        }
+        guard segments.count > 1 else { return best }
+        return best.map { Array($0.sorted { $0.distance < $1.distance }.prefix(limit)) }
     }
 
     // MARK: Sparse
@@ -184,37 +217,53 @@ struct DenseName {
 }
 
 extension SegmentView {
-    /// The `limit` nearest allowed live rows that have the vector; `breadth` nil scores every one of them.
-    fileprivate func nearest(
-        _ limit: Int, to query: UnsafePointer<Float>, _ dense: DenseName, breadth: Int?, allowed: RowSet?,
-        damaged: inout Int
-    ) throws -> [Neighbor] {
+    /// The allowed live rows that have the vector.
+    fileprivate func selection(_ dense: DenseName, _ allowed: RowSet?) -> RowSelection {
         var allowed = allowed
         let missing = indexes.read { $0.missing[dense.name] ?? RowSet() }
         if !missing.isEmpty {
             allowed = allowed ?? RowSet(allOf: rowCount)
             allowed?.subtract(missing)
         }
-        let selection = RowSelection(
-            rowCount: rowCount, allowed: allowed, deleted: deletedCount == 0 ? nil : deleted)
-        let floats = rows.floats[dense.slot]
+        return RowSelection(rowCount: rowCount, allowed: allowed, deleted: deletedCount == 0 ? nil : deleted)
+    }
+
+    fileprivate func nearestExactly(
+        _ limit: Int, to queries: UnsafeBufferPointer<Float>, queryCount: Int, _ dense: DenseName,
+        in selection: RowSelection, damaged: inout Int
+    ) throws -> [[Neighbor]] {
+        let codes: CodeBlock? = if case .codes(let codes)? = graphs[dense.name]?.rows { codes } else { nil }
+        return try rows.floats[dense.slot].nearest(
+            limit, to: queries, queryCount: queryCount, metric: dense.metric, in: selection, codes: codes,
+            damaged: &damaged)
+    }
+
+    /// The `limit` nearest allowed live rows that have the vector, by the graph where there is one.
+    fileprivate func nearest(
+        _ limit: Int, to query: UnsafeBufferPointer<Float>, _ dense: DenseName, breadth: Int, codes: CodeSearch,
+        allowed: RowSet?, damaged: inout Int
+    ) throws -> [Neighbor] {
+        let selection = selection(dense, allowed)
+        let matching = selection.isAll ? rowCount : selection.count()
         let graph = graphs[dense.name]
-        switch SearchPlan(
-            matching: selection.isAll ? rowCount : selection.count(), limit: limit,
-            hasGraph: graph != nil && breadth != nil)
-        {
+        switch SearchPlan(matching: matching, limit: limit, hasGraph: graph != nil) {
         case .nothing: return []
         case .exact:
-            return try floats.nearest(limit, to: query, metric: dense.metric, in: selection, damaged: &damaged)
+            return try nearestExactly(limit, to: query, queryCount: 1, dense, in: selection, damaged: &damaged)[0]
         case .graph:
-            guard let graph, let breadth else { preconditionFailure("the plan asked for a graph") }
+            guard let graph, let start = query.baseAddress else { preconditionFailure("the plan asked for a graph") }
             guard case .codes = graph.rows else {
-                let found = graph.candidates(query, k: limit, breadth: max(breadth, limit), in: selection)
+                let found = graph.candidates(
+                    start, k: limit, breadth: max(breadth, limit), in: selection, selectedCount: matching)
                 return Array(found.prefix(limit))
             }
-            let pool = HNSWGraph.poolSize(breadth: breadth, forNearest: limit)
-            let candidates = graph.candidates(query, k: limit, breadth: pool, in: selection)
-            return try floats.rescored(candidates, query, metric: dense.metric, k: limit, damaged: &damaged)
+            let candidates = graph.candidates(
+                start, k: limit, breadth: codes.poolSize(breadth: breadth, limit: limit), in: selection,
+                selectedCount: matching)
+            if codes.rescoring == .none { return Array(candidates.prefix(limit)) }
+            return try rows.floats[dense.slot].rescored(
+                candidates, start, metric: dense.metric, k: limit, scoresAll: codes.rescoring == .all,
+                damaged: &damaged)
         }
     }
 }

@@ -11,6 +11,8 @@ final class SegmentFloats: Sendable {
     private let memory: Mutex<Resident?>
     /// Where rows are found that are not in memory; nil while a segment grows.
     private let stored: StoredFloats?
+    /// How far the graph's codes err, measured by the first exact search that can use it.
+    private let bounds = Mutex<CodeBounds?>(nil)
 
     /// All floats of a segment. `lost` rows could not be read and are never scored.
     struct Resident: Sendable {
@@ -44,17 +46,18 @@ final class SegmentFloats: Sendable {
     ///
     /// - Throws: `FloatsOvertaken` when a row is no longer in the file; what SQLite throws.
     func rescored(
-        _ candidates: [Neighbor], _ query: UnsafePointer<Float>, metric: Metric, k: Int, damaged: inout Int
+        _ candidates: [Neighbor], _ query: UnsafePointer<Float>, metric: Metric, k: Int, scoresAll: Bool,
+        damaged: inout Int
     ) throws -> [Neighbor] {
         if let resident {
             let known =
                 resident.lost.isEmpty
                 ? candidates : candidates.filter { !resident.lost.contains(Int($0.row)) }
-            return resident.block.rescored(known, query, metric: metric, k: k)
+            return resident.block.rescored(known, query, metric: metric, k: k, scoresAll: scoresAll)
         }
         guard let stored else { preconditionFailure("floats are in memory or in the file") }
         var unread = 0
-        let found = try Rescoring(candidates, k: k).run { rows, count, distances in
+        let found = try Rescoring(candidates, k: k, scoresAll: scoresAll).run { rows, count, distances in
             let asked = Array(UnsafeBufferPointer(start: rows, count: count))
             var read: [UInt32: Float] = [:]
             unread += try stored.forEach(asked) { row, vector in
@@ -66,19 +69,54 @@ final class SegmentFloats: Sendable {
         return found
     }
 
-    /// The `k` nearest of the selected rows, scoring every one of them.
+    /// Selected rows below which scoring all by their floats is as quick as by codes first.
+    private static let leastBounded = 1024
+
+    /// The `k` nearest of the selected rows to each query, none of them left out of account.
+    ///
+    /// - Parameters:
+    ///   - queries: `queryCount × dimension`, row-major; normalised for cosine.
+    ///   - codes: the rows as 4-bit codes, where there are any; they spare reading most of the floats.
+    /// - Returns: one list a query, nearest first.
     func nearest(
+        _ k: Int, to queries: UnsafeBufferPointer<Float>, queryCount: Int, metric: Metric, in selection: RowSelection,
+        codes: CodeBlock?, damaged: inout Int
+    ) throws -> [[Neighbor]] {
+        guard let first = queries.baseAddress, queryCount > 0 else { return [] }
+        let dimension = queries.count / queryCount
+        guard let resident else {
+            return try (0..<queryCount).map {
+                try nearestStored(k, to: first + $0 * dimension, metric: metric, in: selection, damaged: &damaged)
+            }
+        }
+        var selection = selection
+        if !resident.lost.isEmpty {
+            var deleted = selection.deleted ?? RowSet(rowCount: selection.rowCount)
+            deleted.formUnion(resident.lost)
+            selection = RowSelection(rowCount: selection.rowCount, allowed: selection.allowed, deleted: deleted)
+        }
+        if let codes, k <= CodeBlock.maximumBoundedNeighbors, selection.count() >= Self.leastBounded {
+            return codes.nearestExactly(
+                k, to: first, queryCount: queryCount, floats: resident.block,
+                bounds: bounds(of: codes, resident.block, rowCount: selection.rowCount), in: selection)
+        }
+        return FlatIndex(block: resident.block, metric: metric, rowCount: selection.rowCount)
+            .searchBatch(
+                queries, queryCount: queryCount, k: k, allowed: selection.allowed, deleted: selection.deleted)
+    }
+
+    private func bounds(of codes: CodeBlock, _ block: VectorBlock, rowCount: Int) -> CodeBounds {
+        bounds.withLock { bounds in
+            if let bounds, bounds.rowCount >= rowCount { return bounds }
+            let measured = CodeBounds(codes, floats: block, rowCount: rowCount)
+            bounds = measured
+            return measured
+        }
+    }
+
+    private func nearestStored(
         _ k: Int, to query: UnsafePointer<Float>, metric: Metric, in selection: RowSelection, damaged: inout Int
     ) throws -> [Neighbor] {
-        if let resident {
-            var deleted = selection.deleted
-            if !resident.lost.isEmpty {
-                deleted = deleted ?? RowSet(rowCount: selection.rowCount)
-                deleted?.formUnion(resident.lost)
-            }
-            return FlatIndex(block: resident.block, metric: metric, rowCount: selection.rowCount)
-                .search(query, k: k, allowed: selection.allowed, deleted: deleted)
-        }
         guard let stored else { preconditionFailure("floats are in memory or in the file") }
         var best: [Neighbor] = []
         damaged += try stored.forEach(selection.rows) { row, vector in

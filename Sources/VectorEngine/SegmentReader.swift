@@ -1,3 +1,4 @@
+import Dispatch
 import GRDB
 import HNSW
 import Synchronization
@@ -87,30 +88,55 @@ final class SegmentReader: Sendable {
         }
         let graph = try file.pool.read { db -> HNSWGraph? in
             guard try db.tableExists("graph_parts") else { return nil }
-            var reader: GraphReader?
             do {
-                try db.scan(
-                    "SELECT bytes, part FROM graph_parts WHERE segment = ? AND vector = ? ORDER BY part",
-                    [segment.id, name]
-                ) { row in
-                    let part = Int(clamping: row.integer(1))
-                    try file.cipher.withPlain(row.blob(0), .graph(name, part)) { bytes in
-                        if let reader {
-                            try reader.add(bytes)
-                        } else {
-                            reader = try GraphReader(
-                                head: bytes, metric: description.metric, dimension: description.dimension,
-                                rowCount: segment.rowCount, block: block)
-                        }
-                    }
+                var head: GraphReader?
+                try forEachPart(db, name, 0..<1) { bytes in
+                    head = try GraphReader(
+                        head: bytes, metric: description.metric, dimension: description.dimension,
+                        rowCount: segment.rowCount, block: block)
                 }
-                return try reader?.finish()
+                guard let head else { return nil }
+                try forEachPart(db, name, head.codeParts, head.add)
+                if block == nil { return try readLinksLater(head, name) }
+                try forEachPart(db, name, head.linkParts, head.add)
+                return try head.finish()
             } catch is GraphFormatError {
                 // The rows are scored exactly until the sealer has built the graph anew.
                 return nil
             }
         }
         if let graph { read.withLock { $0.graphs[name] = graph } }
+    }
+
+    private func forEachPart(
+        _ db: Database, _ name: String, _ parts: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        try db.scan(
+            """
+            SELECT bytes, part FROM graph_parts
+            WHERE segment = ? AND vector = ? AND part >= ? AND part < ? ORDER BY part
+            """,
+            [segment.id, name, parts.lowerBound, parts.upperBound]
+        ) { row in
+            _ = try file.cipher.withPlain(row.blob(0), .graph(name, Int(clamping: row.integer(1)))) { try body($0) }
+        }
+    }
+
+    /// Half of a graph's bytes are its links, and an answer can do without: they come behind the first ones.
+    private func readLinksLater(_ reader: GraphReader, _ name: String) throws -> HNSWGraph {
+        let graph = try reader.finishCodes()
+        // A queue of its own has a thread of its own, however many wait for what it reads.
+        DispatchQueue(label: "cortex.links", qos: .userInitiated).async { [self] in
+            var areWhole = true
+            do {
+                try file.pool.read { try forEachPart($0, name, reader.linkParts, reader.add) }
+            } catch {
+                // Damaged, or replaced by another process: all rows are scored until there is another graph.
+                areWhole = false
+            }
+            reader.finishLinks(of: graph, areWhole: areWhole)
+        }
+        return graph
     }
 }
 

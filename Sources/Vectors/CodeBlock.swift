@@ -144,6 +144,19 @@ package final class CodeBlock: @unchecked Sendable {
         return coded(codes + row * stride, base: biases?[row] ?? 0, step: scales[row], sum: sums[row])
     }
 
+    /// A row of `finer`, the same vectors in bytes, as a query for the nibbles of this block, coded into `buffer`
+    /// (`queryBytes`). For cosine and dot its distances lack what the mean adds to all of them alike.
+    package func query(row: Int, of finer: CodeBlock, _ buffer: UnsafeMutableRawPointer) -> ck_code_query {
+        precondition(kind == .nibbles && finer.kind == .bytes && dimension == finer.dimension)
+        precondition(metric != .euclidean || mean == finer.mean, "L2 codes of one row are taken from one mean")
+        let codes = buffer.bindMemory(to: UInt8.self, capacity: 2 * stride)
+        let own = finer.codes + row * finer.stride
+        // 128 more than the signed byte, modulo 256, is the byte with its highest bit turned.
+        for i in 0..<dimension { codes[i] = own[i] ^ 0x80 }
+        (codes + dimension).update(repeating: 0, count: 2 * stride - dimension)
+        return coded(codes, base: finer.biases?[row] ?? 0, step: finer.scales[row], sum: finer.sums?[row] ?? 0)
+    }
+
     private func coded(_ codes: UnsafePointer<UInt8>, base: Float, step: Float, sum: Int32) -> ck_code_query {
         // A nibble c stands for c − 7.5: the kernel doubles its sum, so that the half stays an integer.
         let factor = (metric == .euclidean ? 2 : 1) * (kind == .nibbles ? step / 2 : step)

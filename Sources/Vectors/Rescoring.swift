@@ -6,16 +6,20 @@
 package struct Rescoring {
     private let candidates: [Neighbor]
     private let k: Int
+    private let scoresAll: Bool
 
     /// Scored before anything is known of the codes' error.
     private static let leastScored = 20
     private static let scoredAtATime = 8
     private static let deviations: Float = 2
 
-    /// - Parameter candidates: nearest first, by code.
-    package init(_ candidates: [Neighbor], k: Int) {
+    /// - Parameters:
+    ///   - candidates: nearest first, by code.
+    ///   - scoresAll: whether every candidate is scored, however far behind it lies.
+    package init(_ candidates: [Neighbor], k: Int, scoresAll: Bool = false) {
         self.candidates = candidates
         self.k = k
+        self.scoresAll = scoresAll
     }
 
     /// The `k` nearest candidates by their floats, nearest first.
@@ -33,7 +37,7 @@ package struct Rescoring {
                 guard let rows = rows.baseAddress, let distances = distances.baseAddress else { return }
                 for i in candidates.indices { rows[i] = candidates[i].row }
                 var done = 0
-                var end = min(candidates.count, max(2 * k, Self.leastScored))
+                var end = scoresAll ? candidates.count : min(candidates.count, max(2 * k, Self.leastScored))
                 var nearestMissed = Float.infinity
                 while done < end {
                     try score(rows + done, end - done, distances + done)

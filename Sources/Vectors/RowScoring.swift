@@ -84,9 +84,9 @@ package struct CodeScorer: RowScoring {
 extension VectorBlock {
     /// The `k` nearest of `candidates` by their floats, nearest first.
     package func rescored(
-        _ candidates: [Neighbor], _ query: UnsafePointer<Float>, metric: Metric, k: Int
+        _ candidates: [Neighbor], _ query: UnsafePointer<Float>, metric: Metric, k: Int, scoresAll: Bool = false
     ) -> [Neighbor] {
         let scorer = FloatScorer(query: query, block: self, metric: metric)
-        return Rescoring(candidates, k: k).run { scorer.score($0, $1, $2) }
+        return Rescoring(candidates, k: k, scoresAll: scoresAll).run { scorer.score($0, $1, $2) }
     }
 }

@@ -57,6 +57,25 @@ package struct RowSelection {
         return words[word] & ((1 << UInt64(rowCount & 63)) - 1)
     }
 
+    /// Writes the selected rows as a bitmap of `wordCount` words, those of all rows at least.
+    package func copyWords(to target: UnsafeMutablePointer<UInt64>, wordCount: Int) {
+        precondition(wordCount >= (rowCount + 63) >> 6)
+        if let allowed {
+            let known = min(allowed.words.count, wordCount)
+            allowed.words.withUnsafeBufferPointer { words in
+                if let base = words.baseAddress { target.update(from: base, count: known) }
+            }
+            (target + known).update(repeating: 0, count: wordCount - known)
+        } else {
+            target.update(repeating: ~0, count: wordCount)
+        }
+        if let deleted { for i in 0..<min(deleted.words.count, wordCount) { target[i] &= ~deleted.words[i] } }
+        let rest = rowCount >> 6
+        guard rest < wordCount else { return }
+        target[rest] &= (1 << UInt64(rowCount & 63)) - 1
+        (target + rest + 1).update(repeating: 0, count: wordCount - rest - 1)
+    }
+
     /// The selected rows, ascending.
     package var rows: [UInt32] {
         var rows: [UInt32] = []

@@ -14,7 +14,8 @@ package let maximumRowCount = Int(Int32.max)
 package struct TopK: ~Copyable {
     package let capacity: Int
     let keys: UnsafeMutablePointer<Int64>
-    private var worst = Float.infinity
+    /// The distance of the last, which no candidate may exceed; infinity while there are empty slots.
+    package private(set) var worst = Float.infinity
     private let insert: ck_insert_fn
 
     package init(_ capacity: Int, kernels: DistanceKernels = .best) {

@@ -9,7 +9,7 @@ import VectorEngine
 struct ImportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "import", abstract: "Bring memories or collections here.",
-        subcommands: [ImportMemoriesCommand.self, ImportQdrantCommand.self],
+        subcommands: [ImportMemoriesCommand.self, ImportQdrantCommand.self, ImportQdrantSnapshotCommand.self],
         defaultSubcommand: ImportMemoriesCommand.self)
 }
 
@@ -23,32 +23,81 @@ struct ExportCommand: AsyncParsableCommand {
 
 struct ImportQdrantCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "qdrant", abstract: "Import collections from a Qdrant over REST.",
+        commandName: "qdrant", abstract: "Import collections from a Qdrant over REST, or from files.",
         discussion: """
             Carries configuration, vectors of every kind, payloads, payload indexes, aliases and metadata, then compares
             counts and a sample. Run again after an interruption, it goes on where it was. The other side's key is read
-            from QDRANT_API_KEY.
+            from QDRANT_API_KEY. With --file they come from a directory that `cortex export qdrant --file` has written:
+            NAME.jsonl holds a point a line, NAME.json the configuration, payload indexes and aliases.
             """)
 
     @OptionGroup var options: MigrationFlags
 
-    func run() async throws { try await options.run { remote, local in (remote, local) } }
+    func run() async throws {
+        if let file = options.file {
+            return try await options.run { local in
+                try await JSONLinesRoad(directory: file, pageSize: options.pageSize)
+                    .read(into: local, options.collection)
+            }
+        }
+        try await options.run { remote, local in (remote, local) }
+    }
 }
 
 struct ExportQdrantCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "qdrant", abstract: "Export collections to a Qdrant over REST.",
+        commandName: "qdrant", abstract: "Export collections to a Qdrant over REST, or to files.",
         discussion: "The reverse of `cortex import qdrant`, with the same flags.")
 
     @OptionGroup var options: MigrationFlags
 
-    func run() async throws { try await options.run { remote, local in (local, remote) } }
+    func run() async throws {
+        if let file = options.file {
+            return try await options.run { local in
+                try await JSONLinesRoad(directory: file, pageSize: options.pageSize)
+                    .write(from: local, options.collection)
+            }
+        }
+        try await options.run { remote, local in (local, remote) }
+    }
+}
+
+/// `cortex import qdrant-snapshot`: says why not, and what to do instead.
+struct ImportQdrantSnapshotCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "qdrant-snapshot", abstract: "Refuse a snapshot file of Qdrant, and say what to do instead.",
+        discussion: """
+            The layout inside a snapshot belongs to one release of Qdrant and is documented nowhere. Start that release,
+            restore the snapshot there, and run: cortex import qdrant URL
+            """)
+
+    @Argument(help: "The snapshot file.")
+    var file: String
+
+    @Option(help: ArgumentHelp("The data directory.", valueName: "dir"))
+    var data: String?
+
+    func run() throws {
+        guard FileManager.default.isReadableFile(atPath: file) else {
+            throw CommandFailure(code: "not_found", message: "\(file) cannot be read")
+        }
+        throw CommandFailure(
+            code: "unsupported",
+            message:
+                "\(file): Qdrant's snapshots are not read, their layout belongs to one release. Start that release, "
+                + "restore the snapshot there, and run: cortex import qdrant URL")
+    }
 }
 
 /// Flags of both directions.
 struct MigrationFlags: ParsableArguments {
-    @Argument(help: "The other side, for example http://127.0.0.1:6333.")
-    var url: String
+    @Argument(help: "The other side, for example http://127.0.0.1:6333; none with --file.")
+    var url: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A directory of files (NAME.jsonl, NAME.json) in the place of the other side.", valueName: "dir"))
+    var file: String?
 
     @Option(
         help: ArgumentHelp(
@@ -71,6 +120,7 @@ struct MigrationFlags: ParsableArguments {
     var json = false
 
     func validate() throws {
+        guard (url == nil) != (file == nil) else { throw ValidationError("give a URL or --file, one of them") }
         guard (1...10_000).contains(pageSize) else { throw ValidationError("--page-size is 1 to 10000") }
         guard (0...10_000).contains(sample) else { throw ValidationError("--sample is 0 to 10000") }
         guard (1...64).contains(parallel) else { throw ValidationError("--parallel is 1 to 64") }
@@ -78,29 +128,47 @@ struct MigrationFlags: ParsableArguments {
 
     /// `ends` says which of the remote and the local side is the source, and which the target.
     func run(_ ends: (any QdrantPeer, any QdrantPeer) -> (any QdrantPeer, any QdrantPeer)) async throws {
-        let environment = Environment.current
-        let directory = URL(fileURLWithPath: data ?? environment.dataDirectory).standardizedFileURL.path
-        do {
-            let store = try EmbeddedStore(
-                directory: directory, settings: try StoreOptions.engineSettings(directory: directory))
-            let local = QdrantAPI(
-                store: store, access: AccessControl(apiKeys: [], readOnlyKey: nil, acceptsTokens: false), stemmers: [:])
-            let (source, target) = ends(try RemoteQdrant(url: url, apiKey: environment.qdrantAPIKey), local)
+        let moved: [MigratedCollection] = try await withLocal { local, directory in
+            let remote = try RemoteQdrant(url: url ?? "", apiKey: Environment.current.qdrantAPIKey)
+            let (source, target) = ends(remote, local)
             var options = MigrationOptions(stateDirectory: directory + "/migrations")
             options.collections = collection
             options.pageSize = pageSize
             options.sampleSize = sample
             options.parallel = parallel
-            let moved = try await Migration(from: source, to: target, options, progress: Self.progress).run()
+            return try await Migration(from: source, to: target, options, progress: Self.progress).run()
+        }
+        show(moved)
+        guard moved.allSatisfy(\.isWhole) else {
+            throw CommandFailure(code: "differing", message: "not everything arrived; run the command again")
+        }
+    }
+
+    /// The road over files.
+    func run(_ road: @escaping (any QdrantPeer) async throws -> [JSONLinesRoad.Moved]) async throws {
+        let moved: [JSONLinesRoad.Moved] = try await withLocal { local, _ in try await road(local) }
+        guard !json else { return print(JSONWriter.text(["collections": .array(moved.map(\.json))])) }
+        for one in moved { print("\(one.name): \(one.points) points") }
+    }
+
+    /// The store of the data directory as a peer, closed again afterwards.
+    private func withLocal<Result>(
+        _ body: (QdrantAPI, _ directory: String) async throws -> Result
+    ) async throws -> Result {
+        let path = data ?? Environment.current.dataDirectory
+        let directory = URL(fileURLWithPath: path).standardizedFileURL.path
+        do {
+            let store = try EmbeddedStore(
+                directory: directory, settings: try StoreOptions.engineSettings(directory: directory))
+            let local = QdrantAPI(
+                store: store, access: AccessControl(apiKeys: [], readOnlyKey: nil, acceptsTokens: false), stemmers: [:])
+            let result = try await body(local, directory)
             try await store.close()
-            show(moved)
-            guard moved.allSatisfy(\.isWhole) else {
-                throw CommandFailure(code: "differing", message: "not everything arrived; run the command again")
-            }
-        } catch let failure as QdrantFailure {
-            throw CommandFailure(code: "refused", message: failure.text)
+            return result
         } catch let error as EngineError {
             throw CommandFailure(code: error.code.rawValue, message: error.message)
+        } catch let failure as QdrantFailure {
+            throw CommandFailure(code: "refused", message: failure.text)
         }
     }
 

@@ -309,3 +309,77 @@ def test_quickstart_finds_what_it_stored_by_meaning_and_names_this_binary(tmp_pa
 def test_quickstart_keeps_its_memories_where_it_is_told_to(memory):
     assert memory("quickstart").returncode == 0
     assert json.loads(memory("status", "--json").stdout)["stats"]["items"] == 6
+
+
+# Doctor.
+
+
+def doctor(*arguments, code=0, **options):
+    result = cortex("doctor", "--json", *arguments, **options)
+    assert result.returncode == code, result.stdout + result.stderr
+    return {check["name"]: check for check in json.loads(result.stdout)["checks"]}
+
+
+def test_doctor_looks_at_the_directory_the_collections_and_the_model(tmp_path):
+    data = ["--data", str(tmp_path / "data")]
+    checks = doctor(*data)
+    assert "made with the first memory" in checks["data"]["message"]
+    assert "384 dimensions" in checks["model"]["message"]
+    assert not (tmp_path / "data").exists(), "it only looks"
+    assert cortex("store", *data, "the attic has a skylight").returncode == 0
+    checks = doctor(*data)
+    assert {check["status"] for check in checks.values()} == {"pass"}
+    assert checks["collection memories"]["message"].startswith("1 points")
+    assert doctor(*data, "--embedder", "none")["memories"]["status"] == "warn"
+
+
+def test_doctor_fails_with_a_remedy(tmp_path):
+    data = tmp_path / "data"
+    assert cortex("store", "--data", str(data), "the attic has a skylight").returncode == 0
+    assert cortex("reembed", "--data", str(data), "--embedder", "none").returncode == 0
+    checks = doctor("--data", str(data))
+    assert checks["memories"]["status"] == "warn" and "reembed" in checks["memories"]["message"]
+    # A service that does not answer, and a flag that is missing.
+    remote = ["--embedder", "openai", "--embedding-url", "http://127.0.0.1:9/v1", "--embedding-model", "m"]
+    checks = doctor("--data", str(data), *remote, code=1)
+    assert checks["model"]["status"] == "fail" and checks["model"]["remedy"]
+    checks = doctor("--data", str(data), "--embedder", "openai", "--embedding-url", "http://127.0.0.1:9/v1", code=1)
+    assert "--embedding-model" in checks["settings"]["message"]
+    # Bytes that are not what was written, and a file where the directory should be.
+    file = data / "memories.collection.sqlite"
+    file.write_bytes(b"no database" + file.read_bytes()[11:])
+    checks = doctor("--data", str(data), code=1)
+    check = checks["collection memories"]
+    assert check["status"] == "fail" and "cortex verify" in check["remedy"]
+    (tmp_path / "file").write_text("x")
+    checks = doctor("--data", str(tmp_path / "file"), code=1)
+    assert checks["data"]["status"] == "fail" and "--data" in checks["data"]["remedy"]
+
+
+# Cleanup.
+
+
+def test_a_cleanup_makes_a_backup_that_can_be_verified(tmp_path, speak):
+    data = str(tmp_path / "data")
+    client = speak([BINARY, "mcp", "--data", data])
+
+    def status(**arguments):
+        client.modern("tools/call", {"name": "system_status", "arguments": arguments})
+        return client.read()["result"]["structuredContent"]
+
+    items = [{"kind": "todo", "content": "wind the clock"} for _ in range(2)]
+    client.modern("tools/call", {"name": "memory_store", "arguments": {
+        "items": items, "deduplication": {"enabled": False}}})
+    assert client.read()["result"]["structuredContent"]["summary"]["stored"] == 2
+    dry = status(operation="run_cleanup", cleanup_config={"operations": ["duplicate"]})["cleanup"]
+    assert dry["would_remove"] == {"duplicate": 1}
+    done = status(operation="confirm_cleanup", cleanup_token=dry["cleanup_token"])["cleanup"]
+    assert done["deleted"] == 1 and done["backup"].startswith(data + "/backups/")
+    assert pathlib.Path(done["backup"]).is_dir()
+    verified = cortex("backup", "verify", "--data", data)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    # Without one where none is wanted.
+    assert "backup" not in status(
+        operation="run_cleanup",
+        cleanup_config={"operations": ["expired"], "dry_run": False, "require_confirmation": False,
+                        "enable_backup": False})["cleanup"]

@@ -132,4 +132,37 @@ import Vectors
         #expect(throws: GraphFormatError.self) { try read(parts, like: graph, rows: Self.rows - 1) }
         _ = try read(parts, like: graph)
     }
+
+    @Test("A graph answers by its codes before its links have come, and by walking after", arguments: [true, false])
+    func linksComeLater(areWhole: Bool) throws {
+        let index = try makeGraph(70)
+        let parts = index.parts
+        let reader = try parts[0].withUnsafeBytes {
+            try GraphReader(
+                head: $0, metric: .euclidean, dimension: 70, rowCount: Self.rows, block: nil)
+        }
+        #expect(reader.linkParts.count + reader.codeParts.count + 1 == parts.count)
+        #expect(throws: GraphFormatError.self) { try reader.finishCodes() }
+        for part in reader.codeParts { try parts[part].withUnsafeBytes { try reader.add($0) } }
+        #expect(throws: GraphFormatError.self) { try reader.finish() }
+        let graph = try reader.finishCodes()
+        let early = GraphIndex(graph: graph, block: index.block)
+        let queries = makeQueries(.clustered, count: 30, dimension: 70, metric: .euclidean, seed: 51)
+        #expect(recall(early, queries, k: 10, breadth: 30) >= 0.99)
+        if areWhole {
+            for part in reader.linkParts { try parts[part].withUnsafeBytes { try reader.add($0) } }
+        }
+        // Links that were said to be whole and are not count as damaged.
+        reader.finishLinks(of: graph, areWhole: true)
+        graph.awaitLinks()
+        #expect(graph.hasDamagedLinks != areWhole)
+        #expect(recall(early, queries, k: 10, breadth: 30) >= 0.9)
+        if areWhole {
+            #expect(early.parts == parts)
+        } else {
+            #expect(throws: HNSWParameterError.self) {
+                try build(index.block, Self.rows, .euclidean, extending: early)
+            }
+        }
+    }
 }

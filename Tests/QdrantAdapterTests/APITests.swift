@@ -80,6 +80,62 @@ struct APITests {
         }
     }
 
+    @Test(
+        "Points read the quick way are those read the general way",
+        arguments: [
+            #"[{"id":1,"vector":{"a":[1,2.5],"b":[0.1,1e-3,-0]},"payload":{"k":[1,1.0,"é"],"n":null}}]"#,
+            #"[{"payload":{},"vector":{"a":[3,4]},"id":"6f1e0a52-0000-4000-8000-00000000000a"}]"#,
+            #"[ { "id" : 18446744073709551615 , "vector" : { "a" : [ 1 , 2 ] } } , {"id":2,"vector":{"b":[1,2,3]}} ]"#,
+            #"[{"id":1,"vector":{"a":[1,2]}},{"id":1,"vector":{"a":[2,1]},"payload":null}]"#,
+            #"[{"id":1,"vector":{},"payload":{"only":true}}]"#, "[]",
+            #"[{"id":1,"vector":{"a":[1,2,3]}}]"#, #"[{"id":1,"vector":{"a":[1,1e60]}}]"#,
+            #"[{"id":-1,"vector":{"a":[1,2]}}]"#,
+            #"[{"id":1,"vector":{"c":[1,2]}}]"#, #"[{"id":1,"vector":{"a":[1,2]},"payload":3}]"#,
+            #"[{"vector":{"a":[1,2]}}]"#,
+            #"[7]"#, #"{"id":1}"#,
+        ])
+    func quickPoints(points: String) async throws {
+        try await withAPI { api in
+            let vectors =
+                #"{"vectors":{"a":{"size":2,"distance":"Cosine"},"b":{"size":3,"distance":"Dot","datatype":"float16"}}}"#
+            var seen: [JSONValue] = []
+            // A member more makes the body be read the general way.
+            for (name, more) in [("quick", ""), ("general", #","update_mode":"upsert""#)] {
+                _ = try await call(api, "PUT", "collections/\(name)", vectors)
+                let answer = try await call(
+                    api, "PUT", "collections/\(name)/points?wait=true", #"{"points":\#(points)\#(more)}"#)
+                let page = try await call(
+                    api, "POST", "collections/\(name)/points/scroll", #"{"with_vector":true}"#)
+                seen += [
+                    .integer(Int64(answer.status)), answer.value["status"] ?? .null, page.value["result"] ?? .null,
+                ]
+            }
+            #expect(Array(seen.prefix(3)) == Array(seen.suffix(3)))
+        }
+    }
+
+    @Test("A search read the quick way finds and refuses what one read the general way does")
+    func quickQueries() async throws {
+        try await withAPI { api in
+            _ = try await call(api, "PUT", "collections/c", #"{"vectors":{"size":2,"distance":"Euclid"}}"#)
+            let points = (1...9).map { #"{"id":\#($0),"vector":[\#($0),\#(9 - $0)],"payload":{"n":\#($0)}}"# }
+            _ = try await call(
+                api, "PUT", "collections/c/points?wait=true", #"{"points":[\#(points.joined(separator: ","))]}"#)
+            for rest in [
+                "", #","limit":3,"offset":1,"with_payload":true"#, #","score_threshold":2.5,"with_vector":true"#,
+                #","filter":{"must":{"key":"n","range":{"gt":4}}}"#, #","using":"none""#, #","limit":0"#,
+                #","limit":"x""#,
+            ] {
+                let path = "collections/c/points/query"
+                let quick = try await call(api, "POST", path, #"{"query":[1,2]\#(rest)}"#)
+                let general = try await call(api, "POST", path, #"{"query":{"nearest":[1,2]}\#(rest)}"#)
+                #expect(quick.status == general.status)
+                #expect(quick.value["result"] == general.value["result"])
+                #expect(quick.value["status"] == general.value["status"])
+            }
+        }
+    }
+
     @Test("Bodies cut and changed at random are refused or answered, and never end the process")
     func randomBodies() async throws {
         try await withAPI { api in

@@ -62,6 +62,20 @@ typedef void (*ck_codes_fn)(const ck_code_query *query, const ck_codes *rows_of,
 /// Codes `dimension` floats; the bytes behind them are left alone. Returns the scale, 0 for a vector of zeros.
 typedef float (*ck_encode_fn)(const float *vector, size_t dimension, uint8_t *codes);
 
+/// How far the distance by codes of any row may lie from the true one: `error · errors[r] + length · lengths[r] + rest`.
+typedef struct ck_code_bound {
+    const float *errors;
+    const float *lengths;
+    float error;
+    float length;
+    float rest;
+} ck_code_bound;
+
+/// Turns `distances[i]` of `rows[i]` by codes into the most they may be, and copies the rows whose distance may be no
+/// more than `limit`, with the least it may be, to `out` and `least` (room for `count`). Returns how many it copied.
+typedef size_t (*ck_bound_fn)(const ck_code_bound *bound, const uint32_t *rows, size_t count, float limit,
+                              float *distances, uint32_t *out, float *least);
+
 typedef struct ck_kernels {
     const char *name;
     ck_pair_fn _Nonnull dot;         // ⟨a, b⟩
@@ -81,6 +95,11 @@ typedef struct ck_kernels {
     /// Writes the components as signed bytes plus `bias`; `*step` times a byte is the component. Returns the bytes'
     /// sum.
     int32_t (*_Nonnull encode_query)(const float *vector, size_t dimension, uint8_t bias, uint8_t *codes, float *step);
+    /// The length of what the nibbles of a row lack of `vector`, their difference; `*length` is the length of what they
+    /// stand for.
+    float (*_Nonnull nibble_error)(const float *vector, size_t dimension, const uint8_t *codes, float scale,
+                                   float *length);
+    ck_bound_fn _Nonnull bound_rows;
     ck_insert_fn _Nonnull pool_insert;
     /// Bits set in `a[i] & ~b[i]`, `i < words`; `b` may be NULL.
     uint64_t (*_Nonnull count_bits)(const uint64_t *a, const uint64_t *_Nullable b, size_t words);
@@ -99,22 +118,18 @@ uint32_t ck_crc32c_portable(uint32_t seed, const void *bytes, size_t size);
 /// Asks for huge pages over whole 2 MiB pages inside the range; a kernel that has none is no error.
 void ck_advise_huge_pages(void *start, size_t size_bytes);
 
-#ifndef CK_LOCALITY
-#define CK_LOCALITY 3
-#endif
 static inline void ck_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
 static inline void ck_prefetch_range(const void *start, size_t size_bytes) {
     for (size_t i = 0; i < size_bytes; i += 64) __builtin_prefetch((const char *)start + i, 0, 3);
 }
 
-/// Asks for the first `size_bytes` of each of `count` rows, `stride` bytes apart, ahead of a walk's next step: into the
-/// second cache, since one step asks for more lines than the first has places to wait in.
+/// Asks for the first `size_bytes` of each of `count` rows, `stride` bytes apart, ahead of a walk's next step.
 static inline void ck_prefetch_rows(const void *base, size_t stride, size_t size_bytes, const uint32_t *rows,
                                     size_t count) {
     for (size_t i = 0; i < count; i++) {
         const char *row = (const char *)base + (size_t)rows[i] * stride;
-        for (size_t j = 0; j < size_bytes; j += 64) __builtin_prefetch(row + j, 0, CK_LOCALITY);
+        for (size_t j = 0; j < size_bytes; j += 64) __builtin_prefetch(row + j, 0, 3);
     }
 }
 
@@ -129,6 +144,38 @@ static inline size_t ck_gather_unvisited(const uint32_t *links, size_t count, ui
         visited[id] = epoch;
     }
     return kept;
+}
+
+static inline int ck_has_bit(const uint64_t *bits, uint32_t at) { return (int)(bits[at >> 6] >> (at & 63)) & 1; }
+
+/// Parts the ids of `links` not yet visited: those whose bit in `selected` is set go to `out` and are marked, the others
+/// to `others` and are not; either has room for `count`. Returns how many went to `out`.
+static inline size_t ck_part_unvisited(const uint32_t *links, size_t count, const uint64_t *selected, uint8_t *visited,
+                                       uint8_t epoch, uint32_t *out, uint32_t *others, size_t *otherCount) {
+    size_t kept = 0, left = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t id = links[i];
+        int is_fresh = visited[id] != epoch, is_selected = ck_has_bit(selected, id);
+        out[kept] = id;
+        kept += (size_t)(is_fresh & is_selected);
+        others[left] = id;
+        left += (size_t)(is_fresh & !is_selected);
+        visited[id] = is_selected ? epoch : visited[id];
+    }
+    *otherCount = left;
+    return kept;
+}
+
+/// Copies the ids of `links` that are selected and not yet visited to `out` (room for `count`), marks them, returns how
+/// many. Most are expected not to be selected.
+static inline size_t ck_gather_selected(const uint32_t *links, size_t count, const uint64_t *selected, uint8_t *visited,
+                                        uint8_t epoch, uint32_t *out) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        out[kept] = links[i];
+        kept += (size_t)ck_has_bit(selected, links[i]);
+    }
+    return ck_gather_unvisited(out, kept, visited, epoch, out);
 }
 
 // A pool key: the distance as an ordered integer, then the row, then one bit that says "checked".

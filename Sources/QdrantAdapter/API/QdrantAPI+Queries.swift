@@ -172,9 +172,11 @@ extension QdrantAPI {
     // MARK: Query
 
     func query(_ request: Request, _ name: String) async throws -> CallResult {
-        let body = try request.body()
+        let quick = QuickQuery.read(request.call.body)
+        let body = try quick?.members ?? request.body()
         let collection = try await readable(request, name)
-        let search = try await PreparedSearch(body, style: "query", collection, self, request)
+        let search = try await PreparedSearch(
+            body, vector: quick?.vector, style: "query", collection, self, request)
         return .json(try await search.answer(wrapped: true))
     }
 

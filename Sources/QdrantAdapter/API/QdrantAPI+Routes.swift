@@ -107,7 +107,7 @@ extension QdrantAPI {
         let path = ([request.call.method] + parts).joined(separator: " ")
         let write: (PointWriting, JSONValue) async throws -> UpdateAnswer
         switch path {
-        case "PUT": write = { try await $0.upsert($1) }
+        case "PUT": return try await upsert(request, name)
         case "POST delete": write = { try await $0.delete($1) }
         case "PUT vectors": write = { try await $0.updateVectors($1) }
         case "POST vectors delete": write = { try await $0.deleteVectors($1) }
@@ -124,12 +124,28 @@ extension QdrantAPI {
         return .value(try await write(writing, body).json)
     }
 
+    /// Points with dense vectors alone are read without a value for each number.
+    private func upsert(_ request: Request, _ name: String) async throws -> CallResult {
+        if let config = try await catalog.known(name)?.config,
+            let points = QuickPoints.read(request.call.body, config)
+        {
+            return .value(try await writing(request, name).upsert(points).json)
+        }
+        let (writing, body) = try await prepared(request, name)
+        return .value(try await writing.upsert(body).json)
+    }
+
     private func prepared(_ request: Request, _ name: String) async throws -> (PointWriting, JSONValue) {
         try request.needs(.write, of: name)
         let body = try request.body()
+        return (try await writing(request, name), body)
+    }
+
+    private func writing(_ request: Request, _ name: String) async throws -> PointWriting {
+        try request.needs(.write, of: name)
         let collection = try await catalog.collection(name)
         try collection.writes.take(collection.strictMode.writesPerMinute, "Write")
         try collection.strictMode.checkTimeout(try request.timeout())
-        return (PointWriting(collection: collection, wait: try request.wait()), body)
+        return PointWriting(collection: collection, wait: try request.wait())
     }
 }

@@ -138,7 +138,7 @@ extension QdrantAPI {
         if let apiKey { request.headers.add(name: "api-key", value: apiKey) }
         let path = try snapshots.temporaryPath()
         do {
-            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(Self.fetchSeconds))
+            let response = try await OutwardClient.shared.execute(request, timeout: .seconds(Self.fetchSeconds))
             guard response.status == .ok else {
                 throw QdrantFailure.badRequest(
                     "Failed to download snapshot from \(location): status - \(response.status.code)")

@@ -40,6 +40,11 @@ final class CollectionCatalog: Sendable {
         }
     }
 
+    /// The collection, or nil where there is none.
+    func known(_ name: String) async throws -> QdrantCollection? {
+        try await exists(name) ? try await collection(name) : nil
+    }
+
     func exists(_ name: String) async throws -> Bool { try await store.exists(try aliases[name] ?? name) }
 
     func names() async throws -> [String] { try await store.collectionNames() }

@@ -40,7 +40,9 @@ enum FieldSchema {
         analyzer.minimumLength = try schema.count("min_token_len") ?? 0
         analyzer.maximumLength = try schema.count("max_token_len") ?? .max
         analyzer.matchesPhrases = try schema.bool("phrase_matching") ?? false
-        if let stopWords = schema.optional("stopwords") { analyzer.stopWords = StopWords.read(stopWords) }
+        if let stopWords = schema.optional("stopwords") {
+            analyzer.stopWords = StopWords.read(stopWords, folds: analyzer.lowercases)
+        }
         if let stemmer = schema.optional("stemmer") {
             let language = stemmer["language"]?.stringValue ?? stemmer.stringValue ?? ""
             analyzer.stem = stemmers[language]
@@ -74,12 +76,16 @@ enum StopWords {
     ]
 
     /// A language's name, or `{languages, custom}`. Only English has a list of its own here.
-    static func read(_ value: JSONValue) -> Set<String> {
+    ///
+    /// - Parameter folds: words of the caller's are compared in lower case.
+    static func read(_ value: JSONValue, folds: Bool) -> Set<String> {
         var words: Set<String> = []
         var languages = value["languages"]?.arrayValue?.compactMap(\.stringValue) ?? []
         if let one = value.stringValue { languages.append(one) }
         if languages.contains("english") { words = english }
-        for word in value["custom"]?.arrayValue ?? [] { words.insert((word.stringValue ?? "").lowercased()) }
+        for word in (value["custom"]?.arrayValue ?? []).compactMap(\.stringValue) {
+            words.insert(folds ? word.lowercased() : word)
+        }
         return words
     }
 }

@@ -6,7 +6,10 @@ import Vectors
 struct StrictMode: Sendable {
     private let settings: JSONValue?
 
-    init(_ settings: JSONValue) { self.settings = settings["enabled"]?.boolValue == true ? settings : nil }
+    init(_ settings: JSONValue) {
+        // Spelled out: a nil beside a JSON value may be taken for JSON's null.
+        self.settings = settings["enabled"]?.boolValue == true ? .some(settings) : .none
+    }
 
     private func limit(_ key: String) -> Int? { settings?[key]?.integerValue.map { Int($0) } }
 

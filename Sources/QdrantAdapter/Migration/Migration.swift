@@ -67,11 +67,7 @@ package struct Migration: Sendable {
     }
 
     package func run() async throws -> [MigratedCollection] {
-        var names = options.collections
-        if names.isEmpty {
-            let all = try await source.result("GET", ["collections"])
-            names = (all["collections"]?.arrayValue ?? []).compactMap { $0["name"]?.stringValue }
-        }
+        let names = try await source.collectionNames(options.collections)
         return try await withThrowingTaskGroup(of: MigratedCollection.self) { group in
             var waiting = names[...]
             var done: [MigratedCollection] = []
@@ -119,7 +115,7 @@ package struct Migration: Sendable {
     }
 
     /// The body that makes a collection with this configuration; strict mode comes last, when the points are in.
-    private static func creation(_ config: JSONValue) -> JSONValue {
+    static func creation(_ config: JSONValue) -> JSONValue {
         var body: JSONObject = [:]
         for key in [
             "vectors", "sparse_vectors", "shard_number", "replication_factor", "write_consistency_factor",
@@ -141,7 +137,7 @@ package struct Migration: Sendable {
         _ report: inout MigratedCollection
     ) async throws {
         var moved = 0
-        var page = try await self.page(name, from: start)
+        var page = try await source.page(name, from: start, limit: options.pageSize)
         while true {
             let next = page.optional("next_page_offset")
             async let following = pageIfAny(name, from: next)
@@ -162,18 +158,10 @@ package struct Migration: Sendable {
 
     private func pageIfAny(_ name: String, from offset: JSONValue?) async throws -> JSONValue? {
         guard let offset else { return nil }
-        return try await page(name, from: offset)
+        return try await source.page(name, from: offset, limit: options.pageSize)
     }
 
-    private func page(_ name: String, from offset: JSONValue?) async throws -> JSONValue {
-        var body: JSONObject = [
-            "limit": .integer(Int64(options.pageSize)), "with_payload": true, "with_vector": true,
-        ]
-        if let offset, !offset.isNull { body["offset"] = offset }
-        return try await source.result("POST", ["collections", name, "points", "scroll"], .object(body))
-    }
-
-    private static func written(_ point: JSONValue) -> JSONValue {
+    static func written(_ point: JSONValue) -> JSONValue {
         var members = point.objectValue ?? [:]
         members["vector"] = members["vector"] ?? [:]
         members["order_value"] = nil
@@ -187,6 +175,15 @@ package struct Migration: Sendable {
     }
 
     private func moveSettings(_ name: String, _ info: JSONValue, _ report: inout MigratedCollection) async throws {
+        let aliases = try await source.result("GET", ["collections", name, "aliases"])["aliases"]?.arrayValue ?? []
+        report.notes += try await Self.makeSettings(name, info, aliases.map { ["create_alias": $0] }, in: target)
+    }
+
+    /// Makes payload indexes, strict mode and aliases as `info` and `aliases` say; what was refused, in words.
+    static func makeSettings(
+        _ name: String, _ info: JSONValue, _ aliases: [JSONValue], in target: any QdrantPeer
+    ) async throws -> [String] {
+        var notes: [String] = []
         for (field, schema) in info["payload_schema"]?.objectValue ?? [:] {
             let definition = schema.optional("params") ?? schema["data_type"] ?? .null
             do {
@@ -194,16 +191,16 @@ package struct Migration: Sendable {
                     "PUT", ["collections", name, "index"], query: ["wait": "true"],
                     ["field_name": .string(field), "field_schema": definition])
             } catch let refusal as QdrantFailure {
-                report.notes.append("the index of '\(field)' was not made: \(refusal.text)")
+                notes.append("the index of '\(field)' was not made: \(refusal.text)")
             }
         }
         if let strict = info["config"]?.optional("strict_mode_config") {
             _ = try await target.result("PATCH", ["collections", name], ["strict_mode_config": strict.withoutNulls])
         }
-        let aliases = try await source.result("GET", ["collections", name, "aliases"])["aliases"]?.arrayValue ?? []
-        guard !aliases.isEmpty else { return }
-        _ = try await target.result(
-            "POST", ["collections", "aliases"], ["actions": .array(aliases.map { ["create_alias": $0] })])
+        if !aliases.isEmpty {
+            _ = try await target.result("POST", ["collections", "aliases"], ["actions": .array(aliases)])
+        }
+        return notes
     }
 
     // MARK: Comparing

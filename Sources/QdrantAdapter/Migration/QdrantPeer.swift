@@ -30,6 +30,20 @@ extension QdrantPeer {
         return try JSONParser.parse(bytes)["result"] ?? .null
     }
 
+    /// `names`, or every collection where none is named.
+    func collectionNames(_ names: [String]) async throws -> [String] {
+        guard names.isEmpty else { return names }
+        let all = try await result("GET", ["collections"])
+        return (all["collections"]?.arrayValue ?? []).compactMap { $0["name"]?.stringValue }
+    }
+
+    /// Whole points in the order of their ids, from `offset` (nil or null: the first) on.
+    func page(_ name: String, from offset: JSONValue?, limit: Int) async throws -> JSONValue {
+        var body: JSONObject = ["limit": .integer(Int64(limit)), "with_payload": true, "with_vector": true]
+        if let offset, !offset.isNull { body["offset"] = offset }
+        return try await result("POST", ["collections", name, "points", "scroll"], .object(body))
+    }
+
     /// How much of a refusal is shown.
     private static var shownBytes: Int { 500 }
 }
@@ -44,6 +58,19 @@ extension QdrantAPI: QdrantPeer {
         let answer = await respond(HTTPCall(method: method, path: path, query: query, body: body))
         return (answer.status, answer.body)
     }
+}
+
+/// What speaks to other servers: a connection that cannot be made is told at once, not tried until the time is over.
+enum OutwardClient {
+    private static let connectSeconds: Int64 = 10
+
+    /// One for the whole process, never shut down.
+    static let shared: HTTPClient = {
+        var configuration = HTTPClient.Configuration.singletonConfiguration
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.timeout.connect = .seconds(connectSeconds)
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
 }
 
 /// A Qdrant (or a served Cortex) at a URL.
@@ -81,7 +108,7 @@ package struct RemoteQdrant: QdrantPeer {
         var pause = Duration.milliseconds(100)
         for attempt in 1... {
             do {
-                let response = try await HTTPClient.shared.execute(request, timeout: .seconds(Self.timeoutSeconds))
+                let response = try await OutwardClient.shared.execute(request, timeout: .seconds(Self.timeoutSeconds))
                 let bytes = Array(try await response.body.collect(upTo: Self.answerBytes).readableBytesView)
                 let status = Int(response.status.code)
                 if ![429, 502, 503, 504].contains(status) || attempt == Self.attempts { return (status, bytes) }

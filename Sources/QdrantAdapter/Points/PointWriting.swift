@@ -25,18 +25,22 @@ struct PointWriting: Sendable {
 
     // MARK: Points
 
+    /// Inserts points or replaces them whole.
+    func upsert(_ points: [Point]) async throws -> UpdateAnswer {
+        try await check(points)
+        return answer(try await store.upsert(points, in: collection.name))
+    }
+
     func upsert(_ body: JSONValue) async throws -> UpdateAnswer {
         let points = try PointReading.points(body, collection.config)
-        try collection.strictMode.checkUpsert(points.count)
         let filter = try WireFilter.read(body.optional("update_filter"))
         let mode = try body.string("update_mode") ?? "upsert"
         guard ["upsert", "insert_only", "update_only"].contains(mode) else {
             throw QdrantFailure.format(
                 "unknown variant `\(mode)`, expected one of `upsert`, `insert_only`, `update_only`")
         }
-        for point in points { try collection.strictMode.checkVectors(point.vectors) }
-        try await checkSizes()
-        if mode == "upsert" && filter == nil { return answer(try await store.upsert(points, in: collection.name)) }
+        if mode == "upsert" && filter == nil { return try await upsert(points) }
+        try await check(points)
         let new = Dictionary(points.map { ($0.id, $0) }) { $1 }
         let context = try await filterContext()
         return try await revise(points.map(\.id)) { id, old in
@@ -45,6 +49,14 @@ struct PointWriting: Sendable {
             if mode == "insert_only" { return .unchanged }
             return filter.map { context.passes(old, $0) } ?? true ? .replaced(point) : .unchanged
         }
+    }
+
+    /// Holds points to be written to strict mode's limits.
+    private func check(_ points: [Point]) async throws {
+        let strict = collection.strictMode
+        try strict.checkUpsert(points.count)
+        for point in points { try strict.checkVectors(point.vectors) }
+        try await checkSizes()
     }
 
     /// Holds a write that makes the collection grow to what strict mode lets it hold.

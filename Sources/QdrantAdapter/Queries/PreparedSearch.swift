@@ -10,11 +10,14 @@ struct PreparedSearch: Sendable {
     private let lookups: [String: SearchableCollection]
     private let orderKind: FieldIndexKind?
 
-    /// `style` says how the body is written: `query`, or the older `search`, `recommend` and `discover`.
+    /// `style` says how the body is written: `query`, or the older `search`, `recommend` and `discover`; `vector` stood
+    /// in its `query`, read apart.
     init(
-        _ body: JSONValue, style: String, _ collection: QdrantCollection, _ service: QdrantAPI, _ request: Request
+        _ body: JSONValue, vector: [Float]? = nil, style: String, _ collection: QdrantCollection,
+        _ service: QdrantAPI, _ request: Request
     ) async throws {
-        node = try style == "query" ? QueryReading.node(body) : OlderSearch.node(body, style: style)
+        node =
+            try style == "query" ? QueryReading.node(body, vector: vector) : OlderSearch.node(body, style: style)
         parts = try AnswerParts.read(body, payload: .none)
         target = try await SearchableCollection(collection)
         try Self.check(node, body, collection.strictMode, collection)
@@ -44,14 +47,29 @@ struct PreparedSearch: Sendable {
 
     /// The hits as JSON: `{"points": […]}`, or the list alone.
     func answer(wrapped: Bool) async throws -> [UInt8] {
-        try await EmbeddedStore.blocking { [self] in
-            let hits = try QueryRunner(target: target, lookups: lookups).run(node)
-            var writer = WireWriter()
-            if wrapped { writer.raw("{\"points\":") }
-            try writer.hits(hits, parts, of: target, order: orderKind)
-            if wrapped { writer.raw("}") }
-            return writer.bytes
-        }
+        // A walk over the graph takes less time than waking another thread for it, and reads no file.
+        if isQuick { return try written(wrapped: wrapped) }
+        return try await EmbeddedStore.blocking { [self] in try written(wrapped: wrapped) }
+    }
+
+    private func written(wrapped: Bool) throws -> [UInt8] {
+        let hits = try QueryRunner(target: target, lookups: lookups).run(node)
+        var writer = WireWriter()
+        if wrapped { writer.raw("{\"points\":") }
+        try writer.hits(hits, parts, of: target, order: orderKind)
+        if wrapped { writer.raw("}") }
+        return writer.bytes
+    }
+
+    /// Points of an answer that is made on the caller's thread.
+    private static let quickLimit = 100
+
+    /// A plain search for few points near a dense vector, payloads alone.
+    private var isQuick: Bool {
+        guard case .nearest(.vector(.dense), mmr: nil) = node.kind, node.prefetch.isEmpty, node.filter == nil,
+            !node.isExact, node.limit + node.offset <= Self.quickLimit, parts.vectors == .none
+        else { return false }
+        return target.config.vectors[node.using]?.isMulti == false
     }
 
     func groupedAnswer(_ grouping: Grouping, _ lookup: SearchableCollection?) async throws -> [UInt8] {

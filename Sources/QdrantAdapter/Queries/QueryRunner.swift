@@ -149,7 +149,7 @@ struct QueryRunner {
         }
         let found = try table.nearest(
             vector, name: node.using, limit: count + excluded.count, breadth: node.breadth, isExact: node.isExact,
-            allowed: allowed, corpus: corpus)
+            codes: node.codes, allowed: allowed, corpus: corpus)
         let scale = ScoreScale(target.config, node.using)
         return found.map { Hit(id: $0.id, score: scale.score($0.similarity)) }.filter {
             scale.passes($0.score, node.threshold)

@@ -47,6 +47,7 @@ struct QueryNode: Sendable {
     var filter: DocumentFilter?
     var breadth: Int?
     var isExact = false
+    var codes = CodeSearch()
     /// Over which documents IDF counts; nil for all.
     var idfCorpus: DocumentFilter?
     var threshold: Float?
@@ -62,13 +63,20 @@ enum QueryReading {
     /// Points one query may return.
     static let maximumLimit = EngineLimits.resultCount
 
-    static func node(_ body: JSONValue, isRoot: Bool = true, depth: Int = 0) throws(QdrantFailure) -> QueryNode {
+    /// `vector` stood in the place of `query`, read apart.
+    static func node(
+        _ body: JSONValue, vector: [Float]? = nil, isRoot: Bool = true, depth: Int = 0
+    ) throws(QdrantFailure) -> QueryNode {
         guard body.objectValue != nil else {
             throw .format("invalid type: \(body.typeName), expected struct QueryRequest")
         }
         guard depth < maximumDepth else { throw .format("prefetches are nested deeper than \(maximumDepth)") }
         var node = QueryNode()
-        if let query = body.optional("query") { node.kind = try kind(query) }
+        if let vector {
+            node.kind = .nearest(.vector(.dense(vector)), mmr: nil)
+        } else if let query = body.optional("query") {
+            node.kind = try kind(query)
+        }
         if let prefetch = body.optional("prefetch") {
             let list = prefetch.arrayValue ?? [prefetch]
             node.prefetch = try list.map { value throws(QdrantFailure) in
@@ -94,10 +102,8 @@ enum QueryReading {
             node.isExact = try params.bool("exact") ?? false
             _ = try params.bool("indexed_only")
             if let corpus = params.optional("idf")?.optional("corpus") { node.idfCorpus = try WireFilter.read(corpus) }
-            if let oversampling = try params.optional("quantization")?.double("oversampling") {
-                var validation = Validation()
-                validation.fraction("params.quantization.oversampling", oversampling, from: 1, to: nil)
-                try validation.finish()
+            if let quantization = params.optional("quantization") {
+                node.codes = try codeSearch(quantization)
             }
         }
         node.threshold = try body.double("score_threshold").map { Float($0) }
@@ -105,6 +111,20 @@ enum QueryReading {
             guard let name = try lookup.string("collection") else { throw .format("missing field `collection`") }
             node.lookup = (name, try lookup.string("vector"))
         }
+    }
+
+    /// `ignore` asks for the floats of every candidate, `rescore: false` for none.
+    private static func codeSearch(_ quantization: JSONValue) throws(QdrantFailure) -> CodeSearch {
+        var search = CodeSearch()
+        if let oversampling = try quantization.double("oversampling") {
+            var validation = Validation()
+            validation.fraction("params.quantization.oversampling", oversampling, from: 1, to: nil)
+            try validation.finish()
+            search.oversampling = oversampling
+        }
+        if try quantization.bool("rescore") == false { search.rescoring = .none }
+        if try quantization.bool("ignore") == true { search.rescoring = .all }
+        return search
     }
 
     private static func check(_ node: QueryNode) throws(QdrantFailure) {

@@ -149,22 +149,22 @@ extension FieldTest {
         case .geo(let region): return values.contains { GeoPoint($0).map(region.contains) ?? false }
         case .prefix(let start): return values.contains { $0.stringValue?.utf8.starts(with: start.utf8) ?? false }
         case .substring(let part): return values.contains { $0.stringValue.map { $0.containsText(part) } ?? false }
-        case .text, .textAny, .phrase:
-            return values.contains { value in value.stringValue.map { matches(text: $0, analyzer) } ?? false }
+        case .text, .textAny, .phrase: return matches(texts: values.compactMap(\.stringValue), analyzer)
         }
     }
 
-    private func matches(text: String, _ analyzer: TextAnalyzer?) -> Bool {
+    /// All texts at the path together: a word of one and a word of another are both there.
+    private func matches(texts: [String], _ analyzer: TextAnalyzer?) -> Bool {
         switch self {
         case .text(let query):
-            guard let analyzer else { return text.containsText(query) }
-            return analyzer.matches(text, all: analyzer.tokens(ofQuery: query))
+            guard let analyzer else { return texts.contains { $0.containsText(query) } }
+            return analyzer.matches(texts, all: analyzer.tokens(ofQuery: query))
         case .textAny(let query):
             let analyzer = analyzer ?? TextAnalyzer()
-            return analyzer.matches(text, any: analyzer.tokens(ofQuery: query))
+            return analyzer.matches(texts, any: analyzer.tokens(ofQuery: query))
         case .phrase(let query):
-            guard let analyzer else { return text.containsText(query) }
-            return analyzer.matches(text, phrase: analyzer.tokens(ofQuery: query))
+            guard let analyzer else { return texts.contains { $0.containsText(query) } }
+            return analyzer.matches(texts, phrase: query)
         default: return false
         }
     }

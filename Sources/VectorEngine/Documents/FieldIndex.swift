@@ -108,7 +108,10 @@ struct FieldIndex: Sendable {
                 isAbove: { value in upper.map { value > Double($0) } ?? false })
             found.isExact = false
             return found
-        case .text(let query), .phrase(let query), .textAny(let query):
+        case .phrase(let phrase):
+            guard definition.kind == .text, let analyzer = definition.analyzer else { return nil }
+            return textBound(analyzer.phraseWords(phrase), test, slotCount)
+        case .text(let query), .textAny(let query):
             guard definition.kind == .text, let analyzer = definition.analyzer else { return nil }
             return textBound(analyzer.tokens(ofQuery: query), test, slotCount)
         case .geo:
@@ -139,8 +142,6 @@ struct FieldIndex: Sendable {
         for set in found { common.formIntersection(set) }
         var rows = bound(Array(common), slotCount)
         if case .phrase = test { rows.isExact = false }
-        // A document with two texts may hold each token in another of them.
-        rows.isExact = rows.isExact && query.count == 1
         return rows
     }
 

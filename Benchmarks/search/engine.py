@@ -1,0 +1,92 @@
+"""One engine in one process, spoken to in JSON lines, and what is made of its answers."""
+
+import json
+import math
+import pathlib
+import platform
+import statistics
+import subprocess
+
+import numpy as np
+
+K = 10
+
+
+class Engine:
+    def __init__(self, name: str, command: list[str], store: pathlib.Path, cores: str = "0"):
+        self.name, self.store = name, store
+        self.settings: list[int] = []
+        # One core, so that no engine is helped by threads it starts of its own.
+        pinned = ["taskset", "-c", cores] if platform.system() == "Linux" else []
+        self.process = subprocess.Popen(
+            [*pinned, *command, "--store", str(store)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, **request) -> dict:
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.name}: ended before it had answered")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise SystemExit(f"{self.name}: {answer['error']}")
+        return answer
+
+    def open(self, **request) -> dict:
+        answer = self.ask(op="open", **request)
+        self.settings = answer["settings"]
+        return answer
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def disk_mb(folder: pathlib.Path) -> float:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 2**20
+
+
+def recall(ids: np.ndarray, truth: np.ndarray) -> float:
+    return float(np.mean([len(set(a) & set(b)) / K for a, b in zip(ids, truth)]))
+
+
+def nearest(queries: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """Row numbers of the K nearest of `base` to each query, by inner product."""
+    found = []
+    for part in np.array_split(queries, max(1, len(queries) // 100)):
+        scores = part @ base.T
+        best = np.argpartition(-scores, K - 1, axis=1)[:, :K] if len(base) > K else np.argsort(-scores, axis=1)
+        order = np.argsort(-np.take_along_axis(scores, best, 1), axis=1, kind="stable")
+        found.append(np.take_along_axis(best, order, 1))
+    return np.concatenate(found)
+
+
+def at_recall(points: list[dict], wanted: float) -> float | None:
+    """Queries a second at a recall; of the fastest setting that reaches it where none lies below."""
+    ordered = sorted(points, key=lambda point: point["recall"])
+    for low, high in zip(ordered, ordered[1:]):
+        if low["recall"] < wanted <= high["recall"]:
+            share = (wanted - low["recall"]) / (high["recall"] - low["recall"])
+            return math.exp(math.log(low["qps"]) * (1 - share) + math.log(high["qps"]) * share)
+    reached = [point["qps"] for point in points if point["recall"] >= wanted]
+    return max(reached, default=None)
+
+
+def measure(engine: Engine, options, queries: str, truth: np.ndarray | None, **request) -> dict:
+    """One pass over a file of queries in the data's folder; recall is left out where there is no truth."""
+    out = str(options.work / f"{engine.name}.answer")
+    done = engine.ask(op="search", queries=str(options.data / queries), max_s=3, out=out, **request)
+    ids = np.fromfile(out + ".ids", np.int32).reshape(-1, K)
+    micros = np.fromfile(out + ".us", np.float32)
+    point = {
+        "qps": done["count"] / done["seconds"],
+        "p50_us": float(np.percentile(micros, 50)), "p99_us": float(np.percentile(micros, 99)),
+    }
+    if truth is not None:
+        point["recall"] = recall(ids, truth[: len(ids)])
+    return point
+
+
+def median(rounds: list[dict]) -> dict:
+    return {name: statistics.median(point[name] for point in rounds) for name in rounds[0]}

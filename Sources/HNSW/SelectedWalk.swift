@@ -1,0 +1,93 @@
+import CKernels
+import Vectors
+
+// The walk of level 0 over selected rows alone (after ACORN-1: Patel et al., doi:10.1145/3654923). The pool holds only
+// rows that are selected, so it need be no wider than without a filter, and only those are scored. Where a node has too
+// few selected neighbours, the walk steps over the others: the neighbours of its neighbours take their place.
+//
+//     pop the nearest unexpanded node → part its unvisited neighbours: selected ones are gathered, the links of the
+//     others asked for → score the batch gathered a step ago → while fewer than `width` are gathered, gather the
+//     selected neighbours of the next that is not selected
+//
+// A filter may keep no row anywhere near the query. Therefore the walk begins not only where the descent ended but also
+// at some selected rows spread over all.
+
+extension WalkScratch {
+    /// Puts the rows of `selection` into `selected`, in one pass over their words.
+    func select(_ selection: RowSelection, rowCount: Int) {
+        selection.copyWords(to: selected, wordCount: (rowCount + 63) / 64)
+    }
+
+    /// Up to `count` selected rows, one from each of as many equal stretches of the rows, put into `ids`; returns how
+    /// many there are.
+    func seeds(_ count: Int, rowCount: Int) -> Int {
+        let words = (rowCount + 63) / 64
+        var found = 0
+        for stretch in 0..<count {
+            var word = words * stretch / count
+            let end = words * (stretch + 1) / count
+            while word < end && selected[word] == 0 { word &+= 1 }
+            guard word < end else { continue }
+            ids[found] = UInt32(word << 6 + selected[word].trailingZeroBitCount)
+            found += 1
+        }
+        return found
+    }
+}
+
+/// Rows spread over all at which a walk over selected rows begins beside the end of the descent.
+private let seedCount = 8
+
+/// Walks level 0 over the rows in `scratch.selected` and leaves the `breadth` nearest met in `scratch.pool`, ascending.
+/// `position`, where the descent ended, is among them whether it is selected or not.
+func walkSelected(
+    _ layer: Layer, _ scorer: some RowScoring, _ scratch: WalkScratch, breadth: Int, rowCount: Int,
+    from position: Position, insert: ck_insert_fn
+) {
+    let pool = scratch.emptyPool(breadth)
+    let visited = scratch.visited, epoch = scratch.nextEpoch()
+    let distances = scratch.distances, selected = UnsafePointer(scratch.selected), stepped = scratch.stepped
+    var worst = breadth == 1 ? position.distance : Float.infinity
+    pool[0] = ck_key(position.distance, position.row)
+    visited[Int(position.row)] = epoch
+    var pendingCount = scratch.seeds(seedCount, rowCount: rowCount)
+    var ids = scratch.pending, pending = scratch.ids
+    pendingCount = ck_gather_unvisited(pending, pendingCount, visited, epoch, pending)
+    scorer.prefetch(pending, pendingCount)
+    var current = 0
+    while true {
+        while current < breadth && pool[current] & 1 != 0 { current &+= 1 }
+        var count = 0, steppedCount = 0
+        if current < breadth {
+            let node = ck_key_row(pool[current])
+            pool[current] |= 1
+            count = ck_part_unvisited(
+                layer.row(node), layer.width, selected, visited, epoch, ids, stepped, &steppedCount)
+            scorer.prefetch(ids, count)
+            for i in 0..<min(steppedCount, stepsAhead) { layer.prefetch(stepped[i]) }
+        } else if pendingCount == 0 {
+            return
+        }
+        if pendingCount > 0 {
+            scorer.score(pending, pendingCount, distances)
+            let lowest = Int(insert(pool, Int64(breadth), distances, pending, Int64(pendingCount), &worst))
+            if lowest < breadth && lowest <= current &+ 1 { layer.prefetch(ck_key_row(pool[lowest])) }
+            if lowest < current { current = lowest }
+        }
+        var step = 0
+        while step < steppedCount && count < layer.width {
+            let over = stepped[step]
+            if step &+ stepsAhead < steppedCount { layer.prefetch(stepped[step &+ stepsAhead]) }
+            visited[Int(over)] = epoch
+            let more = ck_gather_selected(layer.row(over), layer.width, selected, visited, epoch, ids + count)
+            scorer.prefetch(ids + count, more)
+            count &+= more
+            step &+= 1
+        }
+        swap(&ids, &pending)
+        pendingCount = count
+    }
+}
+
+/// How many of the rows that are stepped over have their links asked for ahead.
+private let stepsAhead = 4

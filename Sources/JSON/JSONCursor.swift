@@ -1,0 +1,95 @@
+/// Walks over a JSON text whose shape is known, without a value for every number of it.
+///
+/// For the bodies that come often and are long: what does not have the expected shape is given up (nil), and the
+/// general reader says what is wrong with it. The rules are the general reader's: it reads every part.
+package struct JSONCursor: ~Copyable {
+    private var parser: JSONParser
+
+    private init(_ bytes: UnsafeBufferPointer<UInt8>) { parser = JSONParser(bytes) }
+
+    /// What `body` makes of the whole of `text`; nil when it gives up, or when something follows its value.
+    package static func read<Result>(
+        _ text: [UInt8], _ body: (inout JSONCursor) throws(JSONError) -> Result?
+    ) -> Result? {
+        text.withUnsafeBufferPointer { bytes in
+            var cursor = JSONCursor(bytes)
+            do throws(JSONError) {
+                cursor.parser.skipSpace()
+                let result = try body(&cursor)
+                cursor.parser.skipSpace()
+                return cursor.parser.at == bytes.count ? result : nil
+            } catch {
+                return nil
+            }
+        }
+    }
+
+    /// The first byte of the value that comes.
+    package func next() throws(JSONError) -> UInt8 { try parser.peek() }
+
+    /// The value that comes, as the general reader reads it.
+    package mutating func value() throws(JSONError) -> JSONValue { try parser.value() }
+
+    /// Calls `member` with each key of the object that comes; it must read the key's value.
+    package mutating func object(
+        _ member: (String, inout JSONCursor) throws(JSONError) -> Void
+    ) throws(JSONError) {
+        try list(from: "{", to: "}") { cursor throws(JSONError) in
+            guard try cursor.parser.peek() == UInt8(ascii: "\"") else { throw cursor.parser.error(.unexpectedByte) }
+            let key = try cursor.parser.string()
+            cursor.parser.skipSpace()
+            try cursor.skip(":")
+            cursor.parser.skipSpace()
+            try member(key, &cursor)
+        }
+    }
+
+    /// Calls `element` for each element of the array that comes; it must read it.
+    package mutating func array(_ element: (inout JSONCursor) throws(JSONError) -> Void) throws(JSONError) {
+        try list(from: "[", to: "]", element)
+    }
+
+    /// Appends the numbers of the array that comes, each rounded to the nearest Float32.
+    ///
+    /// - Throws: where an element is no number or too large for a Float32.
+    package mutating func floats(into all: inout [Float]) throws(JSONError) {
+        try list(from: "[", to: "]") { cursor throws(JSONError) in
+            switch try cursor.parser.peek() {
+            case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): break
+            default: throw cursor.parser.error(.unexpectedByte)
+            }
+            guard let number = try cursor.parser.number().doubleValue, Float(number).isFinite else {
+                throw cursor.parser.error(.invalidNumber)
+            }
+            all.append(Float(number))
+        }
+    }
+
+    private mutating func skip(_ byte: Unicode.Scalar) throws(JSONError) {
+        guard try parser.peek() == UInt8(ascii: byte) else { throw parser.error(.unexpectedByte) }
+        parser.at += 1
+    }
+
+    @inline(__always)
+    private mutating func list(
+        from first: Unicode.Scalar, to last: Unicode.Scalar,
+        _ element: (inout JSONCursor) throws(JSONError) -> Void
+    ) throws(JSONError) {
+        try skip(first)
+        parser.skipSpace()
+        if try parser.peek() == UInt8(ascii: last) {
+            parser.at += 1
+            return
+        }
+        while true {
+            try element(&self)
+            parser.skipSpace()
+            if try parser.peek() == UInt8(ascii: last) {
+                parser.at += 1
+                return
+            }
+            try skip(",")
+            parser.skipSpace()
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import CKernels
+
+// How far a distance by 4-bit codes can lie from the one by floats. With r = x − mean, its code r̂ and the coded query q̂:
+//
+//     |⟨q, r⟩ − ⟨q̂, r̂⟩| = |⟨q, r − r̂⟩ + ⟨q − q̂, r̂⟩| ≤ |q| · |r − r̂| + |q − q̂| · |r̂|          (Cauchy and Schwarz)
+//
+// Twice as much for L2. |r − r̂| and |r̂| are kept for every row; what rounding adds, to either distance, is bounded by
+// the number of terms and the lengths (Higham, Accuracy and Stability of Numerical Algorithms, 3.1).
+
+/// What bounds the errors of the codes of some rows.
+package final class CodeBounds: @unchecked Sendable {
+    package let rowCount: Int
+    private let codes: CodeBlock
+    private let errors: UnsafeMutablePointer<Float>
+    private let lengths: UnsafeMutablePointer<Float>
+    private let meanLength: Float
+    private let longest: Float
+
+    /// Measures the first `rowCount` rows; reads all of their floats once.
+    package init(_ codes: CodeBlock, floats: VectorBlock, rowCount: Int, kernels: DistanceKernels = .best) {
+        precondition(codes.kind == .nibbles && codes.dimension == floats.dimension)
+        precondition(rowCount <= codes.count && rowCount <= floats.capacity)
+        self.rowCount = rowCount
+        self.codes = codes
+        errors = .allocate(capacity: max(rowCount, 1))
+        lengths = .allocate(capacity: max(rowCount, 1))
+        let dimension = codes.dimension
+        let (errors, lengths) = (errors, lengths)
+        longest = withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { residual in
+            guard let residual = residual.baseAddress else { return 0 }
+            var longest: Float = 0
+            for row in 0..<rowCount {
+                let vector = floats.vector(row)
+                for i in 0..<dimension { residual[i] = vector[i] - codes.mean[i] }
+                var length: Float = 0
+                errors[row] = kernels.table.pointee.nibble_error(
+                    residual, dimension, codes.codes + row * codes.stride, codes.scales[row], &length)
+                lengths[row] = length
+                longest = max(longest, length + errors[row])
+            }
+            return longest
+        }
+        meanLength = kernels.dot(codes.mean).squareRoot()
+    }
+
+    deinit {
+        errors.deallocate()
+        lengths.deallocate()
+    }
+
+    /// A little more than what the sums above round to.
+    private static let roundingShare: Float = 1.001
+
+    /// The bound for one query; `coded` is `query` as `CodeBlock.query` made it.
+    func bound(_ query: UnsafePointer<Float>, _ coded: ck_code_query) -> ck_code_bound {
+        let isL2 = codes.metric == .euclidean
+        let step = coded.factor * (isL2 ? 1 : 2)
+        var square: Float = 0, difference: Float = 0
+        for i in 0..<codes.dimension {
+            let component = isL2 ? query[i] - codes.mean[i] : query[i]
+            let lost = component - step * Float(Int8(bitPattern: coded.values[i]))
+            square += component * component
+            difference += lost * lost
+        }
+        let length = square.squareRoot()
+        let terms = Float(codes.dimension + 8) * Float.ulpOfOne
+        let size = isL2 ? (length + longest) * (length + longest) : length * (longest + meanLength)
+        let factor = (isL2 ? 2 : 1) * Self.roundingShare
+        return ck_code_bound(
+            errors: errors, lengths: lengths, error: factor * length, length: factor * difference.squareRoot(),
+            rest: 2 * terms * size)
+    }
+}

@@ -1,0 +1,86 @@
+import HNSW
+import Testing
+import Vectors
+
+/// Walks that step over rows a filter leaves out, against exact search.
+@Suite struct SelectedWalkTests {
+    /// Which rows a filter keeps.
+    enum Kept: CaseIterable {
+        /// A share of them, whichever.
+        case random
+        /// Those nearest to one direction, and those farthest from it.
+        case nearOne, farFromOne
+        /// Runs of rows that were inserted one after the other.
+        case runs
+    }
+
+    func rows(_ kept: Kept, percent: Int, of block: VectorBlock, _ metric: Metric, seed: UInt64) -> RowSet {
+        var generator = SplitMix(seed: seed)
+        let count = block.count
+        var allowed = RowSet(rowCount: count)
+        switch kept {
+        case .random:
+            for row in 0..<count where generator.next() % 100 < UInt64(percent) { allowed.insert(row) }
+        case .nearOne, .farFromOne:
+            let direction = (0..<block.dimension).map { block.vector(17)[$0] }
+            let all = FlatIndex(block: block, metric: metric, rowCount: count)
+                .search(direction, k: count, allowed: nil, deleted: nil)
+            let wanted = count * percent / 100
+            for neighbor in kept == .nearOne ? all.prefix(wanted) : all.suffix(wanted) {
+                allowed.insert(Int(neighbor.row))
+            }
+        case .runs:
+            for row in 0..<count where row % 1000 < 10 * percent { allowed.insert(row) }
+        }
+        return allowed
+    }
+
+    @Test(
+        "Whatever a filter keeps, its rows alone are found, in full, and most of those that are nearest",
+        arguments: Kept.allCases, [18, 40])
+    func filtersOfEveryKind(kept: Kept, percent: Int) throws {
+        let graph = try Self.graph.get()
+        let allowed = rows(kept, percent: percent, of: graph.block, .cosine, seed: 42)
+        let queries = makeQueries(.clustered, count: 25, dimension: Self.dimension, metric: .cosine, seed: 41)
+        for query in queries {
+            // Narrow enough that walking pays.
+            let found = graph.search(query, k: 5, breadth: 10, allowed: allowed, deleted: nil)
+            #expect(found.count == 5)
+            #expect(found.allSatisfy { allowed.contains(Int($0.row)) })
+            #expect(found == found.sorted())
+        }
+        let share = recall(graph, queries, k: 5, breadth: 10, allowed: allowed)
+        let without = recall(graph, queries, k: 5, breadth: 10)
+        // Where what is kept depends on where it lies, a walk as narrow as this one misses more.
+        let isApart = kept == .nearOne || kept == .farFromOne
+        #expect(share >= without - (isApart ? 0.2 : 0.08), "\(kept) \(percent) %: \(share), not \(without)")
+    }
+
+    private static let dimension = 97
+
+    /// One graph for all cases.
+    private static let graph = Result {
+        let block = makeBlock(.clustered, rows: largeRowCount, dimension: dimension, metric: .cosine, seed: 41)
+        return try build(block, block.count, .cosine)
+    }
+
+    @Test("Deleted rows are stepped over like those a filter leaves out")
+    func deletedAndFiltered() throws {
+        let graph = try Self.graph.get()
+        var generator = SplitMix(seed: 43)
+        // Shorter than the rows: the set of a view that was made before the last rows came.
+        var allowed = RowSet(rowCount: largeRowCount - 500), deleted = RowSet(rowCount: largeRowCount)
+        for row in 0..<largeRowCount {
+            if row < largeRowCount - 500, generator.next() % 5 == 0 { allowed.insert(row) }
+            if generator.next() % 4 == 0 { deleted.insert(row) }
+        }
+        let queries = makeQueries(.clustered, count: 25, dimension: Self.dimension, metric: .cosine, seed: 41)
+        for query in queries {
+            let found = graph.search(query, k: 5, breadth: 10, allowed: allowed, deleted: deleted)
+            #expect(found.count == 5)
+            #expect(found.allSatisfy { allowed.contains(Int($0.row)) && !deleted.contains(Int($0.row)) })
+        }
+        let share = recall(graph, queries, k: 5, breadth: 10, allowed: allowed, deleted: deleted)
+        #expect(share >= recall(graph, queries, k: 5, breadth: 10) - 0.08, "\(share)")
+    }
+}
