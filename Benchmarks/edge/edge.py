@@ -56,8 +56,8 @@ class Wire:
 
 def request(method, path, body=None):
     content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    head = f"{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
-    return head.encode() + content
+    head = [f"{method} {path} HTTP/1.1", "host: x", "content-type: application/json", f"content-length: {len(content)}"]
+    return "\r\n".join([*head, "", ""]).encode() + content
 
 
 class Vectors:

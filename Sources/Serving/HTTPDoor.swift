@@ -58,7 +58,7 @@ package struct HTTPDoor: Sendable {
         }
         for try await part in request.body {
             guard body.count + part.readableBytes <= limit else { return nil }
-            part.withUnsafeReadableBytes { body.append(contentsOf: $0) }
+            body.append(contentsOf: part.readableBytesView)
         }
         var query: [String: String] = [:]
         for (name, value) in request.uri.queryParameters { query[String(name)] = String(value) }

@@ -19,11 +19,20 @@ extension EngineError {
                     .outcomeUnknown, "I/O error on \(path): \(reason). Reopen the store to know what was kept",
                     cause: error)
             }
+        case let error as CocoaError where Self.refusals.contains(error.code):
+            self.init(.notWritable, "cannot write \(path). \(Self.writableRemedy)", cause: error)
+        case let error as CocoaError where error.code == .fileWriteOutOfSpace:
+            self.init(.diskFull, "cannot write \(path): no space is left. Free some and repeat it", cause: error)
         case is CancellationError: self.init(.cancelled, "the call was cancelled", cause: error)
         case is BlobError: self.init(.damaged, "a part of \(path) is not what was written", cause: error)
         default: self.init(.outcomeUnknown, "unexpected failure on \(path): \(type(of: error))", cause: error)
         }
     }
+
+    private static let refusals: Set<CocoaError.Code> = [
+        .fileWriteNoPermission, .fileReadNoPermission, .fileWriteVolumeReadOnly, .fileWriteFileExists, .fileNoSuchFile,
+        .fileWriteInvalidFileName, .fileWriteUnknown, .fileReadUnknown,
+    ]
 
     private static let writableRemedy =
         "Check the directory's owner and mode and the free space, or choose another with --data"

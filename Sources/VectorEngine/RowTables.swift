@@ -12,8 +12,7 @@ struct RowStatement {
         self.db = db
         owner = try db.cachedStatement(sql: sql)
         statement = owner.sqliteStatement
-        // Whoever ran it before, by the cache, has left it where it ended; a statement that is not reset takes no
-        // value.
+        // Whoever ran it before has left it where it ended, and a statement that was not reset takes no value.
         sqlite3_reset(statement)
     }
 

@@ -33,15 +33,7 @@ struct ImportQdrantCommand: AsyncParsableCommand {
 
     @OptionGroup var options: MigrationFlags
 
-    func run() async throws {
-        if let file = options.file {
-            return try await options.run { local in
-                try await JSONLinesRoad(directory: file, pageSize: options.pageSize)
-                    .read(into: local, options.collection)
-            }
-        }
-        try await options.run { remote, local in (remote, local) }
-    }
+    func run() async throws { try await options.run(.inward) }
 }
 
 struct ExportQdrantCommand: AsyncParsableCommand {
@@ -51,15 +43,7 @@ struct ExportQdrantCommand: AsyncParsableCommand {
 
     @OptionGroup var options: MigrationFlags
 
-    func run() async throws {
-        if let file = options.file {
-            return try await options.run { local in
-                try await JSONLinesRoad(directory: file, pageSize: options.pageSize)
-                    .write(from: local, options.collection)
-            }
-        }
-        try await options.run { remote, local in (local, remote) }
-    }
+    func run() async throws { try await options.run(.outward) }
 }
 
 /// `cortex import qdrant-snapshot`: says why not, and what to do instead.
@@ -126,17 +110,23 @@ struct MigrationFlags: ParsableArguments {
         guard (1...64).contains(parallel) else { throw ValidationError("--parallel is 1 to 64") }
     }
 
-    /// `ends` says which of the remote and the local side is the source, and which the target.
-    func run(_ ends: (any QdrantPeer, any QdrantPeer) -> (any QdrantPeer, any QdrantPeer)) async throws {
+    enum Direction { case inward, outward }
+
+    func run(_ direction: Direction) async throws {
+        if let file { try await run(direction, over: file) } else { try await runOverREST(direction) }
+    }
+
+    private func runOverREST(_ direction: Direction) async throws {
         let moved: [MigratedCollection] = try await withLocal { local, directory in
             let remote = try RemoteQdrant(url: url ?? "", apiKey: Environment.current.qdrantAPIKey)
-            let (source, target) = ends(remote, local)
+            let ends: (source: any QdrantPeer, target: any QdrantPeer) =
+                direction == .inward ? (remote, local) : (local, remote)
             var options = MigrationOptions(stateDirectory: directory + "/migrations")
             options.collections = collection
             options.pageSize = pageSize
             options.sampleSize = sample
             options.parallel = parallel
-            return try await Migration(from: source, to: target, options, progress: Self.progress).run()
+            return try await Migration(from: ends.source, to: ends.target, options, progress: Self.progress).run()
         }
         show(moved)
         guard moved.allSatisfy(\.isWhole) else {
@@ -144,9 +134,13 @@ struct MigrationFlags: ParsableArguments {
         }
     }
 
-    /// The road over files.
-    func run(_ road: @escaping (any QdrantPeer) async throws -> [JSONLinesRoad.Moved]) async throws {
-        let moved: [JSONLinesRoad.Moved] = try await withLocal { local, _ in try await road(local) }
+    /// The road over files in a directory.
+    private func run(_ direction: Direction, over file: String) async throws {
+        let road = JSONLinesRoad(directory: file, pageSize: pageSize)
+        let moved: [JSONLinesRoad.Moved] = try await withLocal { local, _ in
+            direction == .inward
+                ? try await road.read(into: local, collection) : try await road.write(from: local, collection)
+        }
         guard !json else { return print(JSONWriter.text(["collections": .array(moved.map(\.json))])) }
         for one in moved { print("\(one.name): \(one.points) points") }
     }

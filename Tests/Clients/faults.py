@@ -6,84 +6,22 @@ test_faults.py run the same functions for seconds.
 
 import argparse
 import collections
-import contextlib
-import ctypes
-import fcntl
 import json
 import os
 import pathlib
 import random
 import shutil
-import struct
 import subprocess
 import tempfile
 import threading
 import time
 
-from session import Ended, Model, Session, Write, bench_of
+import disks
+from full_disk import full_disks
+from reopening import reopenings
+from session import Broken, Ended, Model, Session, begin, bench_of, check, interrupt, settle
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-class Broken(AssertionError):
-    """A store that is not what it must be."""
-
-
-def begin(session, writes):
-    for write in writes:
-        write.send(session)
-
-
-def settle(model, writes, before=float("inf")):
-    """Takes what is acknowledged into the model; answers the writes whose outcome is unknown."""
-    unknown = []
-    for write in writes:
-        try:
-            answer = Session.read(write.answer)
-        except Ended:
-            unknown.append(write)
-            continue
-        if answer["ok"] and answer["received"] < before:
-            model.apply(write)
-            model.last_sequence = max(model.last_sequence, answer.get("sequence", 0))
-        else:
-            unknown.append(write)
-    return unknown
-
-
-def wait_for(writes, count):
-    """Until so many of the first writes are answered."""
-    for write in writes[:count]:
-        answer = write.answer.get()
-        write.answer.put(answer)
-
-
-def interrupt(writes, draw, session):
-    """Until a random moment: within a sealing, after so many answers, or so many milliseconds."""
-    if draw.random() < 0.4:
-        # A sealing that is under way, or the next one; small graphs are built within milliseconds.
-        if session.wait_for(draw.choice(("building", "merging", "merging", "storing")), seconds=0.3):
-            time.sleep(draw.uniform(0, 0.01))
-    elif draw.random() < 0.5:
-        wait_for(writes, draw.randint(0, len(writes)))
-    else:
-        # Sometimes long enough for a sealing to end.
-        time.sleep(draw.uniform(0, 0.02 if draw.random() < 0.8 else 0.2))
-
-
-def check(model, session, pending, what, counts):
-    try:
-        dump = session.ask("dump")
-    except Ended:
-        raise Broken(f"{what}: the store could not be opened: {session.complaints[-3:]}")
-    if not dump["ok"]:
-        raise Broken(f"{what}: {dump['code']}: {dump['message']}")
-    found = model.faults(dump, pending)
-    counts.update({name: number for name, number in found.items()})
-    counts["most points in a graph"] = max(counts["most points in a graph"], dump.get("indexed", 0))
-    if found:
-        raise Broken(f"{what}: {dict(found)}")
-    return dump
 
 
 # MARK: Kill
@@ -123,56 +61,12 @@ def kills(bench, place, draw, count, options=("--seal-rows", "200"), counts=None
 
 # MARK: Power cut
 
-EXT4_IOC_SHUTDOWN = 0x8004587D
-CLONE_NEWNS = 0x20000
-NO_LOG_FLUSH = struct.pack("I", 2)
-
-
-def own_mounts():
-    """A mount namespace for this process: one that another copied would keep a file system alive after the cut."""
-    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):
-        raise OSError(ctypes.get_errno(), "no mount namespace of one's own")
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-
-
-@contextlib.contextmanager
-def disk(place, mebibytes=96):
-    """An ext4 of its own, mounted where it can be cut off; answers the mount point and what cuts and mounts it again."""
-    own_mounts()
-    image, mount = place / "disk.img", place / "disk"
-    mount.mkdir(exist_ok=True)
-    with open(image, "wb") as file:
-        file.truncate(mebibytes << 20)
-    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
-    subprocess.run(["mount", "-o", "loop", str(image), str(mount)], check=True)
-
-    def cut():
-        descriptor = os.open(mount, os.O_RDONLY)
-        try:
-            fcntl.ioctl(descriptor, EXT4_IOC_SHUTDOWN, NO_LOG_FLUSH)
-        finally:
-            os.close(descriptor)
-
-    def plug_in():
-        # The killed process may hold its files a moment longer.
-        deadline = time.monotonic() + 20
-        while subprocess.run(["umount", str(mount)], capture_output=True).returncode:
-            assert time.monotonic() < deadline, "the disk that was cut off cannot be unmounted"
-            time.sleep(0.01)
-        subprocess.run(["mount", "-o", "loop", str(image), str(mount)], check=True)
-
-    try:
-        yield mount, cut, plug_in
-    finally:
-        subprocess.run(["umount", "-l", str(mount)], capture_output=True)
-
-
 def power_cuts(bench, place, draw, count, options=("--seal-rows", "200"), counts=None):
     """What was not synced is gone from the disk, and the process with it."""
     counts = collections.Counter() if counts is None else counts
     # Many ids, so that most sealings extend a graph instead of building it anew without the deleted.
     model, pending = Model(draw, ids=3000), []
-    with disk(place) as (mount, cut, plug_in):
+    with disks.disk(place) as (mount, cut, plug_in):
         for number in range(count):
             session = Session(bench, mount / "store", *options)
             check(model, session, pending, f"after cut {number}", counts)
@@ -434,232 +328,6 @@ def crowd(bench, place, draw, seconds, writers=4, readers=4, kill_every=2.0):
     counts["largest bytes"] = largest
     if faults or not dump["ok"] or dump["damaged"]:
         raise Broken(f"{faults[:5]} {dump.get('code')} {dict(counts)}")
-    return counts
-
-
-# MARK: Full disk
-
-@contextlib.contextmanager
-def small_disk(place, mebibytes=24):
-    """A file system of its own that is soon full; answers where it is mounted."""
-    own_mounts()
-    mount = place / "small"
-    mount.mkdir(exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "none", str(mount)], check=True)
-    try:
-        yield mount
-    finally:
-        subprocess.run(["umount", "-l", str(mount)], capture_output=True)
-
-
-def free_bytes(place):
-    facts = os.statvfs(place)
-    return facts.f_bavail * facts.f_frsize
-
-
-def fill(place, leave=0):
-    """A file that takes all the room but `leave` bytes."""
-    filler = place / "filler"
-    size = max(0, free_bytes(place) - leave)
-    with open(filler, "ab") as file:
-        while size > 0:
-            try:
-                size -= file.write(bytes(min(size, 1 << 16)))
-                file.flush()
-            except OSError:
-                break
-    return filler
-
-
-class FullDisk:
-    """One store on a disk that runs full in every phase of its life, and what must hold in each."""
-
-    OPTIONS = ("--seal-rows", "1000000", "--payload-bytes", "1500")
-
-    def __init__(self, bench, cortex, disk, draw, counts):
-        self.bench, self.cortex, self.disk, self.counts = bench, cortex, disk, counts
-        self.store = disk / "store"
-        self.model = Model(draw, ids=100_000)
-        self.session = Session(bench, self.store, *self.OPTIONS)
-
-    def read(self, session=None):
-        """Every answer is right, whatever the disk says."""
-        check(self.model, session or self.session, [], "with a full disk", self.counts)
-
-    def write(self, must_succeed=True):
-        """One write; its answer."""
-        (write,) = self.model.writes(1)
-        write.send(self.session)
-        answer = Session.read(write.answer)
-        if answer["ok"]:
-            self.model.apply(write)
-        elif must_succeed or answer["code"] != "diskFull":
-            raise Broken(f"a write was refused: {answer['code']}: {answer['message']}")
-        return answer
-
-    def delete(self, ids):
-        """A little at a time: one transaction for all would need room for all in the log."""
-        for start in range(0, len(ids), 25):
-            write = Write("delete", ids[start:start + 25])
-            write.send(self.session)
-            answer = Session.read(write.answer)
-            if not answer["ok"]:
-                raise Broken(f"deleting was refused: {answer['code']}: {answer['message']}")
-            self.model.apply(write)
-            self.counts["deletes on a full disk"] += 1
-
-    def insert(self):
-        """Inserts are refused before the wall; deletes make room, without a restart."""
-        while self.write(must_succeed=False)["ok"]:
-            self.counts["writes before the disk was full"] += 1
-        if free_bytes(self.disk) < 1 << 20:
-            raise Broken("the refusal has to come before the wall")
-        self.read()
-        self.counts["inserts refused"] += 1
-        ids = sorted(self.model.versions)
-        while not self.write(must_succeed=False)["ok"]:
-            if not ids:
-                raise Broken("everything is deleted, and writing does not resume")
-            self.delete(ids[:200])
-            ids = ids[200:]
-        self.read()
-
-    def seal(self, phase):
-        """A graph that finds no room is refused, and its rows are found as before."""
-        filler = fill(self.disk)
-        answer = self.session.ask("seal")
-        if answer["ok"] or answer["code"] != "diskFull":
-            raise Broken(f"{phase} on a full disk: {answer}")
-        self.read()
-        self.counts[f"{phase}s refused"] += 1
-        filler.unlink()
-        # And the disk that runs full in the midst of it.
-        step = {"seal": "building", "merge": "merging"}[phase]
-        count = self.session.events.count(step)
-        under_way = self.session.send("seal")
-        if not self.session.wait_for(step, count=count):
-            raise Broken(f"no {phase} was begun: {Session.read(under_way)}")
-        filler = fill(self.disk)
-        answer = Session.read(under_way)
-        if not answer["ok"] and answer["code"] != "diskFull":
-            raise Broken(f"{phase} while the disk ran full: {answer}")
-        self.counts[f"{phase}s that met the wall"] += not answer["ok"]
-        self.read()
-        filler.unlink()
-        self.write()
-        if not self.session.ask("seal")["ok"]:
-            raise Broken(f"{phase} does not resume")
-        self.read()
-
-    def back_up(self):
-        """A backup that finds no room fails by name and leaves no half of one."""
-        command = [self.cortex, "backup", "create", "--data", str(self.store)]
-        for leave in (0, 2 << 20):
-            filler = fill(self.disk, leave=leave)
-            made = subprocess.run(command, capture_output=True, text=True)
-            if made.returncode != 1 or "diskFull" not in made.stderr:
-                raise Broken(f"a backup on a full disk: {made.returncode} {made.stderr}")
-            listed = subprocess.run(
-                [self.cortex, "backup", "list", "--json", "--data", str(self.store)], capture_output=True, check=True)
-            if json.loads(listed.stdout)["backups"]:
-                raise Broken("half a backup is listed")
-            self.read()
-            self.counts["backups refused"] += 1
-            filler.unlink()
-        # Beside a store that had filled the disk there is no room for a copy: somebody gives it more.
-        subprocess.run(["mount", "-o", "remount,size=64m", str(self.disk)], check=True)
-        subprocess.run(command, check=True, capture_output=True)
-
-    def open(self):
-        """A store opens and reads without a byte left, after a kill and after a clean end; later it is written."""
-        filler = fill(self.disk)
-        for end in (Session.kill, Session.finish):
-            end(self.session)
-            self.session = Session(self.bench, self.store, *self.OPTIONS)
-            self.read()
-            answer = self.write(must_succeed=False)
-            if answer["ok"]:
-                raise Broken("a write on a full disk was acknowledged")
-            self.counts["openings"] += 1
-        filler.unlink()
-        self.write()
-        self.read()
-
-
-def full_disks(bench, cortex, place, draw, count):
-    """So many disks, each full in every phase: insert, delete, seal, merge, backup, open."""
-    counts = collections.Counter()
-    for _ in range(count):
-        with small_disk(place) as mount:
-            disk = FullDisk(bench, cortex, mount, draw, counts)
-            disk.insert()
-            disk.delete(sorted(disk.model.versions)[800:])
-            for phase in ("seal", "merge"):
-                for _ in range(20):
-                    disk.write()
-                disk.seal(phase)
-            disk.delete(sorted(disk.model.versions)[400:])
-            disk.back_up()
-            disk.open()
-            if disk.session.finish() != 0:
-                raise Broken(f"the process ended badly: {disk.session.complaints[-3:]}")
-            counts["disks"] += 1
-    return counts
-
-
-# MARK: Reopening
-
-#: Points, and within how many milliseconds at the 95th percentile a killed store must answer again.
-REOPENING = ((4_000, 100), (100_000, 1_000))
-
-
-def reopenings(bench, place, draw, count, sizes=REOPENING, dimension=384):
-    """Kills a process under load and takes the time from the start of a new one to its first answer to a search."""
-    counts = collections.Counter()
-    slow = []
-    for points, bound in sizes:
-        store = place / f"store-{points}"
-        model = Model(draw, ids=points)
-        # As it is in use: sealed by the engine's own measure.
-        options = ("--seal-rows", "8192", "--seal-share", "0.05", "--dimension", dimension, "--payload-bytes", "500")
-        session = Session(bench, store, *options)
-        for start in range(0, points, 1000):
-            write = Write("put", list(range(start, min(points, start + 1000))), model.next_version)
-            model.next_version += 1
-            write.send(session)
-            assert not settle(model, [write])
-        session.ask("seal", seconds=600)
-        times, flat, pending = [], 0, []
-        for number in range(count):
-            writes = model.writes(40)
-            begin(session, writes)
-            interrupt(writes, draw, session)
-            session.kill()
-            session.count_events(counts, is_killed=True)
-            pending = settle(model, writes)
-            unsure = {id for write in pending for id in write.ids}
-            sure = draw.choice(sorted(set(model.versions) - unsure))
-            began = time.monotonic()
-            session = Session(bench, store, *options)
-            answer = session.ask("nearest", id=sure, version=model.versions[sure])
-            times.append(1000 * (time.monotonic() - began))
-            if not answer["ok"] or answer["points"] != [[sure, model.versions[sure], True]]:
-                raise Broken(f"the first answer after a kill is wrong: {answer}")
-            counts["kills"] += 1
-            if number % 8 == 7 or number == count - 1 or pending:
-                # All of it takes longer than a hundred openings.
-                dump = check(model, session, pending, "after a kill", counts)
-                flat = max(flat, dump["count"] - dump["indexed"])
-        session.finish()
-        times.sort()
-        p95 = times[min(len(times) - 1, int(0.95 * len(times)))]
-        print(f"{points} points, {dimension} components, up to {flat} of them not in a graph: from the start of the "
-              f"process to its first answer {times[len(times) // 2]:.0f} ms at the median, p95 {p95:.0f} ms "
-              f"(bound {bound}), at most {times[-1]:.0f} ms", flush=True)
-        if p95 > bound:
-            slow.append(points)
-    if slow:
-        raise Broken(f"too slow at {slow} points")
     return counts
 
 

@@ -198,6 +198,67 @@ class Model:
         return +found
 
 
+class Broken(AssertionError):
+    """A store that is not what it must be."""
+
+
+def begin(session, writes):
+    for write in writes:
+        write.send(session)
+
+
+def settle(model, writes, before=float("inf")):
+    """Takes what is acknowledged into the model; answers the writes whose outcome is unknown."""
+    unknown = []
+    for write in writes:
+        try:
+            answer = Session.read(write.answer)
+        except Ended:
+            unknown.append(write)
+            continue
+        if answer["ok"] and answer["received"] < before:
+            model.apply(write)
+            model.last_sequence = max(model.last_sequence, answer.get("sequence", 0))
+        else:
+            unknown.append(write)
+    return unknown
+
+
+def wait_for(writes, count):
+    """Until so many of the first writes are answered."""
+    for write in writes[:count]:
+        answer = write.answer.get()
+        write.answer.put(answer)
+
+
+def interrupt(writes, draw, session):
+    """Until a random moment: within a sealing, after so many answers, or so many milliseconds."""
+    if draw.random() < 0.4:
+        # A sealing that is under way, or the next one; small graphs are built within milliseconds.
+        if session.wait_for(draw.choice(("building", "merging", "merging", "storing")), seconds=0.3):
+            time.sleep(draw.uniform(0, 0.01))
+    elif draw.random() < 0.5:
+        wait_for(writes, draw.randint(0, len(writes)))
+    else:
+        # Sometimes long enough for a sealing to end.
+        time.sleep(draw.uniform(0, 0.02 if draw.random() < 0.8 else 0.2))
+
+
+def check(model, session, pending, what, counts):
+    try:
+        dump = session.ask("dump")
+    except Ended:
+        raise Broken(f"{what}: the store could not be opened: {session.complaints[-3:]}")
+    if not dump["ok"]:
+        raise Broken(f"{what}: {dump['code']}: {dump['message']}")
+    found = model.faults(dump, pending)
+    counts.update({name: number for name, number in found.items()})
+    counts["most points in a graph"] = max(counts["most points in a graph"], dump.get("indexed", 0))
+    if found:
+        raise Broken(f"{what}: {dict(found)}")
+    return dump
+
+
 def bench_of(cortex):
     """`Bench` stands beside the product."""
     return str(pathlib.Path(cortex).with_name("Bench"))

@@ -9,7 +9,7 @@ from served import serving
 
 UUID = "550e8400-e29b-41d4-a716-446655440000"
 # Random bodies for each route that takes one.
-BODIES = 25
+BODIES = 15
 CITIES = ["amber", "b"]
 SINGLE = ("shards", "shards/delete", "cluster", "vectors/{vector_name}")
 
@@ -150,7 +150,7 @@ def snapshots(api):
         api.good("GET", f"{base}/{made['name']}")
         if base.startswith("/collections"):
             content = api.good("GET", f"{base}/{made['name']}")
-            form = b"--x\r\ncontent-disposition: form-data; name=\"snapshot\"\r\n\r\n" + content + b"\r\n--x--\r\n"
+            form = b'--x\r\ncontent-disposition: form-data; name="snapshot"\r\n\r\n' + content + b"\r\n--x--\r\n"
             kind = {"content-type": "multipart/form-data; boundary=x"}
             path = f"{base}/upload?priority=snapshot&checksum={made['checksum']}"
             assert api.good("POST", path, raw=form, headers=kind) is True

@@ -45,7 +45,7 @@ REFUSALS = [
     ("POST", "/collections/c/points/query", {"query": 1, "using": "x"}, 400, "Not existing vector name error: x"),
     ("POST", "/collections/c/points/query", {"query": [1, 2, 3, 4], "limit": 0}, 422, "must be 1 or larger"),
     ("POST", "/collections/c/points/query", {"query": {"fusion": "rrf"}}, 400, "Bad request"),
-    ("POST", "/collections/c/points/scroll", {"filter": {"must": [{"key": "n"}]}}, 400, "condition"),
+    ("POST", "/collections/c/points/scroll", {"filter": {"must": [{"key": "n"}]}}, 422, "condition"),
     ("POST", "/collections/c/points/scroll", {"order_by": "n"}, 400, "No range index for `order_by` key: `n`"),
     ("POST", "/collections/c/facet", {"key": "city"}, 400, "No appropriate index for faceting"),
     ("PUT", "/collections/c/points?wait=true", {"points": [{"id": -1, "vector": [1, 2, 3, 4]}]}, 400, "point ID"),

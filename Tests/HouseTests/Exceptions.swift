@@ -30,6 +30,7 @@ enum Exceptions {
         "Sources/HNSW/RowSpace.swift",
         "Sources/HNSW/SelectedWalk.swift",
         "Sources/HNSW/WalkScratch.swift",
+        "Sources/JSON/JSONCursor.swift",
         "Sources/JSON/JSONParser.swift",
         "Sources/JSON/JSONWriter.swift",
         "Sources/MCPServer/LineSplitter.swift",

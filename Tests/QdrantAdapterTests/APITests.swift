@@ -97,7 +97,7 @@ struct APITests {
     func quickPoints(points: String) async throws {
         try await withAPI { api in
             let vectors =
-                #"{"vectors":{"a":{"size":2,"distance":"Cosine"},"b":{"size":3,"distance":"Dot","datatype":"float16"}}}"#
+                #"{"vectors":{"a":{"size":2,"distance":"Cosine"},"b":{"size":3,"distance":"Dot","datatype":"uint8"}}}"#
             var seen: [JSONValue] = []
             // A member more makes the body be read the general way.
             for (name, more) in [("quick", ""), ("general", #","update_mode":"upsert""#)] {

@@ -44,4 +44,36 @@ import VectorEngine
         #expect(try await store.verify("c").isSound)
         try await store.close()
     }
+
+    @Test func anUpgradeIsUndoneByACommandAndTheNewerFileStays() async throws {
+        let (scratch, store) = try opened("format-1")
+        let file = scratch.path + "/memories.collection.sqlite"
+        try await store.delete(.filter(Filter()), in: "memories")
+        // Another one has it open.
+        #expect { try Rollback(directory: scratch.path, now: 1).run() } throws: {
+            ($0 as? EngineError)?.code == .notWritable
+        }
+        try await store.close()
+        let receipts = try Rollback(directory: scratch.path, now: 1_000_000).run()
+        #expect(receipts.map(\.collection) == ["memories"])
+        #expect(receipts.map(\.format) == [1] && receipts.map(\.changesSince) == [3])
+        let kept = try #require(receipts.first?.keptAt)
+        #expect(FileManager.default.fileExists(atPath: kept))
+        #expect(!FileManager.default.fileExists(atPath: file + ".mark"))
+        #expect(try await store.verify("memories").format == 1)
+        #expect(try Rollback(directory: scratch.path, now: 1).run().isEmpty)
+        // A cut of the power between the two names: the copy is there, the file is not.
+        let before = file + ".format-1"
+        #expect(try await store.count(nil, in: "memories") == 3, "it is upgraded once more")
+        try await store.close()
+        for suffix in ["", "-wal", "-shm"] { unlink(file + suffix) }
+        #expect(try Rollback(directory: scratch.path, now: 2).run().map(\.keptAt) == [nil])
+        #expect(try await store.count(nil, in: "memories") == 3)
+        try await store.close()
+        // A copy that is not what was written takes nobody's place.
+        try Data("rubbish".utf8).write(to: URL(fileURLWithPath: before))
+        #expect(throws: EngineError.self) { try Rollback(directory: scratch.path, now: 3).run() }
+        #expect(try await store.count(nil, in: "memories") == 3)
+        try await store.close()
+    }
 }

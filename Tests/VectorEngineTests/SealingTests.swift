@@ -1,4 +1,6 @@
 import Foundation
+import GRDB
+import Synchronization
 import Testing
 import VectorEngine
 import Vectors
@@ -80,5 +82,37 @@ import Vectors
         let found = try await store.query([PointQuery(target: target, limit: 200)], in: "c")[0].map(\.id)
         #expect(Set(found) == Set(points[100...].map(\.id) + [.number(999)]))
         try await store.close()
+    }
+
+    @Test func deletedRowsLeaveTheFileWhenTheyAreMany() async throws {
+        let scratch = ScratchDirectory()
+        let steps = Mutex<[SealingStep]>([])
+        var settings = settings()
+        settings.observeSealing = { step in steps.withLock { $0.append(step) } }
+        let store = try EmbeddedStore(directory: scratch.path, settings: settings)
+        try await store.createCollection("c", schema: Sample.schema)
+        var random = SplitMix(state: 7)
+        try await store.upsert((1...300).map { try Sample.point($0, &random) }, in: "c")
+        while try await !store.sealNow("c", threads: 1) { await Task.yield() }
+        try await store.upsert((301...340).map { try Sample.point($0, &random) }, in: "c")
+        while try await !store.sealNow("c", threads: 1) { await Task.yield() }
+        func vectors() async throws -> Int? {
+            try await DatabaseQueue(path: scratch.path + "/c.collection.sqlite").read {
+                try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM vectors")
+            }
+        }
+        #expect(try await vectors() == 340)
+        // More than three in ten: nothing is flat, and the graph is built anew all the same.
+        try await store.delete(.ids((1...200).map { .number($0) }), in: "c")
+        while try await !store.sealNow("c", threads: 1) { await Task.yield() }
+        #expect(try await vectors() == 140)
+        // And what was left of a statement by the sealing is in nobody's way.
+        try await store.upsert((330...345).map { try Sample.point($0, &random) }, in: "c")
+        try await store.delete(.ids([.number(345)]), in: "c")
+        #expect(try await store.count(nil, in: "c") == 144)
+        #expect(try await store.verify("c").isSound)
+        try await store.close()
+        let seen = steps.withLock { $0 }
+        #expect(seen.contains(.building) && seen.contains(.merging) && !seen.contains(.failed))
     }
 }

@@ -55,7 +55,9 @@ assert {one.meta["n"] for one in store.filter_documents(late)} == {2, 3}
 
 question = {"query_embedding": dense("basil in a garden")}
 weights = {"query_sparse_embedding": sparse_embedding("basil in a garden")}
-[first, *_] = QdrantEmbeddingRetriever(document_store=store, top_k=2, return_embedding=True).run(**question)["documents"]
+[first, *_] = QdrantEmbeddingRetriever(document_store=store, top_k=2, return_embedding=True).run(**question)[
+    "documents"
+]
 assert first.meta["n"] == 1 and first.embedding
 [first, *_] = QdrantSparseEmbeddingRetriever(document_store=store, top_k=2).run(**weights)["documents"]
 assert first.meta["n"] == 1

@@ -41,7 +41,9 @@ assert {one.payload["n"] for one in kept} == {1, 2}
 since = store.search(ask, dense(ask), top_k=4, filters={"created_at": {"gte": "2024-01-03T00:00:00Z"}})
 assert {one.payload["n"] for one in since} == {2, 3}
 assert store.keyword_search("cedar wood", top_k=2)[0].payload["n"] == 2
-batches = store.search_batch([ask, "amber beach"], [dense(ask), dense("amber beach")], top_k=1, filters={"user_id": "ann"})
+batches = store.search_batch(
+    [ask, "amber beach"], [dense(ask), dense("amber beach")], top_k=1, filters={"user_id": "ann"}
+)
 assert [batch[0].payload["n"] for batch in batches] == [1, 0]
 store.update(ids[0], vector=dense("delta of a river"), payload={"data": "delta of a river", "user_id": "ann", "n": 7})
 assert store.search("river", dense("river delta"), top_k=1)[0].payload["n"] == 7

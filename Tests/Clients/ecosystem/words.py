@@ -28,4 +28,9 @@ def sparse(text):
     return sorted(counts), [float(counts[index]) for index in sorted(counts)]
 
 
-TEXTS = ["amber lies on the beach", "basil grows in the garden", "cedar wood smells of rain", "a garden of cedar and amber"]
+TEXTS = [
+    "amber lies on the beach",
+    "basil grows in the garden",
+    "cedar wood smells of rain",
+    "a garden of cedar and amber",
+]
