@@ -3,7 +3,6 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
-import NIOPosix
 
 /// A listener that hands every request to one closure, body and all.
 package struct HTTPDoor: Sendable {
@@ -39,14 +38,6 @@ package struct HTTPDoor: Sendable {
             configuration: ApplicationConfiguration(address: .hostname(host, port: port), reuseAddress: true),
             onServerRunning: { channel in opened(channel.localAddress?.port ?? 0) }, logger: logger)
         try await application.runService()
-    }
-
-    /// Lets tasks run on the threads that read and write sockets, so that a request changes threads no more than it
-    /// must. Once in a process, before the first door; where it cannot be done, tasks keep threads of their own.
-    package static func shareThreads() {
-        #if os(Linux)
-            NIOSingletons.unsafeTryInstallSingletonPosixEventLoopGroupAsConcurrencyGlobalExecutor()
-        #endif
     }
 
     /// nil when the body is larger than `limit`.

@@ -135,8 +135,8 @@ extension Searcher {
         return Array(best.prefix(limit))
     }
 
-    /// The `limit` nearest rows to each of some vectors, every row having been taken into account; many queries share the
-    /// reading of the rows.
+    /// The `limit` nearest rows to each of some vectors, every row having been taken into account; many queries share
+    /// the reading of the rows.
     ///
     /// - Parameter vectors: `queryCount × dimension`, row-major.
     /// - Returns: one list a query.

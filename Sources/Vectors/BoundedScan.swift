@@ -8,8 +8,8 @@ import CKernels
 //     then the candidates by their floats, those with the least lower bounds first; the k-th distance is the limit now,
 //     and candidates beyond it are left unread
 //
-// No row that is left out can be among the nearest, whatever the data: it may only happen that most rows are candidates.
-// Many queries share each block of rows while it is in the second cache.
+// No row that is left out can be among the nearest, whatever the data: it may only happen that most rows are
+// candidates. Many queries share each block of rows while it is in the second cache.
 
 extension CodeBlock {
     /// Rows scored for one query after the other: their codes stay in the second cache.

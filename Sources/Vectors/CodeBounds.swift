@@ -1,8 +1,9 @@
 import CKernels
 
-// How far a distance by 4-bit codes can lie from the one by floats. With r = x − mean, its code r̂ and the coded query q̂:
+// How far a distance by 4-bit codes can lie from the one by floats. With r = x − mean, its code r̂ and the coded
+// query q̂, by Cauchy and Schwarz:
 //
-//     |⟨q, r⟩ − ⟨q̂, r̂⟩| = |⟨q, r − r̂⟩ + ⟨q − q̂, r̂⟩| ≤ |q| · |r − r̂| + |q − q̂| · |r̂|          (Cauchy and Schwarz)
+//     |⟨q, r⟩ − ⟨q̂, r̂⟩| = |⟨q, r − r̂⟩ + ⟨q − q̂, r̂⟩| ≤ |q| · |r − r̂| + |q − q̂| · |r̂|
 //
 // Twice as much for L2. |r − r̂| and |r̂| are kept for every row; what rounding adds, to either distance, is bounded by
 // the number of terms and the lengths (Higham, Accuracy and Stability of Numerical Algorithms, 3.1).

@@ -48,7 +48,6 @@ struct ServeCommand: AsyncParsableCommand {
     private var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 
     func run() async throws {
-        HTTPDoor.shareThreads()
         let environment = Environment.current
         let path = data ?? environment.dataDirectory
         let directory = URL(fileURLWithPath: path).standardizedFileURL.path

@@ -107,7 +107,7 @@ import VectorEngine
         let found = try await memory.findItems(
             "what did Ana like", ["formatting": ["include_similarity_explanation": true]])
         let first = found["items"]?.arrayValue?.first
-        #expect(first?["source"]?["actor"] == "Ana" && first?["explanation"]?["author_bonus"] == 0.2)
+        #expect(first?["source"]?["actor"] == "Ana" && first?["explanation"]?["author_bonus"] == 0.25)
         #expect(found["items"]?.arrayValue?[1]["explanation"]?["author_bonus"] == nil)
     }
 

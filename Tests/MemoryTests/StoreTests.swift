@@ -267,7 +267,7 @@ import VectorEngine
         #expect(try await memory.findItems("zebra", ["mode": "fast"])["meta"]?["degraded"] == false)
         // The collection goes on without vectors when the model arrives, and names the remedy.
         let later = try await world.memory().findItems("zebra")
-        #expect(later["meta"]?["degraded_reason"]?.stringValue?.contains("cortex export") == true)
+        #expect(later["meta"]?["degraded_reason"]?.stringValue?.contains("cortex reembed") == true)
     }
 
     @Test func aFailingEmbedderLosesNothing() async throws {
@@ -294,7 +294,7 @@ import VectorEngine
         ] {
             let memory = world.memory(embedder: WordHashEmbedder(identity: identity))
             await #expect { try await memory.findItems("x") } throws: {
-                ($0 as? MemoryError)?.code == .dependency && "\($0)".contains("cortex export")
+                ($0 as? MemoryError)?.code == .dependency && "\($0)".contains("cortex reembed")
             }
         }
     }

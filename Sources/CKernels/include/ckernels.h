@@ -62,7 +62,8 @@ typedef void (*ck_codes_fn)(const ck_code_query *query, const ck_codes *rows_of,
 /// Codes `dimension` floats; the bytes behind them are left alone. Returns the scale, 0 for a vector of zeros.
 typedef float (*ck_encode_fn)(const float *vector, size_t dimension, uint8_t *codes);
 
-/// How far the distance by codes of any row may lie from the true one: `error · errors[r] + length · lengths[r] + rest`.
+/// How far the distance by codes of any row may lie from the true one:
+/// `error · errors[r] + length · lengths[r] + rest`.
 typedef struct ck_code_bound {
     const float *errors;
     const float *lengths;
@@ -148,8 +149,8 @@ static inline size_t ck_gather_unvisited(const uint32_t *links, size_t count, ui
 
 static inline int ck_has_bit(const uint64_t *bits, uint32_t at) { return (int)(bits[at >> 6] >> (at & 63)) & 1; }
 
-/// Parts the ids of `links` not yet visited: those whose bit in `selected` is set go to `out` and are marked, the others
-/// to `others` and are not; either has room for `count`. Returns how many went to `out`.
+/// Parts the ids of `links` not yet visited: those whose bit in `selected` is set go to `out` and are marked, the
+/// others to `others` and are not; either has room for `count`. Returns how many went to `out`.
 static inline size_t ck_part_unvisited(const uint32_t *links, size_t count, const uint64_t *selected, uint8_t *visited,
                                        uint8_t epoch, uint32_t *out, uint32_t *others, size_t *otherCount) {
     size_t kept = 0, left = 0;
