@@ -60,12 +60,13 @@ extension MemoryStore {
 
     /// The point with the members it lacks; what is no memory stays as it is.
     private static func completed(_ point: Point, _ terms: (String) -> [String]) -> RevisedPoint {
-        guard var record = try? MemoryRecord(point) else { return .unchanged }  // not ours: nothing to complete
         var members = point.payload.object
-        guard Chunk.range(in: members) == nil else {
-            members[Member.occurredAt] = .integer(record.occurredAt)
+        if Chunk.range(in: members) != nil {
+            guard let moment = members[Member.saidAt] ?? members[Member.createdAt] else { return .unchanged }
+            members[Member.occurredAt] = moment
             return .replaced(Point(id: point.id, vectors: point.vectors, payload: Payload(members)))
         }
+        guard var record = try? MemoryRecord(point) else { return .unchanged }  // not ours: nothing to complete
         record.actorTerms = Array(Set(terms(record.lexicalFields.author))).sorted()
         record.traits = Trait.all(of: record, length: record.length)
         members.merge(record.payload) { $1 }

@@ -151,7 +151,8 @@ import VectorEngine
                 let wanted = try await fresh.findItems(query, arguments)["items"]
                 #expect(try await memory.findItems(query, arguments)["items"] != wanted)
                 let changed = try #require(try await memory.upgrade(engine))
-                #expect(changed == (try await engine.count(nil, in: "memories")))
+                let count = try await engine.count(nil, in: "memories")
+                #expect(changed == count)
                 #expect(try await memory.findItems(query, arguments)["items"] == wanted)
                 #expect(try await memory.upgrade(engine) == 0, "there is nothing left to do")
                 #expect(try await engine.verify("memories").isSound)
