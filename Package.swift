@@ -1,8 +1,13 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+/// Set by `make coverage`: our own targets count the lines they run; the packages stay as they are built already.
+let countsLines = Context.environment["CORTEX_COVERAGE"] != nil
+
 /// Every target of ours is held to the same rule: a warning is an error.
-let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+let strict: [SwiftSetting] =
+    [.treatAllWarnings(as: .error)]
+    + (countsLines ? [.unsafeFlags(["-profile-generate", "-profile-coverage-mapping"])] : [])
 
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
@@ -37,7 +42,10 @@ let package = Package(
         .systemLibrary(name: "CBLAS", providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         .target(name: "CTransformer", exclude: ["kernels.inc"]),
         .target(name: "CModel", exclude: ["minilm.bin"]),
-        .target(name: "JSON", dependencies: [collections], swiftSettings: strict),
+        .target(
+            name: "JSON", dependencies: [collections], swiftSettings: strict,
+            // Every program has this room in it, and so what writes the counts.
+            linkerSettings: countsLines ? [.unsafeFlags(["-profile-generate"])] : []),
         .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
         .target(name: "HNSW", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),
         .target(

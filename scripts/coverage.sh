@@ -3,13 +3,12 @@
 #
 # usage: scripts/coverage.sh FLOOR        fails when the whole is below FLOOR per cent
 #
-# The build counts its lines and is optimised all the same: without, the clients alone would take many minutes. It
-# stays in a folder of its own (.build-coverage).
+# Our rooms are built anew, optimised as ever and counting their lines; the packages stay as `make build` left them.
+# The programs that count are removed at the end, and the next `make build` makes the plain ones again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 floor=${1:?usage: scripts/coverage.sh FLOOR}
 swift=${SWIFT:-swift}
-scratch=$PWD/.build-coverage
 
 stop() { echo "coverage: $*" >&2; exit 1; }
 # The counts' format follows the compiler: the toolchain's own readers first, then Debian's of the same generation.
@@ -24,13 +23,15 @@ find_tool() {
 llvm_cov=$(find_tool llvm-cov)
 llvm_profdata=$(find_tool llvm-profdata)
 
-products=$("$swift" build -c release --show-bin-path --scratch-path "$scratch")
+export CORTEX_COVERAGE=1
+products=$("$swift" build -c release --show-bin-path)
 profiles=$products/codecov
 # Counts of an earlier run belong to other lines.
 rm -rf "$profiles"
+trap 'rm -f "$products"/{cortex,Bench,mcp-demo}' EXIT
 
-echo "coverage: $swift test -c release --enable-code-coverage"
-"$swift" test -c release --disable-testable-imports --enable-code-coverage --scratch-path "$scratch"
+echo "coverage: $swift test -c release"
+LLVM_PROFILE_FILE=$profiles/tests-%p.profraw "$swift" test -c release --disable-testable-imports
 
 echo "coverage: Python clients against $products/cortex"
 # One file a process. What kills the program without end is left to `make test`: a killed program leaves no counts,
