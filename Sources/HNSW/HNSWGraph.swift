@@ -67,6 +67,8 @@ package final class HNSWGraph: @unchecked Sendable {
     static let rowsScoredPerStep = 3
     /// From this share of selected rows on a walk takes every row as it comes and leaves those out at the end.
     static let shareWalkedPlainly = 0.2
+    /// How much wider a walk over selected rows is at most where fewer of them lie around the query than elsewhere.
+    static let mostWidened = 4.0
     /// Below this share even the neighbours of a node's neighbours hold too few selected rows to go on from.
     static let leastShareWalked = 0.01
     /// How much wider a walk is repeated that met too few selected rows.
@@ -145,12 +147,13 @@ package final class HNSWGraph: @unchecked Sendable {
             if Double(selected) >= Self.shareWalkedPlainly * Double(rowCount) {
                 var width = (target * rowCount + selected - 1) / selected
                 while width * Self.rowsScoredPerSlot + Self.rowsScoredAtStart < selected {
-                    let found = walked(query, width: width, wanted: target, in: selection, overSelected: false, scratch)
+                    let found = walked(query, width: width, wanted: target, in: selection, overShare: nil, scratch)
                     if isEnough(found) { return found }
                     width *= Self.widening
                 }
             } else if walkPays(over: selected, width: target) {
-                let found = walked(query, width: target, wanted: target, in: selection, overSelected: true, scratch)
+                let share = Double(selected) / Double(rowCount)
+                let found = walked(query, width: target, wanted: target, in: selection, overShare: share, scratch)
                 if isEnough(found) { return found }
             }
             return scanned(query, count: target, in: selection, scratch)
@@ -170,23 +173,27 @@ package final class HNSWGraph: @unchecked Sendable {
     }
 
     private func walked(
-        _ query: UnsafePointer<Float>, width: Int, wanted: Int, in selection: RowSelection, overSelected: Bool,
+        _ query: UnsafePointer<Float>, width: Int, wanted: Int, in selection: RowSelection, overShare share: Double?,
         _ scratch: WalkScratch
     ) -> [Neighbor] {
         if !selection.isAll { scratch.select(selection, rowCount: rowCount) }
-        switch rows {
-        case .floats(let block, let metric):
-            walkLevels(
-                FloatScorer(query: query, block: block, metric: metric), width: width, overSelected: overSelected,
-                scratch)
-        case .codes(let block):
-            walkLevels(
-                CodeScorer(query: scratch.query, block: block), width: width, overSelected: overSelected, scratch)
-        }
-        return collect(scratch, width: width, wanted: wanted, isAll: selection.isAll)
+        let slots =
+            switch rows {
+            case .floats(let block, let metric):
+                walkLevels(
+                    FloatScorer(query: query, block: block, metric: metric), width: width, share: share, scratch)
+            case .codes(let block):
+                walkLevels(CodeScorer(query: scratch.query, block: block), width: width, share: share, scratch)
+            }
+        return collect(scratch, width: slots, wanted: wanted, isAll: selection.isAll)
     }
 
-    private func walkLevels(_ scorer: some RowScoring, width: Int, overSelected: Bool, _ scratch: WalkScratch) {
+    /// Returns how many slots the pool has.
+    ///
+    /// - Parameter share: of selected rows, for a walk over those alone.
+    private func walkLevels(
+        _ scorer: some RowScoring, width: Int, share: Double?, _ scratch: WalkScratch
+    ) -> Int {
         var position = Position(row: entry, distance: scorer.distance(entry))
         var level = topLevel
         while level > 0 {
@@ -194,12 +201,17 @@ package final class HNSWGraph: @unchecked Sendable {
             level -= 1
         }
         let insert = kernels.table.pointee.pool_insert
-        if overSelected {
-            walkSelected(
-                storage.layer(0), scorer, scratch, breadth: width, rowCount: rowCount, from: position, insert: insert)
-        } else {
+        guard let share else {
             walk(storage.layer(0), scorer, scratch, breadth: width, from: position, insert: insert)
+            return width
         }
+        let base = storage.layer(0)
+        // The fewer selected rows lie around the query, the less the links lead from one to the next.
+        let around = base.selectedShare(around: position.row, UnsafePointer(scratch.selected))
+        let wider = min(Self.mostWidened, max(1, share / max(around, share / Self.mostWidened)))
+        let breadth = min(rowCount, Int(Double(width) * wider))
+        walkSelected(base, scorer, scratch, breadth: breadth, rowCount: rowCount, from: position, insert: insert)
+        return breadth
     }
 
     private func scanned(

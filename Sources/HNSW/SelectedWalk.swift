@@ -35,6 +35,22 @@ extension WalkScratch {
     }
 }
 
+extension Layer {
+    /// The share of selected rows among the neighbours of `row` and of its first neighbours.
+    func selectedShare(around row: UInt32, _ selected: UnsafePointer<UInt64>) -> Double {
+        let nearest = self.row(row)
+        var kept = 0
+        for i in 0..<min(rowsAround, width) {
+            let links = self.row(nearest[i])
+            for j in 0..<width { kept &+= Int(ck_has_bit(selected, links[j])) }
+        }
+        return Double(kept) / Double(min(rowsAround, width) * width)
+    }
+}
+
+/// Of so many neighbours of a row the neighbours are looked at.
+private let rowsAround = 8
+
 /// Rows spread over all at which a walk over selected rows begins beside the end of the descent.
 private let seedCount = 8
 
