@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 import VectorEngine
 import Vectors
@@ -106,7 +107,7 @@ import Vectors
         let scratch = ScratchDirectory()
         var settings = EngineSettings()
         settings.sealsAutomatically = false
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         var model = Model()
         var store = try EmbeddedStore(directory: scratch.path, settings: settings)
         try await store.createCollection("c", schema: Sample.schema)
@@ -128,7 +129,7 @@ import Vectors
         let scratch = ScratchDirectory()
         let store = try EmbeddedStore(directory: scratch.path)
         try await store.createCollection("c", schema: Sample.schema)
-        var random = SplitMix(state: 9)
+        var random = SplitMix(seed: 9)
         try await store.upsert((0..<25).map { try Sample.point($0, &random) }, in: "c")
         for filter in [nil, Filter(must: [.hasVector("text")])] {
             var seen: [PointID] = []
@@ -146,7 +147,7 @@ import Vectors
         let scratch = ScratchDirectory()
         let store = try EmbeddedStore(directory: scratch.path)
         try await store.createCollection("c", schema: Sample.schema)
-        var random = SplitMix(state: 5)
+        var random = SplitMix(seed: 5)
         let points = try (1..<60).map { try Sample.point($0, &random) }
         try await store.upsert(points, in: "c")
         let wanted = points.compactMap { point in point.payload.object["n"]?.integerValue.map { ($0, point.id) } }
