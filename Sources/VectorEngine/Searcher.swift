@@ -62,7 +62,7 @@ extension Searcher {
     func matches(_ filter: Filter?, payloads: PayloadLookup) throws -> [RowSet?] {
         guard let filter, !filter.isEmpty else { return Array(repeating: nil, count: segments.count) }
         // Where a point stands is a fact of the moment; all else that a filter asks is a fact of the row.
-        guard filter.namedIDs.isEmpty else {
+        guard !filter.namesIDs else {
             return try segments.map { try matches(filter, in: $0, payloads: payloads) }
         }
         return try segments.map { segment in

@@ -86,6 +86,11 @@ import Vectors
         let page = try await store.scroll(ScrollRequest(filter: filter, limit: 500, parts: .payload), in: "c")
         #expect(page.points.map(\.id) == expected.map(\.id).sorted())
         for point in page.points { #expect(point.payload.object == model.points[point.id]?.payload.object) }
+        let asked = (0..<20).map { _ in PointID.number(.random(in: 0...200, using: &random)) }
+        let other = Filter(mustNot: [.range(path: "n", NumericRange(atMost: 3))])
+        let passing = try await store.passing([filter ?? Filter(), other], among: asked, in: "c")
+        #expect(passing[0] == Set(expected.map(\.id)).intersection(asked))
+        #expect(passing[1] == Set(try model.matching(other).map(\.id)).intersection(asked))
 
         let query = Sample.vector(&random)
         let nearest = try model.cosine(query, filter).prefix(10)
