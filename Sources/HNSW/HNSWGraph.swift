@@ -1,5 +1,4 @@
 import CKernels
-import Dispatch
 import Synchronization
 import Vectors
 
@@ -55,7 +54,6 @@ package final class HNSWGraph: @unchecked Sendable {
     let topLevel: Int
     /// Whether level 0 has been read.
     private let linkState: Atomic<LinkState>
-    private let linksComing = DispatchGroup()
     private let scratch: ScratchList
     private let kernels = DistanceKernels.best
 
@@ -93,21 +91,17 @@ package final class HNSWGraph: @unchecked Sendable {
         let queryBytes = if case .codes(let block) = rows { block.queryBytes } else { 0 }
         scratch = ScratchList(
             rowCount: storage.rowCount, width: max(storage.width, storage.connections), queryBytes: queryBytes)
-        if links == .coming { linksComing.enter() }
     }
 
     package var metric: Metric { rows.metric }
 
+    /// Whether the links of level 0 are in.
+    package var hasLinks: Bool { linkState.load(ordering: .acquiring) == .there }
+
     /// Whether the links have turned out not to be what was written: every row is scored until the graph is built anew.
     package var hasDamagedLinks: Bool { linkState.load(ordering: .acquiring) == .damaged }
 
-    /// Returns when the links have been read or will not be.
-    package func awaitLinks() { linksComing.wait() }
-
-    func linksCame(_ state: LinkState) {
-        linkState.store(state, ordering: .releasing)
-        linksComing.leave()
-    }
+    func linksCame(_ state: LinkState) { linkState.store(state, ordering: .releasing) }
 
     /// Bytes the links take in memory, without the vectors.
     package var linkByteCount: Int {
@@ -140,7 +134,7 @@ package final class HNSWGraph: @unchecked Sendable {
             if case .codes(let block) = rows {
                 scratch.query.pointee = block.query(query, scratch.queryCodes)
             }
-            guard linkState.load(ordering: .acquiring) == .there else {
+            guard hasLinks else {
                 return scanned(query, count: target, in: selection, scratch)
             }
             func isEnough(_ found: [Neighbor]) -> Bool { found.count >= k && found.count * 2 >= target }
