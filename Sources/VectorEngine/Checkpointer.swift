@@ -13,7 +13,7 @@ import Synchronization
 /// https://sqlite.org/c3ref/wal_checkpoint_v2.html) and changes nothing that a reader sees.
 package final class Checkpointer: Sendable {
     /// Pages that have not been copied from which on the log is.
-    static let pageCount = 1000
+    static let pageCount = 500
     /// Pages of a log from which on a commit copies what there is.
     package static let maximumPageCount = 4000
     /// Pages that a commit copies by itself so that the log can begin anew.

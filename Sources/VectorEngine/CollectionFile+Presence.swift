@@ -3,7 +3,9 @@ import Foundation
 /// Whether a collection is there, when somebody else deletes it at the same time.
 extension CollectionFile {
     /// Whether a file stands at `path`, other than a leftover.
-    static func isThere(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) && !isLeftover(path) }
+    static func isThere(_ path: String) -> Bool {
+        size(of: path) > 0 || FileManager.default.fileExists(atPath: path) && !isLeftover(path)
+    }
 
     /// Whether there is an empty file without a mark: SQLite makes the file it does not find, so that one was left by
     /// who opened the collection while it was deleted.

@@ -89,7 +89,7 @@ extension EmbeddedStore {
 
     /// Whether there is a collection of that name; costs one look at the directory.
     package func exists(_ collection: String) async throws -> Bool {
-        !collection.isEmpty && CollectionFile.isThere(path(of: collection))
+        !collection.isEmpty && CollectionFile.isThere(knownPath(of: collection))
     }
 
     /// Runs `body` where it may block.

@@ -336,6 +336,9 @@ public final class EmbeddedStore: PointStore {
 
     func path(of name: String) -> String { Self.path(of: name, in: directory) }
 
+    /// The same, without making it anew for a collection that is open.
+    func knownPath(of name: String) -> String { open.withLock { $0[name]?.collection.file.path } ?? path(of: name) }
+
     private static func name(ofFile file: String) -> String? {
         guard file.hasSuffix(suffix) else { return nil }
         return String(file.dropLast(suffix.count)).removingPercentEncoding

@@ -24,15 +24,14 @@ final class PreparedPoint: Sendable {
 
     /// - Throws: `unknownVector`, `wrongDimension`, `notFinite`, `invalidArgument` (limits).
     init(_ point: Point, layout: RowLayout) throws(EngineError) {
-        let schema = layout.schema
         var multi = point.vectors.multi
         guard point.payload.text.count <= EngineLimits.payloadBytes else {
             throw EngineError(
                 .invalidArgument,
                 "a payload has \(point.payload.text.count) bytes; at most \(EngineLimits.payloadBytes) are kept")
         }
-        for (name, vector) in point.vectors.sparse { try schema.check(vector, name: name) }
-        for (name, vector) in multi { multi[name] = try schema.checked(vector, name: name) }
+        for (name, vector) in point.vectors.sparse { try layout.schema.check(vector, name: name) }
+        for (name, vector) in multi { multi[name] = try layout.schema.checked(vector, name: name) }
         self.point = point
         self.layout = layout
         key = point.id.key
@@ -85,15 +84,18 @@ final class PreparedPoint: Sendable {
     private static func encode(_ vectors: [String: [Float]], _ layout: RowLayout) throws(EngineError) -> [UInt8] {
         // In the layout's order; a name it does not have is refused by the check.
         var found: [(vector: [Float], scale: Double?)?] = []
-        for (name, _) in layout.dense {
+        found.reserveCapacity(layout.dense.count)
+        var known = 0
+        for (name, description) in layout.dense {
             guard let vector = vectors[name] else {
                 found.append(nil)
                 continue
             }
-            found.append((vector, try layout.schema.scale(of: vector, name: name)))
+            known += 1
+            found.append((vector, try description.scale(of: vector, name: name)))
         }
-        if vectors.count > found.count(where: { $0 != nil }) {
-            for (name, vector) in vectors { _ = try layout.schema.scale(of: vector, name: name) }
+        if vectors.count > known {
+            for name in vectors.keys { _ = try layout.schema.described(name) }
         }
         let size = found.reduce(found.count) { $0 + ($1?.vector.count ?? 0) * MemoryLayout<Float>.stride }
         return [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
@@ -133,28 +135,26 @@ public enum EngineLimits {
     public static let collectionNameBytes = 255
 }
 
-extension CollectionSchema {
-    /// `vector` as it is stored and searched: checked, and of length one where the metric is cosine.
-    func checked(_ vector: [Float], name: String) throws(EngineError) -> [Float] {
-        guard let scale = try scale(of: vector, name: name) else { return vector }
-        return vector.map { Float(Double($0) * scale) }
-    }
-
+extension DenseVectorSchema {
     /// What `vector`, which is checked, must be multiplied by to be kept; nil where it is kept as it is.
+    ///
+    /// - Throws: `wrongDimension`, `notFinite`.
     func scale(of vector: [Float], name: String) throws(EngineError) -> Double? {
-        guard let expected = dense[name] else { throw unknownVector(name, among: denseNames) }
-        guard vector.count == expected.dimension else {
+        guard vector.count == dimension else {
             throw EngineError(
                 .wrongDimension,
-                "vector \(shown(name)) has \(vector.count) components, this collection keeps \(expected.dimension)")
+                "vector \(CollectionSchema.shown(name)) has \(vector.count) components, this collection keeps "
+                    + "\(dimension)"
+            )
         }
         // One product answers for all components: a single one that is not finite makes it so too.
         let product = DistanceKernels.best.dot(vector)
         if !product.isFinite, !vector.allSatisfy(\.isFinite) {
             throw EngineError(
-                .notFinite, "vector \(shown(name)) holds NaN or infinity; every component must be a finite number")
+                .notFinite,
+                "vector \(CollectionSchema.shown(name)) holds NaN or infinity; every component must be a finite number")
         }
-        guard expected.metric == .cosine, abs(product - 1) >= 5e-7 else { return nil }
+        guard metric == .cosine, abs(product - 1) >= 5e-7 else { return nil }
         let square = Self.square(of: vector)
         // What is of length one already, to float precision, stays as it is to the bit; zero has no direction.
         guard square > 0, abs(square - 1) > 1e-6 else { return nil }
@@ -180,6 +180,20 @@ extension CollectionSchema {
             return a + b + c + d
         }
     }
+}
+
+extension CollectionSchema {
+    /// `vector` as it is stored and searched: checked, and of length one where the metric is cosine.
+    func checked(_ vector: [Float], name: String) throws(EngineError) -> [Float] {
+        guard let scale = try described(name).scale(of: vector, name: name) else { return vector }
+        return vector.map { Float(Double($0) * scale) }
+    }
+
+    /// - Throws: `unknownVector`.
+    func described(_ name: String) throws(EngineError) -> DenseVectorSchema {
+        guard let known = dense[name] else { throw unknownVector(name, among: denseNames) }
+        return known
+    }
 
     /// Every row as `checked(_:name:)` leaves a single vector of the same description.
     func checked(_ vector: MultiVector, name: String) throws(EngineError) -> MultiVector {
@@ -200,19 +214,21 @@ extension CollectionSchema {
         guard vector.count <= EngineLimits.sparseEntries else {
             throw EngineError(
                 .invalidArgument,
-                "sparse vector \(shown(name)) has \(vector.count) entries; up to \(EngineLimits.sparseEntries) are kept"
+                "sparse vector \(Self.shown(name)) has \(vector.count) entries; up to "
+                    + "\(EngineLimits.sparseEntries) are kept"
             )
         }
         guard vector.values.allSatisfy(\.isFinite) else {
             throw EngineError(
-                .notFinite, "sparse vector \(shown(name)) holds NaN or infinity; every weight must be a finite number")
+                .notFinite,
+                "sparse vector \(Self.shown(name)) holds NaN or infinity; every weight must be a finite number")
         }
     }
 
-    private func shown(_ name: String) -> String { name.isEmpty ? "(unnamed)" : "'\(name)'" }
+    fileprivate static func shown(_ name: String) -> String { name.isEmpty ? "(unnamed)" : "'\(name)'" }
 
     private func unknownVector(_ name: String, among names: [String]) -> EngineError {
-        let known = names.isEmpty ? "none" : names.map(shown).joined(separator: ", ")
+        let known = names.isEmpty ? "none" : names.map(Self.shown).joined(separator: ", ")
         return EngineError(.unknownVector, "this collection has no such vector; it has: \(known)")
     }
 }
