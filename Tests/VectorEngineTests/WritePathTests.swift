@@ -58,7 +58,7 @@ import Vectors
         let key = isEncrypted ? try EncryptionKey(hex: String(repeating: "5a", count: 32)) : nil
         let store = try store(key)
         try await store.createCollection("c", schema: Sample.schema)
-        var random = SplitMix(state: 3)
+        var random = SplitMix(seed: 3)
         let points = try (0..<40).map { try Sample.point($0 % 10, &random) }
         let receipt = try await store.upsert(points, in: "c")
         #expect(receipt.affected == 40)
