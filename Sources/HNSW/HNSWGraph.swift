@@ -55,6 +55,9 @@ package final class HNSWGraph: @unchecked Sendable {
     let topLevel: Int
     /// Whether level 0 has been read.
     private let linkState: Atomic<LinkState>
+    /// What leaves rows out before their codes are read; written before `linkState` says that the links are there, and
+    /// not read before.
+    private var sketches: SketchBlock?
     private let linksComing = DispatchGroup()
     private let scratch: ScratchList
     private let kernels = DistanceKernels.best
@@ -81,8 +84,9 @@ package final class HNSWGraph: @unchecked Sendable {
 
     init(
         rows: GraphRows, storage: GraphStorage, entry: UInt32, topLevel: Int, parameters: HNSWParameters,
-        links: LinkState = .there
+        links: LinkState = .there, sketches: SketchBlock? = nil
     ) {
+        self.sketches = sketches
         linkState = Atomic(links)
         rowCount = storage.rowCount
         self.rows = rows
@@ -90,9 +94,11 @@ package final class HNSWGraph: @unchecked Sendable {
         self.entry = entry
         self.topLevel = topLevel
         self.parameters = parameters
-        let queryBytes = if case .codes(let block) = rows { block.queryBytes } else { 0 }
+        let (queryBytes, sketchWords) =
+            if case .codes(let block) = rows { (block.queryBytes, ck_sketch_words(block.dimension)) } else { (0, 0) }
         scratch = ScratchList(
-            rowCount: storage.rowCount, width: max(storage.width, storage.connections), queryBytes: queryBytes)
+            rowCount: storage.rowCount, width: max(storage.width, storage.connections), queryBytes: queryBytes,
+            sketchWords: sketchWords)
         if links == .coming { linksComing.enter() }
     }
 
@@ -105,6 +111,7 @@ package final class HNSWGraph: @unchecked Sendable {
     package func awaitLinks() { linksComing.wait() }
 
     func linksCame(_ state: LinkState) {
+        if state == .there, case .codes(let block) = rows { sketches = SketchBlock(block) }
         linkState.store(state, ordering: .releasing)
         linksComing.leave()
     }
@@ -183,9 +190,17 @@ package final class HNSWGraph: @unchecked Sendable {
                 walkLevels(
                     FloatScorer(query: query, block: block, metric: metric), width: width, share: share, scratch)
             case .codes(let block):
-                walkLevels(CodeScorer(query: scratch.query, block: block), width: width, share: share, scratch)
+                walkLevels(sketched(block, scratch), width: width, share: share, scratch)
             }
         return collect(scratch, width: slots, wanted: wanted, isAll: selection.isAll)
+    }
+
+    private func sketched(_ block: CodeBlock, _ scratch: WalkScratch) -> SketchedScorer {
+        if sketches != nil {
+            scratch.sketchQuery.pointee = block.sketchQuery(scratch.query.pointee, scratch.planes)
+        }
+        return SketchedScorer(
+            codes: CodeScorer(query: scratch.query, block: block), sketches: sketches, query: scratch.sketchQuery)
     }
 
     /// Returns how many slots the pool has.

@@ -19,6 +19,9 @@ final class WalkScratch {
     /// Room for a coded query, and what it says.
     let queryCodes: UnsafeMutableRawPointer
     let query: UnsafeMutablePointer<ck_code_query>
+    /// The same for sketches.
+    let planes: UnsafeMutablePointer<UInt64>
+    let sketchQuery: UnsafeMutablePointer<ck_sketch_query>
     /// Ascending keys (`ck_key`); empty slots are `Int64.max`.
     private(set) var pool: UnsafeMutablePointer<Int64>
     private var poolSlots = 0
@@ -26,10 +29,15 @@ final class WalkScratch {
     /// - Parameters:
     ///   - width: links of the widest row.
     ///   - queryBytes: bytes of a coded query; 0 where rows are floats.
-    init(rowCount: Int, width: Int, queryBytes: Int) {
+    ///   - sketchWords: words of a sketch; 0 where there are none.
+    init(rowCount: Int, width: Int, queryBytes: Int, sketchWords: Int) {
         self.rowCount = rowCount
         queryCodes = .allocate(byteCount: max(queryBytes, 64), alignment: 64)
         query = .allocate(capacity: 1)
+        let planeBytes = 4 * sketchWords * MemoryLayout<UInt64>.stride
+        planes = UnsafeMutableRawPointer.allocate(byteCount: max(planeBytes, 64), alignment: 64)
+            .bindMemory(to: UInt64.self, capacity: max(4 * sketchWords, 8))
+        sketchQuery = .allocate(capacity: 1)
         visited = .allocate(capacity: max(rowCount, 1))
         visited.initialize(repeating: 0, count: max(rowCount, 1))
         ids = .allocate(capacity: 2 * width + 16)
@@ -43,6 +51,8 @@ final class WalkScratch {
     deinit {
         queryCodes.deallocate()
         query.deallocate()
+        planes.deallocate()
+        sketchQuery.deallocate()
         visited.deallocate()
         ids.deallocate()
         pending.deallocate()
@@ -81,22 +91,26 @@ final class ScratchList: Sendable {
     private let rowCount: Int
     private let width: Int
     private let queryBytes: Int
+    private let sketchWords: Int
 
     /// Handed from one thread to the next through the mutex, used by one at a time.
     private struct Kept: @unchecked Sendable {
         let scratch: WalkScratch
     }
 
-    init(rowCount: Int, width: Int, queryBytes: Int) {
+    init(rowCount: Int, width: Int, queryBytes: Int, sketchWords: Int) {
         self.rowCount = rowCount
         self.width = width
         self.queryBytes = queryBytes
+        self.sketchWords = sketchWords
     }
 
     func withScratch<Result>(_ body: (WalkScratch) -> Result) -> Result {
         let kept =
             free.withLock { $0.popLast() }
-            ?? Kept(scratch: WalkScratch(rowCount: rowCount, width: width, queryBytes: queryBytes))
+            ?? Kept(
+                scratch: WalkScratch(
+                    rowCount: rowCount, width: width, queryBytes: queryBytes, sketchWords: sketchWords))
         defer { free.withLock { if $0.count < Self.maximumKept { $0.append(kept) } } }
         return body(kept.scratch)
     }
