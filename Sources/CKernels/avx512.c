@@ -174,18 +174,16 @@ CODES(codes_bytes, LOAD_BYTES, ADD_BYTES, ONCE)
 
 #define COUNTING __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,popcnt")))
 
-// The sum of the values under a row's set bits, spread over eight lanes: bits counted plane by plane, highest first.
+// The sum of the values under a row's set bits, spread over eight lanes.
 COUNTING CK_INLINE __m512i sketch_sum(const uint64_t *row, const uint64_t *planes, size_t stride) {
     __m512i sum = _mm512_setzero_si512();
     for (size_t j = 0; j < stride; j += 8) {
         __m512i bits = _mm512_loadu_si512(row + j);
-        __m512i high = _mm512_popcnt_epi64(_mm512_and_si512(bits, _mm512_loadu_si512(planes + 3 * stride + j)));
-        __m512i own = _mm512_popcnt_epi64(_mm512_and_si512(bits, _mm512_loadu_si512(planes + 2 * stride + j)));
-        own = _mm512_sub_epi64(own, _mm512_add_epi64(high, high));
-        __m512i next = _mm512_popcnt_epi64(_mm512_and_si512(bits, _mm512_loadu_si512(planes + stride + j)));
-        own = _mm512_add_epi64(_mm512_add_epi64(own, own), next);
-        next = _mm512_popcnt_epi64(_mm512_and_si512(bits, _mm512_loadu_si512(planes + j)));
-        sum = _mm512_add_epi64(sum, _mm512_add_epi64(_mm512_add_epi64(own, own), next));
+        __m512i ones = _mm512_popcnt_epi64(_mm512_and_si512(bits, _mm512_loadu_si512(planes + j)));
+        __m512i twos = _mm512_popcnt_epi64(_mm512_and_si512(bits, _mm512_loadu_si512(planes + stride + j)));
+        __m512i fours = _mm512_popcnt_epi64(_mm512_and_si512(bits, _mm512_loadu_si512(planes + 2 * stride + j)));
+        twos = _mm512_sub_epi64(twos, _mm512_add_epi64(fours, fours));
+        sum = _mm512_add_epi64(sum, _mm512_add_epi64(ones, _mm512_add_epi64(twos, twos)));
     }
     return sum;
 }
@@ -201,25 +199,32 @@ COUNTING CK_INLINE size_t winnow_of(const ck_sketch_query *query, const ck_sketc
     size_t kept = 0;
     for (size_t i = 0; i < count; i += 4) {
         size_t rest = count - i, last = rest < 4 ? rest - 1 : 3;
-        uint32_t four[4] = {rows[i], rows[i + (last < 1 ? last : 1)], rows[i + (last < 2 ? last : 2)], rows[i + last]};
-        const uint64_t *a = words + (size_t)four[0] * stride, *b = words + (size_t)four[1] * stride;
-        const uint64_t *c = words + (size_t)four[2] * stride, *d = words + (size_t)four[3] * stride;
+        const uint64_t *a = words + (size_t)rows[i] * stride;
+        const uint64_t *b = words + (size_t)rows[i + (last < 1 ? last : 1)] * stride;
+        const uint64_t *c = words + (size_t)rows[i + (last < 2 ? last : 2)] * stride;
+        const uint64_t *d = words + (size_t)rows[i + last] * stride;
         __m512i ab = in_turn(sketch_sum(a, planes, stride), sketch_sum(b, planes, stride));
         __m512i cd = in_turn(sketch_sum(c, planes, stride), sketch_sum(d, planes, stride));
         __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
         __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
         __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
         sums = _mm_sub_epi32(_mm_add_epi32(sums, sums), _mm_set1_epi32(query->sum));
-        // The heads of four rows, turned: their scales, their errors, their biases.
-        __m128 scales = _mm_loadu_ps((const float *)a), errors = _mm_loadu_ps((const float *)b);
-        __m128 biases = _mm_loadu_ps((const float *)c), none = _mm_loadu_ps((const float *)d);
-        _MM_TRANSPOSE4_PS(scales, errors, biases, none);
-        __m128 least = _mm_add_ps(_mm_set1_ps(query->base), biases);
+        // The heads of four rows, turned: their scales, their errors and, where there are any, their biases.
+        __m128 first = _mm_loadu_ps((const float *)a), second = _mm_loadu_ps((const float *)b);
+        __m128 third = _mm_loadu_ps((const float *)c), fourth = _mm_loadu_ps((const float *)d);
+        __m128 front = _mm_unpacklo_ps(first, second), back = _mm_unpacklo_ps(third, fourth);
+        __m128 scales = _mm_movelh_ps(front, back), errors = _mm_movehl_ps(back, front);
+        __m128 least = _mm_set1_ps(query->base);
+        if (rows_of->has_biases) {
+            least = _mm_add_ps(
+                least, _mm_movelh_ps(_mm_unpackhi_ps(first, second), _mm_unpackhi_ps(third, fourth)));
+        }
         least = _mm_fnmadd_ps(_mm_mul_ps(_mm_set1_ps(query->factor), scales), _mm_cvtepi32_ps(sums), least);
         least = _mm_fnmadd_ps(_mm_set1_ps(query->slack), errors, least);
         __mmask8 near = _mm_mask_cmp_ps_mask((__mmask8)((2u << last) - 1), least, _mm_set1_ps(limit), _CMP_LE_OQ);
         // Behind the last kept stand rows that have been read already.
-        _mm_storeu_si128((__m128i *)(rows + kept), _mm_maskz_compress_epi32(near, _mm_loadu_si128((__m128i *)four)));
+        __m128i own = _mm_loadu_si128((const __m128i *)(rows + i));
+        _mm_storeu_si128((__m128i *)(rows + kept), _mm_maskz_compress_epi32(near, own));
         kept += (size_t)__builtin_popcount(near);
     }
     return kept;
@@ -312,6 +317,7 @@ const ck_kernels ck_table_avx512 = {
     .nibble_error = nibble_error,
     .bound_rows = bound_rows,
     .winnow = winnow,
+    .sketch_planes = sketch_planes,
     .pool_insert = pool_insert,
     .count_bits = count_bits,
 };

@@ -100,6 +100,7 @@ const ck_kernels ck_table_portable = {
     .nibble_error = nibble_error,
     .bound_rows = bound_rows,
     .winnow = winnow_by_words,
+    .sketch_planes = sketch_planes,
     .pool_insert = ck_pool_insert_portable,
     .count_bits = count_bits,
 };

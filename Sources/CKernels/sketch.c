@@ -1,16 +1,5 @@
-// Sketches of rows and queries (ckernels.h), for every machine: a row is drawn once, a query costs as much as two rows.
+// Sketches of rows (ckernels.h), for every machine: a row is drawn once.
 #include "tables.h"
-
-// Bit `bit` of each of 64 bytes as one word: the multiplication brings eight bits into its highest byte.
-CK_INLINE uint64_t bits_of(const uint8_t *bytes, int bit) {
-    uint64_t word = 0;
-    for (int i = 0; i < 8; i++) {
-        uint64_t eight;
-        memcpy(&eight, bytes + 8 * i, 8);
-        word |= ((eight >> bit & 0x0101010101010101u) * 0x0102040810204080u >> 56) << (8 * i);
-    }
-    return word;
-}
 
 // With u = 2 c − 15 a row is scale · u / 2. Its signs stand for as much of it as lies along them, divided by the share
 // of its length that does, so that inner products have no bias (RaBitQ's estimator, doi:10.1145/3654970).
@@ -30,8 +19,8 @@ void ck_sketch_row(const uint8_t *nibbles, size_t dimension, float scale, float 
             sizes += u < 0 ? -u : u;
             squares += u * u;
         }
-        sketch[2 + 2 * line] = bits_of(codes, 3);
-        sketch[3 + 2 * line] = bits_of(codes, 7);
+        sketch[2 + 2 * line] = ck_bits_of(codes, 3);
+        sketch[3 + 2 * line] = ck_bits_of(codes, 7);
     }
     float own = sizes > 0 ? scale * (float)squares / (2.0f * (float)sizes) : 0;
     float lost = own * own - scale * scale * (float)squares / (4.0f * (float)dimension);
@@ -39,24 +28,4 @@ void ck_sketch_row(const uint8_t *nibbles, size_t dimension, float scale, float 
     memcpy(sketch, head, sizeof head);
     size_t used = 2 + (dimension + 127) / 128 * 2;
     memset(sketch + used, 0, (ck_sketch_words(dimension) - used) * 8);
-}
-
-int32_t ck_sketch_planes(const uint8_t *bytes, size_t dimension, uint64_t *planes) {
-    size_t stride = ck_sketch_words(dimension);
-    int32_t sum = 0;
-    memset(planes, 0, 4 * stride * 8);
-    for (size_t first = 0; first < dimension; first += 64) {
-        uint8_t values[64] = {0};
-        size_t count = dimension - first < 64 ? dimension - first : 64;
-        for (size_t i = 0; i < count; i++) {
-            int value = (int8_t)bytes[first + i] + 8;
-            value = (value > 127 ? 127 : value) >> 4;
-            sum += value;
-            values[i] = (uint8_t)value & 15;
-        }
-        for (size_t plane = 0; plane < 4; plane++) {
-            planes[plane * stride + 2 + first / 64] = bits_of(values, (int)plane);
-        }
-    }
-    return sum;
 }

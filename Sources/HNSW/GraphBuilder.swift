@@ -40,7 +40,7 @@ final class GraphBuilder<Space: RowSpace> {
     deinit { locks.deallocate() }
 
     var walkerBytes: Int { selection.space.walkerBytes }
-    var sketchWords: Int { selection.space.sketchWords }
+    var planeWords: Int { selection.space.planeWords }
 
     /// Takes over the links of `graph`, whose rows are the first of ours.
     func adopt(_ graph: HNSWGraph) {
@@ -195,9 +195,9 @@ final class BuildScratch {
     private let chosenRows: UnsafeMutablePointer<UInt32>
     private let slots: Int
 
-    init(rowCount: Int, width: Int, connections: Int, breadth: Int, walkerBytes: Int, sketchWords: Int) {
+    init(rowCount: Int, width: Int, connections: Int, breadth: Int, walkerBytes: Int, planeWords: Int) {
         slots = max(width, connections) + 16
-        walk = WalkScratch(rowCount: rowCount, width: slots, queryBytes: walkerBytes, sketchWords: sketchWords)
+        walk = WalkScratch(rowCount: rowCount, width: slots, queryBytes: walkerBytes, planeWords: planeWords)
         rowQuery = .allocate(capacity: 1)
         pairQuery = .allocate(capacity: 1)
         rejected = .allocate(capacity: max(breadth, slots))

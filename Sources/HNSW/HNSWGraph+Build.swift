@@ -120,7 +120,7 @@ extension GraphBuilder {
     func makeScratch() -> BuildScratch {
         BuildScratch(
             rowCount: storage.rowCount, width: storage.width, connections: parameters.connections,
-            breadth: parameters.buildBreadth, walkerBytes: walkerBytes, sketchWords: sketchWords)
+            breadth: parameters.buildBreadth, walkerBytes: walkerBytes, planeWords: planeWords)
     }
 }
 

@@ -84,9 +84,10 @@ package final class HNSWGraph: @unchecked Sendable {
 
     init(
         rows: GraphRows, storage: GraphStorage, entry: UInt32, topLevel: Int, parameters: HNSWParameters,
-        links: LinkState = .there, sketches: SketchBlock? = nil
+        links: LinkState = .there, sketches: SketchBlock?
     ) {
         self.sketches = sketches
+
         linkState = Atomic(links)
         rowCount = storage.rowCount
         self.rows = rows
@@ -94,11 +95,13 @@ package final class HNSWGraph: @unchecked Sendable {
         self.entry = entry
         self.topLevel = topLevel
         self.parameters = parameters
-        let (queryBytes, sketchWords) =
-            if case .codes(let block) = rows { (block.queryBytes, ck_sketch_words(block.dimension)) } else { (0, 0) }
+        let (queryBytes, planeWords) =
+            if case .codes(let block) = rows {
+                (block.queryBytes, SketchBlock.planeWords(dimension: block.dimension))
+            } else { (0, 0) }
         scratch = ScratchList(
             rowCount: storage.rowCount, width: max(storage.width, storage.connections), queryBytes: queryBytes,
-            sketchWords: sketchWords)
+            planeWords: planeWords)
         if links == .coming { linksComing.enter() }
     }
 
@@ -148,7 +151,7 @@ package final class HNSWGraph: @unchecked Sendable {
                 scratch.query.pointee = block.query(query, scratch.queryCodes)
             }
             guard linkState.load(ordering: .acquiring) == .there else {
-                return scanned(query, count: target, in: selection, scratch)
+                return scanned(query, count: target, in: selection, nil, scratch)
             }
             func isEnough(_ found: [Neighbor]) -> Bool { found.count >= k && found.count * 2 >= target }
             if Double(selected) >= Self.shareWalkedPlainly * Double(rowCount) {
@@ -163,7 +166,7 @@ package final class HNSWGraph: @unchecked Sendable {
                 let found = walked(query, width: target, wanted: target, in: selection, overShare: share, scratch)
                 if isEnough(found) { return found }
             }
-            return scanned(query, count: target, in: selection, scratch)
+            return scanned(query, count: target, in: selection, sketches, scratch)
         }
     }
 
@@ -190,17 +193,9 @@ package final class HNSWGraph: @unchecked Sendable {
                 walkLevels(
                     FloatScorer(query: query, block: block, metric: metric), width: width, share: share, scratch)
             case .codes(let block):
-                walkLevels(sketched(block, scratch), width: width, share: share, scratch)
+                walkLevels(scratch.scorer(of: block, sketches), width: width, share: share, scratch)
             }
         return collect(scratch, width: slots, wanted: wanted, isAll: selection.isAll)
-    }
-
-    private func sketched(_ block: CodeBlock, _ scratch: WalkScratch) -> SketchedScorer {
-        if sketches != nil {
-            scratch.sketchQuery.pointee = block.sketchQuery(scratch.query.pointee, scratch.planes)
-        }
-        return SketchedScorer(
-            codes: CodeScorer(query: scratch.query, block: block), sketches: sketches, query: scratch.sketchQuery)
     }
 
     /// Returns how many slots the pool has.
@@ -230,14 +225,15 @@ package final class HNSWGraph: @unchecked Sendable {
     }
 
     private func scanned(
-        _ query: UnsafePointer<Float>, count: Int, in selection: RowSelection, _ scratch: WalkScratch
+        _ query: UnsafePointer<Float>, count: Int, in selection: RowSelection, _ sketches: SketchBlock?,
+        _ scratch: WalkScratch
     ) -> [Neighbor] {
         switch rows {
         case .floats(let block, let metric):
             FlatIndex(block: block, metric: metric, rowCount: selection.rowCount)
                 .search(query, k: count, allowed: selection.allowed, deleted: selection.deleted)
         case .codes(let block):
-            block.nearest(count, to: scratch.query, in: selection)
+            scratch.scorer(of: block, sketches).nearest(count, in: selection)
         }
     }
 

@@ -16,15 +16,15 @@ protocol RowSpace: Sendable {
     /// What a walk to the neighbours of a row scores with; may be coarser than `Scorer`.
     associatedtype Walker: RowScoring
 
-    /// Bytes `walker` needs for a coded query, and words of a sketch.
+    /// Bytes `walker` needs for a coded query, and words for one of sketches.
     var walkerBytes: Int { get }
-    var sketchWords: Int { get }
+    var planeWords: Int { get }
 
     /// Whether walkers score as scorers do, so that what a walk has found need not be scored again.
     var walksExactly: Bool { get }
 
-    /// Walks towards `row`; the coded query in `scratch` must stay untouched as long as the walker is used. Its distances
-    /// may be moved by what is the same for all rows.
+    /// Walks towards `row`; the coded query in `scratch` must stay untouched as long as the walker is used. Its
+    /// distances may be moved by what is the same for all rows.
     func walker(row: Int, in scratch: WalkScratch) -> Walker
 }
 
@@ -42,7 +42,7 @@ struct FloatSpace: RowSpace {
     }
 
     let walkerBytes = 0
-    let sketchWords = 0
+    let planeWords = 0
     let walksExactly = true
 
     @inline(__always)
@@ -84,16 +84,12 @@ struct CodeSpace: RowSpace {
     }
 
     var walkerBytes: Int { walking.queryBytes }
-    var sketchWords: Int { ck_sketch_words(walking.dimension) }
+    var planeWords: Int { SketchBlock.planeWords(dimension: walking.dimension) }
     let walksExactly = false
 
     @inline(__always)
     func walker(row: Int, in scratch: WalkScratch) -> SketchedScorer {
         scratch.query.pointee = walking.query(row: row, of: block, scratch.queryCodes)
-        if sketches != nil {
-            scratch.sketchQuery.pointee = walking.sketchQuery(scratch.query.pointee, scratch.planes)
-        }
-        return SketchedScorer(
-            codes: CodeScorer(query: scratch.query, block: walking), sketches: sketches, query: scratch.sketchQuery)
+        return scratch.scorer(of: walking, sketches)
     }
 }

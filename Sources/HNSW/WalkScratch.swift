@@ -29,14 +29,12 @@ final class WalkScratch {
     /// - Parameters:
     ///   - width: links of the widest row.
     ///   - queryBytes: bytes of a coded query; 0 where rows are floats.
-    ///   - sketchWords: words of a sketch; 0 where there are none.
-    init(rowCount: Int, width: Int, queryBytes: Int, sketchWords: Int) {
+    ///   - planeWords: words of a query for sketches; 0 where rows are floats.
+    init(rowCount: Int, width: Int, queryBytes: Int, planeWords: Int) {
         self.rowCount = rowCount
         queryCodes = .allocate(byteCount: max(queryBytes, 64), alignment: 64)
         query = .allocate(capacity: 1)
-        let planeBytes = 4 * sketchWords * MemoryLayout<UInt64>.stride
-        planes = UnsafeMutableRawPointer.allocate(byteCount: max(planeBytes, 64), alignment: 64)
-            .bindMemory(to: UInt64.self, capacity: max(4 * sketchWords, 8))
+        planes = .allocate(capacity: max(planeWords, 1))
         sketchQuery = .allocate(capacity: 1)
         visited = .allocate(capacity: max(rowCount, 1))
         visited.initialize(repeating: 0, count: max(rowCount, 1))
@@ -60,6 +58,14 @@ final class WalkScratch {
         stepped.deallocate()
         selected.deallocate()
         pool.deallocate()
+    }
+
+    /// Scores rows of `block` against the coded query, what `sketches` leave out first.
+    @inline(__always)
+    func scorer(of block: CodeBlock, _ sketches: SketchBlock?) -> SketchedScorer {
+        if let sketches { sketchQuery.pointee = sketches.query(query.pointee, planes) }
+        return SketchedScorer(
+            codes: CodeScorer(query: query, block: block), sketches: sketches, query: sketchQuery)
     }
 
     /// An epoch no row is marked with.
@@ -91,18 +97,18 @@ final class ScratchList: Sendable {
     private let rowCount: Int
     private let width: Int
     private let queryBytes: Int
-    private let sketchWords: Int
+    private let planeWords: Int
 
     /// Handed from one thread to the next through the mutex, used by one at a time.
     private struct Kept: @unchecked Sendable {
         let scratch: WalkScratch
     }
 
-    init(rowCount: Int, width: Int, queryBytes: Int, sketchWords: Int) {
+    init(rowCount: Int, width: Int, queryBytes: Int, planeWords: Int) {
         self.rowCount = rowCount
         self.width = width
         self.queryBytes = queryBytes
-        self.sketchWords = sketchWords
+        self.planeWords = planeWords
     }
 
     func withScratch<Result>(_ body: (WalkScratch) -> Result) -> Result {
@@ -110,7 +116,7 @@ final class ScratchList: Sendable {
             free.withLock { $0.popLast() }
             ?? Kept(
                 scratch: WalkScratch(
-                    rowCount: rowCount, width: width, queryBytes: queryBytes, sketchWords: sketchWords))
+                    rowCount: rowCount, width: width, queryBytes: queryBytes, planeWords: planeWords))
         defer { free.withLock { if $0.count < Self.maximumKept { $0.append(kept) } } }
         return body(kept.scratch)
     }

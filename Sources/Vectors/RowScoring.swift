@@ -69,6 +69,7 @@ package struct CodeScorer: RowScoring {
     @usableFromInline let stride: Int
     @usableFromInline let prefetchBytes: Int
     @usableFromInline let kernel: ck_codes_fn
+    let kernels: DistanceKernels
 
     /// `query` and `block` must outlive the scorer.
     package init(query: UnsafePointer<ck_code_query>, block: CodeBlock) {
@@ -79,6 +80,7 @@ package struct CodeScorer: RowScoring {
         stride = block.stride
         prefetchBytes = min(stride, maximumPrefetchBytes)
         kernel = block.scoreRows
+        kernels = block.kernels
     }
 
     @inlinable package func score(

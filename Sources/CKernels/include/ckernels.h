@@ -86,12 +86,14 @@ typedef size_t (*ck_bound_fn)(const ck_code_bound *bound, const uint32_t *rows, 
 typedef struct ck_sketches {
     const uint64_t *words;
     size_t stride;
+    /// Whether any bias is not zero.
+    int has_biases;
 } ck_sketches;
 
 /// A query for sketches: the least a distance is taken to be is
 /// `base + bias − factor · scale · Σ (sign · value) − slack · error`.
 typedef struct ck_sketch_query {
-    /// Four planes of `stride` words: bits 0, 1, 2 of the values and, weighing −8, bit 3, in the order of the signs.
+    /// Three planes of `stride` words: bits 0 and 1 of the values and, weighing −4, bit 2, in the order of the signs.
     const uint64_t *planes;
     float base;
     float factor;
@@ -100,7 +102,8 @@ typedef struct ck_sketch_query {
     int32_t sum;
 } ck_sketch_query;
 
-/// Keeps of `rows` those whose distance may be no more than `limit`, in their order; returns how many.
+/// Keeps of `rows` (room for three more) those whose distance may be no more than `limit`, in their order; returns how
+/// many.
 typedef size_t (*ck_winnow_fn)(const ck_sketch_query *query, const ck_sketches *rows_of, uint32_t *rows, size_t count,
                                float limit);
 
@@ -129,6 +132,10 @@ typedef struct ck_kernels {
                                    float *length);
     ck_bound_fn _Nonnull bound_rows;
     ck_winnow_fn _Nonnull winnow;
+    /// Writes the planes (3 · `ck_sketch_words`) of a query of signed bytes: `*step` times a value is the byte, about.
+    /// Returns the values' sum and in `*squares` that of the bytes' squares.
+    int32_t (*_Nonnull sketch_planes)(const uint8_t *bytes, size_t dimension, uint64_t *planes, float *step,
+                                      int32_t *squares);
     ck_insert_fn _Nonnull pool_insert;
     /// Bits set in `a[i] & ~b[i]`, `i < words`; `b` may be NULL.
     uint64_t (*_Nonnull count_bits)(const uint64_t *a, const uint64_t *_Nullable b, size_t words);
@@ -143,9 +150,6 @@ ck_level ck_best_level(void);
 static inline size_t ck_sketch_words(size_t dimension) { return (2 + (dimension + 127) / 128 * 2 + 7) / 8 * 8; }
 /// Draws the sketch of a row from its nibbles, whose scale and bias are given.
 void ck_sketch_row(const uint8_t *nibbles, size_t dimension, float scale, float bias, uint64_t *sketch);
-/// Writes the planes (4 · `ck_sketch_words`) of a query of signed bytes; 16 times a value is the byte, about. Returns the
-/// values' sum.
-int32_t ck_sketch_planes(const uint8_t *bytes, size_t dimension, uint64_t *planes);
 
 /// CRC-32C (Castagnoli, RFC 3720 B.4) of `size` bytes, continuing from `seed`: 0 to begin, the last result to go on.
 uint32_t ck_crc32c(uint32_t seed, const void *bytes, size_t size);
@@ -164,6 +168,19 @@ static inline void ck_prefetch_range(const void *start, size_t size_bytes) {
 /// Asks for the first `size_bytes` of each of `count` rows, `stride` bytes apart, ahead of a walk's next step.
 static inline void ck_prefetch_rows(const void *base, size_t stride, size_t size_bytes, const uint32_t *rows,
                                     size_t count) {
+    if (size_bytes == 64) {
+        for (size_t i = 0; i < count; i++) ck_prefetch((const char *)base + (size_t)rows[i] * stride);
+        return;
+    }
+    if (size_bytes == 192) {
+        for (size_t i = 0; i < count; i++) {
+            const char *row = (const char *)base + (size_t)rows[i] * stride;
+            ck_prefetch(row);
+            ck_prefetch(row + 64);
+            ck_prefetch(row + 128);
+        }
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         const char *row = (const char *)base + (size_t)rows[i] * stride;
         for (size_t j = 0; j < size_bytes; j += 64) __builtin_prefetch(row + j, 0, 3);
