@@ -54,6 +54,8 @@ clients: $(CLIENTS)
 	@$(VENV)/bin/python scripts/fetch-qdrant-openapi.py
 
 $(CLIENTS): Tests/Clients/requirements.txt | setup
+	@# The shells whose completions are tested.
+	@SWIFT="$(SWIFT)" scripts/setup.sh zsh fish
 	@echo "setup: pip install -r Tests/Clients/requirements.txt into $(VENV)"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r Tests/Clients/requirements.txt
 	@touch $@

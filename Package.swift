@@ -61,7 +61,7 @@ let package = Package(
             name: "Serving",
             dependencies: [
                 "JSON", crypto, .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"),
             ], swiftSettings: strict),
         .target(
             name: "QdrantAdapter", dependencies: ["VectorEngine", "Serving", "JSON", collections, crypto] + http,
@@ -77,11 +77,13 @@ let package = Package(
             dependencies: ["Memory", "VectorEngine", "Embedding", "HNSW", "Vectors", "CKernels", "JSON", arguments],
             swiftSettings: strict),
 
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
-        .testTarget(name: "VectorsTests", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),
-        .testTarget(name: "HNSWTests", dependencies: ["HNSW", "Vectors", "CKernels"], swiftSettings: strict),
+        .testTarget(name: "VectorsTests", dependencies: ["Vectors", "CKernels", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "VectorEngineTests", dependencies: ["VectorEngine", "Vectors", "HNSW", "JSON"] + grdb,
+            name: "HNSWTests", dependencies: ["HNSW", "Vectors", "CKernels", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "VectorEngineTests", dependencies: ["VectorEngine", "Vectors", "HNSW", "JSON", "TestSupport"] + grdb,
             exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
@@ -92,10 +94,11 @@ let package = Package(
             dependencies: ["RemoteEmbedding", "JSON", .product(name: "NIOPosix", package: "swift-nio")] + http,
             swiftSettings: strict),
         .testTarget(
-            name: "MemoryTests", dependencies: ["Memory", "VectorEngine", "Embedding", "JSON"], swiftSettings: strict),
+            name: "MemoryTests", dependencies: ["Memory", "VectorEngine", "Embedding", "JSON", "TestSupport"],
+            swiftSettings: strict),
         .executableTarget(
             name: "mcp-demo", dependencies: ["MCPServer", "JSON"], path: "Tests/MCPDemo", swiftSettings: strict),
-        .testTarget(name: "MCPServerTests", dependencies: ["MCPServer", "JSON"], swiftSettings: strict),
+        .testTarget(name: "MCPServerTests", dependencies: ["MCPServer", "JSON", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "ServingTests", dependencies: ["Serving", crypto], swiftSettings: strict),
         .testTarget(
             name: "QdrantAdapterTests", dependencies: ["QdrantAdapter", "Serving", "VectorEngine", "JSON"],

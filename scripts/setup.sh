@@ -2,7 +2,7 @@
 # Installs what the build and the tests need and this machine lacks; says what it installs; silent when nothing is missing.
 #
 # Debian and its relatives: packages by name, as root or by sudo. Elsewhere it names what is missing and stops.
-# Python packages go into .venv, never into the system: Debian's Python refuses them.
+# Python packages go into .venv, never into the system: Debian's Python refuses them. More Debian packages may be named.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 swift=${SWIFT:-swift}
@@ -12,6 +12,7 @@ packages=(
   git make ca-certificates                                # SwiftPM fetches by git
   binutils libc6-dev libstdc++-12-dev zlib1g-dev          # what the Swift toolchain links with
   libsqlite3-dev libblas-dev libopenblas-dev liblapacke-dev
+  "$@"
 )
 
 say() { echo "setup: $*"; }

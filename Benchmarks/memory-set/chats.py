@@ -10,13 +10,11 @@ answer takes one to three turns. Odd conversations are for tuning, even ones for
 same bytes.
 """
 
-import argparse
 import datetime
-import json
-import pathlib
 import random
 
 from events import EVENTS, LISTS, NAMES, REPLIES, SMALL_TALK, WORDS
+from layout import BEIRFolder, options
 
 CONVERSATIONS = 10
 SESSIONS = 24
@@ -99,35 +97,22 @@ class Chat:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    draw = random.Random(options.seed)
+    arguments = options(__doc__)
+    draw = random.Random(arguments.seed)
     names = draw.sample(NAMES, 2 * CONVERSATIONS)
-    (options.out / "qrels").mkdir(parents=True, exist_ok=True)
-    corpus, queries, splits = [], [], {"tune": [], "test": []}
+    folder = BEIRFolder("r")
     for number in range(CONVERSATIONS):
         chat = Chat(number, names[2 * number : 2 * number + 2], draw)
         chat.fill()
-        corpus += chat.turns
+        folder.corpus += chat.turns
         asked = {}
         for text, ids, kind in chat.questions:
             # A question that two events answer is not a question about either.
             asked.setdefault(text, []).append((ids, kind))
         single = [(text, *found[0]) for text, found in asked.items() if len(found) == 1]
         for text, ids, kind in draw.sample(single, min(QUESTIONS, len(single))):
-            name = f"r{len(queries)}"
-            queries.append({"_id": name, "text": text, "metadata": {"kind": kind}})
-            splits["tune" if number % 2 else "test"] += [(name, id) for id in ids]
-    for name, rows in (("corpus", corpus), ("queries", queries)):
-        with open(options.out / f"{name}.jsonl", "w") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
-    for name, rows in splits.items():
-        with open(options.out / "qrels" / f"{name}.tsv", "w") as file:
-            file.write("query-id\tcorpus-id\tscore\n")
-            file.writelines(f"{question}\t{document}\t1\n" for question, document in rows)
-    print(f"{len(corpus)} turns, {len(queries)} questions")
+            folder.ask(text, {"kind": kind}, ids, number)
+    folder.write(arguments.out)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,10 @@ what exactly and when; answers often stand in a turn that shares few words with 
 named a turn earlier; small talk repeats the subject's words; plans change, and the later word counts.
 """
 
-import argparse
 import datetime
-import json
-import pathlib
 import random
 
+from layout import BEIRFolder, options
 from topics import FILLERS, NAMES, SLOTS, TOPICS
 from turns_of_life import CHANGES, DISPUTES, PARAPHRASES
 
@@ -136,36 +134,23 @@ class Conversation:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=pathlib.Path)
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    draw = random.Random(options.seed)
+    arguments = options(__doc__)
+    draw = random.Random(arguments.seed)
     names = draw.sample(NAMES, 2 * CONVERSATIONS)
-    (options.out / "qrels").mkdir(parents=True, exist_ok=True)
-    corpus, queries, splits = [], [], {"tune": [], "test": []}
+    folder = BEIRFolder("q")
     for number in range(CONVERSATIONS):
         conversation = Conversation(number, names[2 * number : 2 * number + 2], draw)
         conversation.fill()
-        corpus += conversation.turns[:TURNS]
+        folder.corpus += conversation.turns[:TURNS]
         kept = {turn["_id"] for turn in conversation.turns[:TURNS]}
         whole = [(kind, text, ids) for kind, text, ids in conversation.questions if kept.issuperset(ids)]
         # Of the rarer kinds nearly all are asked.
         rare = [question for question in whole if question[0] not in ("what", "when")][:12]
         common = [question for question in whole if question[0] in ("what", "when")]
         for kind, text, ids in rare + draw.sample(common, QUESTIONS - len(rare)):
-            name = f"q{len(queries)}"
             metadata = {"kind": kind} | ({"project": f"pair-{number}"} if kind == "scope" else {})
-            queries.append({"_id": name, "text": text, "metadata": metadata})
-            splits["tune" if number % 2 else "test"] += [(name, id) for id in ids]
-    for name, rows in (("corpus", corpus), ("queries", queries)):
-        with open(options.out / f"{name}.jsonl", "w") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
-    for name, rows in splits.items():
-        with open(options.out / "qrels" / f"{name}.tsv", "w") as file:
-            file.write("query-id\tcorpus-id\tscore\n")
-            file.writelines(f"{question}\t{document}\t1\n" for question, document in rows)
-    print(f"{len(corpus)} turns, {len(queries)} questions")
+            folder.ask(text, metadata, ids, number)
+    folder.write(arguments.out)
 
 
 if __name__ == "__main__":

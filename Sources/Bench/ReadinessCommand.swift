@@ -177,8 +177,8 @@ enum ReadinessOperation: String, CaseIterable {
         switch self {
         case .store:
             let text =
-                "Release \(i): \(Self.subject(i)) \(Self.events[i / 7 % 5]) \(Self.subject(i / 3 + 1)), seen in run "
-                + "\(i * 7919 % 10_007) with \(i * 31 % 97) retries"
+                "Release \(StdioSession.run)-\(i): \(Self.subject(i)) \(Self.events[i / 7 % 5]) "
+                + "\(Self.subject(i / 3 + 1)), seen in run \(i * 7919 % 10_007) with \(i * 31 % 97) retries"
             return ("memory_store", ["items": [["kind": "observation", "content": .string(text)]]])
         case .find:
             return ("memory_find", ["query": .string("what does \(Self.subject(i)) depend on, release \(i)?")])

@@ -37,7 +37,10 @@ final class StdioSession {
                 draw = draw &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
                 return Self.vocabulary[Int(draw >> 33) % Self.vocabulary.count]
             }
-            return ["kind": "observation", "content": .string("Note \(i)-\(k): " + words.joined(separator: " ") + ".")]
+            return [
+                "kind": "observation",
+                "content": .string("Note \(Self.run)-\(i)-\(k): " + words.joined(separator: " ") + "."),
+            ]
         }
         return try timed("memory_store", ["items": .array(items)]).time
     }
@@ -49,6 +52,9 @@ final class StdioSession {
         let items = result["structuredContent"]?["stats"]?["items"]?.integerValue ?? 0
         return Int(exactly: items) ?? 0
     }
+
+    /// Stands in every text, so that a second run on one store finds none of the first one's there already.
+    static let run = String(UInt32(truncatingIfNeeded: Int(Date().timeIntervalSince1970)), radix: 36)
 
     private static let vocabulary = """
         the server answered late because its queue had grown while a backup ran and nobody noticed until morning we

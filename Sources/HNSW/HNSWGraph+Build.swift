@@ -41,7 +41,6 @@ extension HNSWGraph {
         precondition((1...maximumThreads).contains(threads))
         try parameters.check()
         try extending?.checkExtensible(rows: kept, rowCount: rowCount, parameters: parameters)
-        extending?.awaitLinks()
         let known = extending?.rowCount ?? 0
         let levels = (0..<rowCount).map { row in
             row < known ? extending?.storage.levels[row] ?? 0 : GraphLevels.level(row: row, parameters: parameters)
@@ -65,7 +64,7 @@ extension HNSWGraph {
         rows: GraphRows, rowCount: Int, parameters: HNSWParameters
     ) throws(HNSWParameterError) {
         let fits =
-            !hasDamagedLinks && metric == rows.metric && self.rows.dimension == rows.dimension
+            hasLinks && metric == rows.metric && self.rows.dimension == rows.dimension
             && self.rowCount <= rowCount
             && self.parameters.connections == parameters.connections
             && self.parameters.baseWidth == parameters.baseWidth

@@ -22,10 +22,9 @@ extension HNSWGraph {
 
     private var codeBlock: CodeBlock? { if case .codes(let block) = rows { block } else { nil } }
 
-    /// One part as bytes; `GraphReader` reads them.
+    /// One part as bytes; `GraphReader` reads them. The links must be in.
     package func part(_ index: Int) -> [UInt8] {
-        precondition((0..<partCount).contains(index))
-        awaitLinks()
+        precondition((0..<partCount).contains(index) && hasLinks)
         if index == 0 { return headPart() }
         let pieces = (rowCount + rowsPerPart - 1) / rowsPerPart
         let first = (index - 1) % pieces * rowsPerPart
@@ -170,8 +169,8 @@ package final class GraphReader: @unchecked Sendable {
         return graph(links: .there)
     }
 
-    /// The graph, once every part of its codes is in; its links must be added, and `finishLinks` called, before anybody
-    /// waits for them.
+    /// The graph, once every part of its codes is in. It scores all rows until its links have been added and
+    /// `finishLinks` was called.
     package func finishCodes() throws -> HNSWGraph {
         guard case .codes = rows else { throw GraphFormatError(reason: "it has no codes") }
         try checkCodes()

@@ -1,5 +1,4 @@
 import CKernels
-import Dispatch
 import Synchronization
 import Vectors
 
@@ -58,7 +57,6 @@ package final class HNSWGraph: @unchecked Sendable {
     /// What leaves rows out before their codes are read; written before `linkState` says that the links are there, and
     /// not read before.
     private var sketches: SketchBlock?
-    private let linksComing = DispatchGroup()
     private let scratch: ScratchList
     private let kernels = DistanceKernels.best
 
@@ -87,7 +85,6 @@ package final class HNSWGraph: @unchecked Sendable {
         links: LinkState = .there, sketches: SketchBlock?
     ) {
         self.sketches = sketches
-
         linkState = Atomic(links)
         rowCount = storage.rowCount
         self.rows = rows
@@ -102,21 +99,19 @@ package final class HNSWGraph: @unchecked Sendable {
         scratch = ScratchList(
             rowCount: storage.rowCount, width: max(storage.width, storage.connections), queryBytes: queryBytes,
             planeWords: planeWords)
-        if links == .coming { linksComing.enter() }
     }
 
     package var metric: Metric { rows.metric }
 
+    /// Whether the links of level 0 are in.
+    package var hasLinks: Bool { linkState.load(ordering: .acquiring) == .there }
+
     /// Whether the links have turned out not to be what was written: every row is scored until the graph is built anew.
     package var hasDamagedLinks: Bool { linkState.load(ordering: .acquiring) == .damaged }
-
-    /// Returns when the links have been read or will not be.
-    package func awaitLinks() { linksComing.wait() }
 
     func linksCame(_ state: LinkState) {
         if state == .there, case .codes(let block) = rows { sketches = SketchBlock(block) }
         linkState.store(state, ordering: .releasing)
-        linksComing.leave()
     }
 
     /// Bytes the links take in memory, without the vectors.
@@ -150,7 +145,7 @@ package final class HNSWGraph: @unchecked Sendable {
             if case .codes(let block) = rows {
                 scratch.query.pointee = block.query(query, scratch.queryCodes)
             }
-            guard linkState.load(ordering: .acquiring) == .there else {
+            guard hasLinks else {
                 return scanned(query, count: target, in: selection, nil, scratch)
             }
             func isEnough(_ found: [Neighbor]) -> Bool { found.count >= k && found.count * 2 >= target }

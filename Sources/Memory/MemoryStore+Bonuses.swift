@@ -2,7 +2,7 @@ import VectorEngine
 
 /// What is added to the fused score of a candidate, and taken from it (spec/retrieval: steps 6–10).
 ///
-/// Each reason is one look-up of ids among the pool's candidates by an indexed member; no text is read.
+/// Each reason is a look-up among the pool's candidates by an indexed member, all of them one call; no text is read.
 extension MemoryStore {
     func addBonuses(_ union: inout [PointID: Candidate], _ search: Search) async throws {
         let name = search.isOverVersions ? historyCollection : collection
@@ -13,13 +13,14 @@ extension MemoryStore {
         let authors = Set(lexical.terms(search.request.query) + lexical.terms(possessors)).map {
             MatchValue.keyword($0)
         }
+        var reasons: [Reason] = []
         if !authors.isEmpty {
             let isNamed = Condition.match(path: Member.actorTerms, anyOf: authors)
-            try await add("author_bonus", settings.authorBonus, where: isNamed, to: &union, name)
+            reasons.append(Reason("author_bonus", settings.authorBonus, isNamed))
         }
         if let answer = intent.answer {
             let bonus = settings.answerBonus * (answer == .name ? MemorySettings.nameShare : 1)
-            try await add("answer_bonus", bonus, where: has(answer), to: &union, name)
+            reasons.append(Reason("answer_bonus", bonus, has(answer)))
         }
         if !intent.spans.isEmpty {
             let during = intent.spans.map { span in
@@ -27,24 +28,29 @@ extension MemoryStore {
                     path: Member.occurredAt,
                     NumericRange(atLeast: Double(span.lowerBound), lessThan: Double(span.upperBound)))
             }
-            try await add("date_bonus", settings.dateBonus, where: .filter(Filter(should: during)), to: &union, name)
+            reasons.append(Reason("date_bonus", settings.dateBonus, .filter(Filter(should: during))))
         }
-        try await add("question_penalty", -settings.questionPenalty, where: has(.question), to: &union, name)
-        try await add("brevity_penalty", -settings.brevityPenalty, where: has(.scant), to: &union, name)
-        try await add("brevity_penalty", -settings.brevityPenalty / 2, where: has(.short), to: &union, name)
+        reasons.append(Reason("question_penalty", -settings.questionPenalty, has(.question)))
+        reasons.append(Reason("brevity_penalty", -settings.brevityPenalty, has(.scant)))
+        reasons.append(Reason("brevity_penalty", -settings.brevityPenalty / 2, has(.short)))
+        reasons.removeAll { $0.bonus.value == 0 }
+        let filters = reasons.map { Filter(must: [$0.condition]) }
+        let passing = try await points.passing(filters, among: Array(union.keys), in: name)
+        for (reason, ids) in zip(reasons, passing) {
+            for id in ids { union[id]?.bonuses.append(reason.bonus) }
+        }
+    }
+
+    /// What is added to the score of candidates that meet a condition.
+    private struct Reason {
+        let bonus: Candidate.Bonus
+        let condition: Condition
+
+        init(_ name: String, _ value: Double, _ condition: Condition) {
+            bonus = Candidate.Bonus(name: name, value: value)
+            self.condition = condition
+        }
     }
 
     private func has(_ trait: Trait) -> Condition { Narrowing.keyword(Member.traits, trait.rawValue) }
-
-    private func add(
-        _ name: String, _ value: Double, where condition: Condition, to union: inout [PointID: Candidate],
-        _ collection: String
-    ) async throws {
-        guard value != 0 else { return }
-        let page = try await points.scroll(
-            ScrollRequest(
-                filter: Filter(must: [.hasID(Set(union.keys)), condition]), limit: union.count, parts: .idOnly),
-            in: collection)
-        for point in page.points { union[point.id]?.bonuses.append(Candidate.Bonus(name: name, value: value)) }
-    }
 }

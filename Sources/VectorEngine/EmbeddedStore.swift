@@ -288,6 +288,12 @@ public final class EmbeddedStore: PointStore {
         try await with(collection) { try $0.count(filter) }
     }
 
+    public func passing(
+        _ filters: [Filter], among ids: [PointID], in collection: String
+    ) async throws -> [Set<PointID>] {
+        try await with(collection) { try $0.passing(filters, among: ids) }
+    }
+
     public func query(_ queries: [PointQuery], in collection: String) async throws -> [[ScoredPoint]] {
         try await with(collection) { try $0.query(queries) }
     }

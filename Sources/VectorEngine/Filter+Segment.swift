@@ -110,11 +110,22 @@ extension Filter {
         var ids: Set<PointID> = []
         for condition in must + should + mustNot {
             switch condition {
-            case .hasID(let named): ids.formUnion(named)
+            case .hasID(let named): ids = ids.isEmpty ? named : ids.union(named)
             case .filter(let filter): ids.formUnion(filter.namedIDs)
             default: continue
             }
         }
         return ids
+    }
+
+    /// Whether the filter names ids: what it finds is then a fact of the moment.
+    var namesIDs: Bool {
+        (must + should + mustNot).contains { condition in
+            switch condition {
+            case .hasID: true
+            case .filter(let filter): filter.namesIDs
+            default: false
+            }
+        }
     }
 }

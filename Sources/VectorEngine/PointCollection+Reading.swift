@@ -55,6 +55,15 @@ extension PointCollection {
 
     // MARK: Scroll
 
+    func passing(_ filters: [Filter], among ids: [PointID]) throws -> [Set<PointID>] {
+        let asked = Set(ids)
+        let searcher = try searcher(naming: filters.reduce(into: asked) { $0.formUnion($1.namedIDs) })
+        return try filters.map { filter in
+            let narrowed = Filter(must: [.hasID(asked), .filter(filter)])
+            return Set(searcher.ids(of: try searcher.matches(narrowed, payloads: payloads)))
+        }
+    }
+
     func scroll(_ request: ScrollRequest) throws -> ScrollPage {
         guard (1...EngineLimits.resultCount).contains(request.limit) else {
             throw EngineError(

@@ -285,7 +285,7 @@ package final class PointCollection: Sendable {
         isClosing.store(true, ordering: .relaxed)
         loading.sync {}
         // Links may still be on their way from the file.
-        for segment in live.withLock({ $0.live.segments }) { segment.graphs.values.forEach { $0.awaitLinks() } }
+        for segment in live.withLock({ $0.live.segments }) { segment.comingLinks?.wait() }
         writes.withLock { $0 = nil }
         try file.close()
     }

@@ -119,7 +119,7 @@ final class Sealer: Sendable {
         defer { lease.release() }
         let (segments, generation) = try collection.freezeForSealing()
         // Whether a graph can be extended is known when its links are.
-        for segment in segments { segment.graphs.values.forEach { $0.awaitLinks() } }
+        for segment in segments { segment.comingLinks?.wait() }
         let schema = collection.schema
         let rebuildShare = collection.settings.rebuildShare
         guard

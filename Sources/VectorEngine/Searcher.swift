@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import HNSW
 import Vectors
@@ -13,6 +14,8 @@ struct SegmentView: Sendable {
     var idIndex: IDIndex?
     /// By dense vector name; a growing segment has none and is scored exactly.
     var graphs: [String: HNSWGraph] = [:]
+    /// Empty when the links of the graphs have been read or will not be; nil when they came with the codes.
+    var comingLinks: DispatchGroup?
     var deleted = RowSet()
     var deletedCount = 0
     /// The row of `segments` in the file; nil while the segment lives in the points table alone.
@@ -61,7 +64,7 @@ extension Searcher {
     func matches(_ filter: Filter?, payloads: PayloadLookup) throws -> [RowSet?] {
         guard let filter, !filter.isEmpty else { return Array(repeating: nil, count: segments.count) }
         // Where a point stands is a fact of the moment; all else that a filter asks is a fact of the row.
-        guard filter.namedIDs.isEmpty else {
+        guard !filter.namesIDs else {
             return try segments.map { try matches(filter, in: $0, payloads: payloads) }
         }
         return try segments.map { segment in

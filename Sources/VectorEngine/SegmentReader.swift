@@ -11,6 +11,7 @@ final class SegmentReader: Sendable {
     private let schema: CollectionSchema
     private let rows: SegmentRows
     private let read = Mutex(Parts())
+    private let comingLinks = DispatchGroup()
 
     private struct Parts: Sendable {
         var indexes: SegmentIndexes?
@@ -55,6 +56,7 @@ final class SegmentReader: Sendable {
             number: 0, rows: rows, rowCount: segment.rowCount, indexes: SharedSegmentIndexes(indexes))
         view.idIndex = idIndex
         view.graphs = parts.graphs
+        view.comingLinks = comingLinks
         view.storedID = segment.id
         view.deleted = segment.list.deleted
         view.deletedCount = segment.list.deleted.count
@@ -126,7 +128,7 @@ final class SegmentReader: Sendable {
     private func readLinksLater(_ reader: GraphReader, _ name: String) throws -> HNSWGraph {
         let graph = try reader.finishCodes()
         // A queue of its own has a thread of its own, however many wait for what it reads.
-        DispatchQueue(label: "cortex.links", qos: .userInitiated).async { [self] in
+        DispatchQueue(label: "cortex.links", qos: .userInitiated).async(group: comingLinks) { [self] in
             var areWhole = true
             do {
                 try file.pool.read { try forEachPart($0, name, reader.linkParts, reader.add) }

@@ -9,9 +9,9 @@ final class MCPSession {
     private var received: [UInt8] = []
     private var nextID: Int64 = 1
 
-    init(directory: String) throws {
+    init(directory: String, embedder: EmbedderChoice) throws {
         process.executableURL = URL(fileURLWithPath: BenchCommand.executablePath)
-        process.arguments = ["mcp", "--data", directory]
+        process.arguments = ["mcp", "--data", directory, "--embedder", embedder.rawValue]
         process.standardInput = input
         process.standardOutput = output
         try process.run()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Embedding
 import Foundation
 import JSON
 import QdrantAdapter
@@ -33,7 +34,27 @@ struct ImportQdrantCommand: AsyncParsableCommand {
 
     @OptionGroup var options: MigrationFlags
 
-    func run() async throws { try await options.run(.inward) }
+    @Option(
+        help: ArgumentHelp(
+            "A payload member whose text is embedded by the model in this binary, in place of vectors of its length "
+                + "that are zero or one number throughout.", valueName: "path"))
+    var embedFrom: String?
+
+    func run() async throws { try await options.run(.inward, renewal: try renewal()) }
+
+    private func renewal() throws -> VectorRenewal? {
+        guard let embedFrom else { return nil }
+        guard MiniLM.isPresent else {
+            throw CommandFailure(
+                code: "noModel", message: "this binary was built without a model; --embed-from needs one")
+        }
+        let model = MiniLM()
+        do {
+            return try VectorRenewal(path: embedFrom, dimension: model.identity.dimension, embed: model.embed)
+        } catch {
+            throw ValidationError("--embed-from: \(error.message)")
+        }
+    }
 }
 
 struct ExportQdrantCommand: AsyncParsableCommand {
@@ -43,7 +64,7 @@ struct ExportQdrantCommand: AsyncParsableCommand {
 
     @OptionGroup var options: MigrationFlags
 
-    func run() async throws { try await options.run(.outward) }
+    func run() async throws { try await options.run(.outward, renewal: nil) }
 }
 
 /// `cortex import qdrant-snapshot`: says why not, and what to do instead.
@@ -112,11 +133,11 @@ struct MigrationFlags: ParsableArguments {
 
     enum Direction { case inward, outward }
 
-    func run(_ direction: Direction) async throws {
-        if let file { try await run(direction, over: file) } else { try await runOverREST(direction) }
+    func run(_ direction: Direction, renewal: VectorRenewal?) async throws {
+        if let file { try await run(direction, over: file, renewal) } else { try await runOverREST(direction, renewal) }
     }
 
-    private func runOverREST(_ direction: Direction) async throws {
+    private func runOverREST(_ direction: Direction, _ renewal: VectorRenewal?) async throws {
         let moved: [MigratedCollection] = try await withLocal { local, directory in
             let remote = try RemoteQdrant(url: url ?? "", apiKey: Environment.current.qdrantAPIKey)
             let ends: (source: any QdrantPeer, target: any QdrantPeer) =
@@ -126,6 +147,7 @@ struct MigrationFlags: ParsableArguments {
             options.pageSize = pageSize
             options.sampleSize = sample
             options.parallel = parallel
+            options.renewal = renewal
             return try await Migration(from: ends.source, to: ends.target, options, progress: Self.progress).run()
         }
         show(moved)
@@ -135,14 +157,16 @@ struct MigrationFlags: ParsableArguments {
     }
 
     /// The road over files in a directory.
-    private func run(_ direction: Direction, over file: String) async throws {
-        let road = JSONLinesRoad(directory: file, pageSize: pageSize)
+    private func run(_ direction: Direction, over file: String, _ renewal: VectorRenewal?) async throws {
+        let road = JSONLinesRoad(directory: file, pageSize: pageSize, renewal: renewal)
         let moved: [JSONLinesRoad.Moved] = try await withLocal { local, _ in
             direction == .inward
                 ? try await road.read(into: local, collection) : try await road.write(from: local, collection)
         }
         guard !json else { return print(JSONWriter.text(["collections": .array(moved.map(\.json))])) }
-        for one in moved { print("\(one.name): \(one.points) points") }
+        for one in moved {
+            print("\(one.name): \(one.points) points" + (one.renewed > 0 ? ", \(one.renewed) with a new vector" : ""))
+        }
     }
 
     /// The store of the data directory as a peer, closed again afterwards.
@@ -181,7 +205,9 @@ struct MigrationFlags: ParsableArguments {
             let verdict = one.isWhole ? "identical in \(one.compared) comparisons" : "DIFFERS"
             print("\(one.name): \(one.targetCount) of \(one.sourceCount) points, \(verdict)")
             for difference in one.differing { print("  differs: \(difference)") }
-            if one.zeroVectors > 0 { print("  \(one.zeroVectors) points have only zero vectors") }
+            if one.emptyVectors > 0 {
+                print("  \(one.emptyVectors) points have a vector that says nothing, \(one.renewed) got a new one")
+            }
             for note in one.notes { print("  \(note)") }
         }
     }

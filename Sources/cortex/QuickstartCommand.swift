@@ -10,7 +10,10 @@ struct QuickstartCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Keep the memories in this directory instead of a temporary one.", valueName: "dir"))
     var data: String?
 
-    /// What is stored, and what is asked in other words.
+    @Option(help: ArgumentHelp("Where vectors come from: builtin, openai, none.", valueName: "source"))
+    var embedder: EmbedderChoice = .builtin
+
+    /// What is stored, and what is asked: in other words, and for a server without a model in some of the same.
     private static let memories: [(kind: String, content: String)] = [
         ("decision", "We keep sessions in PostgreSQL, not in Redis: losing them on a restart logged everybody out."),
         ("incident", "The payment gateway timed out for twenty minutes after the TLS certificate had expired."),
@@ -20,9 +23,10 @@ struct QuickstartCommand: AsyncParsableCommand {
         ("assumption", "Customers upload pictures of at most ten megabytes."),
     ]
 
-    private static let questions = [
-        "why did we move away from an in-memory cache", "outage caused by an old certificate",
-        "how do I undo a deployment",
+    private static let questions: [(inOtherWords: String, byWords: String)] = [
+        ("why did we move away from an in-memory cache", "why do we keep sessions in PostgreSQL"),
+        ("outage caused by an old certificate", "the expired certificate"),
+        ("how do I undo a deployment", "how do I roll back"),
     ]
 
     func run() async throws {
@@ -34,7 +38,7 @@ struct QuickstartCommand: AsyncParsableCommand {
             }
         }
         print(Terminal.bold("1. An MCP client starts `cortex mcp` and stores \(Self.memories.count) memories"))
-        let first = try MCPSession(directory: directory)
+        let first = try MCPSession(directory: directory, embedder: embedder)
         try first.initialize()
         let items = Self.memories.map { JSONValue.object(["kind": .string($0.kind), "content": .string($0.content)]) }
         let stored = try first.call("memory_store", ["items": .array(items)])
@@ -45,11 +49,14 @@ struct QuickstartCommand: AsyncParsableCommand {
         }
         try first.end()
 
-        print(Terminal.bold("2. The server ends, a new one starts, and the client asks in other words"))
-        let second = try MCPSession(directory: directory)
+        let second = try MCPSession(directory: directory, embedder: embedder)
         try second.initialize()
-        var degradedReason: String?
-        for question in Self.questions {
+        let health = try second.call("system_status", ["operation": "health"])
+        var degradedReason = health["health"]?["degraded_reason"]?.stringValue
+        let manner = degradedReason == nil ? "in other words" : "by words alone"
+        print(Terminal.bold("2. The server ends, a new one starts, and the client asks \(manner)"))
+        for (inOtherWords, byWords) in Self.questions {
+            let question = degradedReason == nil ? inOtherWords : byWords
             let result = try second.call("memory_find", ["query": .string(question), "limit": 1])
             guard let best = result["items"]?.arrayValue?.first else {
                 throw CommandFailure(code: "failed", message: "nothing was found for “\(question)”")
@@ -60,7 +67,6 @@ struct QuickstartCommand: AsyncParsableCommand {
             print("     → \(best["content"]?.stringValue ?? "") \(Terminal.dim("(\(facts))"))")
             degradedReason = result["meta"]?["degraded_reason"]?.stringValue ?? degradedReason
         }
-        let health = try second.call("system_status", ["operation": "health"])
         try second.end()
         let location = health["health"]?["location"]?.stringValue ?? directory
         print(Terminal.dim("   kept in \(location)"))

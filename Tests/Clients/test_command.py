@@ -306,6 +306,14 @@ def test_quickstart_finds_what_it_stored_by_meaning_and_names_this_binary(tmp_pa
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
+def test_quickstart_without_a_model_asks_by_words_and_says_so(tmp_path):
+    result = cortex("quickstart", "--embedder", "none", env=surroundings(HOME=str(tmp_path), TMPDIR=str(tmp_path)))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "by words alone" in result.stdout and "degraded: there is no embedding model" in result.stdout
+    questions = result.stdout.partition("the client asks")[2]
+    assert re.search(r"PostgreSQL.*certificate had expired.*roll back a release", questions, re.DOTALL)
+
+
 def test_quickstart_keeps_its_memories_where_it_is_told_to(memory):
     assert memory("quickstart").returncode == 0
     assert json.loads(memory("status", "--json").stdout)["stats"]["items"] == 6

@@ -4,6 +4,7 @@ CORTEX_MIGRATION_POINTS=100000 pytest -q -s Tests/Clients/test_qdrant_migration.
 """
 
 import json
+import math
 import os
 import random
 import subprocess
@@ -142,12 +143,56 @@ def test_files_carry_a_collection_out_and_in_again(request, tmp_path):
         assert everything(new) == before
 
 
+def fill_with_empty_vectors(served):
+    """Vectors of the model's length that say nothing, with a text and without, beside some that say something."""
+    served.result("PUT", "/collections/e", {"vectors": {"text": {"size": 384, "distance": "Dot"}}})
+    served.result("PUT", "/collections/f", {"vectors": {"size": 384, "distance": "Cosine"}})
+    told = [math.sin(n) for n in range(384)]
+    texts = {1: "a cat on a warm roof", 2: "the certificate has expired", 3: None, 4: "kept as it is"}
+    for collection, same in (("e", 0.5), ("f", 0.0)):
+        points = []
+        for id, text in texts.items():
+            vector = [same] * 384 if id == 2 else told if id == 4 else [0.0] * 384
+            page = {"page": {"text": text}} if text else {"page": {}}
+            points.append({"id": id, "vector": {"text": vector} if collection == "e" else vector, "payload": page})
+        served.result("PUT", f"/collections/{collection}/points?wait=true", {"points": points})
+
+
+@pytest.mark.parametrize("road", ["rest", "files"])
+def test_vectors_that_say_nothing_are_embedded_anew_on_request(request, tmp_path, road):
+    program, files = binary(request.config), str(tmp_path / "files")
+    with serving(program, tmp_path / "old") as old:
+        fill_with_empty_vectors(old)
+        untouched = {"ids": [3, 4], "with_vector": True}
+        before = {name: old.result("POST", f"/collections/{name}/points", untouched) for name in "ef"}
+        place = [old.url]
+        if road == "files":
+            done = run([program, "export", "qdrant", "--file", files, "--data", str(tmp_path / "old")])
+            assert done.returncode == 0, done.stderr
+            place = ["--file", files]
+        words = [program, "import", "qdrant", *place, "--embed-from", "page.text", "--json"]
+        done = run([*words, "--data", str(tmp_path / "new")])
+    assert done.returncode == 0, done.stderr
+    reports = json.loads(done.stdout)["collections"]
+    assert [report["renewed"] for report in reports] == [2, 2]
+    if road == "rest":
+        assert all(report["whole"] and report["empty_vectors"] == 3 for report in reports)
+    with serving(program, tmp_path / "new") as new:
+        for name in "ef":
+            assert new.result("POST", f"/collections/{name}/points", untouched) == before[name]
+            points = new.result("POST", f"/collections/{name}/points", {"ids": [1, 2], "with_vector": True})
+            for point in points:
+                vector = point["vector"]["text"] if name == "e" else point["vector"]
+                assert abs(sum(x * x for x in vector) - 1) < 1e-4, "a unit vector of the model"
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         (["import", "qdrant"], "a URL or --file"),
         (["import", "qdrant", "http://127.0.0.1:1", "--file", "x"], "a URL or --file"),
         (["import", "qdrant", "ftp://x"], "is no URL of a Qdrant"),
+        (["import", "qdrant", "http://127.0.0.1:1", "--embed-from", "a..b"], "payload path"),
         (["import", "qdrant", "--file", "nowhere"], "nowhere"),
         (["import", "qdrant-snapshot", "nowhere.snapshot"], "nowhere.snapshot"),
     ],

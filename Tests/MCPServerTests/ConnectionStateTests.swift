@@ -1,5 +1,6 @@
 import JSON
 import MCPServer
+import TestSupport
 import Testing
 
 @Suite struct ConnectionStateTests {
@@ -14,7 +15,7 @@ import Testing
     /// A model in plain arrays beside the state, driven by the same random steps.
     @Test(arguments: 0..<30 as Range<UInt64>)
     func itAgreesWithAPlainQueueThroughAnySeriesOfSteps(seed: UInt64) {
-        var generator = SplitMix(state: seed)
+        var generator = SplitMix(seed: seed)
         let limit = Int.random(in: 1...4, using: &generator)
         var state = ConnectionState(limits: limits(concurrent: limit))
         var running: [(ticket: Ticket, id: Int64, isOwed: Bool)] = []

@@ -1,4 +1,5 @@
 import MCPServer
+import TestSupport
 import Testing
 
 @Suite struct LineSplitterTests {
@@ -60,7 +61,7 @@ import Testing
 
     @Test(arguments: 0..<40 as Range<UInt64>)
     func itAgreesWithCuttingTheWholeTextAtOnce(seed: UInt64) {
-        var generator = SplitMix(state: seed)
+        var generator = SplitMix(seed: seed)
         let alphabet = Array("ab \t\r\n\n".utf8)
         let input = (0..<300).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &generator)] }
         let pieces = (0..<20).map { _ in Int.random(in: 1...12, using: &generator) }
@@ -72,18 +73,5 @@ import Testing
                 return bare.allSatisfy { $0 == 0x20 || $0 == 0x09 } ? nil : .text(Array(bare))
             }
         #expect(split(input, pieces: pieces, maximumBytes: limit) == expected, "seed \(seed)")
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014, DOI 10.1145/2660193.2660195): the same numbers for the same seed, everywhere.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -142,6 +142,14 @@ final class DictionaryPointStore: PointStore {
         try read(collection, "retrieve") { contents in ids.compactMap { contents.points[$0]?.keeping(parts) } }
     }
 
+    func passing(
+        _ filters: [Filter], among ids: [PointID], in collection: String
+    ) async throws -> [Set<PointID>] {
+        try read(collection, "passing") { contents in
+            filters.map { Set(contents.matching($0).map(\.id)).intersection(ids) }
+        }
+    }
+
     func scroll(_ request: ScrollRequest, in collection: String) async throws -> ScrollPage {
         try read(collection, "scroll") { contents in
             let matching = contents.matching(request.filter)

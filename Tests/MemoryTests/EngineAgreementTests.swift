@@ -1,6 +1,7 @@
 import Foundation
 import JSON
 import Memory
+import TestSupport
 import Testing
 import VectorEngine
 
@@ -8,14 +9,13 @@ import VectorEngine
 @Suite struct EngineAgreementTests {
     @Test(arguments: [1, 2, 3] as [UInt64])
     func bothStoresAnswerAlike(seed: UInt64) async throws {
-        let directory = NSTemporaryDirectory() + "cortex-memory-\(UUID().uuidString)"
-        // What is left behind in the temporary directory harms nobody.
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        let engine = try EmbeddedStore(directory: directory)
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        let engine = try EmbeddedStore(directory: scratch.path)
         let (world, other) = (TestWorld(), TestWorld())
         let plain = world.memory()
         let real = other.memory(over: engine)
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         let words = ["zebra", "horse", "okapi", "quagga", "mule"]
         var ids: [JSONValue] = []
         for step in 0..<80 {

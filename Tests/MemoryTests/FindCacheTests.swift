@@ -1,16 +1,16 @@
 import Foundation
 import JSON
 import Memory
+import TestSupport
 import Testing
 import VectorEngine
 
 /// `enable_caching`: a result is remembered for as long as nothing has changed.
 @Suite struct FindCacheTests {
     private func withStore(_ body: (TestWorld, EmbeddedStore) async throws -> Void) async throws {
-        let directory = NSTemporaryDirectory() + "cortex-memory-\(UUID().uuidString)"
-        // What is left behind in the temporary directory harms nobody.
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        let engine = try EmbeddedStore(directory: directory)
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        let engine = try EmbeddedStore(directory: scratch.path)
         try await body(TestWorld(), engine)
         try await engine.close()
     }

@@ -1,5 +1,6 @@
 import JSON
 import Memory
+import TestSupport
 import Testing
 import VectorEngine
 
@@ -17,7 +18,7 @@ import VectorEngine
     func aRandomHistoryEndsAsInADictionary(seed: UInt64) async throws {
         let world = TestWorld()
         var memory = world.memory()
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         var model: [String: Entry] = [:]
         let words = ["zebra", "horse", "okapi", "quagga"]
         for step in 0..<150 {
@@ -105,18 +106,4 @@ import VectorEngine
 
 extension ModelTests {
     fileprivate static func words(_ text: String) -> [Substring] { text.split { !$0.isLetter && !$0.isNumber } }
-}
-
-/// SplitMix64, seeded.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(limit)) }
 }

@@ -2,6 +2,7 @@ import Embedding
 import Foundation
 import JSON
 import Memory
+import TestSupport
 import Testing
 import VectorEngine
 
@@ -11,10 +12,9 @@ import VectorEngine
         identity: EmbedderIdentity(name: "other", revision: "7", dimension: 96))
 
     private func withStore(_ body: (EmbeddedStore) async throws -> Void) async throws {
-        let directory = NSTemporaryDirectory() + "cortex-memory-\(UUID().uuidString)"
-        // What is left behind in the temporary directory harms nobody.
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        let engine = try EmbeddedStore(directory: directory)
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        let engine = try EmbeddedStore(directory: scratch.path)
         try await body(engine)
         try await engine.close()
     }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import VectorEngine
 import Vectors
@@ -16,7 +17,7 @@ import Vectors
     }
 
     private func put(_ ids: ClosedRange<UInt64>, _ seed: UInt64, _ store: EmbeddedStore) async throws -> UInt64 {
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         return try await store.upsert(ids.map { try Sample.point($0, &random) }, in: "c").sequence
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 import VectorEngine
 import Vectors
@@ -53,7 +54,7 @@ import Vectors
 
     /// Asks for the nearest among all, a half and a tenth of the points, and compares each answer with `points`.
     private static func check(_ store: EmbeddedStore, _ points: [UInt64: [Float]], _ metric: Metric) async throws {
-        var random = SplitMix(state: 17)
+        var random = SplitMix(seed: 17)
         var (found, wanted) = (0, 0)
         for number in 0..<30 {
             let query = vector(&random)
@@ -90,7 +91,7 @@ import Vectors
         let store = try EmbeddedStore(directory: scratch.path, settings: Self.settings())
         try await store.createCollection(
             "c", schema: CollectionSchema(dense: ["v": dense], payloadIndexes: ["part": .integer]))
-        var random = SplitMix(state: 5)
+        var random = SplitMix(seed: 5)
         var points: [UInt64: [Float]] = [:]
         func write(_ ids: [UInt64]) async throws {
             let batch = try ids.map { try Self.point($0, &random) }

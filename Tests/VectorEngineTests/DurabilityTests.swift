@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import TestSupport
 import Testing
 import VectorEngine
 import Vectors
@@ -19,7 +20,7 @@ import Vectors
     private func filled(_ count: UInt64 = 20) async throws -> EmbeddedStore {
         let store = try EmbeddedStore(directory: scratch.path, settings: settings())
         try await store.createCollection("c", schema: Sample.schema)
-        var random = SplitMix(state: 1)
+        var random = SplitMix(seed: 1)
         try await store.upsert((1...count).map { try Sample.point($0, &random) }, in: "c")
         return store
     }
@@ -150,7 +151,7 @@ import Vectors
         let receipt = try await store.repair("c", report, backups: backups)
         #expect(receipt.restored == 1)
         #expect(receipt.setAside.isEmpty)
-        var random = SplitMix(state: 1)
+        var random = SplitMix(seed: 1)
         let points = try (1...20 as ClosedRange<UInt64>).map { try Sample.point($0, &random) }
         let found = try await store.retrieve([.number(3)], with: .payload, in: "c")
         #expect(found.first?.payload == points[2].payload)
@@ -204,7 +205,7 @@ import Vectors
         watched.backupLocation = backups
         let store = try EmbeddedStore(directory: scratch.path, settings: watched)
         try await store.createCollection("c", schema: Sample.schema)
-        var random = SplitMix(state: 1)
+        var random = SplitMix(seed: 1)
         try await store.upsert((1...20).map { try Sample.point($0, &random) }, in: "c")
         await store.keepUpNow()
         #expect(store.scrubStatus["c"]?.passes == 1)

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import JSON
+import TestSupport
 import Testing
 import VectorEngine
 import Vectors
@@ -27,7 +28,7 @@ import Vectors
 
     private func fill(_ store: EmbeddedStore) async throws -> [Point] {
         try await store.createCollection("c", schema: Self.schema)
-        var random = SplitMix(state: 4)
+        var random = SplitMix(seed: 4)
         let points = try (1...60 as ClosedRange<UInt64>).map { id in
             var point = try Sample.point(id, &random)
             point.payload = Payload(["word": .string(Self.secret), "n": .integer(Int64(id))])
@@ -141,7 +142,7 @@ import Vectors
             let (id, payload, sparse): (Data, Data, Data) = (rows[0][0], rows[1][1], rows[0][2])
             try db.execute(
                 sql: "UPDATE points SET payload = ?, checksum = ? WHERE sequence = 1",
-                arguments: [payload, Int64(Self.crc32c(id + payload + sparse))])
+                arguments: [payload, Int64(crc32cBitByBit(id + payload + sparse))])
             return rows.count
         }
         try queue.close()
@@ -151,15 +152,5 @@ import Vectors
         }
         #expect(try await store.retrieve([.number(2)], with: .payload, in: "c").count == 1)
         try await store.close()
-    }
-
-    /// Bit by bit, as RFC 3720 defines it.
-    private static func crc32c(_ bytes: Data) -> UInt32 {
-        var state: UInt32 = .max
-        for byte in bytes {
-            state ^= UInt32(byte)
-            for _ in 0..<8 { state = state & 1 == 1 ? state >> 1 ^ 0x82F6_3B78 : state >> 1 }
-        }
-        return ~state
     }
 }

@@ -4,27 +4,6 @@ import Testing
 import VectorEngine
 import Vectors
 
-/// A directory that goes when its owner goes.
-final class ScratchDirectory: Sendable {
-    let path = NSTemporaryDirectory() + "cortex-test-" + UUID().uuidString
-
-    deinit {
-        do { try FileManager.default.removeItem(atPath: path) } catch { print("left behind: \(path)") }
-    }
-}
-
-/// A seeded generator (SplitMix64, Steele et al. 2014), so that a failing run can be repeated.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
-
 enum Sample {
     static let dimension = 8
     static let schema = CollectionSchema(

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 import VectorEngine
 import Vectors
@@ -85,6 +86,11 @@ import Vectors
         let page = try await store.scroll(ScrollRequest(filter: filter, limit: 500, parts: .payload), in: "c")
         #expect(page.points.map(\.id) == expected.map(\.id).sorted())
         for point in page.points { #expect(point.payload.object == model.points[point.id]?.payload.object) }
+        let asked = (0..<20).map { _ in PointID.number(.random(in: 0...200, using: &random)) }
+        let other = Filter(mustNot: [.range(path: "n", NumericRange(atMost: 3))])
+        let passing = try await store.passing([filter ?? Filter(), other], among: asked, in: "c")
+        #expect(passing[0] == Set(expected.map(\.id)).intersection(asked))
+        #expect(passing[1] == Set(try model.matching(other).map(\.id)).intersection(asked))
 
         let query = Sample.vector(&random)
         let nearest = try model.cosine(query, filter).prefix(10)
@@ -106,7 +112,7 @@ import Vectors
         let scratch = ScratchDirectory()
         var settings = EngineSettings()
         settings.sealsAutomatically = false
-        var random = SplitMix(state: seed)
+        var random = SplitMix(seed: seed)
         var model = Model()
         var store = try EmbeddedStore(directory: scratch.path, settings: settings)
         try await store.createCollection("c", schema: Sample.schema)
@@ -128,7 +134,7 @@ import Vectors
         let scratch = ScratchDirectory()
         let store = try EmbeddedStore(directory: scratch.path)
         try await store.createCollection("c", schema: Sample.schema)
-        var random = SplitMix(state: 9)
+        var random = SplitMix(seed: 9)
         try await store.upsert((0..<25).map { try Sample.point($0, &random) }, in: "c")
         for filter in [nil, Filter(must: [.hasVector("text")])] {
             var seen: [PointID] = []
@@ -146,7 +152,7 @@ import Vectors
         let scratch = ScratchDirectory()
         let store = try EmbeddedStore(directory: scratch.path)
         try await store.createCollection("c", schema: Sample.schema)
-        var random = SplitMix(state: 5)
+        var random = SplitMix(seed: 5)
         let points = try (1..<60).map { try Sample.point($0, &random) }
         try await store.upsert(points, in: "c")
         let wanted = points.compactMap { point in point.payload.object["n"]?.integerValue.map { ($0, point.id) } }

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import HNSW
 import JSON
+import TestSupport
 import Testing
 import VectorEngine
 import Vectors
@@ -38,7 +39,7 @@ import Vectors
         }
 
         func vector(_ random: inout SplitMix) -> [Float] {
-            var centre = SplitMix(state: UInt64(dimension) &* 977 &+ random.next() % 12)
+            var centre = SplitMix(seed: UInt64(dimension) &* 977 &+ random.next() % 12)
             return (0..<dimension).map { _ in
                 Float.random(in: -1...1, using: &centre) + 0.4 * Float.random(in: -1...1, using: &random)
             }
@@ -117,7 +118,7 @@ import Vectors
         arguments: Metric.allCases, [20, 80])
     func everyCollection(metric: Metric, dimension: Int) async throws {
         for isOnDisk in [false, true] {
-            var random = SplitMix(state: UInt64(dimension) + (isOnDisk ? 1 : 0))
+            var random = SplitMix(seed: UInt64(dimension) + (isOnDisk ? 1 : 0))
             var made = Case(metric: metric, dimension: dimension, isOnDisk: isOnDisk)
             let comment = "\(metric) \(dimension) \(isOnDisk ? "on disk" : "in memory")"
             let scratch = ScratchDirectory()
@@ -145,7 +146,7 @@ import Vectors
 
     @Test("Codes alone rank nearly as floats do, every candidate's floats are exact, and oversampling widens a walk")
     func searchByCodes() async throws {
-        var random = SplitMix(state: 10)
+        var random = SplitMix(seed: 10)
         var made = Case(metric: .cosine, dimension: 80, isOnDisk: false)
         let scratch = ScratchDirectory()
         defer { withExtendedLifetime(scratch) {} }
@@ -195,7 +196,7 @@ import Vectors
 
     @Test("A graph whose stored links are damaged answers as before, and is built anew by the next sealing")
     func damagedLinks() async throws {
-        var random = SplitMix(state: 9)
+        var random = SplitMix(seed: 9)
         var made = Case(metric: .cosine, dimension: 80, isOnDisk: false)
         let scratch = ScratchDirectory()
         defer { withExtendedLifetime(scratch) {} }

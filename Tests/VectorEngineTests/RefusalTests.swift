@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import TestSupport
 import Testing
 import VectorEngine
 import Vectors
@@ -10,7 +11,7 @@ import Vectors
         let scratch = ScratchDirectory()
         let store = try EmbeddedStore(directory: scratch.path)
         try await store.createCollection("c", schema: Sample.schema)
-        var random = SplitMix(state: 1)
+        var random = SplitMix(seed: 1)
         try await store.upsert((1...20).map { try Sample.point($0, &random) }, in: "c")
         return (scratch, store)
     }
@@ -122,7 +123,7 @@ import Vectors
     func aDamagedCacheCostsTimeNotAnswers(sql: String) async throws {
         let (scratch, store) = try await damage(sql)
         defer { withExtendedLifetime(scratch) {} }
-        var random = SplitMix(state: 1)
+        var random = SplitMix(seed: 1)
         let point = try Sample.point(1, &random)
         let query = try #require(point.vectors.dense["text"])
         let found = try await store.query([PointQuery(target: .dense(name: "text", query), limit: 20)], in: "c")
@@ -179,7 +180,7 @@ import Vectors
         try await withThrowingTaskGroup(of: UInt64.self) { group in
             for id in 1000..<1200 {
                 group.addTask {
-                    var random = SplitMix(state: UInt64(id))
+                    var random = SplitMix(seed: UInt64(id))
                     return try await store.upsert([Sample.point(UInt64(id), &random)], in: "c").sequence
                 }
             }

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import TestSupport
 import Testing
 import VectorEngine
 import Vectors
@@ -11,7 +12,7 @@ import Vectors
     private func filled(_ path: String) async throws -> EmbeddedStore {
         let store = try EmbeddedStore(directory: path)
         try await store.createCollection("c", schema: Sample.schema)
-        var random = SplitMix(state: 5)
+        var random = SplitMix(seed: 5)
         try await store.upsert(try (0..<Self.count).map { try Sample.point($0, &random) }, in: "c")
         return store
     }

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 import VectorEngine
 
@@ -78,7 +79,7 @@ import VectorEngine
         settings.backupSchedule = try BackupSchedule("0 * * * *")
         let store = try EmbeddedStore(directory: scratch.path, settings: settings)
         try await store.createCollection("c", schema: Sample.schema)
-        var random = SplitMix(state: 1)
+        var random = SplitMix(seed: 1)
         try await store.upsert([try Sample.point(1, &random)], in: "c")
         _ = try BackupArchive(location: place).create(
             ofDirectory: scratch.path, collections: ["c"], now: settings.now)

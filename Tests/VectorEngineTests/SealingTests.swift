@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Synchronization
+import TestSupport
 import Testing
 import VectorEngine
 import Vectors
@@ -36,7 +37,7 @@ import Vectors
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (half, store) in [first, second].enumerated() {
                 group.addTask {
-                    var random = SplitMix(state: UInt64(half))
+                    var random = SplitMix(seed: UInt64(half))
                     for start in stride(from: UInt64(half), to: Self.count, by: 20) {
                         let ids = stride(from: start, to: min(start + 20, Self.count), by: 2)
                         let points = try ids.map { try Sample.point($0, &random) }
@@ -68,7 +69,7 @@ import Vectors
         quiet.sealsAutomatically = false
         let store = try EmbeddedStore(directory: scratch.path, settings: quiet)
         try await store.createCollection("c", schema: Sample.schema)
-        var random = SplitMix(state: 3)
+        var random = SplitMix(seed: 3)
         let points = try (0..<200 as Range<UInt64>).map { try Sample.point($0, &random) }
         try await store.upsert(points, in: "c")
         try await store.sealNow("c", threads: 1)
@@ -91,7 +92,7 @@ import Vectors
         settings.observeSealing = { step in steps.withLock { $0.append(step) } }
         let store = try EmbeddedStore(directory: scratch.path, settings: settings)
         try await store.createCollection("c", schema: Sample.schema)
-        var random = SplitMix(state: 7)
+        var random = SplitMix(seed: 7)
         try await store.upsert((1...300).map { try Sample.point($0, &random) }, in: "c")
         while try await !store.sealNow("c", threads: 1) { await Task.yield() }
         try await store.upsert((301...340).map { try Sample.point($0, &random) }, in: "c")

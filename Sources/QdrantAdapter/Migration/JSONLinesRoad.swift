@@ -9,22 +9,31 @@ import JSON
 package struct JSONLinesRoad: Sendable {
     private let directory: String
     private let pageSize: Int
+    private let renewal: VectorRenewal?
 
     /// Longest line that is read, in bytes: a point's vectors and payload as JSON.
     private static let lineBytes = 64 << 20
     private static let partBytes = 1 << 20
 
-    package init(directory: String, pageSize: Int = 256) {
+    /// - Parameter renewal: what becomes of vectors that say nothing when they are read; nil leaves them.
+    package init(directory: String, pageSize: Int = 256, renewal: VectorRenewal? = nil) {
         self.directory = directory
         self.pageSize = pageSize
+        self.renewal = renewal
     }
 
     /// A collection that went by: its name, and its points.
     package struct Moved: Sendable {
         package let name: String
         package let points: Int
+        /// Points that got a new vector.
+        package var renewed = 0
 
-        package var json: JSONValue { ["collection": .string(name), "points": .integer(Int64(points))] }
+        package var json: JSONValue {
+            var members: JSONObject = ["collection": .string(name), "points": .integer(Int64(points))]
+            if renewed > 0 { members["renewed"] = .integer(Int64(renewed)) }
+            return .object(members)
+        }
     }
 
     // MARK: Out
@@ -92,23 +101,26 @@ package struct JSONLinesRoad: Sendable {
         }
         let head = try JSONParser.parse(Array(text))
         _ = try await target.result("PUT", ["collections", name], Migration.creation(head["config"] ?? [:]))
-        let count = try await points(of: name, into: target)
+        let (count, renewed) = try await points(of: name, into: target)
         var aliases: [JSONValue] = []
         for alias in head["aliases"]?.arrayValue ?? [] { aliases.append(["create_alias": alias]) }
         let notes = try await Migration.makeSettings(name, head, aliases, in: target)
         guard notes.isEmpty else { throw QdrantFailure.badRequest(notes.joined(separator: "; ")) }
-        return Moved(name: name, points: count)
+        return Moved(name: name, points: count, renewed: renewed)
     }
 
-    private func points(of name: String, into target: any QdrantPeer) async throws -> Int {
+    private func points(
+        of name: String, into target: any QdrantPeer
+    ) async throws -> (count: Int, renewed: Int) {
         guard let handle = FileHandle(forReadingAtPath: file(name, ".jsonl")) else {
             throw QdrantFailure.badRequest("\(file(name, ".jsonl")) cannot be read")
         }
         var lines = PointLines(path: file(name, ".jsonl"))
         var page: [JSONValue] = []
-        var count = 0
+        var count = 0, renewed = 0
         func send() async throws {
             guard !page.isEmpty else { return }
+            if let renewal { renewed += try await renewal.renew(&page) }
             _ = try await target.result(
                 "PUT", ["collections", name, "points"], query: ["wait": "true"], ["points": .array(page)])
             count += page.count
@@ -124,7 +136,7 @@ package struct JSONLinesRoad: Sendable {
         while let point = try lines.next(isLast: true) { page.append(point) }
         try await send()
         try handle.close()
-        return count
+        return (count, renewed)
     }
 }
 

@@ -17,6 +17,8 @@ package struct MigrationOptions: Sendable {
     package var parallel = 2
     /// Where the place reached is written down.
     package var stateDirectory: String
+    /// What becomes of vectors that say nothing; nil leaves them.
+    package var renewal: VectorRenewal?
 
     package init(stateDirectory: String) { self.stateDirectory = stateDirectory }
 }
@@ -30,8 +32,9 @@ package struct MigratedCollection: Sendable {
     /// Sampled points and searches, and those that differed.
     package fileprivate(set) var compared = 0
     package fileprivate(set) var differing: [String] = []
-    /// Points whose dense vectors are all zero.
-    package fileprivate(set) var zeroVectors = 0
+    /// Points with a dense vector that is zero, or one number throughout; and those that got a new one.
+    package fileprivate(set) var emptyVectors = 0
+    package fileprivate(set) var renewed = 0
     /// What was not carried, and why.
     package fileprivate(set) var notes: [String] = []
 
@@ -42,7 +45,8 @@ package struct MigratedCollection: Sendable {
             "collection": .string(name), "source_points": .integer(Int64(sourceCount)),
             "target_points": .integer(Int64(targetCount)), "resumed": .bool(resumed),
             "compared": .integer(Int64(compared)), "differing": .array(differing.map { .string($0) }),
-            "zero_vectors": .integer(Int64(zeroVectors)), "notes": .array(notes.map { .string($0) }),
+            "empty_vectors": .integer(Int64(emptyVectors)), "renewed": .integer(Int64(renewed)),
+            "notes": .array(notes.map { .string($0) }),
             "whole": .bool(isWhole),
         ]
     }
@@ -141,9 +145,10 @@ package struct Migration: Sendable {
         while true {
             let next = page.optional("next_page_offset")
             async let following = pageIfAny(name, from: next)
-            let points = page["points"]?.arrayValue ?? []
+            var points = page["points"]?.arrayValue ?? []
             if !points.isEmpty {
-                report.zeroVectors += points.count(where: Self.isZero)
+                report.emptyVectors += points.count { !VectorRenewal.emptyVectors(of: $0).isEmpty }
+                if let renewal = options.renewal { report.renewed += try await renewal.renew(&points) }
                 _ = try await target.result(
                     "PUT", ["collections", name, "points"], query: ["wait": "true"],
                     ["points": .array(points.map(Self.written))])
@@ -166,12 +171,6 @@ package struct Migration: Sendable {
         members["vector"] = members["vector"] ?? [:]
         members["order_value"] = nil
         return .object(members.filter { ["id", "vector", "payload"].contains($0.key) })
-    }
-
-    private static func isZero(_ point: JSONValue) -> Bool {
-        let vectors = point["vector"]?.objectValue.map { Array($0.values) } ?? point["vector"].map { [$0] } ?? []
-        let dense = vectors.compactMap(\.arrayValue).filter { $0.first?.doubleValue != nil }
-        return !dense.isEmpty && dense.allSatisfy { $0.allSatisfy { $0.doubleValue == 0 } }
     }
 
     private func moveSettings(_ name: String, _ info: JSONValue, _ report: inout MigratedCollection) async throws {
@@ -221,9 +220,16 @@ package struct Migration: Sendable {
         for point in mine {
             report.compared += 1
             let id = JSONWriter.text(point["id"] ?? .null)
-            if theirs[id].map({ !Self.agree($0, point) }) ?? true { report.differing.append("point \(id)") }
+            var expected = point
+            if let other = theirs[id], options.renewal != nil { Self.forgive(&expected, other) }
+            if theirs[id].map({ !Self.agree($0, expected) }) ?? true { report.differing.append("point \(id)") }
         }
-        try await compareSearches(name, mine, &report)
+        // Points that were found by nothing before are found now.
+        if options.renewal == nil {
+            try await compareSearches(name, mine, &report)
+        } else {
+            report.notes.append("searches were not compared, since vectors were made anew")
+        }
     }
 
     /// A few exact searches by stored vectors must find the same points first.
@@ -254,6 +260,21 @@ package struct Migration: Sendable {
     private static let comparedSearches = 10
     /// What Float32 arithmetic may make of a component that is normalised once more.
     private static let tolerance = 1e-4
+
+    /// Takes for given what `other` has in place of vectors of `point` that say nothing.
+    private static func forgive(_ point: inout JSONValue, _ other: JSONValue) {
+        var members = point.objectValue ?? [:]
+        for (name, _) in VectorRenewal.emptyVectors(of: point) {
+            if let name {
+                var named = members["vector"]?.objectValue ?? [:]
+                named[name] = other["vector"]?[name]
+                members["vector"] = .object(named)
+            } else {
+                members["vector"] = other["vector"]
+            }
+        }
+        point = .object(members)
+    }
 
     /// Equal but for the last digits of floats in vectors.
     private static func agree(_ a: JSONValue, _ b: JSONValue) -> Bool {
