@@ -159,6 +159,9 @@ uint32_t ck_crc32c_portable(uint32_t seed, const void *bytes, size_t size);
 /// Asks for huge pages over whole 2 MiB pages inside the range; a kernel that has none is no error.
 void ck_advise_huge_pages(void *start, size_t size_bytes);
 
+/// Gives memory that was freed back to the system where the allocator keeps it; nothing elsewhere.
+void ck_return_freed_memory(void);
+
 static inline void ck_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
 static inline void ck_prefetch_range(const void *start, size_t size_bytes) {
