@@ -54,6 +54,10 @@ package struct JSONCursor: ~Copyable {
     /// - Throws: where an element is no number or too large for a Float32.
     package mutating func floats(into all: inout [Float]) throws(JSONError) {
         try list(from: "[", to: "]") { cursor throws(JSONError) in
+            if let number = cursor.parser.plainNumber(), Float(number).isFinite {
+                all.append(Float(number))
+                return
+            }
             switch try cursor.parser.peek() {
             case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): break
             default: throw cursor.parser.error(.unexpectedByte)

@@ -55,7 +55,9 @@ package struct HTTPDoor: Sendable {
         for (name, value) in request.uri.queryParameters { query[String(name)] = String(value) }
         var headers: [String: String] = [:]
         for field in request.headers { headers[field.name.canonicalName] = field.value }
-        let path = request.uri.path.split(separator: "/").map { $0.removingPercentEncoding ?? String($0) }
+        let path = request.uri.path.split(separator: "/").map { part in
+            part.utf8.contains(UInt8(ascii: "%")) ? part.removingPercentEncoding ?? String(part) : String(part)
+        }
         return HTTPCall(
             method: request.method.rawValue, path: path, query: query, headers: headers, body: body)
     }

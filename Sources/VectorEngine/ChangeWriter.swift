@@ -9,6 +9,8 @@ struct ChangeWriter {
     let db: Database
     let schema: CollectionSchema
     private let tables: RowTables
+    /// A layout that was found to be that of `schema`.
+    private var layout: RowLayout
     private var header: FileHeader
     private var tally: PointTally?
     private(set) var sequence: Int64
@@ -23,22 +25,30 @@ struct ChangeWriter {
         tables = try RowTables(db)
         header = try file.header(db)
         schema = header.schema
+        layout = RowLayout(schema)
         sequence = header.sequence
         tally = header.tally
     }
 
     mutating func upsert(_ prepared: PreparedPoint) throws {
-        // Another process may have replaced the vectors since the point was prepared.
-        let fits = prepared.schema.hasLayout(of: schema)
-        let prepared = fits ? prepared : try PreparedPoint(prepared.point, schema: schema)
-        _ = try remove(prepared.key)
+        var prepared = prepared
+        if prepared.layout !== layout {
+            if prepared.layout.fits(schema) {
+                layout = prepared.layout
+            } else {
+                // Another process has replaced the vectors since the point was prepared.
+                prepared = try PreparedPoint(prepared.point, layout: layout)
+            }
+        }
         sequence += 1
         let row = try LoggedRow(
             sequence: sequence, key: prepared.key, payload: prepared.point.payload.text, sparse: prepared.sparse,
             dense: prepared.dense, cipher: file.cipher)
-        try tables.insert(row)
+        if try !tables.insertNew(row) {
+            guard try remove(prepared.key), try tables.insertNew(row) else { throw StoredRow.damaged(sequence) }
+        }
         tally?.add(sequence: sequence, key: row.key, checksum: row.checksum)
-        changes.append(.upsert(prepared.point, sequence: sequence))
+        changes.append(.upsert(prepared, sequence: sequence))
     }
 
     /// - Returns: whether there was such a point.
@@ -74,9 +84,11 @@ struct ChangeWriter {
             if value.isNull { merged.removeValue(forKey: key) } else { merged[key] = value }
         }
         point.payload = Payload(merged)
-        try upsert(PreparedPoint(point, schema: schema))
+        try upsert(point)
         return true
     }
+
+    mutating func upsert(_ point: Point) throws { try upsert(PreparedPoint(point, layout: layout)) }
 
     /// Takes a point's row out; its vectors stay while a stored graph may walk over them, and the whole row stays in
     /// `history` while the shipped log does not have it.
@@ -120,7 +132,7 @@ struct ChangeWriter {
             return false
         }
         sequence += 1
-        try tables.insert(row)
+        guard try tables.insertNew(row) else { throw StoredRow.damaged(sequence) }
         return true
     }
 

@@ -37,6 +37,7 @@ extension CollectionFile {
 
     /// Brings the log into the file and gives its bytes back, as far as nobody is reading older pages.
     private func emptyLog() {
+        settleCheckpoint()
         do {
             try pool.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA busy_timeout = 0")

@@ -47,6 +47,7 @@ final class CollectionFile: Sendable {
 
     let path: String
     let pool: DatabasePool
+    private let checkpointer: Checkpointer
     /// A connection that only ever asks whether another one has written.
     private let watch: DatabaseQueue
     let storeID: UUID
@@ -71,9 +72,11 @@ final class CollectionFile: Sendable {
     ///
     /// - Throws: `collectionNotFound`, `notWritable`, `damaged`, `unsupportedFormat`, `keyRefused`.
     init(path: String, for access: Access = .files) throws(EngineError) {
+        let lock = DirectoryLock(.opening, directoryOf: path)
+        defer { withExtendedLifetime(lock) {} }
         // Before the file: what another process acknowledges meanwhile is beyond what was read here, never behind.
         let mark = AcknowledgedMark.read(beside: path)
-        guard FileManager.default.fileExists(atPath: path) else {
+        guard Self.isThere(path) else {
             if case .missing = mark {
                 throw EngineError(.collectionNotFound, "there is no collection file at \(path)")
             }
@@ -86,7 +89,12 @@ final class CollectionFile: Sendable {
             let pool = try DatabasePool(path: path, configuration: Self.configuration(label: "collection"))
             self.pool = pool
             // GRDB's pool sets NORMAL after `prepareDatabase` has run, with which a commit is not synced.
-            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            let checkpointer = Checkpointer(path: path)
+            self.checkpointer = checkpointer
+            try pool.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA synchronous = FULL")
+                checkpointer.follow(db)
+            }
             try pool.read { try Self.checkFormat($0, path: path) }
             try FormatMigration.run(path: path, pool: pool)
             watch = try DatabaseQueue(path: path, configuration: Self.configuration(label: "watch"))
@@ -176,6 +184,9 @@ final class CollectionFile: Sendable {
     func noteAcknowledged(_ sequence: Int64) {
         if markDescriptor >= 0 { AcknowledgedMark(storeID: storeID, sequence: sequence).raise(markDescriptor) }
     }
+
+    /// Waits until nobody copies the log into the file.
+    func settleCheckpoint() { checkpointer.settle() }
 
     static func configuration(label: String) -> Configuration {
         var configuration = Configuration()
@@ -343,7 +354,7 @@ final class CollectionFile: Sendable {
         Self.size(of: path) + Self.size(of: path + "-wal")
     }
 
-    private static func size(of path: String) -> Int {
+    static func size(of path: String) -> Int {
         var facts = stat()
         return stat(path, &facts) == 0 ? Int(facts.st_size) : 0
     }
@@ -354,6 +365,7 @@ final class CollectionFile: Sendable {
     /// Closes the connections; the log goes into the file first, as far as nobody is reading older pages. The log
     /// itself stays and is never left empty: without one a store in a read-only folder could not be read.
     func close() throws {
+        checkpointer.close()
         do {
             try pool.writeWithoutTransaction { db in
                 // Each answers how far it came; nothing waits.

@@ -82,15 +82,14 @@ extension EmbeddedStore {
     package func documents(
         _ name: String, fields: [(FieldPath, FieldIndexDefinition)], known: DocumentTable?
     ) async throws -> DocumentTable {
-        try await with(name) { collection in
-            if let known, known.collection === collection { return known }
-            return DocumentTable(collection, fields: fields)
-        }
+        let collection = try await openCollection(name)
+        if let known, known.collection === collection { return known }
+        return DocumentTable(collection, fields: fields)
     }
 
     /// Whether there is a collection of that name; costs one look at the directory.
     package func exists(_ collection: String) async throws -> Bool {
-        !collection.isEmpty && FileManager.default.fileExists(atPath: path(of: collection))
+        !collection.isEmpty && CollectionFile.isThere(knownPath(of: collection))
     }
 
     /// Runs `body` where it may block.

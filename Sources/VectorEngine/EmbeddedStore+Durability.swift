@@ -50,6 +50,8 @@ extension EmbeddedStore {
                 let file = try CollectionFile(path: path)
                 receipts[name] = try LogShipper(file: file, collection: name, location: location).ship()
                 try file.close()
+            } catch let error as EngineError where error.code == .collectionNotFound {
+                // Deleted since the names were read.
             } catch {
                 throw EngineError(wrapping: error, path: path)
             }

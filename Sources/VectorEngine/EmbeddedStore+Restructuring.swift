@@ -140,6 +140,7 @@ private struct VectorReplacing {
     /// Writes every point's new vectors; answers the points that have none.
     private func rewrite(_ db: Database, _ source: Database?) throws -> [PointID] {
         var missing: [PointID] = []
+        let layout = RowLayout(schema)
         try db.scan(Self.selectPoints, [-1]) { row in
             let sequence = row.integer(4)
             let payload = try StoredRow.payload(row, sequence: sequence, file.cipher)
@@ -148,7 +149,7 @@ private struct VectorReplacing {
                 missing.append(id)
                 return
             }
-            let prepared = try PreparedPoint(Point(id: id, vectors: PointVectors(dense: vectors)), schema: schema)
+            let prepared = try PreparedPoint(Point(id: id, vectors: PointVectors(dense: vectors)), layout: layout)
             let dense = try file.cipher.stored(prepared.dense, .dense(sequence: sequence))
             try db.cachedStatement(sql: "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)").execute(
                 arguments: [sequence, Data(dense), Int64(StoredRow.denseChecksum(dense, sequence: sequence))])

@@ -86,7 +86,8 @@ public final class EmbeddedStore: PointStore {
         // A mark without its file is a collection too: one whose file is missing.
         let marks = files.filter { $0.hasSuffix(AcknowledgedMark.suffix) }
             .map { String($0.dropLast(AcknowledgedMark.suffix.count)) }
-        return Set(files + marks).compactMap(name(ofFile:)).sorted()
+        return Set(files + marks).compactMap(name(ofFile:))
+            .filter { !CollectionFile.isLeftover(path(of: $0, in: directory)) }.sorted()
     }
 
     public func describe(_ collection: String) async throws -> CollectionDescription? {
@@ -129,6 +130,8 @@ public final class EmbeddedStore: PointStore {
                 try file.pool.write { db in try file.setMeta(db, "dropped", 1) }
                 forget(collection)
                 try entry.collection.close()
+                let lock = DirectoryLock(.deleting, directoryOf: file.path)
+                defer { withExtendedLifetime(lock) {} }
                 // The mark first: a mark without its file says that the file was lost.
                 for suffix in [AcknowledgedMark.suffix, "", "-wal", "-shm", ".lease"]
                 where unlink(file.path + suffix) != 0 && errno != ENOENT {
@@ -205,6 +208,15 @@ public final class EmbeddedStore: PointStore {
         return entry
     }
 
+    /// The collection of that name; on the caller's thread where it is open already.
+    private func opened(_ name: String) async throws -> OpenCollection {
+        if let known = open.withLock({ $0[name] }), !known.collection.hasFailed { return known }
+        return try await Self.offPool { [self] in try entry(name) }
+    }
+
+    /// The collection of that name, opened where it is not; waits for another thread's opening of it alone.
+    func openCollection(_ name: String) async throws -> PointCollection { try await opened(name).collection }
+
     /// Closes one collection; it opens again when it is asked for.
     func closeCollection(_ name: String) throws {
         let entry = open.withLock { $0.removeValue(forKey: name) }
@@ -223,11 +235,17 @@ public final class EmbeddedStore: PointStore {
             do {
                 return try body(collection)
             } catch {
-                let error = EngineError(wrapping: error, path: collection.file.path)
-                if error.code == .collectionNotFound { forget(name) }
-                throw error
+                throw noted(EngineError(wrapping: error, path: collection.file.path), name)
             }
         }
+    }
+
+    /// What a collection that another process has deleted answers, whatever failed first; it is forgotten.
+    private func noted(_ error: EngineError, _ name: String) -> EngineError {
+        let isGone = error.code == .collectionNotFound || CollectionFile.isGone(path(of: name))
+        guard isGone else { return error }
+        forget(name)
+        return EngineError(.collectionNotFound, "the collection was deleted by another process", cause: error)
     }
 
     static func offPool<Result: Sendable>(
@@ -246,9 +264,12 @@ public final class EmbeddedStore: PointStore {
             throw EngineError(
                 .invalidArgument, "\(points.count) points in one call; send at most \(EngineLimits.pointsPerCall)")
         }
-        let prepared = try await with(collection) { collection in
-            try PreparedPoint.all(points, schema: collection.schema)
-        }
+        let layout = try await opened(collection).collection.layout
+        // Few points take less time than to wake a thread for them.
+        let prepared =
+            points.count <= PreparedPoint.pointsPerTask
+            ? try PreparedPoint.all(points, layout: layout)
+            : try await Self.offPool { try PreparedPoint.all(points, layout: layout) }
         return try await write(.upsert(prepared), collection)
     }
 
@@ -265,14 +286,13 @@ public final class EmbeddedStore: PointStore {
     }
 
     func write(_ operation: WriteOperation, _ name: String) async throws -> UpdateReceipt {
-        let entry: OpenCollection = try await Self.offPool { [self] in try self.entry(name) }
+        let entry = try await opened(name)
         do throws(EngineError) {
             let receipt = try await entry.collection.write(operation)
             entry.sealer.wake()
             return receipt
         } catch {
-            if error.code == .collectionNotFound { forget(name) }
-            throw error
+            throw noted(error, name)
         }
     }
 
@@ -315,6 +335,9 @@ public final class EmbeddedStore: PointStore {
     }
 
     func path(of name: String) -> String { Self.path(of: name, in: directory) }
+
+    /// The same, without making it anew for a collection that is open.
+    func knownPath(of name: String) -> String { open.withLock { $0[name]?.collection.file.path } ?? path(of: name) }
 
     private static func name(ofFile file: String) -> String? {
         guard file.hasSuffix(suffix) else { return nil }

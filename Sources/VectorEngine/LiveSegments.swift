@@ -8,7 +8,8 @@ struct LiveSegments: Sendable {
     /// Rows of a growing segment before the next one is begun; memory is touched only as rows arrive.
     static let growingCapacity = 16_384
 
-    let schema: CollectionSchema
+    let layout: RowLayout
+    var schema: CollectionSchema { layout.schema }
     private let dense: [String: DenseName]
     private(set) var segments: [SegmentView] = []
     /// Where points stand in segments that have no index of their ids.
@@ -22,7 +23,7 @@ struct LiveSegments: Sendable {
     private var nextNumber: UInt32 = 0
 
     init(schema: CollectionSchema, sequence: Int64 = 0, generation: Int64 = 0) {
-        self.schema = schema
+        layout = RowLayout(schema)
         dense = DenseName.all(schema)
         self.sequence = sequence
         self.generation = generation
@@ -44,24 +45,40 @@ struct LiveSegments: Sendable {
     /// Where the newest version of a point stands; nil when there is none.
     func location(of id: PointID) -> RowLocation? {
         if let known = locations[id] { return known }
-        for segment in segments {
-            let row = segment.idIndex?.row(of: id) { !segment.deleted.contains(Int($0)) }
-            if let row { return RowLocation(segment: segment.number, row: row) }
+        // By index: a copy of a segment counts many references.
+        for i in segments.indices {
+            guard let row = segments[i].idIndex?.row(of: id, where: { !segments[i].deleted.contains(Int($0)) }) else {
+                continue
+            }
+            return RowLocation(segment: segments[i].number, row: row)
         }
         return nil
     }
 
     // MARK: Changes
 
+    /// A point as it was read from the file.
     mutating func upsert(_ point: Point, sequence: Int64) throws(EngineError) {
+        try append(point, sequence: sequence) { [layout] in $0.append(point, sequence: sequence, layout: layout) }
+    }
+
+    /// A point as it was written by this process.
+    mutating func upsert(_ row: PreparedPoint, sequence: Int64) throws(EngineError) {
+        try append(row.point, sequence: sequence) { $0.append(row, sequence: sequence) }
+    }
+
+    /// - Parameter appendRow: Puts the row into the rows of the growing segment.
+    private mutating func append(
+        _ point: Point, sequence: Int64, _ appendRow: (SegmentRows) -> Void
+    ) throws(EngineError) {
         markDeleted(point.id, before: sequence)
         if !isGrowing || segments[segments.count - 1].rowCount == segments[segments.count - 1].rows.capacity {
             try beginGrowing(capacity: Self.growingCapacity)
         }
         let last = segments.count - 1
         let row = UInt32(segments[last].rowCount)
-        segments[last].rows.append(point, sequence: sequence, schema: schema)
-        segments[last].indexes.append(point, row: row)
+        appendRow(segments[last].rows)
+        segments[last].indexes.append(point, row: row, layout: layout)
         segments[last].rowCount += 1
         locations[point.id] = RowLocation(segment: segments[last].number, row: row)
         self.sequence = max(self.sequence, sequence)
@@ -141,12 +158,30 @@ struct LiveSegments: Sendable {
 }
 
 extension SegmentRows {
+    /// Appends a point of the segment's own layout, from the bytes it was written as.
+    func append(_ row: PreparedPoint, sequence: Int64) {
+        append(id: row.point.id, sequence: sequence)
+        row.dense.withUnsafeBytes { bytes in
+            var at = floats.count
+            for (i, floats) in floats.enumerated() {
+                let block = floats.growing
+                if bytes[i] == 1 {
+                    let end = at + block.dimension * MemoryLayout<Float>.stride
+                    block.append(bytes: UnsafeRawBufferPointer(rebasing: bytes[at..<end]))
+                    at = end
+                } else {
+                    block.appendZeros(rows: 1)
+                }
+            }
+        }
+    }
+
     /// Appends one point: its id, its sequence and a row in every block.
-    func append(_ point: Point, sequence: Int64, schema: CollectionSchema) {
+    func append(_ point: Point, sequence: Int64, layout: RowLayout) {
         append(id: point.id, sequence: sequence)
-        for (name, floats) in zip(schema.denseNames, floats) {
+        for (vector, floats) in zip(layout.dense, floats) {
             let block = floats.growing
-            if let vector = point.vectors.dense[name] {
+            if let vector = point.vectors.dense[vector.name] {
                 vector.withUnsafeBufferPointer { block.append($0) }
             } else {
                 block.appendZeros(rows: 1)

@@ -33,6 +33,8 @@ package final class PointCollection: Sendable {
 
     private struct Published {
         var searcher: Searcher
+        /// How the rows of its schema are laid out.
+        var layout: RowLayout
         /// What the file's commits looked like before the view was last found to be the newest.
         var mark: CommitWatch.Mark?
     }
@@ -50,7 +52,7 @@ package final class PointCollection: Sendable {
             if afterFailure { try file.endDoubt() }
             let version = try file.dataVersion()
             let (loaded, damaged) = try CollectionLoader(file: file).load()
-            published = Mutex(Published(searcher: loaded.searcher))
+            published = Mutex(Published(searcher: loaded.searcher, layout: loaded.layout))
             live = Mutex(State(live: loaded, seenVersion: version, damagedRows: damaged))
         } catch {
             throw EngineError(wrapping: error, path: path)
@@ -92,6 +94,8 @@ package final class PointCollection: Sendable {
     }
 
     package var schema: CollectionSchema { published.withLock { $0.searcher.schema } }
+
+    var layout: RowLayout { published.withLock { $0.layout } }
 
     /// Rows on disk whose checksum did not hold when they were read.
     package var damagedRowCount: Int { live.withLock { $0.damagedRows + max($0.metDamaged.count, $0.damagedFloats) } }
@@ -159,8 +163,8 @@ package final class PointCollection: Sendable {
     }
 
     private func publish(_ state: borrowing State) {
-        let searcher = state.live.searcher
-        published.withLock { $0.searcher = searcher }
+        let (searcher, layout) = (state.live.searcher, state.live.layout)
+        published.withLock { ($0.searcher, $0.layout) = (searcher, layout) }
         loadFloats(of: searcher)
     }
 
@@ -197,7 +201,7 @@ package final class PointCollection: Sendable {
                 if state.live.sequence == first {
                     for change in changes {
                         switch change {
-                        case .upsert(let point, let sequence): try state.live.upsert(point, sequence: sequence)
+                        case .upsert(let row, let sequence): try state.live.upsert(row, sequence: sequence)
                         case .delete(let id, let sequence): state.live.delete(id, sequence: sequence)
                         }
                     }

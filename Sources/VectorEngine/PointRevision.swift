@@ -40,7 +40,7 @@ extension ChangeWriter {
         case .unchanged: return false
         case .deleted: return try delete(id)
         case .replaced(let point):
-            try upsert(PreparedPoint(point, schema: schema))
+            try upsert(point)
             return true
         }
     }

@@ -28,7 +28,7 @@ struct ReplayWriter {
 
     mutating func upsert(_ row: LoggedRow) throws {
         try remove(row.key)
-        try tables.insert(row)
+        guard try tables.insertNew(row) else { throw StoredRow.damaged(row.sequence) }
         tally.add(sequence: row.sequence, key: row.key, checksum: row.checksum)
         sequence = max(sequence, row.sequence)
     }

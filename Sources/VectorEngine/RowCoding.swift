@@ -12,57 +12,53 @@ import Vectors
 //     vectors.dense   per dense name in schema order: u8 present; then the floats of those present
 //     vectors.checksum CRC-32C of the sequence (i64) and dense
 
-/// A point checked against its schema and ready to be written.
-struct PreparedPoint: Sendable {
-    var point: Point
+/// A point checked against its schema and ready to be written. An object, so that it is handed on as one reference.
+final class PreparedPoint: Sendable {
+    /// As it was given; `dense` holds its vectors as they are kept.
+    let point: Point
     /// What it was checked against.
-    let schema: CollectionSchema
+    let layout: RowLayout
     let key: [UInt8]
     let sparse: [UInt8]
     let dense: [UInt8]
 
     /// - Throws: `unknownVector`, `wrongDimension`, `notFinite`, `invalidArgument` (limits).
-    init(_ point: Point, schema: CollectionSchema) throws(EngineError) {
-        var point = point
+    init(_ point: Point, layout: RowLayout) throws(EngineError) {
+        var multi = point.vectors.multi
         guard point.payload.text.count <= EngineLimits.payloadBytes else {
             throw EngineError(
                 .invalidArgument,
                 "a payload has \(point.payload.text.count) bytes; at most \(EngineLimits.payloadBytes) are kept")
         }
-        for (name, vector) in point.vectors.dense {
-            point.vectors.dense[name] = try schema.checked(vector, name: name)
-        }
-        for (name, vector) in point.vectors.sparse { try schema.check(vector, name: name) }
-        for (name, vector) in point.vectors.multi {
-            point.vectors.multi[name] = try schema.checked(vector, name: name)
-        }
+        for (name, vector) in point.vectors.sparse { try layout.schema.check(vector, name: name) }
+        for (name, vector) in multi { multi[name] = try layout.schema.checked(vector, name: name) }
         self.point = point
-        self.schema = schema
+        self.layout = layout
         key = point.id.key
-        sparse = Self.encode(point.vectors.sparse, schema) + Self.encode(point.vectors.multi, schema)
-        dense = Self.encode(point.vectors.dense, schema)
+        sparse = Self.encode(point.vectors.sparse, layout) + Self.encode(multi, layout)
+        dense = try Self.encode(point.vectors.dense, layout)
     }
 
     /// Points of one task: below this a thread costs more than it saves.
-    private static let pointsPerTask = 128
+    static let pointsPerTask = 128
 
     /// All of `points`, checked by as many threads as there are processors when they are many.
-    static func all(_ points: [Point], schema: CollectionSchema) throws -> [PreparedPoint] {
-        guard points.count > pointsPerTask else { return try points.map { try PreparedPoint($0, schema: schema) } }
+    static func all(_ points: [Point], layout: RowLayout) throws -> [PreparedPoint] {
+        guard points.count > pointsPerTask else { return try points.map { try PreparedPoint($0, layout: layout) } }
         let parts = stride(from: 0, to: points.count, by: pointsPerTask).map { start in
             points[start..<min(points.count, start + pointsPerTask)]
         }
         let prepared = Mutex<[Result<[PreparedPoint], any Error>?]>(Array(repeating: nil, count: parts.count))
         DispatchQueue.concurrentPerform(iterations: parts.count) { i in
-            let part = Result { try parts[i].map { try PreparedPoint($0, schema: schema) } }
+            let part = Result { try parts[i].map { try PreparedPoint($0, layout: layout) } }
             prepared.withLock { $0[i] = part }
         }
         return try prepared.withLock { try $0.flatMap { try $0?.get() ?? [] } }
     }
 
-    private static func encode(_ vectors: [String: SparseVector], _ schema: CollectionSchema) -> [UInt8] {
+    private static func encode(_ vectors: [String: SparseVector], _ layout: RowLayout) -> [UInt8] {
         var bytes: [UInt8] = []
-        for name in schema.sparseNames {
+        for name in layout.sparseNames {
             guard let vector = vectors[name] else {
                 bytes.append(contentsOf: [0xFF, 0xFF, 0xFF, 0xFF])
                 continue
@@ -74,9 +70,9 @@ struct PreparedPoint: Sendable {
         return bytes
     }
 
-    private static func encode(_ vectors: [String: MultiVector], _ schema: CollectionSchema) -> [UInt8] {
+    private static func encode(_ vectors: [String: MultiVector], _ layout: RowLayout) -> [UInt8] {
         var bytes: [UInt8] = []
-        for name in schema.multiNames {
+        for name in layout.multiNames {
             let rows = vectors[name].map { UInt32($0.rowCount) } ?? .max
             withUnsafeBytes(of: rows.littleEndian) { bytes.append(contentsOf: $0) }
             vectors[name]?.values.withUnsafeBytes { bytes.append(contentsOf: $0) }
@@ -84,14 +80,44 @@ struct PreparedPoint: Sendable {
         return bytes
     }
 
-    private static func encode(_ vectors: [String: [Float]], _ schema: CollectionSchema) -> [UInt8] {
-        let names = schema.denseNames
-        var bytes: [UInt8] = names.map { vectors[$0] == nil ? 0 : 1 }
-        bytes.reserveCapacity(vectors.values.reduce(names.count) { $0 + $1.count * MemoryLayout<Float>.stride })
-        for name in names {
-            vectors[name]?.withUnsafeBytes { bytes.append(contentsOf: $0) }
+    /// Checks the vectors and writes each as it is kept, in one pass over its floats.
+    private static func encode(_ vectors: [String: [Float]], _ layout: RowLayout) throws(EngineError) -> [UInt8] {
+        // In the layout's order; a name it does not have is refused by the check.
+        var found: [(vector: [Float], scale: Double?)?] = []
+        found.reserveCapacity(layout.dense.count)
+        var known = 0
+        for (name, description) in layout.dense {
+            guard let vector = vectors[name] else {
+                found.append(nil)
+                continue
+            }
+            known += 1
+            found.append((vector, try description.scale(of: vector, name: name)))
         }
-        return bytes
+        if vectors.count > known {
+            for name in vectors.keys { _ = try layout.schema.described(name) }
+        }
+        let size = found.reduce(found.count) { $0 + ($1?.vector.count ?? 0) * MemoryLayout<Float>.stride }
+        return [UInt8](unsafeUninitializedCapacity: size) { bytes, count in
+            for (i, part) in found.enumerated() { bytes.initializeElement(at: i, to: part == nil ? 0 : 1) }
+            var target = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(bytes)[found.count...])
+            for case (let vector, let scale)? in found {
+                vector.withUnsafeBufferPointer { vector in
+                    if let scale {
+                        for i in 0..<vector.count {
+                            target.storeBytes(
+                                of: Float(Double(vector[i]) * scale), toByteOffset: i * MemoryLayout<Float>.stride,
+                                as: Float.self)
+                        }
+                    } else {
+                        target.copyMemory(from: UnsafeRawBufferPointer(vector))
+                    }
+                }
+                target = UnsafeMutableRawBufferPointer(
+                    rebasing: target[(vector.count * MemoryLayout<Float>.stride)...])
+            }
+            count = size
+        }
     }
 }
 
@@ -109,32 +135,30 @@ public enum EngineLimits {
     public static let collectionNameBytes = 255
 }
 
-extension CollectionSchema {
-    /// Whether rows of both schemas are laid out alike.
-    func hasLayout(of other: CollectionSchema) -> Bool {
-        dense == other.dense && sparse == other.sparse && multi == other.multi
-    }
-
-    /// `vector` as it is stored and searched: checked, and of length one where the metric is cosine.
-    func checked(_ vector: [Float], name: String) throws(EngineError) -> [Float] {
-        guard let expected = dense[name] else { throw unknownVector(name, among: denseNames) }
-        guard vector.count == expected.dimension else {
+extension DenseVectorSchema {
+    /// What `vector`, which is checked, must be multiplied by to be kept; nil where it is kept as it is.
+    ///
+    /// - Throws: `wrongDimension`, `notFinite`.
+    func scale(of vector: [Float], name: String) throws(EngineError) -> Double? {
+        guard vector.count == dimension else {
             throw EngineError(
                 .wrongDimension,
-                "vector \(shown(name)) has \(vector.count) components, this collection keeps \(expected.dimension)")
+                "vector \(CollectionSchema.shown(name)) has \(vector.count) components, this collection keeps "
+                    + "\(dimension)"
+            )
         }
         // One product answers for all components: a single one that is not finite makes it so too.
         let product = DistanceKernels.best.dot(vector)
         if !product.isFinite, !vector.allSatisfy(\.isFinite) {
             throw EngineError(
-                .notFinite, "vector \(shown(name)) holds NaN or infinity; every component must be a finite number")
+                .notFinite,
+                "vector \(CollectionSchema.shown(name)) holds NaN or infinity; every component must be a finite number")
         }
-        guard expected.metric == .cosine, abs(product - 1) >= 5e-7 else { return vector }
+        guard metric == .cosine, abs(product - 1) >= 5e-7 else { return nil }
         let square = Self.square(of: vector)
         // What is of length one already, to float precision, stays as it is to the bit; zero has no direction.
-        guard square > 0, abs(square - 1) > 1e-6 else { return vector }
-        let scale = 1 / square.squareRoot()
-        return vector.map { Float(Double($0) * scale) }
+        guard square > 0, abs(square - 1) > 1e-6 else { return nil }
+        return 1 / square.squareRoot()
     }
 
     /// Σ x² in Double, in four sums beside each other: one alone would wait for itself.
@@ -156,6 +180,20 @@ extension CollectionSchema {
             return a + b + c + d
         }
     }
+}
+
+extension CollectionSchema {
+    /// `vector` as it is stored and searched: checked, and of length one where the metric is cosine.
+    func checked(_ vector: [Float], name: String) throws(EngineError) -> [Float] {
+        guard let scale = try described(name).scale(of: vector, name: name) else { return vector }
+        return vector.map { Float(Double($0) * scale) }
+    }
+
+    /// - Throws: `unknownVector`.
+    func described(_ name: String) throws(EngineError) -> DenseVectorSchema {
+        guard let known = dense[name] else { throw unknownVector(name, among: denseNames) }
+        return known
+    }
 
     /// Every row as `checked(_:name:)` leaves a single vector of the same description.
     func checked(_ vector: MultiVector, name: String) throws(EngineError) -> MultiVector {
@@ -176,19 +214,21 @@ extension CollectionSchema {
         guard vector.count <= EngineLimits.sparseEntries else {
             throw EngineError(
                 .invalidArgument,
-                "sparse vector \(shown(name)) has \(vector.count) entries; up to \(EngineLimits.sparseEntries) are kept"
+                "sparse vector \(Self.shown(name)) has \(vector.count) entries; up to "
+                    + "\(EngineLimits.sparseEntries) are kept"
             )
         }
         guard vector.values.allSatisfy(\.isFinite) else {
             throw EngineError(
-                .notFinite, "sparse vector \(shown(name)) holds NaN or infinity; every weight must be a finite number")
+                .notFinite,
+                "sparse vector \(Self.shown(name)) holds NaN or infinity; every weight must be a finite number")
         }
     }
 
-    private func shown(_ name: String) -> String { name.isEmpty ? "(unnamed)" : "'\(name)'" }
+    fileprivate static func shown(_ name: String) -> String { name.isEmpty ? "(unnamed)" : "'\(name)'" }
 
     private func unknownVector(_ name: String, among names: [String]) -> EngineError {
-        let known = names.isEmpty ? "none" : names.map(shown).joined(separator: ", ")
+        let known = names.isEmpty ? "none" : names.map(Self.shown).joined(separator: ", ")
         return EngineError(.unknownVector, "this collection has no such vector; it has: \(known)")
     }
 }

@@ -21,25 +21,27 @@ struct RowStatement {
         try require(sqlite3_bind_int64(statement, index, number), SQLITE_OK)
     }
 
-    /// SQLite takes a copy.
-    func bind(_ index: Int32, _ bytes: [UInt8]) throws {
-        let code =
-            bytes.isEmpty
-            ? sqlite3_bind_zeroblob(statement, index, 0)  // Without an address it would be NULL.
-            : bytes.withUnsafeBytes {
-                sqlite3_bind_blob64(statement, index, $0.baseAddress, UInt64($0.count), Self.transient)
-            }
-        try require(code, SQLITE_OK)
+    /// Binds bytes where they lie while `body` runs the statement; nothing is bound behind it.
+    func withBound<Result>(_ index: Int32, _ bytes: [UInt8], _ body: () throws -> Result) throws -> Result {
+        try bytes.withUnsafeBytes { bytes in
+            let code =
+                bytes.isEmpty
+                ? sqlite3_bind_zeroblob(statement, index, 0)  // Without an address it would be NULL.
+                : sqlite3_bind_blob64(statement, index, bytes.baseAddress, UInt64(bytes.count), nil)
+            defer { sqlite3_bind_null(statement, index) }
+            try require(code, SQLITE_OK)
+            return try body()
+        }
     }
-
-    /// `SQLITE_TRANSIENT`, which the importer cannot express.
-    private static let transient = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
 
     /// Runs a statement that answers nothing.
     func run() throws {
         defer { sqlite3_reset(statement) }
         try require(sqlite3_step(statement), SQLITE_DONE)
     }
+
+    /// Whether the statement that ran last has written anything.
+    var hasChanged: Bool { sqlite3_changes(db.sqliteConnection) > 0 }
 
     /// Runs a statement that answers at most one row, of two numbers.
     func twoNumbers() throws -> (Int64, Int64)? {
@@ -63,7 +65,7 @@ struct RowTables {
     init(_ db: Database) throws {
         findPoint = try RowStatement(db, "SELECT sequence, checksum FROM points WHERE id = ?")
         insertPoint = try RowStatement(
-            db, "INSERT INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)")
+            db, "INSERT OR IGNORE INTO points(sequence, id, payload, sparse, checksum) VALUES (?, ?, ?, ?, ?)")
         deletePoint = try RowStatement(db, "DELETE FROM points WHERE sequence = ?")
         insertVector = try RowStatement(db, "INSERT INTO vectors(sequence, dense, checksum) VALUES (?, ?, ?)")
         deleteVector = try RowStatement(db, "DELETE FROM vectors WHERE sequence = ?")
@@ -71,21 +73,25 @@ struct RowTables {
 
     /// The change that wrote a point, and its row's checksum; nil when there is no such point.
     func find(_ key: [UInt8]) throws -> (sequence: Int64, checksum: Int64)? {
-        try findPoint.bind(1, key)
-        return try findPoint.twoNumbers()
+        try findPoint.withBound(1, key) { try findPoint.twoNumbers() }
     }
 
-    func insert(_ row: LoggedRow) throws {
+    /// Writes a row.
+    ///
+    /// - Returns: false when there is a point of its id already; nothing was written then.
+    func insertNew(_ row: LoggedRow) throws -> Bool {
         try insertPoint.bind(1, row.sequence)
-        try insertPoint.bind(2, row.key)
-        try insertPoint.bind(3, row.payload)
-        try insertPoint.bind(4, row.sparse)
         try insertPoint.bind(5, row.checksum)
-        try insertPoint.run()
+        try insertPoint.withBound(2, row.key) {
+            try insertPoint.withBound(3, row.payload) {
+                try insertPoint.withBound(4, row.sparse) { try insertPoint.run() }
+            }
+        }
+        guard insertPoint.hasChanged else { return false }
         try insertVector.bind(1, row.sequence)
-        try insertVector.bind(2, row.dense)
         try insertVector.bind(3, row.denseChecksum)
-        try insertVector.run()
+        try insertVector.withBound(2, row.dense) { try insertVector.run() }
+        return true
     }
 
     /// Takes a row out; its vectors stay while a stored graph may walk over them.

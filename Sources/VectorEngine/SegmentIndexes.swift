@@ -18,14 +18,14 @@ struct SegmentIndexes: Sendable {
         for (path, kind) in schema.payloadIndexes { payload[path] = try PayloadIndex(path: path, kind: kind) }
     }
 
-    mutating func append(_ point: Point, row: UInt32) {
-        // Copies of the keys: a view of them would keep the dictionary shared, and a change would copy all it holds.
-        for name in Array(missing.keys) where point.vectors.dense[name] == nil && point.vectors.sparse[name] == nil {
-            missing[name]?.insert(Int(row))
-        }
+    mutating func append(_ point: Point, row: UInt32, layout: RowLayout) {
+        for (name, _) in layout.dense where point.vectors.dense[name] == nil { missing[name]?.insert(Int(row)) }
+        for name in layout.sparseNames where point.vectors.sparse[name] == nil { missing[name]?.insert(Int(row)) }
         for (name, vector) in point.vectors.sparse { sparse[name]?.append(vector, row: row) }
         if !payload.isEmpty {
             let members = point.payload.object
+            // Copies of the keys: a view of them would keep the dictionary shared, and a change would copy all it
+            // holds.
             for path in Array(payload.keys) { payload[path]?.append(members, row: row) }
         }
     }
@@ -145,7 +145,9 @@ final class SharedSegmentIndexes: Sendable {
         }
     }
 
-    func append(_ point: Point, row: UInt32) { indexes.withLock { $0.append(point, row: row) } }
+    func append(_ point: Point, row: UInt32, layout: RowLayout) {
+        indexes.withLock { $0.append(point, row: row, layout: layout) }
+    }
 
     /// A copy for merging; the segment must no longer grow.
     var snapshot: SegmentIndexes { indexes.withLock { $0 } }

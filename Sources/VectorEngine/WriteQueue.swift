@@ -48,7 +48,7 @@ enum WriteOperation: Sendable {
 
 /// A change as it went into the file.
 enum CommittedChange: Sendable {
-    case upsert(Point, sequence: Int64)
+    case upsert(PreparedPoint, sequence: Int64)
     case delete(PointID, sequence: Int64)
 }
 

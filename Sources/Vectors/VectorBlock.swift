@@ -35,6 +35,13 @@ package final class VectorBlock: @unchecked Sendable {
         count += 1
     }
 
+    /// Appends one row of floats as they lie in a file, wherever they begin; there must be room.
+    package func append(bytes: UnsafeRawBufferPointer) {
+        precondition(bytes.count == dimension * MemoryLayout<Float>.stride && count < capacity)
+        UnsafeMutableRawBufferPointer(start: base + count * dimension, count: bytes.count).copyMemory(from: bytes)
+        count += 1
+    }
+
     /// Writes one row that nobody reads yet.
     package func write(_ vector: UnsafePointer<Float>, row: Int) {
         precondition(row >= 0 && row < count)

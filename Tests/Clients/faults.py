@@ -375,12 +375,100 @@ def restores(bench, cortex, place, draw, count):
     return counts
 
 
+# MARK: A backup under load
+
+def prefix(bench, cortex, place, draw, processes=3, calls_at_once=4):
+    """Makes a backup while several processes write, and finds the place in the order of all changes that it shows.
+
+    A call is one transaction or a part of one, and its answer names the last change it made: so the calls of all
+    processes have one order. Every call is awaited, none is killed; the list of them is whole.
+    """
+    store, calls, lock = place / "store", [], threading.Lock()
+    versions = iter(range(1, 1 << 40))
+    ends, begun = threading.Event(), [threading.Event() for _ in range(processes)]
+    broken = []
+
+    def write(session, seed, has_begun):
+        pick = random.Random(seed)
+        while not ends.is_set():
+            sent = []
+            for _ in range(calls_at_once):
+                ids = pick.sample(range(400), pick.choice((1, 1, 3, 20, 60)))
+                with lock:
+                    version = None if pick.random() < 0.25 else next(versions)
+                members = {"ids": ids} if version is None else {"ids": ids, "version": version}
+                sent.append((session.send("delete" if version is None else "put", **members), ids, version))
+            for answer, ids, version in sent:
+                answer = Session.read(answer)
+                if not answer["ok"]:
+                    broken.append(answer)
+                    return
+                with lock:
+                    calls.append((answer["sequence"], ids, version))
+            has_begun.set()
+
+    sessions = [Session(bench, store, "--seal-rows", "200") for _ in range(processes)]
+    seeds = [draw.randrange(1 << 32) for _ in sessions]
+    threads = [threading.Thread(target=write, args=row) for row in zip(sessions, seeds, begun)]
+    for thread in threads:
+        thread.start()
+    for event in begun:
+        event.wait(60)
+    with lock:
+        before, acknowledged = len(calls), max((call[0] for call in calls), default=0)
+    made = subprocess.run([cortex, "backup", "create", "--data", store], capture_output=True, text=True)
+    ends.set()
+    for thread in threads:
+        thread.join()
+    for session in sessions:
+        session.finish()
+    if made.returncode or broken or not before:
+        raise Broken(f"no backup was made under load: {made.stderr} {broken[:1]}")
+    [backup] = (store / "backups").glob("full-*")
+    [copy] = backup.glob("*.sqlite")
+    (place / "copy").mkdir()
+    shutil.copy(copy, place / "copy" / copy.name)
+    opened = Session(bench, place / "copy")
+    dump = opened.ask("dump")
+    opened.finish()
+    if dump["damaged"] or not all(whole for _, _, whole in dump["points"]):
+        raise Broken("the backup holds a torn point")
+    return after(calls, acknowledged, before, {id: version for id, version, _ in dump["points"]})
+
+
+def prefixes(bench, cortex, place, draw, count):
+    """So many backups, each of a store of its own."""
+    counts = collections.Counter()
+    for number in range(count):
+        inner = place / str(number)
+        inner.mkdir()
+        counts += prefix(bench, cortex, inner, draw)
+    return counts
+
+
+def after(calls, acknowledged, before, found):
+    """Counts, where `found` is what the calls up to one place leave that is not before `acknowledged`."""
+    state, calls = {}, sorted(calls, key=lambda call: call[0])
+    for number, (sequence, ids, version) in enumerate(calls, 1):
+        for id in ids:
+            if version is None:
+                state.pop(id, None)
+            else:
+                state[id] = version
+        if sequence >= acknowledged and state == found:
+            return collections.Counter({
+                "calls": len(calls), "calls in the backup": number, "calls before the backup began": before,
+                "calls after the backup began": len(calls) - before})
+    raise Broken("the backup is no prefix of the acknowledged writes, or lacks one that was acknowledged before it")
+
+
+
 RUNS = {
     "kills": kills, "power-cuts": power_cuts, "damages": damages, "crowd": crowd, "full-disk": full_disks,
-    "reopen": reopenings, "restores": restores,
+    "reopen": reopenings, "restores": restores, "prefixes": prefixes,
 }
 #: Those that also run `cortex` itself.
-BY_COMMANDS = ("damages", "full-disk", "restores")
+BY_COMMANDS = ("damages", "full-disk", "restores", "prefixes")
 
 
 def main():

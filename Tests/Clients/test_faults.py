@@ -8,7 +8,6 @@ import os
 import pathlib
 import random
 import shutil
-import subprocess
 
 import pytest
 
@@ -89,34 +88,22 @@ def test_a_restore_to_any_moment_equals_the_model(bench, cortex_path, tmp_path, 
 
 
 def test_a_backup_taken_under_load_is_a_prefix_of_the_writes(bench, cortex_path, tmp_path, draw):
-    store = tmp_path / "store"
-    model = Model(draw)
-    session = Session(bench, store, "--seal-rows", "200")
-    first = model.writes(8)
-    faults.begin(session, first)
-    assert not faults.settle(model, first)
-    versions, states = dict(model.versions), [dict(model.versions)]
-    making = subprocess.Popen([cortex_path, "backup", "create", "--data", str(store)], stdout=subprocess.DEVNULL)
-    while making.poll() is None:
-        # One after another, so that there is one order of them.
-        (write,) = model.writes(1)
-        write.send(session)
-        answer = Session.read(write.answer)
-        assert answer["ok"], answer
-        model.apply(write)
-        states.append(dict(model.versions))
-    assert making.returncode == 0
-    session.kill()
-    (backup,) = [path for path in (store / "backups").iterdir() if path.name.startswith("full-")]
-    (copy,) = backup.glob("*.sqlite")
-    place = tmp_path / "copy"
-    place.mkdir()
-    shutil.copy(copy, place / copy.name)
-    opened = Session(bench, place)
-    dump = opened.ask("dump")
-    opened.finish()
-    assert {id: version for id, version, whole in dump["points"] if whole} in states
-    assert versions
+    """Several processes write, each several calls at once, while the backup is made. Every acknowledgement names the
+    place of its change among all; the changes are whole calls. So the backup must be what the calls up to one place
+    leave, and no call that was acknowledged before the backup began may be missing from it."""
+    counts = faults.prefix(bench, cortex_path, tmp_path, draw, processes=3, calls_at_once=4)
+    print(dict(counts))
+    assert counts["calls after the backup began"] > 10 and counts["calls in the backup"]
+
+
+@pytest.mark.parametrize(
+    "found", [{1: 1}, {1: 1, 2: 2, 3: 4}, {2: 2}, {1: 3, 2: 2, 9: 9}, {}],
+    ids=["lacks the acknowledged", "has a later call alone", "lacks an earlier call", "has more", "is empty"])
+def test_a_copy_that_is_no_prefix_is_caught(found):
+    calls = [(1, [1], 1), (3, [1, 2], 2), (4, [1], 3), (5, [3], 4)]
+    assert faults.after(calls, 3, 2, {1: 2, 2: 2})["calls in the backup"] == 2
+    with pytest.raises(faults.Broken):
+        faults.after(calls, 3, 2, found)
 
 
 @mounting

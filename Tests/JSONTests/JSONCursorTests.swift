@@ -25,10 +25,38 @@ struct JSONCursorTests {
         }
     }
 
+    @Test("Numbers at the borders of its short way are the library's, to the bit")
+    func borders() throws {
+        var random = SystemRandomNumberGenerator()
+        var texts = [
+            "0", "-0", "0.0", "-0.0", "1", "-1", "10", "0.1", "-0.1", "1e5", "1E+5", "1.5e-7", "1.5e07", "2.5e30",
+            "99999999", "12345678.87654321", "123456789012345678", "1234567890123456789", "0.1234567890123456789",
+            "0.12345678901234567890", "1.2345678901234567890123", "0.00000000000000000000001", "3.4028235e38",
+            "1.0e-45", "9007199254740993.0", "18014398509481989.5", "0.30000001192092896", "16777217.0",
+        ]
+        for _ in 0..<4000 {
+            let digits = String(
+                (0..<Int.random(in: 1...22, using: &random)).map { _ in "0123456789".randomElement() ?? "0" })
+            let whole = String(Int.random(in: 0...20_000, using: &random))
+            let power = Bool.random(using: &random) ? "" : "e\(Int.random(in: -12...12, using: &random))"
+            texts.append((Bool.random(using: &random) ? "-" : "") + whole + "." + digits + power)
+        }
+        for text in texts {
+            let wanted = try #require(Double(text))
+            // -0 is an integer, and an integer has no negative zero.
+            let float = text == "-0" ? 0 : Float(wanted)
+            let found = try #require(floats("[\(text)]"), "\(text)")
+            #expect(found.map(\.bitPattern) == [float.bitPattern], "\(text)")
+        }
+    }
+
     @Test(
         "What is no array of numbers that fit is given up",
         arguments: [
             "[1", "[1,]", "[,1]", "[1 2]", "[\"1\"]", "[null]", "[1e39]", "[01]", "[1]]", "[1]x", "{}", "", "[[1]]",
+            "[1.]", "[.5]", "[-]", "[-.5]", "[1.5e]", "[1.5e+]", "[1.5.2]", "[00.5]", "[-01.5]", "[1.5e99]", "[2.5e100]", "[0x1]",
+            "[1:5]",
+            "[12345678/]", "[1234567:.5]",
         ])
     func refusals(text: String) { #expect(floats(text) == nil) }
 

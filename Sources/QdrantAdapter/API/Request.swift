@@ -104,6 +104,11 @@ struct Route: Sendable {
         "livez", "readyz", "quotas", "snapshot",
     ]
 
+    /// What stands behind a word, by that word.
+    private static let names = [
+        "points": "{id}", "index": "{field_name}", "snapshots": "{snapshot_name}", "shards": "{shard_id}",
+    ]
+
     /// The path with names in the place of ids, as telemetry and metrics list it.
     func template(_ method: String) -> String {
         var shown: [String] = []
@@ -113,10 +118,7 @@ struct Route: Sendable {
             } else if Self.words.contains(part) {
                 shown.append(part)
             } else {
-                let names = [
-                    "points": "{id}", "index": "{field_name}", "snapshots": "{snapshot_name}", "shards": "{shard_id}",
-                ]
-                shown.append(i > 0 ? names[parts[i - 1]] ?? "{name}" : "{name}")
+                shown.append(i > 0 ? Self.names[parts[i - 1]] ?? "{name}" : "{name}")
             }
         }
         return method + " /" + shown.joined(separator: "/")
