@@ -98,6 +98,7 @@ ROWS(rows_l2_squared, add_square, unchanged)
 ROWS(rows_manhattan, add_gap, unchanged)
 
 #include "encode.inc"
+#include "winnow.inc"
 
 TARGET CK_INLINE int32_t sum_of_lanes(__m256i x) {
     __m128i half = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
@@ -181,6 +182,8 @@ const ck_kernels ck_table_avx2 = {
     .encode_query = encode_query,
     .nibble_error = nibble_error,
     .bound_rows = bound_rows,
+    .winnow = winnow_by_words,
+    .sketch_planes = sketch_planes,
     .pool_insert = ck_pool_insert_portable,
     .count_bits = count_bits,
 };

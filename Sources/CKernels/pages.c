@@ -17,3 +17,10 @@ void ck_advise_huge_pages(void *start, size_t size_bytes) {
     (void)size_bytes;
 #endif
 }
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+void ck_return_freed_memory(void) { malloc_trim(0); }
+#else
+void ck_return_freed_memory(void) {}
+#endif

@@ -54,6 +54,7 @@ static void codes_bytes(const ck_code_query *query, const ck_codes *rows_of, con
 
 #define TARGET
 #include "encode.inc"
+#include "winnow.inc"
 
 int64_t ck_pool_insert_portable(int64_t *pool, int64_t capacity, const float *distances, const uint32_t *rows,
                                 int64_t count, float *worst) {
@@ -98,6 +99,8 @@ const ck_kernels ck_table_portable = {
     .encode_query = encode_query,
     .nibble_error = nibble_error,
     .bound_rows = bound_rows,
+    .winnow = winnow_by_words,
+    .sketch_planes = sketch_planes,
     .pool_insert = ck_pool_insert_portable,
     .count_bits = count_bits,
 };

@@ -16,6 +16,17 @@ extern const ck_kernels ck_table_neon;
 int64_t ck_pool_insert_portable(int64_t *pool, int64_t capacity, const float *distances, const uint32_t *rows,
                                 int64_t count, float *worst);
 
+// Bit `bit` of each of 64 bytes as one word: the multiplication brings eight bits into its highest byte.
+CK_INLINE uint64_t ck_bits_of(const uint8_t *bytes, int bit) {
+    uint64_t word = 0;
+    for (int i = 0; i < 8; i++) {
+        uint64_t eight;
+        memcpy(&eight, bytes + 8 * i, 8);
+        word |= ((eight >> bit & 0x0101010101010101u) * 0x0102040810204080u >> 56) << (8 * i);
+    }
+    return word;
+}
+
 CK_INLINE float ck_pool_worst(const int64_t *pool, int64_t capacity) {
     int64_t last = pool[capacity - 1];
     return last == INT64_MAX ? __builtin_inff() : ck_key_distance(last);

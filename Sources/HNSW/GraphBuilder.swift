@@ -40,6 +40,7 @@ final class GraphBuilder<Space: RowSpace> {
     deinit { locks.deallocate() }
 
     var walkerBytes: Int { selection.space.walkerBytes }
+    var planeWords: Int { selection.space.planeWords }
 
     /// Takes over the links of `graph`, whose rows are the first of ours.
     func adopt(_ graph: HNSWGraph) {
@@ -66,7 +67,7 @@ final class GraphBuilder<Space: RowSpace> {
 
     /// Links `row` on all its levels. About 1 200 distance computations at the default breadth and 100 000 rows.
     func insert(_ row: Int, _ scratch: BuildScratch) {
-        let walker = selection.space.walker(row: row, in: scratch.walk.query, scratch.walk.queryCodes)
+        let walker = selection.space.walker(row: row, in: scratch.walk)
         let highest = min(Int(storage.levels[row]), topLevel)
         var position = Position(row: entry, distance: walker.distance(entry))
         var level = topLevel
@@ -194,9 +195,9 @@ final class BuildScratch {
     private let chosenRows: UnsafeMutablePointer<UInt32>
     private let slots: Int
 
-    init(rowCount: Int, width: Int, connections: Int, breadth: Int, walkerBytes: Int) {
+    init(rowCount: Int, width: Int, connections: Int, breadth: Int, walkerBytes: Int, planeWords: Int) {
         slots = max(width, connections) + 16
-        walk = WalkScratch(rowCount: rowCount, width: slots, queryBytes: walkerBytes)
+        walk = WalkScratch(rowCount: rowCount, width: slots, queryBytes: walkerBytes, planeWords: planeWords)
         rowQuery = .allocate(capacity: 1)
         pairQuery = .allocate(capacity: 1)
         rejected = .allocate(capacity: max(breadth, slots))

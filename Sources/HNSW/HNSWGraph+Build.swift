@@ -48,14 +48,16 @@ extension HNSWGraph {
         let run = BuildRun(
             levels: levels, parameters: parameters, threads: threads, extending: extending, progress: progress,
             isCancelled: isCancelled)
+        let sketches: SketchBlock? = if case .codes(_, let walking) = rows { SketchBlock(walking) } else { nil }
         let built =
             switch rows {
             case .floats(let block, let metric): try run.links(over: FloatSpace(block: block, metric: metric))
             case .codes(let building, let walking):
-                try run.links(over: CodeSpace(block: building, walking: walking))
+                try run.links(over: CodeSpace(block: building, walking: walking, sketches: sketches))
             }
         return HNSWGraph(
-            rows: kept, storage: built.storage, entry: built.entry, topLevel: built.topLevel, parameters: parameters)
+            rows: kept, storage: built.storage, entry: built.entry, topLevel: built.topLevel, parameters: parameters,
+            sketches: sketches)
     }
 
     private func checkExtensible(
@@ -117,7 +119,7 @@ extension GraphBuilder {
     func makeScratch() -> BuildScratch {
         BuildScratch(
             rowCount: storage.rowCount, width: storage.width, connections: parameters.connections,
-            breadth: parameters.buildBreadth, walkerBytes: walkerBytes)
+            breadth: parameters.buildBreadth, walkerBytes: walkerBytes, planeWords: planeWords)
     }
 }
 

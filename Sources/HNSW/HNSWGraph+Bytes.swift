@@ -196,8 +196,11 @@ package final class GraphReader: @unchecked Sendable {
     }
 
     private func graph(links: HNSWGraph.LinkState) -> HNSWGraph {
-        HNSWGraph(
-            rows: rows, storage: storage, entry: entry, topLevel: topLevel, parameters: parameters, links: links)
+        let sketches: SketchBlock? =
+            if links == .there, case .codes(let block) = rows { SketchBlock(block) } else { nil }
+        return HNSWGraph(
+            rows: rows, storage: storage, entry: entry, topLevel: topLevel, parameters: parameters, links: links,
+            sketches: sketches)
     }
 }
 

@@ -54,6 +54,9 @@ package final class HNSWGraph: @unchecked Sendable {
     let topLevel: Int
     /// Whether level 0 has been read.
     private let linkState: Atomic<LinkState>
+    /// What leaves rows out before their codes are read; written before `linkState` says that the links are there, and
+    /// not read before.
+    private var sketches: SketchBlock?
     private let scratch: ScratchList
     private let kernels = DistanceKernels.best
 
@@ -79,8 +82,9 @@ package final class HNSWGraph: @unchecked Sendable {
 
     init(
         rows: GraphRows, storage: GraphStorage, entry: UInt32, topLevel: Int, parameters: HNSWParameters,
-        links: LinkState = .there
+        links: LinkState = .there, sketches: SketchBlock?
     ) {
+        self.sketches = sketches
         linkState = Atomic(links)
         rowCount = storage.rowCount
         self.rows = rows
@@ -88,9 +92,13 @@ package final class HNSWGraph: @unchecked Sendable {
         self.entry = entry
         self.topLevel = topLevel
         self.parameters = parameters
-        let queryBytes = if case .codes(let block) = rows { block.queryBytes } else { 0 }
+        let (queryBytes, planeWords) =
+            if case .codes(let block) = rows {
+                (block.queryBytes, SketchBlock.planeWords(dimension: block.dimension))
+            } else { (0, 0) }
         scratch = ScratchList(
-            rowCount: storage.rowCount, width: max(storage.width, storage.connections), queryBytes: queryBytes)
+            rowCount: storage.rowCount, width: max(storage.width, storage.connections), queryBytes: queryBytes,
+            planeWords: planeWords)
     }
 
     package var metric: Metric { rows.metric }
@@ -101,7 +109,10 @@ package final class HNSWGraph: @unchecked Sendable {
     /// Whether the links have turned out not to be what was written: every row is scored until the graph is built anew.
     package var hasDamagedLinks: Bool { linkState.load(ordering: .acquiring) == .damaged }
 
-    func linksCame(_ state: LinkState) { linkState.store(state, ordering: .releasing) }
+    func linksCame(_ state: LinkState) {
+        if state == .there, case .codes(let block) = rows { sketches = SketchBlock(block) }
+        linkState.store(state, ordering: .releasing)
+    }
 
     /// Bytes the links take in memory, without the vectors.
     package var linkByteCount: Int {
@@ -135,7 +146,7 @@ package final class HNSWGraph: @unchecked Sendable {
                 scratch.query.pointee = block.query(query, scratch.queryCodes)
             }
             guard hasLinks else {
-                return scanned(query, count: target, in: selection, scratch)
+                return scanned(query, count: target, in: selection, nil, scratch)
             }
             func isEnough(_ found: [Neighbor]) -> Bool { found.count >= k && found.count * 2 >= target }
             if Double(selected) >= Self.shareWalkedPlainly * Double(rowCount) {
@@ -150,7 +161,7 @@ package final class HNSWGraph: @unchecked Sendable {
                 let found = walked(query, width: target, wanted: target, in: selection, overShare: share, scratch)
                 if isEnough(found) { return found }
             }
-            return scanned(query, count: target, in: selection, scratch)
+            return scanned(query, count: target, in: selection, sketches, scratch)
         }
     }
 
@@ -177,7 +188,7 @@ package final class HNSWGraph: @unchecked Sendable {
                 walkLevels(
                     FloatScorer(query: query, block: block, metric: metric), width: width, share: share, scratch)
             case .codes(let block):
-                walkLevels(CodeScorer(query: scratch.query, block: block), width: width, share: share, scratch)
+                walkLevels(scratch.scorer(of: block, sketches), width: width, share: share, scratch)
             }
         return collect(scratch, width: slots, wanted: wanted, isAll: selection.isAll)
     }
@@ -209,14 +220,15 @@ package final class HNSWGraph: @unchecked Sendable {
     }
 
     private func scanned(
-        _ query: UnsafePointer<Float>, count: Int, in selection: RowSelection, _ scratch: WalkScratch
+        _ query: UnsafePointer<Float>, count: Int, in selection: RowSelection, _ sketches: SketchBlock?,
+        _ scratch: WalkScratch
     ) -> [Neighbor] {
         switch rows {
         case .floats(let block, let metric):
             FlatIndex(block: block, metric: metric, rowCount: selection.rowCount)
                 .search(query, k: count, allowed: selection.allowed, deleted: selection.deleted)
         case .codes(let block):
-            block.nearest(count, to: scratch.query, in: selection)
+            scratch.scorer(of: block, sketches).nearest(count, in: selection)
         }
     }
 

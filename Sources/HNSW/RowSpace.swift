@@ -16,17 +16,16 @@ protocol RowSpace: Sendable {
     /// What a walk to the neighbours of a row scores with; may be coarser than `Scorer`.
     associatedtype Walker: RowScoring
 
-    /// Bytes `walker` needs beside its slot.
+    /// Bytes `walker` needs for a coded query, and words for one of sketches.
     var walkerBytes: Int { get }
+    var planeWords: Int { get }
 
     /// Whether walkers score as scorers do, so that what a walk has found need not be scored again.
     var walksExactly: Bool { get }
 
-    /// Walks towards `row`; `slot` and `buffer` must stay untouched as long as the walker is used. Its distances may be
-    /// moved by what is the same for all rows.
-    func walker(
-        row: Int, in slot: UnsafeMutablePointer<ck_code_query>, _ buffer: UnsafeMutableRawPointer
-    ) -> Walker
+    /// Walks towards `row`; the coded query in `scratch` must stay untouched as long as the walker is used. Its
+    /// distances may be moved by what is the same for all rows.
+    func walker(row: Int, in scratch: WalkScratch) -> Walker
 }
 
 /// Rows of floats.
@@ -43,14 +42,11 @@ struct FloatSpace: RowSpace {
     }
 
     let walkerBytes = 0
+    let planeWords = 0
     let walksExactly = true
 
     @inline(__always)
-    func walker(
-        row: Int, in slot: UnsafeMutablePointer<ck_code_query>, _ buffer: UnsafeMutableRawPointer
-    ) -> FloatScorer {
-        scorer(row: row, in: slot)
-    }
+    func walker(row: Int, in scratch: WalkScratch) -> FloatScorer { scorer(row: row, in: scratch.query) }
 }
 
 /// Rows of 8-bit codes, walked over by their 4-bit codes: half the bytes for the thousand rows a walk scores, the finer
@@ -58,6 +54,7 @@ struct FloatSpace: RowSpace {
 struct CodeSpace: RowSpace {
     let block: CodeBlock
     let walking: CodeBlock
+    let sketches: SketchBlock?
 
     let copyDistance: Float
 
@@ -66,7 +63,8 @@ struct CodeSpace: RowSpace {
     /// Half a step of 127 in every component, as a share of a vector's squared length.
     private static let codeError: Float = 2e-3
 
-    init(block: CodeBlock, walking: CodeBlock) {
+    init(block: CodeBlock, walking: CodeBlock, sketches: SketchBlock?) {
+        self.sketches = sketches
         precondition(block.kind == .bytes && walking.kind == .nibbles)
         self.block = block
         self.walking = walking
@@ -86,13 +84,12 @@ struct CodeSpace: RowSpace {
     }
 
     var walkerBytes: Int { walking.queryBytes }
+    var planeWords: Int { SketchBlock.planeWords(dimension: walking.dimension) }
     let walksExactly = false
 
     @inline(__always)
-    func walker(
-        row: Int, in slot: UnsafeMutablePointer<ck_code_query>, _ buffer: UnsafeMutableRawPointer
-    ) -> CodeScorer {
-        slot.pointee = walking.query(row: row, of: block, buffer)
-        return CodeScorer(query: slot, block: walking)
+    func walker(row: Int, in scratch: WalkScratch) -> SketchedScorer {
+        scratch.query.pointee = walking.query(row: row, of: block, scratch.queryCodes)
+        return scratch.scorer(of: walking, sketches)
     }
 }

@@ -69,9 +69,10 @@ func walkSelected(
     var pendingCount = scratch.seeds(seedCount, rowCount: rowCount)
     var ids = scratch.pending, pending = scratch.ids
     pendingCount = ck_gather_unvisited(pending, pendingCount, visited, epoch, pending)
-    scorer.prefetch(pending, pendingCount)
+    scorer.prefetchSketches(pending, pendingCount)
     var current = 0
     while true {
+        if pendingCount > 0 { pendingCount = scorer.winnow(pending, pendingCount, within: worst) }
         while current < breadth && pool[current] & 1 != 0 { current &+= 1 }
         var count = 0, steppedCount = 0
         if current < breadth {
@@ -79,7 +80,7 @@ func walkSelected(
             pool[current] |= 1
             count = ck_part_unvisited(
                 layer.row(node), layer.width, selected, visited, epoch, ids, stepped, &steppedCount)
-            scorer.prefetch(ids, count)
+            scorer.prefetchSketches(ids, count)
             for i in 0..<min(steppedCount, stepsAhead) { layer.prefetch(stepped[i]) }
         } else if pendingCount == 0 {
             return
@@ -96,7 +97,7 @@ func walkSelected(
             if step &+ stepsAhead < steppedCount { layer.prefetch(stepped[step &+ stepsAhead]) }
             visited[Int(over)] = epoch
             let more = ck_gather_selected(layer.row(over), layer.width, selected, visited, epoch, ids + count)
-            scorer.prefetch(ids + count, more)
+            scorer.prefetchSketches(ids + count, more)
             count &+= more
             step &+= 1
         }

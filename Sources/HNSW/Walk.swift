@@ -62,13 +62,14 @@ func walk(
     visited[Int(position.row)] = epoch
     var worst = breadth == 1 ? position.distance : Float.infinity
     while true {
+        if pendingCount > 0 { pendingCount = scorer.winnow(pending, pendingCount, within: worst) }
         while current < breadth && pool[current] & 1 != 0 { current &+= 1 }
         var count = 0
         if current < breadth {
             let node = ck_key_row(pool[current])
             pool[current] |= 1
             count = layer.gather(node, visited: visited, epoch: epoch, into: ids)
-            scorer.prefetch(ids, count)
+            scorer.prefetchSketches(ids, count)
             var next = current &+ 1
             while next < breadth && pool[next] & 1 != 0 { next &+= 1 }
             if next < breadth { layer.prefetch(ck_key_row(pool[next])) }

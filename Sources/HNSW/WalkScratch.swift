@@ -19,6 +19,9 @@ final class WalkScratch {
     /// Room for a coded query, and what it says.
     let queryCodes: UnsafeMutableRawPointer
     let query: UnsafeMutablePointer<ck_code_query>
+    /// The same for sketches.
+    let planes: UnsafeMutablePointer<UInt64>
+    let sketchQuery: UnsafeMutablePointer<ck_sketch_query>
     /// Ascending keys (`ck_key`); empty slots are `Int64.max`.
     private(set) var pool: UnsafeMutablePointer<Int64>
     private var poolSlots = 0
@@ -26,10 +29,13 @@ final class WalkScratch {
     /// - Parameters:
     ///   - width: links of the widest row.
     ///   - queryBytes: bytes of a coded query; 0 where rows are floats.
-    init(rowCount: Int, width: Int, queryBytes: Int) {
+    ///   - planeWords: words of a query for sketches; 0 where rows are floats.
+    init(rowCount: Int, width: Int, queryBytes: Int, planeWords: Int) {
         self.rowCount = rowCount
         queryCodes = .allocate(byteCount: max(queryBytes, 64), alignment: 64)
         query = .allocate(capacity: 1)
+        planes = .allocate(capacity: max(planeWords, 1))
+        sketchQuery = .allocate(capacity: 1)
         visited = .allocate(capacity: max(rowCount, 1))
         visited.initialize(repeating: 0, count: max(rowCount, 1))
         ids = .allocate(capacity: 2 * width + 16)
@@ -43,6 +49,8 @@ final class WalkScratch {
     deinit {
         queryCodes.deallocate()
         query.deallocate()
+        planes.deallocate()
+        sketchQuery.deallocate()
         visited.deallocate()
         ids.deallocate()
         pending.deallocate()
@@ -50,6 +58,14 @@ final class WalkScratch {
         stepped.deallocate()
         selected.deallocate()
         pool.deallocate()
+    }
+
+    /// Scores rows of `block` against the coded query, what `sketches` leave out first.
+    @inline(__always)
+    func scorer(of block: CodeBlock, _ sketches: SketchBlock?) -> SketchedScorer {
+        if let sketches { sketchQuery.pointee = sketches.query(query.pointee, planes) }
+        return SketchedScorer(
+            codes: CodeScorer(query: query, block: block), sketches: sketches, query: sketchQuery)
     }
 
     /// An epoch no row is marked with.
@@ -81,22 +97,26 @@ final class ScratchList: Sendable {
     private let rowCount: Int
     private let width: Int
     private let queryBytes: Int
+    private let planeWords: Int
 
     /// Handed from one thread to the next through the mutex, used by one at a time.
     private struct Kept: @unchecked Sendable {
         let scratch: WalkScratch
     }
 
-    init(rowCount: Int, width: Int, queryBytes: Int) {
+    init(rowCount: Int, width: Int, queryBytes: Int, planeWords: Int) {
         self.rowCount = rowCount
         self.width = width
         self.queryBytes = queryBytes
+        self.planeWords = planeWords
     }
 
     func withScratch<Result>(_ body: (WalkScratch) -> Result) -> Result {
         let kept =
             free.withLock { $0.popLast() }
-            ?? Kept(scratch: WalkScratch(rowCount: rowCount, width: width, queryBytes: queryBytes))
+            ?? Kept(
+                scratch: WalkScratch(
+                    rowCount: rowCount, width: width, queryBytes: queryBytes, planeWords: planeWords))
         defer { free.withLock { if $0.count < Self.maximumKept { $0.append(kept) } } }
         return body(kept.scratch)
     }

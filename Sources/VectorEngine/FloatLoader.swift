@@ -1,3 +1,4 @@
+import CKernels
 import GRDB
 import Vectors
 
@@ -23,6 +24,9 @@ struct FloatLoader: Sendable {
             let range = first..<min(first + Self.rowsPerRead, rowCount)
             damaged += try read(range, rows, into: blocks, dimensions, lost: &lost)
         }
+        // What the pages and the payload indexes were read with is not needed again.
+        try file.pool.unsafeRead { $0.releaseMemory() }
+        ck_return_freed_memory()
         // An empty set without words is asked in no time, and every search asks.
         let known = lost.isEmpty ? RowSet() : lost
         for (floats, block) in zip(rows.floats, blocks) { floats.settle(.init(block: block, lost: known)) }

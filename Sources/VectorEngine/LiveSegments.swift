@@ -10,6 +10,7 @@ struct LiveSegments: Sendable {
 
     let layout: RowLayout
     var schema: CollectionSchema { layout.schema }
+    private let dense: [String: DenseName]
     private(set) var segments: [SegmentView] = []
     /// Where points stand in segments that have no index of their ids.
     private var locations: [PointID: RowLocation] = [:]
@@ -23,11 +24,12 @@ struct LiveSegments: Sendable {
 
     init(schema: CollectionSchema, sequence: Int64 = 0, generation: Int64 = 0) {
         layout = RowLayout(schema)
+        dense = DenseName.all(schema)
         self.sequence = sequence
         self.generation = generation
     }
 
-    var searcher: Searcher { Searcher(schema: schema, segments: segments, sequence: sequence) }
+    var searcher: Searcher { Searcher(schema: schema, dense: dense, segments: segments, sequence: sequence) }
 
     /// Live rows that no graph reaches.
     var unsealedCount: Int { segments.reduce(0) { $0 + ($1.isSealed ? 0 : $1.liveCount) } }

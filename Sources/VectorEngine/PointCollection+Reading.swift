@@ -161,18 +161,15 @@ extension PointCollection {
             let hits = try batched[place] ?? hits(of: query, on: searcher, &filters)
             let metric: Metric? =
                 if case .dense(let name, _) = query.target { searcher.schema.dense[name]?.metric } else { nil }
+            let scored = searcher.scored(hits, metric, within: query.scoreThreshold)
+            guard query.parts != .idOnly else {
+                answers.append(scored.map { ScoredPoint(id: $0.id, score: $0.score) })
+                continue
+            }
             var found: [ScoredPoint] = []
-            for hit in hits {
-                let score = metric?.score(ofDistance: hit.distance) ?? -hit.distance
-                if let threshold = query.scoreThreshold {
-                    if metric?.largerScoreIsNearer ?? true ? score < threshold : score > threshold { continue }
-                }
+            found.reserveCapacity(scored.count)
+            for (hit, id, score) in scored {
                 let rows = searcher.segments[hit.segment].rows
-                let id = rows.ids[Int(hit.row)].id
-                guard query.parts != .idOnly else {
-                    found.append(ScoredPoint(id: id, score: score))
-                    continue
-                }
                 let point: Point?
                 do {
                     point = try file.pool.read { db in

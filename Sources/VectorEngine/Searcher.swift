@@ -38,6 +38,8 @@ struct RowLocation: Sendable, Equatable {
 /// One moment of a collection: what a search works on, unmoved by later writes.
 struct Searcher: Sendable {
     let schema: CollectionSchema
+    /// The dense vectors of `schema`, as a search needs them.
+    let dense: [String: DenseName]
     let segments: [SegmentView]
     /// The last change this view has seen.
     let sequence: Int64
@@ -116,10 +118,8 @@ extension Searcher {
         to vector: [Float], name: String, limit: Int, breadth: Int?, isExact: Bool, codes: CodeSearch,
         allowed: [RowSet?], damaged: inout Int
     ) throws -> [RowHit] {
-        guard let slot = schema.denseNames.firstIndex(of: name), let description = schema.dense[name], limit > 0 else {
-            return []
-        }
-        let breadth = breadth ?? description.hnsw.searchBreadth
+        guard let dense = dense[name], limit > 0 else { return [] }
+        let breadth = breadth ?? dense.searchBreadth
         if isExact {
             return try nearestExactly(
                 to: vector, queryCount: 1, name: name, limit: limit, allowed: allowed, damaged: &damaged)[0]
@@ -128,8 +128,7 @@ extension Searcher {
         for (i, segment) in segments.enumerated() where segment.rowCount > 0 {
             let found = try vector.withUnsafeBufferPointer { query -> [Neighbor] in
                 try segment.nearest(
-                    limit, to: query, DenseName(name: name, slot: slot, metric: description.metric),
-                    breadth: breadth, codes: codes, allowed: allowed[i], damaged: &damaged)
+                    limit, to: query, dense, breadth: breadth, codes: codes, allowed: allowed[i], damaged: &damaged)
             }
             if segments.count == 1 { return found.map { RowHit(segment: i, row: $0.row, distance: $0.distance) } }
             best.append(contentsOf: found.map { RowHit(segment: i, row: $0.row, distance: $0.distance) })
@@ -147,10 +146,7 @@ extension Searcher {
         to vectors: [Float], queryCount: Int, name: String, limit: Int, allowed: [RowSet?], damaged: inout Int
     ) throws -> [[RowHit]] {
         var best = [[RowHit]](repeating: [], count: queryCount)
-        guard let slot = schema.denseNames.firstIndex(of: name), let description = schema.dense[name], limit > 0 else {
-            return best
-        }
-        let dense = DenseName(name: name, slot: slot, metric: description.metric)
+        guard let dense = dense[name], limit > 0 else { return best }
         for (i, segment) in segments.enumerated() where segment.rowCount > 0 {
             let found = try vectors.withUnsafeBufferPointer {
                 try segment.nearestExactly(
@@ -164,6 +160,30 @@ extension Searcher {
         }
         guard segments.count > 1 else { return best }
         return best.map { Array($0.sorted { $0.distance < $1.distance }.prefix(limit)) }
+    }
+
+    /// Hits with the ids and scores of their points, less those that `threshold` leaves out; a nil `metric` is an inner
+    /// product.
+    func scored(
+        _ hits: [RowHit], _ metric: Metric?, within threshold: Float?
+    ) -> [(hit: RowHit, id: PointID, score: Float)] {
+        var found: [(hit: RowHit, id: PointID, score: Float)] = []
+        found.reserveCapacity(hits.count)
+        var first = 0
+        while first < hits.count {
+            // Hits of one segment together, nothing counted between them: the processor waits for their ids at once.
+            let segment = hits[first].segment, ids = segments[segment].rows.ids
+            while first < hits.count, hits[first].segment == segment {
+                let hit = hits[first]
+                first += 1
+                let score = metric?.score(ofDistance: hit.distance) ?? -hit.distance
+                if let threshold, metric?.largerScoreIsNearer ?? true ? score < threshold : score > threshold {
+                    continue
+                }
+                found.append((hit, ids[Int(hit.row)].id, score))
+            }
+        }
+        return found
     }
 
     // MARK: Sparse
@@ -213,10 +233,22 @@ extension Searcher {
 }
 
 /// A dense vector name and where a segment keeps it.
-struct DenseName {
+struct DenseName: Sendable {
     let name: String
     let slot: Int
     let metric: Metric
+    let searchBreadth: Int
+
+    /// Every dense vector of `schema` by its name.
+    static func all(_ schema: CollectionSchema) -> [String: DenseName] {
+        var names: [String: DenseName] = [:]
+        for (slot, name) in schema.denseNames.enumerated() {
+            guard let description = schema.dense[name] else { continue }
+            names[name] = DenseName(
+                name: name, slot: slot, metric: description.metric, searchBreadth: description.hnsw.searchBreadth)
+        }
+        return names
+    }
 }
 
 extension SegmentView {

@@ -14,23 +14,25 @@ func nearest(
     return collector.finish()
 }
 
-extension CodeBlock {
-    /// The `k` rows of the selection that are nearest by their codes; one distance a row.
-    package func nearest(_ k: Int, to query: UnsafePointer<ck_code_query>, in selection: RowSelection) -> [Neighbor] {
-        Vectors.nearest(k, in: selection, CodeScorer(query: query, block: self), kernels: kernels)
+extension SketchedScorer {
+    /// The `k` rows of the selection that are nearest by their codes; a sketch a row, and a distance for those left.
+    package func nearest(_ k: Int, in selection: RowSelection) -> [Neighbor] {
+        Vectors.nearest(k, in: selection, self, kernels: codes.kernels)
     }
 }
 
-/// Gathers rows into chunks, scores a chunk at a time and keeps the nearest.
+/// Gathers rows into chunks, winnows a chunk at a time, scores what was left of the one before and keeps the nearest.
 struct Collector<Scorer: RowScoring>: ~Copyable {
     private let scorer: Scorer
     private let k: Int
     private var top: TopK
     private let collectsAll: Bool
     private var all: [Neighbor] = []
-    private let rows: UnsafeMutablePointer<UInt32>
+    private var rows: UnsafeMutablePointer<UInt32>
+    private var waiting: UnsafeMutablePointer<UInt32>
     private let distances: UnsafeMutablePointer<Float>
     private var count = 0
+    private var waitingCount = 0
 
     /// Rows scored between two looks at the list of the nearest; small enough for the first cache.
     private static var chunkRows: Int { 64 }
@@ -40,37 +42,49 @@ struct Collector<Scorer: RowScoring>: ~Copyable {
         self.k = k
         collectsAll = k > maximumKeptInPlace
         top = TopK(collectsAll ? 1 : k, kernels: kernels)
-        rows = .allocate(capacity: Self.chunkRows)
+        // Winnowing may write three rows beyond.
+        rows = .allocate(capacity: Self.chunkRows + 3)
+        waiting = .allocate(capacity: Self.chunkRows + 3)
         distances = .allocate(capacity: Self.chunkRows)
     }
 
     deinit {
         rows.deallocate()
+        waiting.deallocate()
         distances.deallocate()
     }
 
     @inline(__always)
     mutating func add(_ row: UInt32) {
         rows[count] = row
-        scorer.prefetch(rows + count, 1)
+        scorer.prefetchSketches(rows + count, 1)
         count &+= 1
         if count == Self.chunkRows { flush() }
     }
 
     private mutating func flush() {
-        scorer.score(rows, count, distances)
+        scoreWaiting()
+        waitingCount = scorer.winnow(rows, count, within: top.worst)
+        swap(&rows, &waiting)
+        count = 0
+    }
+
+    private mutating func scoreWaiting() {
+        guard waitingCount > 0 else { return }
+        scorer.score(waiting, waitingCount, distances)
         if collectsAll {
-            for i in 0..<count where !distances[i].isNaN {
-                all.append(Neighbor(distance: distances[i], row: rows[i]))
+            for i in 0..<waitingCount where !distances[i].isNaN {
+                all.append(Neighbor(distance: distances[i], row: waiting[i]))
             }
         } else {
-            top.offer(distances, rows: rows, count: count)
+            top.offer(distances, rows: waiting, count: waitingCount)
         }
-        count = 0
+        waitingCount = 0
     }
 
     consuming func finish() -> [Neighbor] {
         if count > 0 { flush() }
+        scoreWaiting()
         return collectsAll ? Array(all.sorted().prefix(k)) : top.neighbors()
     }
 }

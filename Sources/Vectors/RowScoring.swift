@@ -6,9 +6,20 @@ package protocol RowScoring {
     func score(_ rows: UnsafePointer<UInt32>, _ count: Int, _ distances: UnsafeMutablePointer<Float>)
     /// Asks for what `score` will read of `rows[i]`, `i < count`.
     func prefetch(_ rows: UnsafePointer<UInt32>, _ count: Int)
+    /// Asks for what `winnow` will read.
+    func prefetchSketches(_ rows: UnsafePointer<UInt32>, _ count: Int)
+    /// Leaves out of `rows` (room for three more) those that cannot be expected to be nearer than `limit`, and asks for
+    /// what `score` will read of the others; returns how many those are.
+    func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, within limit: Float) -> Int
 }
 
 extension RowScoring {
+    @inlinable package func prefetchSketches(_ rows: UnsafePointer<UInt32>, _ count: Int) { prefetch(rows, count) }
+
+    @inlinable package func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, within limit: Float) -> Int {
+        count
+    }
+
     /// The distance of one row.
     @inlinable package func distance(_ row: UInt32) -> Float {
         var row = row
@@ -58,6 +69,7 @@ package struct CodeScorer: RowScoring {
     @usableFromInline let stride: Int
     @usableFromInline let prefetchBytes: Int
     @usableFromInline let kernel: ck_codes_fn
+    let kernels: DistanceKernels
 
     /// `query` and `block` must outlive the scorer.
     package init(query: UnsafePointer<ck_code_query>, block: CodeBlock) {
@@ -68,6 +80,7 @@ package struct CodeScorer: RowScoring {
         stride = block.stride
         prefetchBytes = min(stride, maximumPrefetchBytes)
         kernel = block.scoreRows
+        kernels = block.kernels
     }
 
     @inlinable package func score(

@@ -91,15 +91,15 @@ package struct RowSelection {
             return
         }
         let words = (rowCount + 63) >> 6
-        let limit = allowed.map { min($0.words.count, words) } ?? words
-        let dead = deleted?.words ?? []
-        for i in 0..<limit {
-            var word = allowed?.words[i] ?? ~0
-            if i < dead.count { word &= ~dead[i] }
-            if i == words - 1 && rowCount & 63 != 0 { word &= (1 << UInt64(rowCount & 63)) - 1 }
-            while word != 0 {
-                body(UInt32(i << 6 + word.trailingZeroBitCount))
-                word &= word - 1
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words) { selected in
+            guard let selected = selected.baseAddress else { return }
+            copyWords(to: selected, wordCount: words)
+            for i in 0..<words where selected[i] != 0 {
+                var word = selected[i]
+                repeat {
+                    body(UInt32(truncatingIfNeeded: i &<< 6 &+ word.trailingZeroBitCount))
+                    word &= word &- 1
+                } while word != 0
             }
         }
     }

@@ -70,6 +70,7 @@ enum Exceptions {
         "Sources/Vectors/RowScoring.swift",
         "Sources/Vectors/RowSelection.swift",
         "Sources/Vectors/RowSet.swift",
+        "Sources/Vectors/SketchBlock.swift",
         "Sources/Vectors/TopK.swift",
         "Sources/Vectors/VectorBlock.swift",
         "Sources/Vectors/VectorIndex.swift",

@@ -155,8 +155,8 @@ import Vectors
                 let nearest = flat.search(query, k: 1, allowed: nil, deleted: nil).first?.row
                 let found = withQuery(codes, query) { coded -> [Neighbor] in
                     var coded = coded
-                    return codes.nearest(
-                        depth, to: &coded, in: RowSelection(rowCount: 1000, allowed: nil, deleted: nil))
+                    return SketchedScorer(codes: CodeScorer(query: &coded, block: codes))
+                        .nearest(depth, in: RowSelection(rowCount: 1000, allowed: nil, deleted: nil))
                 }
                 #expect(found.map(\.row).contains(nearest ?? .max), "\(kind)")
             }

@@ -77,6 +77,36 @@ typedef struct ck_code_bound {
 typedef size_t (*ck_bound_fn)(const ck_code_bound *bound, const uint32_t *rows, size_t count, float limit,
                               float *distances, uint32_t *out, float *least);
 
+/// Rows as *sketches*, drawn from their nibbles: one bit a component, its sign, so that most rows a walk meets are left
+/// out after one cache line in place of three or more.
+///
+/// A row is `stride` words, whole lines: the floats scale, error and bias, four bytes of nothing, then two words of
+/// signs for every 128 components. The row is about `scale` times its signs; how far an inner product with a query is
+/// off spreads by `error` times the query's length; `bias` is added to the distance.
+typedef struct ck_sketches {
+    const uint64_t *words;
+    size_t stride;
+    /// Whether any bias is not zero.
+    int has_biases;
+} ck_sketches;
+
+/// A query for sketches: the least a distance is taken to be is
+/// `base + bias − factor · scale · Σ (sign · value) − slack · error`.
+typedef struct ck_sketch_query {
+    /// Three planes of `stride` words: bits 0 and 1 of the values and, weighing −4, bit 2, in the order of the signs.
+    const uint64_t *planes;
+    float base;
+    float factor;
+    float slack;
+    /// The sum of the values.
+    int32_t sum;
+} ck_sketch_query;
+
+/// Keeps of `rows` (room for three more) those whose distance may be no more than `limit`, in their order; returns how
+/// many.
+typedef size_t (*ck_winnow_fn)(const ck_sketch_query *query, const ck_sketches *rows_of, uint32_t *rows, size_t count,
+                               float limit);
+
 typedef struct ck_kernels {
     const char *name;
     ck_pair_fn _Nonnull dot;         // ⟨a, b⟩
@@ -101,6 +131,11 @@ typedef struct ck_kernels {
     float (*_Nonnull nibble_error)(const float *vector, size_t dimension, const uint8_t *codes, float scale,
                                    float *length);
     ck_bound_fn _Nonnull bound_rows;
+    ck_winnow_fn _Nonnull winnow;
+    /// Writes the planes (3 · `ck_sketch_words`) of a query of signed bytes: `*step` times a value is the byte, about.
+    /// Returns the values' sum and in `*squares` that of the bytes' squares.
+    int32_t (*_Nonnull sketch_planes)(const uint8_t *bytes, size_t dimension, uint64_t *planes, float *step,
+                                      int32_t *squares);
     ck_insert_fn _Nonnull pool_insert;
     /// Bits set in `a[i] & ~b[i]`, `i < words`; `b` may be NULL.
     uint64_t (*_Nonnull count_bits)(const uint64_t *a, const uint64_t *_Nullable b, size_t words);
@@ -111,6 +146,11 @@ const ck_kernels *_Nullable ck_kernels_at(ck_level level);
 /// The fastest level this machine has.
 ck_level ck_best_level(void);
 
+/// Words of one sketch.
+static inline size_t ck_sketch_words(size_t dimension) { return (2 + (dimension + 127) / 128 * 2 + 7) / 8 * 8; }
+/// Draws the sketch of a row from its nibbles, whose scale and bias are given.
+void ck_sketch_row(const uint8_t *nibbles, size_t dimension, float scale, float bias, uint64_t *sketch);
+
 /// CRC-32C (Castagnoli, RFC 3720 B.4) of `size` bytes, continuing from `seed`: 0 to begin, the last result to go on.
 uint32_t ck_crc32c(uint32_t seed, const void *bytes, size_t size);
 /// The same from a table, for machines without the instruction; kept visible as its oracle.
@@ -118,6 +158,9 @@ uint32_t ck_crc32c_portable(uint32_t seed, const void *bytes, size_t size);
 
 /// Asks for huge pages over whole 2 MiB pages inside the range; a kernel that has none is no error.
 void ck_advise_huge_pages(void *start, size_t size_bytes);
+
+/// Gives memory that was freed back to the system where the allocator keeps it; nothing elsewhere.
+void ck_return_freed_memory(void);
 
 static inline void ck_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
 
@@ -128,6 +171,19 @@ static inline void ck_prefetch_range(const void *start, size_t size_bytes) {
 /// Asks for the first `size_bytes` of each of `count` rows, `stride` bytes apart, ahead of a walk's next step.
 static inline void ck_prefetch_rows(const void *base, size_t stride, size_t size_bytes, const uint32_t *rows,
                                     size_t count) {
+    if (size_bytes == 64) {
+        for (size_t i = 0; i < count; i++) ck_prefetch((const char *)base + (size_t)rows[i] * stride);
+        return;
+    }
+    if (size_bytes == 192) {
+        for (size_t i = 0; i < count; i++) {
+            const char *row = (const char *)base + (size_t)rows[i] * stride;
+            ck_prefetch(row);
+            ck_prefetch(row + 64);
+            ck_prefetch(row + 128);
+        }
+        return;
+    }
     for (size_t i = 0; i < count; i++) {
         const char *row = (const char *)base + (size_t)rows[i] * stride;
         for (size_t j = 0; j < size_bytes; j += 64) __builtin_prefetch(row + j, 0, 3);

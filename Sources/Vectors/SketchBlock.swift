@@ -1,0 +1,161 @@
+import CKernels
+
+// One bit a component in front of the four of a code. Most rows that a walk meets are far behind the last of its pool:
+// the signs of a row, in one cache line for 384 components, say so, and the three lines of its code stay unread.
+//
+// The inner product of a query with a row's signs, scaled, has no bias; were the components all alike, how far it is
+// off would spread by |q| · error(row) (`ck_sketch_row`). They are not, so some rows are tried against others first:
+// the spread that is seen, as a share of that one, goes into the margin. A row is left out when it would have to be off
+// by more than `deviations` spreads to be nearer than the last of the pool.
+
+/// The sketches of the rows of one `CodeBlock`.
+package final class SketchBlock: @unchecked Sendable {
+    package let codes: CodeBlock
+    package let layout: UnsafeMutablePointer<ck_sketches>
+    /// Words of a sketch, whole cache lines.
+    package let stride: Int
+    /// What the errors of these rows spread by, as a share of what they would if all components were alike.
+    package private(set) var spread: Float = 1
+    private let mapping: PageMapping
+
+    /// A code of fewer lines than three is as quick to read as a sketch.
+    private static let leastCodeBytes = 192
+    /// Spreads by which a row may be nearer than it seems: one in forty is.
+    private static let deviations: Float = 2
+    /// Where the errors spread more, nearly every row would have to be kept.
+    private static let mostSpread: Float = 2
+    /// Rows that are tried as queries, and rows each is tried against.
+    private static let (triedQueries, triedRows) = (32, 64)
+
+    /// Draws the sketches of all rows; nil where they would spare nothing.
+    package init?(_ codes: CodeBlock) {
+        guard codes.kind == .nibbles, codes.stride >= Self.leastCodeBytes, codes.count > 0 else { return nil }
+        self.codes = codes
+        stride = ck_sketch_words(codes.dimension)
+        mapping = PageMapping(byteCount: codes.count * stride * MemoryLayout<UInt64>.stride)
+        let words = mapping.start.bindMemory(to: UInt64.self, capacity: codes.count * stride)
+        for row in 0..<codes.count {
+            ck_sketch_row(
+                codes.codes + row * codes.stride, codes.dimension, codes.scales[row], codes.biases?[row] ?? 0,
+                words + row * stride)
+        }
+        layout = .allocate(capacity: 1)
+        layout.initialize(to: ck_sketches(words: words, stride: stride, has_biases: codes.biases == nil ? 0 : 1))
+        spread = spreadSeen()
+        // Not a number where all rows are alike.
+        guard spread <= Self.mostSpread else { return nil }
+    }
+
+    deinit { layout.deallocate() }
+
+    /// Bytes in memory.
+    package var byteCount: Int { codes.count * stride * MemoryLayout<UInt64>.stride }
+
+    /// Words that hold the planes of a query.
+    package static func planeWords(dimension: Int) -> Int { 3 * ck_sketch_words(dimension) }
+
+    /// Turns a coded query into one for sketches, its planes in `planes` (`planeWords`), which must outlive the result.
+    package func query(_ coded: ck_code_query, _ planes: UnsafeMutablePointer<UInt64>) -> ck_sketch_query {
+        var step: Float = 0
+        var squares: Int32 = 0
+        let sum = codes.kernels.table.pointee.sketch_planes(coded.values, codes.dimension, planes, &step, &squares)
+        // A nibble's factor is half of what a byte stands for.
+        let factor = 2 * coded.factor
+        let length = factor * Float(squares).squareRoot()
+        return ck_sketch_query(
+            planes: planes, base: coded.base, factor: step * factor, slack: Self.deviations * spread * length,
+            sum: sum)
+    }
+
+    /// The distance of `row` by its sketch, and what it spreads by for a query of length 1.
+    package func estimate(_ row: Int, _ query: ck_sketch_query) -> (distance: Float, error: Float) {
+        let words = UnsafePointer(layout.pointee.words) + row * stride
+        let head = UnsafeRawPointer(words).loadUnaligned(as: SIMD4<Float>.self)
+        var sum: Int32 = 0
+        for plane in 0..<3 {
+            let own = query.planes + plane * stride
+            let bits = (2..<stride).reduce(0) { $0 + (words[$1] & own[$1]).nonzeroBitCount }
+            sum += Int32(bits) * (plane == 2 ? -4 : 1 << Int32(plane))
+        }
+        return (query.base + head[2] - query.factor * head[0] * Float(2 * sum - query.sum), head[1])
+    }
+
+    /// Some rows tried against others: how far sketches are off what codes say, as a share of `slack · error`.
+    private func spreadSeen() -> Float {
+        let vector = UnsafeMutablePointer<Float>.allocate(capacity: codes.dimension)
+        let planes = UnsafeMutablePointer<UInt64>.allocate(capacity: 3 * stride)
+        let buffer = UnsafeMutableRawPointer.allocate(byteCount: codes.queryBytes, alignment: 64)
+        defer {
+            vector.deallocate()
+            planes.deallocate()
+            buffer.deallocate()
+        }
+        var squares: Float = 0, counted: Float = 0
+        for tried in 0..<Self.triedQueries {
+            codes.decode(codes.count * tried / Self.triedQueries, to: vector)
+            var coded = codes.query(vector, buffer)
+            let query = query(coded, planes)
+            let scorer = CodeScorer(query: &coded, block: codes)
+            for other in 0..<Self.triedRows {
+                let row = codes.count * other / Self.triedRows
+                let (distance, error) = estimate(row, query)
+                let expected = query.slack / Self.deviations * error
+                guard expected > 0 else { continue }
+                let off = (distance - scorer.distance(UInt32(row))) / expected
+                squares += off * off
+                counted += 1
+            }
+        }
+        return (squares / counted).squareRoot()
+    }
+}
+
+extension CodeBlock {
+    /// What the code of `row` stands for; nibbles alone.
+    func decode(_ row: Int, to vector: UnsafeMutablePointer<Float>) {
+        precondition(kind == .nibbles)
+        let own = codes + row * stride
+        for i in 0..<dimension {
+            let byte = own[i / 128 * 64 + i % 64]
+            let code = i % 128 < 64 ? byte & 15 : byte >> 4
+            vector[i] = mean[i] + scales[row] * (Float(code) - 7.5)
+        }
+    }
+}
+
+/// Rows of codes with their sketches in front, where there are any.
+package struct SketchedScorer: RowScoring {
+    @usableFromInline let codes: CodeScorer
+    @usableFromInline let sketches: UnsafePointer<ck_sketches>?
+    @usableFromInline let sketchQuery: UnsafePointer<ck_sketch_query>?
+    @usableFromInline let kernel: ck_winnow_fn
+
+    /// `query`, which comes with `sketches`, and what it points to must outlive the scorer, as must what `codes` needs.
+    package init(codes: CodeScorer, sketches: SketchBlock? = nil, query: UnsafePointer<ck_sketch_query>? = nil) {
+        self.codes = codes
+        self.sketches = sketches.map { UnsafePointer($0.layout) }
+        sketchQuery = query
+        kernel = (sketches?.codes.kernels ?? .best).table.pointee.winnow
+    }
+
+    @inlinable package func score(
+        _ rows: UnsafePointer<UInt32>, _ count: Int, _ distances: UnsafeMutablePointer<Float>
+    ) {
+        codes.score(rows, count, distances)
+    }
+
+    @inlinable package func prefetch(_ rows: UnsafePointer<UInt32>, _ count: Int) { codes.prefetch(rows, count) }
+
+    @inlinable package func prefetchSketches(_ rows: UnsafePointer<UInt32>, _ count: Int) {
+        guard let sketches else { return codes.prefetch(rows, count) }
+        let bytes = sketches.pointee.stride &* 8
+        ck_prefetch_rows(sketches.pointee.words, bytes, bytes, rows, count)
+    }
+
+    @inlinable package func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, within limit: Float) -> Int {
+        guard let sketches, let sketchQuery else { return count }
+        let kept = kernel(sketchQuery, sketches, rows, count, limit)
+        codes.prefetch(rows, kept)
+        return kept
+    }
+}

@@ -1,0 +1,128 @@
+import CKernels
+import TestSupport
+import Testing
+import Vectors
+
+/// Sketches of coded rows, against the codes they are drawn from.
+@Suite struct SketchTests {
+    static let rows = 400
+    static let loud = 3
+
+    /// Codes of random rows and their sketches; the first `loud` components are `loudness` times as large as the rest.
+    func make(
+        _ metric: Metric, dimension: Int, kernels: DistanceKernels = .best, seed: UInt64 = 5, loudness: Float = 1
+    ) throws -> (codes: CodeBlock, sketches: SketchBlock?) {
+        var generator = SplitMix(seed: seed)
+        let mean = generator.floats(dimension).map { $0 / 8 }
+        let codes = CodeBlock(
+            kind: .nibbles, metric: metric, dimension: dimension, count: Self.rows, mean: mean, kernels: kernels)
+        var scratch = [Float](repeating: 0, count: dimension)
+        for row in 0..<Self.rows {
+            var vector = generator.floats(dimension)
+            for i in 0..<Self.loud { vector[i] *= loudness }
+            codes.encode(row, vector, scratch: &scratch)
+        }
+        return (codes, SketchBlock(codes))
+    }
+
+    func withQuery<Result>(
+        _ sketches: SketchBlock, _ vector: [Float], _ body: (ck_code_query, ck_sketch_query) -> Result
+    ) -> Result {
+        let codes = sketches.codes
+        let buffer = UnsafeMutableRawPointer.allocate(byteCount: codes.queryBytes, alignment: 64)
+        let planes = UnsafeMutablePointer<UInt64>.allocate(
+            capacity: SketchBlock.planeWords(dimension: codes.dimension))
+        defer {
+            buffer.deallocate()
+            planes.deallocate()
+        }
+        let coded = codes.query(vector, buffer)
+        return body(coded, sketches.query(coded, planes))
+    }
+
+    @Test(
+        "Winnowing keeps the rows whose estimates say so, in order, on every instruction set",
+        arguments: [Metric.cosine, .dot, .euclidean], [257, 384, 500, 768, 1536])
+    func winnowingFollowsTheEstimates(metric: Metric, dimension: Int) throws {
+        for kernels in DistanceKernels.available {
+            let sketches = try #require(try make(metric, dimension: dimension, kernels: kernels).sketches)
+            var generator = SplitMix(seed: 9)
+            withQuery(sketches, generator.floats(dimension)) { _, query in
+                let least = (0..<Self.rows).map { row in
+                    let (distance, error) = sketches.estimate(row, query)
+                    return distance - query.slack * error
+                }
+                let ordered = least.sorted()
+                for count in [0, 1, 2, 3, 4, 5, 11, Self.rows] {
+                    // Between two estimates, where rounding decides nothing.
+                    let limit = (ordered[Self.rows / 3] + ordered[Self.rows / 3 + 1]) / 2
+                    let asked = (0..<count).map { UInt32(($0 * 7) % Self.rows) }
+                    var rows = asked + [9, 9, 9]
+                    var query = query
+                    let kept = kernels.table.pointee.winnow(&query, sketches.layout, &rows, count, limit)
+                    let expected = asked.filter { least[Int($0)] <= limit }
+                    #expect(Array(rows.prefix(kept)) == expected, "\(kernels.name), \(count) rows")
+                }
+            }
+        }
+    }
+
+    @Test(
+        "Estimates are off as much as they say and not to one side, also where a few components are loud",
+        arguments: [Metric.cosine, .dot, .euclidean], [Float(1), 2])
+    func estimatesAreAsGoodAsTheySay(metric: Metric, loudness: Float) throws {
+        let (codes, drawn) = try make(metric, dimension: 384, loudness: loudness)
+        let sketches = try #require(drawn)
+        var generator = SplitMix(seed: 31)
+        var sum = 0.0, beyond = 0, counted = 0
+        for _ in 0..<20 {
+            var vector = generator.floats(384)
+            for i in 0..<Self.loud { vector[i] *= loudness }
+            withQuery(sketches, vector) { coded, query in
+                var coded = coded
+                let scorer = CodeScorer(query: &coded, block: codes)
+                for row in 0..<Self.rows {
+                    let (distance, error) = sketches.estimate(row, query)
+                    let off = (distance - scorer.distance(UInt32(row))) / (query.slack * error)
+                    sum += Double(off)
+                    beyond += abs(off) > 1 ? 1 : 0
+                    counted += 1
+                }
+            }
+        }
+        #expect(abs(sum / Double(counted)) < 0.1)
+        // Two spreads; one in twenty of a normal distribution lies beyond on either side.
+        #expect(Double(beyond) / Double(counted) < 0.1)
+    }
+
+    @Test("Rows have no sketches where those would spare nothing")
+    func sketchesThatSpareNothing() throws {
+        #expect(try make(.cosine, dimension: 256).sketches == nil, "two lines of code, one of sketch")
+        let same = CodeBlock(kind: .nibbles, metric: .dot, dimension: 384, count: 10)
+        #expect(SketchBlock(same) == nil, "rows of zeros")
+        #expect(try make(.dot, dimension: 384, loudness: 40).sketches == nil, "three components say all")
+        #expect(SketchBlock(CodeBlock(kind: .nibbles, metric: .dot, dimension: 384, count: 0)) == nil)
+        #expect(SketchBlock(CodeBlock(kind: .bytes, metric: .dot, dimension: 384, count: 10)) == nil)
+    }
+
+    @Test("A scan with sketches finds what a scan without finds, but for one row in a hundred")
+    func scansAgree() throws {
+        let (codes, drawn) = try make(.cosine, dimension: 384, seed: 77)
+        let sketches = try #require(drawn)
+        var generator = SplitMix(seed: 3)
+        var missed = 0, wanted = 0
+        for _ in 0..<50 {
+            withQuery(sketches, generator.floats(384)) { coded, query in
+                var (coded, query) = (coded, query)
+                let all = RowSelection(rowCount: Self.rows, allowed: nil, deleted: nil)
+                let scorer = CodeScorer(query: &coded, block: codes)
+                let plain = SketchedScorer(codes: scorer).nearest(20, in: all)
+                let quick = SketchedScorer(codes: scorer, sketches: sketches, query: &query).nearest(20, in: all)
+                #expect(quick.count == plain.count)
+                missed += Set(plain.map(\.row)).subtracting(quick.map(\.row)).count
+                wanted += plain.count
+            }
+        }
+        #expect(missed * 100 <= wanted, "\(missed) of \(wanted)")
+    }
+}
