@@ -10,9 +10,6 @@ extension CollectionFile {
         let temporary = path + ".new-\(UUID().uuidString)"
         do {
             defer { unlink(temporary) }
-            if isLeftover(path), unlink(path) != 0, errno != ENOENT {
-                throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
-            }
             if !FileManager.default.fileExists(atPath: path), AcknowledgedMark.read(beside: path) != .missing {
                 throw EngineError(
                     .damaged, "\(path) is missing, though its mark stands beside it; restore it: cortex restore --help")

@@ -2,16 +2,10 @@ import Foundation
 
 /// Whether a collection is there, when somebody else deletes it at the same time.
 extension CollectionFile {
-    /// Whether a file stands at `path`, other than a leftover.
+    /// Whether a file stands at `path`, in one look where it is whole. An empty one is a damaged collection, and is
+    /// left as it is.
     static func isThere(_ path: String) -> Bool {
-        size(of: path) > 0 || FileManager.default.fileExists(atPath: path) && !isLeftover(path)
-    }
-
-    /// Whether there is an empty file without a mark: SQLite makes the file it does not find, so that one was left by
-    /// who opened the collection while it was deleted.
-    static func isLeftover(_ path: String) -> Bool {
-        size(of: path) == 0 && FileManager.default.fileExists(atPath: path)
-            && AcknowledgedMark.read(beside: path) == .missing
+        size(of: path) > 0 || FileManager.default.fileExists(atPath: path)
     }
 
     /// Whether the collection was deleted: neither a file nor a mark is left of it.
@@ -21,7 +15,8 @@ extension CollectionFile {
 }
 
 /// Keeps opening and deleting apart, in this process and among all that have the directory open: flock(2) on the
-/// directory itself, which the kernel releases when its holder dies.
+/// directory itself, which the kernel releases when its holder dies. Without it SQLite, which makes the file it does
+/// not find, would leave an empty one behind where a collection is opened while it is deleted.
 struct DirectoryLock: ~Copyable {
     enum Kind { case opening, deleting }
 

@@ -86,8 +86,7 @@ public final class EmbeddedStore: PointStore {
         // A mark without its file is a collection too: one whose file is missing.
         let marks = files.filter { $0.hasSuffix(AcknowledgedMark.suffix) }
             .map { String($0.dropLast(AcknowledgedMark.suffix.count)) }
-        return Set(files + marks).compactMap(name(ofFile:))
-            .filter { !CollectionFile.isLeftover(path(of: $0, in: directory)) }.sorted()
+        return Set(files + marks).compactMap(name(ofFile:)).sorted()
     }
 
     public func describe(_ collection: String) async throws -> CollectionDescription? {

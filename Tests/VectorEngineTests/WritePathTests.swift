@@ -125,17 +125,20 @@ import Vectors
         }
     }
 
-    @Test func anEmptyFileWithoutAMarkIsNoCollection() async throws {
+    @Test func anEmptyFileIsADamagedCollectionAndIsLeftAsItIs() async throws {
         let store = try store()
         try await store.createCollection("other", schema: Sample.schema)
         #expect(FileManager.default.createFile(atPath: file, contents: nil))
-        #expect(try await store.collectionNames() == ["other"])
-        #expect(try await !store.exists("c"))
-        await #expect { _ = try await store.count(nil, in: "c") } throws: {
-            ($0 as? EngineError)?.code == .collectionNotFound
+        #expect(try await store.collectionNames() == ["c", "other"])
+        for _ in 0..<2 {
+            await #expect { _ = try await store.count(nil, in: "c") } throws: {
+                ($0 as? EngineError)?.code == .damaged
+            }
         }
-        try await store.createCollection("c", schema: Sample.schema)
-        #expect(try await store.count(nil, in: "c") == 0)
+        await #expect { try await store.createCollection("c", schema: Sample.schema) } throws: {
+            ($0 as? EngineError)?.code == .collectionExists
+        }
+        #expect(FileManager.default.contents(atPath: file)?.isEmpty == true)
         try await store.close()
     }
 }
