@@ -27,6 +27,15 @@ const ck_kernels *ck_kernels_at(ck_level level) {
     }
 }
 
+int ck_winnow_pays(const ck_kernels *table) {
+#if defined(__x86_64__)
+    return table == &ck_table_avx512 && __builtin_cpu_supports("avx512vpopcntdq");
+#else
+    (void)table;
+    return 0;
+#endif
+}
+
 ck_level ck_best_level(void) {
 #if defined(__x86_64__)
     return has_avx512() ? CK_AVX512 : has_avx2() ? CK_AVX2 : CK_PORTABLE;

@@ -48,7 +48,7 @@ extension HNSWGraph {
         let run = BuildRun(
             levels: levels, parameters: parameters, threads: threads, extending: extending, progress: progress,
             isCancelled: isCancelled)
-        let sketches: SketchBlock? = if case .codes(_, let walking) = rows { SketchBlock(walking) } else { nil }
+        let sketches: SketchBlock? = if case .codes(_, let walking) = rows { .paying(for: walking) } else { nil }
         let built =
             switch rows {
             case .floats(let block, let metric): try run.links(over: FloatSpace(block: block, metric: metric))

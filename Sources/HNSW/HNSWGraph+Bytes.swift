@@ -197,7 +197,7 @@ package final class GraphReader: @unchecked Sendable {
 
     private func graph(links: HNSWGraph.LinkState) -> HNSWGraph {
         let sketches: SketchBlock? =
-            if links == .there, case .codes(let block) = rows { SketchBlock(block) } else { nil }
+            if links == .there, case .codes(let block) = rows { .paying(for: block) } else { nil }
         return HNSWGraph(
             rows: rows, storage: storage, entry: entry, topLevel: topLevel, parameters: parameters, links: links,
             sketches: sketches)

@@ -110,7 +110,7 @@ package final class HNSWGraph: @unchecked Sendable {
     package var hasDamagedLinks: Bool { linkState.load(ordering: .acquiring) == .damaged }
 
     func linksCame(_ state: LinkState) {
-        if state == .there, case .codes(let block) = rows { sketches = SketchBlock(block) }
+        if state == .there, case .codes(let block) = rows { sketches = .paying(for: block) }
         linkState.store(state, ordering: .releasing)
     }
 

@@ -46,6 +46,11 @@ package final class SketchBlock: @unchecked Sendable {
         guard spread <= Self.mostSpread else { return nil }
     }
 
+    /// The sketches of `codes` where they spare something and this processor winnows quickly; nil elsewhere.
+    package static func paying(for codes: CodeBlock) -> SketchBlock? {
+        ck_winnow_pays(codes.kernels.table) == 0 ? nil : SketchBlock(codes)
+    }
+
     deinit { layout.deallocate() }
 
     /// Bytes in memory.

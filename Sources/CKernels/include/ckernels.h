@@ -146,6 +146,10 @@ const ck_kernels *_Nullable ck_kernels_at(ck_level level);
 /// The fastest level this machine has.
 ck_level ck_best_level(void);
 
+/// Whether winnowing by this table costs less than the scoring it spares, where that was measured: with instructions
+/// that count the bits of a whole register.
+int ck_winnow_pays(const ck_kernels *table);
+
 /// Words of one sketch.
 static inline size_t ck_sketch_words(size_t dimension) { return (2 + (dimension + 127) / 128 * 2 + 7) / 8 * 8; }
 /// Draws the sketch of a row from its nibbles, whose scale and bias are given.
