@@ -2,15 +2,12 @@ import Foundation
 
 /// Whether a collection is there, when somebody else deletes it at the same time.
 extension CollectionFile {
-    /// Whether a file stands at `path`, in one look where it is whole. An empty one is a damaged collection, and is
-    /// left as it is.
-    static func isThere(_ path: String) -> Bool {
-        size(of: path) > 0 || FileManager.default.fileExists(atPath: path)
-    }
+    /// Whether a file stands at `path`. An empty one is a damaged collection, and is left as it is.
+    static func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     /// Whether the collection was deleted: neither a file nor a mark is left of it.
     static func isGone(_ path: String) -> Bool {
-        !FileManager.default.fileExists(atPath: path) && AcknowledgedMark.read(beside: path) == .missing
+        !isThere(path) && AcknowledgedMark.read(beside: path) == .missing
     }
 }
 

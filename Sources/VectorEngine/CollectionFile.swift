@@ -354,7 +354,7 @@ final class CollectionFile: Sendable {
         Self.size(of: path) + Self.size(of: path + "-wal")
     }
 
-    static func size(of path: String) -> Int {
+    private static func size(of path: String) -> Int {
         var facts = stat()
         return stat(path, &facts) == 0 ? Int(facts.st_size) : 0
     }
