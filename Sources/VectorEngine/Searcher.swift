@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 import HNSW
 import Vectors
@@ -14,8 +13,8 @@ struct SegmentView: Sendable {
     var idIndex: IDIndex?
     /// By dense vector name; a growing segment has none and is scored exactly.
     var graphs: [String: HNSWGraph] = [:]
-    /// Empty when the links of the graphs have been read or will not be; nil when they came with the codes.
-    var comingLinks: DispatchGroup?
+    /// What reads the links of graphs that came without them.
+    var comingLinks: [DeferredWork] = []
     var deleted = RowSet()
     var deletedCount = 0
     /// The row of `segments` in the file; nil while the segment lives in the points table alone.

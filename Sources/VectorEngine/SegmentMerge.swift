@@ -71,6 +71,7 @@ struct SegmentMerge {
         }
         let parts = zip(inputs, newRows).map { (indexes: $0.indexes.snapshot, newRow: $1) }
         let indexes = try SegmentIndexes.merging(parts, schema: schema, rowCount: rowCount)
+        let pages = RowPages(keys: sequences, rowCount: rowCount)
         var floats: [SegmentFloats] = []
         var graphs: [String: HNSWGraph] = [:]
         for (slot, name) in schema.denseNames.enumerated() {
@@ -80,7 +81,7 @@ struct SegmentMerge {
             graphs[name] = try HNSWGraph.build(
                 vectors.buildRows, rowCount: rowCount, parameters: description.hnsw, threads: threads,
                 extending: base?.graphs[name], progress: progress, isCancelled: isCancelled)
-            let stored = StoredFloats(file: file, sequences: sequences, schema: schema, slot: slot)
+            let stored = StoredFloats(file: file, sequences: sequences, schema: schema, slot: slot, pages: pages)
             floats.append(vectors.block.map { SegmentFloats($0, stored: stored) } ?? SegmentFloats(stored))
         }
         let rows = SegmentRows(ids: ids, sequences: sequences, capacity: rowCount, floats: floats)

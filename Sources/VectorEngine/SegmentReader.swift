@@ -1,3 +1,4 @@
+import CKernels
 import Dispatch
 import GRDB
 import HNSW
@@ -11,11 +12,10 @@ final class SegmentReader: Sendable {
     private let schema: CollectionSchema
     private let rows: SegmentRows
     private let read = Mutex(Parts())
-    private let comingLinks = DispatchGroup()
 
     private struct Parts: Sendable {
         var indexes: SegmentIndexes?
-        var idIndex: IDIndex?
+        var comingLinks: [DeferredWork] = []
         var graphs: [String: HNSWGraph] = [:]
     }
 
@@ -24,8 +24,10 @@ final class SegmentReader: Sendable {
         self.segment = segment
         schema = header.schema
         let sequences = AppendOnlyColumn(segment.list.sequences)
+        let pages = RowPages(keys: sequences, rowCount: segment.rowCount)
         let floats = schema.denseNames.indices.map { slot in
-            SegmentFloats(StoredFloats(file: file, sequences: sequences, schema: header.schema, slot: slot))
+            SegmentFloats(
+                StoredFloats(file: file, sequences: sequences, schema: header.schema, slot: slot, pages: pages))
         }
         rows = SegmentRows(
             ids: AppendOnlyColumn(segment.list.ids), sequences: sequences, capacity: segment.rowCount, floats: floats)
@@ -40,23 +42,17 @@ final class SegmentReader: Sendable {
             }
         ]
             + schema.denseNames.indices.map { slot in { [self] in try readGraph(slot) } }
-            + [
-                { [self] in
-                    let index = IDIndex(rows.ids, rowCount: segment.rowCount)
-                    read.withLock { $0.idIndex = index }
-                }
-            ]
     }
 
     /// The segment; nil when a cache it cannot do without is not what was written.
     func view() throws -> SegmentView? {
         let parts = read.withLock { $0 }
-        guard let indexes = parts.indexes, let idIndex = parts.idIndex else { return nil }
+        guard let indexes = parts.indexes else { return nil }
         var view = SegmentView(
             number: 0, rows: rows, rowCount: segment.rowCount, indexes: SharedSegmentIndexes(indexes))
-        view.idIndex = idIndex
+        view.idIndex = IDIndex(rows.ids, rowCount: segment.rowCount)
         view.graphs = parts.graphs
-        view.comingLinks = comingLinks
+        view.comingLinks = parts.comingLinks
         view.storedID = segment.id
         view.deleted = segment.list.deleted
         view.deletedCount = segment.list.deleted.count
@@ -127,17 +123,22 @@ final class SegmentReader: Sendable {
     /// Half of a graph's bytes are its links, and an answer can do without: they come behind the first ones.
     private func readLinksLater(_ reader: GraphReader, _ name: String) throws -> HNSWGraph {
         let graph = try reader.finishCodes()
-        // A queue of its own has a thread of its own, however many wait for what it reads.
-        DispatchQueue(label: "cortex.links", qos: .userInitiated).async(group: comingLinks) { [self] in
+        let work = DeferredWork(name: "cortex.links", qos: .userInitiated) { [self] in
             var areWhole = true
             do {
-                try file.pool.read { try forEachPart($0, name, reader.linkParts, reader.add) }
+                try file.pool.read { db in
+                    try forEachPart(db, name, reader.linkParts, reader.add)
+                    // The pages it was all read with are not needed again.
+                    db.releaseMemory()
+                }
+                ck_return_freed_memory()
             } catch {
                 // Damaged, or replaced by another process: all rows are scored until there is another graph.
                 areWhole = false
             }
             reader.finishLinks(of: graph, areWhole: areWhole)
         }
+        read.withLock { $0.comingLinks.append(work) }
         return graph
     }
 }

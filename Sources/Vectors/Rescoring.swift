@@ -7,19 +7,24 @@ package struct Rescoring {
     private let candidates: [Neighbor]
     private let k: Int
     private let scoresAll: Bool
+    private let isFrugal: Bool
 
-    /// Scored before anything is known of the codes' error.
+    /// Scored before anything is known of the codes' error, at least; and then as many at a time.
     private static let leastScored = 20
     private static let scoredAtATime = 8
+    /// The same where floats are dear to come by: a tenth more than are wanted, and then two at a time.
+    private static let (leastScoredFrugally, scoredAtATimeFrugally) = (12, 2)
     private static let deviations: Float = 2
 
     /// - Parameters:
     ///   - candidates: nearest first, by code.
     ///   - scoresAll: whether every candidate is scored, however far behind it lies.
-    package init(_ candidates: [Neighbor], k: Int, scoresAll: Bool = false) {
+    ///   - isFrugal: whether a row's floats cost so much that it pays to ask after every few of them.
+    package init(_ candidates: [Neighbor], k: Int, scoresAll: Bool = false, isFrugal: Bool = false) {
         self.candidates = candidates
         self.k = k
         self.scoresAll = scoresAll
+        self.isFrugal = isFrugal
     }
 
     /// The `k` nearest candidates by their floats, nearest first.
@@ -31,13 +36,15 @@ package struct Rescoring {
     ) rethrows -> [Neighbor] {
         guard k > 0, !candidates.isEmpty else { return [] }
         var found: [Neighbor] = []
-        found.reserveCapacity(max(2 * k, Self.leastScored) + Self.scoredAtATime)
+        let least = isFrugal ? max(k + k / 5, Self.leastScoredFrugally) : max(2 * k, Self.leastScored)
+        let atATime = isFrugal ? max(k / 5, Self.scoredAtATimeFrugally) : Self.scoredAtATime
+        found.reserveCapacity(least + atATime)
         try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: candidates.count) { rows in
             try withUnsafeTemporaryAllocation(of: Float.self, capacity: candidates.count) { distances in
                 guard let rows = rows.baseAddress, let distances = distances.baseAddress else { return }
                 for i in candidates.indices { rows[i] = candidates[i].row }
                 var done = 0
-                var end = scoresAll ? candidates.count : min(candidates.count, max(2 * k, Self.leastScored))
+                var end = scoresAll ? candidates.count : min(candidates.count, least)
                 var nearestMissed = Float.infinity
                 while done < end {
                     try score(rows + done, end - done, distances + done)
@@ -52,7 +59,7 @@ package struct Rescoring {
                         found.count < k
                         || done < candidates.count
                             && candidates[done].distance + nearestMissed < found[found.count - 1].distance
-                    if isOpen { end = min(candidates.count, done + Self.scoredAtATime) }
+                    if isOpen { end = min(candidates.count, done + atATime) }
                 }
             }
         }
