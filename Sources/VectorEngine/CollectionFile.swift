@@ -198,6 +198,8 @@ final class CollectionFile: Sendable {
             try db.execute(sql: "PRAGMA secure_delete = OFF")
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 1000")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
+            // Readers run through rows or pick single ones; a cache helps with the pages above those alone.
+            if db.configuration.readonly { try db.execute(sql: "PRAGMA cache_size = -512") }
         }
         return configuration
     }

@@ -6,12 +6,12 @@ import Vectors
 /// Open addressing with linear probing; 4 to 8 bytes a row. A segment that keeps deleted rows for its graph may hold an
 /// id more than once. The table is made when an id is first asked for, which a search by vectors never does.
 final class IDIndex: Sendable {
-    private let ids: AppendOnlyColumn<PackedPointID>
+    private let ids: PointIDColumn
     private let rowCount: Int
     /// Row + 1; 0 is an empty slot. The length is a power of two; nothing before the table is made.
     private let table = Mutex<[UInt32]>([])
 
-    init(_ ids: AppendOnlyColumn<PackedPointID>, rowCount: Int) {
+    init(_ ids: PointIDColumn, rowCount: Int) {
         (self.ids, self.rowCount) = (ids, rowCount)
     }
 
@@ -22,7 +22,7 @@ final class IDIndex: Sendable {
         }
     }
 
-    private static func table(of ids: AppendOnlyColumn<PackedPointID>, rowCount: Int) -> [UInt32] {
+    private static func table(of ids: PointIDColumn, rowCount: Int) -> [UInt32] {
         var size = 16
         while size * 2 < rowCount * 3 { size *= 2 }
         return [UInt32](unsafeUninitializedCapacity: size) { slots, count in

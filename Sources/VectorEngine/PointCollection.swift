@@ -1,3 +1,4 @@
+import CKernels
 import Dispatch
 import Foundation
 import GRDB
@@ -70,12 +71,16 @@ package final class PointCollection: Sendable {
     /// What the first answers do without.
     private func finishOpening() {
         guard !isClosing.load(ordering: .relaxed) else { return }
-        loadFloats(of: published.withLock { $0.searcher })
+        let searcher = published.withLock { $0.searcher }
+        for segment in searcher.segments { segment.comingLinks.forEach { $0.finish() } }
+        loadFloats(of: searcher)
         do {
             try checkIDs()
         } catch {
             // Whoever needs the index asks again, and is told.
         }
+        // What the parts were read with is not needed again.
+        ck_return_freed_memory()
     }
 
     /// Whether the index of ids has been gone through since this was opened.
@@ -112,7 +117,6 @@ package final class PointCollection: Sendable {
             defer { self?.isLoading.store(false, ordering: .relaxed) }
             let loader = FloatLoader(file: file, schema: searcher.schema)
             for segment in waiting {
-                segment.comingLinks.forEach { $0.finish() }
                 do {
                     let damaged = try loader.load(segment.rows, rowCount: segment.rowCount) {
                         self?.isClosing.load(ordering: .relaxed) ?? true

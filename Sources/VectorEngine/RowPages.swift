@@ -115,9 +115,10 @@ final class RowPages: Sendable {
 /// The database file as SQLite has it open.
 private struct PageFile {
     private let file: UnsafeMutablePointer<sqlite3_file>
-    private let reads: @convention(c) (
-        UnsafeMutablePointer<sqlite3_file>?, UnsafeMutableRawPointer?, Int32, sqlite3_int64
-    ) -> Int32
+    private let reads:
+        @convention(c) (
+            UnsafeMutablePointer<sqlite3_file>?, UnsafeMutableRawPointer?, Int32, sqlite3_int64
+        ) -> Int32
 
     /// nil where the connection has none.
     init?(_ db: Database) {
@@ -243,10 +244,15 @@ private struct PageReader {
         guard length <= UInt64(bytes.count - at) else { return nil }
         let blob = UnsafeRawBufferPointer(rebasing: bytes[at..<at + Int(length)])
         at += Int(length)
-        // Integers of 1, 2, 3, 4, 6 and 8 bytes, and the numbers 0 and 1 without any.
-        guard let width = [0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 8: 0, 9: 0][checksum] else { return nil }
+        // Integers of 1, 2, 3, 4, 6 and 8 bytes are types 1 to 6; 8 and 9 are the numbers 0 and 1.
+        let width: Int
+        switch checksum {
+        case 1...4: width = Int(checksum)
+        case 5, 6: width = 2 * Int(checksum) - 4
+        case 8, 9: return (blob, Int64(checksum) - 8)
+        default: return nil
+        }
         guard bytes.count - at >= width else { return nil }
-        if width == 0 { return (blob, checksum == 9 ? 1 : 0) }
         var value: Int64 = bytes[at] >= 0x80 ? -1 : 0
         for place in 0..<width { value = value << 8 | Int64(bytes[at + place]) }
         return (blob, value)

@@ -56,15 +56,17 @@ final class SegmentFloats: Sendable {
             return resident.block.rescored(known, query, metric: metric, k: k, scoresAll: scoresAll)
         }
         guard let stored else { preconditionFailure("floats are in memory or in the file") }
-        var unread = 0
-        let found = try Rescoring(candidates, k: k, scoresAll: scoresAll, isFrugal: true).run { rows, count, scores in
-            scores.update(repeating: .nan, count: count)
-            unread += try stored.forEach(UnsafeBufferPointer(start: rows, count: count)) { place, vector in
-                scores[place] = DistanceKernels.best.distance(metric, query, vector, dimension: stored.dimension)
+        let rescoring = Rescoring(candidates, k: k, scoresAll: scoresAll, isFrugal: true)
+        let kernels = DistanceKernels.best
+        return try stored.read { db in
+            try rescoring.run { rows, count, scores in
+                scores.update(repeating: .nan, count: count)
+                let asked = UnsafeBufferPointer(start: rows, count: count)
+                damaged += try stored.forEach(asked, db) { place, vector in
+                    scores[place] = kernels.distance(metric, query, vector, dimension: stored.dimension)
+                }
             }
         }
-        damaged += unread
-        return found
     }
 
     /// Selected rows below which scoring all by their floats is as quick as by codes first.
@@ -118,12 +120,14 @@ final class SegmentFloats: Sendable {
         guard let stored else { preconditionFailure("floats are in memory or in the file") }
         var best: [Neighbor] = []
         damaged += try selection.rows.withUnsafeBufferPointer { rows in
-            try stored.forEach(rows) { place, vector in
-                let distance = DistanceKernels.best.distance(metric, query, vector, dimension: stored.dimension)
-                best.append(Neighbor(distance: distance, row: rows[place]))
-                if best.count >= 4 * k + 1024 {
-                    best.sort()
-                    best.removeLast(best.count - k)
+            try stored.read { db in
+                try stored.forEach(rows, db) { place, vector in
+                    let distance = DistanceKernels.best.distance(metric, query, vector, dimension: stored.dimension)
+                    best.append(Neighbor(distance: distance, row: rows[place]))
+                    if best.count >= 4 * k + 1024 {
+                        best.sort()
+                        best.removeLast(best.count - k)
+                    }
                 }
             }
         }
@@ -141,7 +145,7 @@ final class SegmentFloats: Sendable {
         }
         guard let stored else { preconditionFailure("floats are in memory or in the file") }
         return try rows.withUnsafeBufferPointer { rows in
-            try stored.forEach(rows) { place, vector in try body(rows[place], vector) }
+            try stored.read { db in try stored.forEach(rows, db) { place, vector in try body(rows[place], vector) } }
         }
     }
 }
@@ -165,35 +169,37 @@ struct StoredFloats: Sendable {
         + String(repeating: "?,", count: rowsPerStatement - 1) + "?)"
 
     /// - Parameter pages: of the rows of `sequences`; shared by the names of a segment.
-    init(file: CollectionFile, sequences: AppendOnlyColumn<Int64>, schema: CollectionSchema, slot: Int, pages: RowPages) {
+    init(file: CollectionFile, sequences: AppendOnlyColumn<Int64>, schema: CollectionSchema, slot: Int, pages: RowPages)
+    {
         (self.file, self.sequences, self.slot, self.pages) = (file, sequences, slot, pages)
         dimensions = schema.denseDimensions
     }
 
     var dimension: Int { dimensions[slot] }
 
+    /// Lends a connection for `forEach`. One statement is one snapshot; a transaction around it would cost as much as
+    /// the reading.
+    func read<Result>(_ body: (Database) throws -> Result) throws -> Result { try file.pool.unsafeRead(body) }
+
     /// Calls `body` with the place in `rows` and the floats of every row that could be read, in any order; answers how
     /// many could not.
     func forEach(
-        _ rows: UnsafeBufferPointer<UInt32>, _ body: (Int, UnsafePointer<Float>) throws -> Void
+        _ rows: UnsafeBufferPointer<UInt32>, _ db: Database, _ body: (Int, UnsafePointer<Float>) throws -> Void
     ) throws -> Int {
         var damaged = 0
-        // One statement is one snapshot; a transaction around it would cost as much as the reading.
-        try file.pool.unsafeRead { db in
-            try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { floats in
-                guard let start = floats.baseAddress else { return }
-                func take(_ place: Int, _ dense: UnsafeRawBufferPointer) throws {
-                    let sequence = sequences[Int(rows[place])]
-                    let isWhole = file.cipher.withPlain(dense, .dense(sequence: sequence)) {
-                        DenseLayout.copy(slot, of: $0, dimensions, to: start)
-                    }
-                    if isWhole == true { try body(place, start) } else { damaged += 1 }
+        try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { floats in
+            guard let start = floats.baseAddress else { return }
+            func take(_ place: Int, _ dense: UnsafeRawBufferPointer) throws {
+                let sequence = sequences[Int(rows[place])]
+                let isWhole = file.cipher.withPlain(dense, .dense(sequence: sequence)) {
+                    DenseLayout.copy(slot, of: $0, dimensions, to: start)
                 }
-                let missing = try pages.read(rows, db, take)
-                for first in Swift.stride(from: 0, to: missing.count, by: Self.rowsPerStatement) {
-                    let part = missing[first..<min(missing.count, first + Self.rowsPerStatement)]
-                    damaged += try forEachSelected(part, of: rows, db, take)
-                }
+                if isWhole == true { try body(place, start) } else { damaged += 1 }
+            }
+            let missing = try pages.read(rows, db, take)
+            for first in Swift.stride(from: 0, to: missing.count, by: Self.rowsPerStatement) {
+                let part = missing[first..<min(missing.count, first + Self.rowsPerStatement)]
+                damaged += try forEachSelected(part, of: rows, db, take)
             }
         }
         return damaged

@@ -1,4 +1,3 @@
-import CKernels
 import Dispatch
 import GRDB
 import HNSW
@@ -30,7 +29,7 @@ final class SegmentReader: Sendable {
                 StoredFloats(file: file, sequences: sequences, schema: header.schema, slot: slot, pages: pages))
         }
         rows = SegmentRows(
-            ids: AppendOnlyColumn(segment.list.ids), sequences: sequences, capacity: segment.rowCount, floats: floats)
+            ids: PointIDColumn(segment.list.ids), sequences: sequences, capacity: segment.rowCount, floats: floats)
     }
 
     /// The longest first, so that no thread is left with one at the end.
@@ -91,7 +90,7 @@ final class SegmentReader: Sendable {
                 try forEachPart(db, name, 0..<1) { bytes in
                     head = try GraphReader(
                         head: bytes, metric: description.metric, dimension: description.dimension,
-                        rowCount: segment.rowCount, block: block)
+                        rowCount: segment.rowCount, block: block, sketches: !description.isOnDisk)
                 }
                 guard let head else { return nil }
                 try forEachPart(db, name, head.codeParts, head.add)
@@ -109,14 +108,18 @@ final class SegmentReader: Sendable {
     private func forEachPart(
         _ db: Database, _ name: String, _ parts: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
+        let values = LargeValueReader()
         try db.scan(
             """
-            SELECT bytes, part FROM graph_parts
+            SELECT rowid, part FROM graph_parts
             WHERE segment = ? AND vector = ? AND part >= ? AND part < ? ORDER BY part
             """,
             [segment.id, name, parts.lowerBound, parts.upperBound]
         ) { row in
-            _ = try file.cipher.withPlain(row.blob(0), .graph(name, Int(clamping: row.integer(1)))) { try body($0) }
+            let part = Int(clamping: row.integer(1))
+            try values.withValue("graph_parts", "bytes", rowID: row.integer(0), db) { stored in
+                _ = try file.cipher.withPlain(stored, .graph(name, part)) { try body($0) }
+            }
         }
     }
 
@@ -131,7 +134,6 @@ final class SegmentReader: Sendable {
                     // The pages it was all read with are not needed again.
                     db.releaseMemory()
                 }
-                ck_return_freed_memory()
             } catch {
                 // Damaged, or replaced by another process: all rows are scored until there is another graph.
                 areWhole = false
