@@ -87,7 +87,7 @@ enum VectorFile {
 
     private static func read(_ path: String) throws -> Data {
         do {
-            return try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+            return try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
         } catch {
             throw VectorFileError(path: path, reason: "cannot be read: \(error.localizedDescription)")
         }

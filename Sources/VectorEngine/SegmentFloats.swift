@@ -58,13 +58,10 @@ final class SegmentFloats: Sendable {
         guard let stored else { preconditionFailure("floats are in memory or in the file") }
         let rescoring = Rescoring(candidates, k: k, scoresAll: scoresAll, isFrugal: true)
         let kernels = DistanceKernels.best
-        return try stored.read { db in
-            try rescoring.run { rows, count, scores in
-                scores.update(repeating: .nan, count: count)
-                let asked = UnsafeBufferPointer(start: rows, count: count)
-                damaged += try stored.forEach(asked, db) { place, vector in
-                    scores[place] = kernels.distance(metric, query, vector, dimension: stored.dimension)
-                }
+        return try rescoring.run { rows, count, scores in
+            scores.update(repeating: .nan, count: count)
+            damaged += try stored.forEach(UnsafeBufferPointer(start: rows, count: count)) { place, vector in
+                scores[place] = kernels.distance(metric, query, vector, dimension: stored.dimension)
             }
         }
     }
@@ -120,14 +117,12 @@ final class SegmentFloats: Sendable {
         guard let stored else { preconditionFailure("floats are in memory or in the file") }
         var best: [Neighbor] = []
         damaged += try selection.rows.withUnsafeBufferPointer { rows in
-            try stored.read { db in
-                try stored.forEach(rows, db) { place, vector in
-                    let distance = DistanceKernels.best.distance(metric, query, vector, dimension: stored.dimension)
-                    best.append(Neighbor(distance: distance, row: rows[place]))
-                    if best.count >= 4 * k + 1024 {
-                        best.sort()
-                        best.removeLast(best.count - k)
-                    }
+            try stored.forEach(rows) { place, vector in
+                let distance = DistanceKernels.best.distance(metric, query, vector, dimension: stored.dimension)
+                best.append(Neighbor(distance: distance, row: rows[place]))
+                if best.count >= 4 * k + 1024 {
+                    best.sort()
+                    best.removeLast(best.count - k)
                 }
             }
         }
@@ -145,7 +140,7 @@ final class SegmentFloats: Sendable {
         }
         guard let stored else { preconditionFailure("floats are in memory or in the file") }
         return try rows.withUnsafeBufferPointer { rows in
-            try stored.read { db in try stored.forEach(rows, db) { place, vector in try body(rows[place], vector) } }
+            try stored.forEach(rows) { place, vector in try body(rows[place], vector) }
         }
     }
 }
@@ -177,14 +172,10 @@ struct StoredFloats: Sendable {
 
     var dimension: Int { dimensions[slot] }
 
-    /// Lends a connection for `forEach`. One statement is one snapshot; a transaction around it would cost as much as
-    /// the reading.
-    func read<Result>(_ body: (Database) throws -> Result) throws -> Result { try file.pool.unsafeRead(body) }
-
     /// Calls `body` with the place in `rows` and the floats of every row that could be read, in any order; answers how
     /// many could not.
     func forEach(
-        _ rows: UnsafeBufferPointer<UInt32>, _ db: Database, _ body: (Int, UnsafePointer<Float>) throws -> Void
+        _ rows: UnsafeBufferPointer<UInt32>, _ body: (Int, UnsafePointer<Float>) throws -> Void
     ) throws -> Int {
         var damaged = 0
         try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { floats in
@@ -196,10 +187,11 @@ struct StoredFloats: Sendable {
                 }
                 if isWhole == true { try body(place, start) } else { damaged += 1 }
             }
-            let missing = try pages.read(rows, db, take)
+            let missing = try file.pages.withConnection { try pages.read(rows, in: $0, take) } ?? Array(rows.indices)
             for first in Swift.stride(from: 0, to: missing.count, by: Self.rowsPerStatement) {
                 let part = missing[first..<min(missing.count, first + Self.rowsPerStatement)]
-                damaged += try forEachSelected(part, of: rows, db, take)
+                // One statement is one snapshot; a transaction around it would cost as much as the reading.
+                damaged += try file.pool.unsafeRead { try forEachSelected(part, of: rows, $0, take) }
             }
         }
         return damaged

@@ -2,7 +2,8 @@
 ///
 /// How many is decided by the codes' own error. Twice as many as are wanted are scored at once; their distances by code
 /// and by floats say how far codes err here (mean m and deviation s), and the rest is scored in turn as long as
-/// d + m − 2 s, which one code in forty falls below, is nearer than the last neighbour that would be returned.
+/// d + m − 2 s, which one code in forty falls below, is nearer than the last neighbour that would be returned. Where floats
+/// are dear, fewer are scored at once, and more deviations are allowed for.
 package struct Rescoring {
     private let candidates: [Neighbor]
     private let k: Int
@@ -15,6 +16,8 @@ package struct Rescoring {
     /// The same where floats are dear to come by: a tenth more than are wanted, and then two at a time.
     private static let (leastScoredFrugally, scoredAtATimeFrugally) = (12, 2)
     private static let deviations: Float = 2
+    /// More of them where fewer distances say how far codes err.
+    private static let deviationsFrugally: Float = 2.5
 
     /// - Parameters:
     ///   - candidates: nearest first, by code.
@@ -66,7 +69,7 @@ package struct Rescoring {
         return found
     }
 
-    /// m − 2 s of the first `count` candidates.
+    /// m − 2 s (2.5 s where floats are dear) of the first `count` candidates.
     private func nearestUnlikely(_ distances: UnsafePointer<Float>, _ count: Int) -> Float {
         var sum: Float = 0, squares: Float = 0, counted: Float = 0
         for i in 0..<count where !distances[i].isNaN {
@@ -77,6 +80,7 @@ package struct Rescoring {
         }
         guard counted > 1 else { return -.infinity }
         let mean = sum / counted
-        return mean - Self.deviations * max(0, squares / counted - mean * mean).squareRoot()
+        let deviations = isFrugal ? Self.deviationsFrugally : Self.deviations
+        return mean - deviations * max(0, squares / counted - mean * mean).squareRoot()
     }
 }
