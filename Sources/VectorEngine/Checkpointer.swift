@@ -100,6 +100,19 @@ package final class Checkpointer: Sendable {
         return nil
     }
 
+    /// Copies what there is; answers whether all that had been committed is in the file now.
+    func bringAllIn() -> Bool {
+        queue.sync {
+            connection.withLock { connection in
+                if connection == nil { connection = Self.open(path) }
+                guard let connection else { return false }
+                var logged: Int32 = 0, copied: Int32 = 0
+                let code = sqlite3_wal_checkpoint_v2(connection, nil, SQLITE_CHECKPOINT_PASSIVE, &logged, &copied)
+                return code == SQLITE_OK && logged == copied
+            }
+        }
+    }
+
     /// Waits for a copy that is under way.
     func settle() { queue.sync {} }
 

@@ -86,7 +86,6 @@ final class CollectionFile: Sendable {
                 .damaged, "\(path) is missing, though its mark stands beside it; restore it: cortex restore --help")
         }
         self.path = path
-        pages = PageConnections(path: path)
         try OpenFiles.enter(path) { () throws(EngineError) in try Self.checkHead(of: path) }
         do {
             let pool = try DatabasePool(path: path, configuration: Self.configuration(label: "collection"))
@@ -94,6 +93,7 @@ final class CollectionFile: Sendable {
             // GRDB's pool sets NORMAL after `prepareDatabase` has run, with which a commit is not synced.
             let checkpointer = Checkpointer(path: path)
             self.checkpointer = checkpointer
+            pages = PageConnections(path: path, checkpointer)
             try pool.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA synchronous = FULL")
                 checkpointer.follow(db)

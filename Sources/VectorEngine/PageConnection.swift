@@ -16,13 +16,18 @@ final class PageConnections: Sendable {
         case none
     }
 
-    init(path: String) { self.path = path }
+    private let checkpointer: Checkpointer
+
+    init(path: String, _ checkpointer: Checkpointer) {
+        self.path = path
+        self.checkpointer = checkpointer
+    }
 
     /// Lends the connection; nil while it is lent, and where there is none.
     func withConnection<Result>(_ body: (PageConnection) throws -> Result) throws -> Result? {
         try state.withLockIfAvailable { state in
             if case .unopened = state {
-                let made = try PageConnection(path: path, CollectionFile.configuration(label: "pages"))
+                let made = try PageConnection(path: path, CollectionFile.configuration(label: "pages"), checkpointer)
                 state = made.map { .open($0) } ?? .none
             }
             guard case .open(let connection) = state else { return nil }
@@ -41,16 +46,21 @@ final class PageConnections: Sendable {
 /// A connection that nothing else uses while pages are read past it.
 struct PageConnection {
     private let queue: DatabaseQueue
+    private let checkpointer: Checkpointer
     let file: PageFile
 
     /// nil where SQLite's file object cannot be had.
-    init?(path: String, _ configuration: Configuration) throws {
+    init?(path: String, _ configuration: Configuration, _ checkpointer: Checkpointer) throws {
+        self.checkpointer = checkpointer
         queue = try DatabaseQueue(path: path, configuration: configuration)
         guard let file = queue.unsafeRead({ PageFile($0) }) else { return nil }
         self.file = file
     }
 
     func close() throws { try queue.close() }
+
+    /// Whether all that had been committed when this was asked is in the pages, and not in the write-ahead log alone.
+    func hasAll() -> Bool { checkpointer.bringAllIn() }
 
     func root(of table: String) throws -> UInt32? {
         try queue.unsafeRead { db in

@@ -6,10 +6,11 @@ import Synchronization
 // A page is asked for through SQLite's own file object (`SQLITE_FCNTL_FILE_POINTER`, `xRead`), never by a descriptor of
 // ours: closing one would take away every lock this process holds on the file.
 //
-// What comes back may be anything: the newest version of a page may still lie in the write-ahead log, and a page may
-// have been given to another table since. It is believed only where a row of the wanted key is found in it whose bytes
-// have the checksum that belongs to this very key (`StoredRow.denseChecksum`). A row never changes under its key, so
-// such bytes are the row, whenever they were written. Whatever is not found so is read by a statement.
+// What comes back may be anything: the newest version of a page may lie in the write-ahead log, and a page may have been
+// given to another table since. It is believed only where a row of the wanted key is found in it whose bytes have the
+// checksum that belongs to this very key (`StoredRow.denseChecksum`). Under its key a row changes when all vectors of a
+// collection are replaced alone, which takes its segments away with it: rows of the segments that come after are looked
+// for when everything committed is in the file. Whatever is not found so is read by a statement.
 //
 // Layout (https://sqlite.org/fileformat2.html#b_tree_pages), numbers big-endian:
 //
@@ -113,7 +114,9 @@ final class RowPages: Sendable {
     private func found(in connection: PageConnection) throws -> Known {
         var known = Known(missed: 0)
         let file = connection.file
-        guard let root = try connection.root(of: "vectors"), let pageBytes = file.pageBytes else { return known }
+        guard connection.hasAll(), let root = try connection.root(of: "vectors"), let pageBytes = file.pageBytes else {
+            return known
+        }
         known.pageBytes = pageBytes
         var pages: [UInt32] = []
         pages.reserveCapacity(rowCount)

@@ -157,6 +157,8 @@ struct StoredFloats: Sendable {
     private let slot: Int
     private let pages: RowPages
 
+    /// Rows read before others may use the connection.
+    private static let rowsPerTurn = 256
     /// Rows one statement reads.
     private static let rowsPerStatement = 32
     private static let selectRows =
@@ -187,7 +189,16 @@ struct StoredFloats: Sendable {
                 }
                 if isWhole == true { try body(place, start) } else { damaged += 1 }
             }
-            let missing = try file.pages.withConnection { try pages.read(rows, in: $0, take) } ?? Array(rows.indices)
+            var missing: [Int] = []
+            for first in Swift.stride(from: 0, to: rows.count, by: Self.rowsPerTurn) {
+                let part = first..<min(rows.count, first + Self.rowsPerTurn)
+                let unfound = try file.pages.withConnection { connection in
+                    try pages.read(UnsafeBufferPointer(rebasing: rows[part]), in: connection) {
+                        try take(first + $0, $1)
+                    }
+                }
+                missing += unfound?.map { first + $0 } ?? Array(part)
+            }
             for first in Swift.stride(from: 0, to: missing.count, by: Self.rowsPerStatement) {
                 let part = missing[first..<min(missing.count, first + Self.rowsPerStatement)]
                 // One statement is one snapshot; a transaction around it would cost as much as the reading.

@@ -2,8 +2,8 @@
 ///
 /// How many is decided by the codes' own error. Twice as many as are wanted are scored at once; their distances by code
 /// and by floats say how far codes err here (mean m and deviation s), and the rest is scored in turn as long as
-/// d + m − 2 s, which one code in forty falls below, is nearer than the last neighbour that would be returned. Where floats
-/// are dear, fewer are scored at once, and more deviations are allowed for.
+/// d + m − 2 s, which one code in forty falls below, is nearer than the last neighbour that would be returned. Where
+/// floats are dear, fewer are scored at once, and more deviations are allowed for.
 package struct Rescoring {
     private let candidates: [Neighbor]
     private let k: Int

@@ -119,6 +119,30 @@ struct FloatsOnDiskTests {
         try await store.close()
     }
 
+    @Test("What is in the write-ahead log alone is not overlooked")
+    func logged() async throws {
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        let layout = Layout(dimension: 384, isEncrypted: false)
+        var points = try await Self.make(layout, in: scratch.path)
+        let reader = try DatabaseQueue(path: scratch.path + "/c.collection.sqlite")
+        let store = try EmbeddedStore(directory: scratch.path, settings: Self.settings(layout))
+        // As long as somebody reads an older moment, what comes after stays in the log.
+        try await reader.writeWithoutTransaction { db in
+            try db.execute(sql: "BEGIN; SELECT COUNT(*) FROM points")
+        }
+        var random = SplitMix(seed: 4)
+        for id in stride(from: UInt64(0), to: Self.count, by: 3) { points[id] = random.floats(layout.dimension) }
+        let changed = points.filter { $0.key < Self.count && $0.key % 3 == 0 }
+        try await store.upsert(changed.map { Point(id: .number($0), vectors: PointVectors(dense: ["v": $1])) }, in: "c")
+        #expect(try await store.sealNow("c", threads: 1))
+        try await Self.check(store, points, layout)
+        try await reader.writeWithoutTransaction { try $0.execute(sql: "COMMIT") }
+        try reader.close()
+        try await Self.check(store, points, layout)
+        try await store.close()
+    }
+
     @Test("A row whose floats were damaged is left out and counted, wherever it is read from")
     func damaged() async throws {
         let scratch = ScratchDirectory()
