@@ -29,8 +29,8 @@ uint32_t ck_crc32c_portable(uint32_t seed, const void *bytes, size_t size) {
 
 #if defined(__x86_64__)
 // An instruction takes three cycles and a new one begins every cycle: three stretches of `size` bytes are summed side
-// by side. What the first two came to is moved over the bytes that follow by a carry-less product with x^(8 n - 33), and
-// goes into the last word of the third (Gopal and others, "Fast CRC computation for iSCSI polynomial using CRC32
+// by side. What the first two came to is moved over the bytes that follow by a carry-less product with x^(8 n - 33),
+// and goes into the last word of the third (Gopal and others, "Fast CRC computation for iSCSI polynomial using CRC32
 // instruction", Intel 2011).
 __attribute__((target("sse4.2,pclmul"))) static uint64_t three(
     uint64_t crc, const uint8_t *p, size_t size, uint64_t over_two, uint64_t over_one) {

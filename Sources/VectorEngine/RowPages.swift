@@ -6,11 +6,11 @@ import Synchronization
 // A page is asked for through SQLite's own file object (`SQLITE_FCNTL_FILE_POINTER`, `xRead`), never by a descriptor of
 // ours: closing one would take away every lock this process holds on the file.
 //
-// What comes back may be anything: the newest version of a page may lie in the write-ahead log, and a page may have been
-// given to another table since. It is believed only where a row of the wanted key is found in it whose bytes have the
-// checksum that belongs to this very key (`StoredRow.denseChecksum`). Under its key a row changes when all vectors of a
-// collection are replaced alone, which takes its segments away with it: rows of the segments that come after are looked
-// for when everything committed is in the file. Whatever is not found so is read by a statement.
+// What comes back may be anything: the newest version of a page may lie in the write-ahead log, and a page may have
+// been given to another table since. It is believed only where a row of the wanted key is found in it whose bytes
+// have the checksum that belongs to this very key (`StoredRow.denseChecksum`). Under its key a row changes when all
+// vectors of a collection are replaced alone, which takes its segments away with it: rows of the segments that come
+// after are looked for when everything committed is in the file. Whatever is not found so is read by a statement.
 //
 // Layout (https://sqlite.org/fileformat2.html#b_tree_pages), numbers big-endian:
 //
