@@ -3,8 +3,8 @@ import VectorEngine
 /// What an item is told of those stored around it (spec/retrieval: steps 5 and 11).
 ///
 /// In a session the two items before it and the one after it, by their words, and the one before by its meaning.
-/// Without a session's name neighbours count by their words alone: all three of what was said within an hour, and else the one
-/// before and the one after where the texts' own vectors say that both are about the same thing.
+/// Without a session's name neighbours count by their words alone: all three of what was said within an hour, and
+/// else the one before and the one after where the texts' own vectors say that both are about the same thing.
 extension MemoryStore {
     /// Gives every new item the two before it in its conversation and the one after it; answers
     /// how the conversations end.

@@ -125,7 +125,10 @@ struct FloatsOnDiskTests {
         defer { withExtendedLifetime(scratch) {} }
         let layout = Layout(dimension: 384, isEncrypted: false)
         var points = try await Self.make(layout, in: scratch.path)
-        let reader = try DatabaseQueue(path: scratch.path + "/c.collection.sqlite")
+        var configuration = Configuration()
+        configuration.allowsUnsafeTransactions = true
+        let reader = try DatabaseQueue(
+            path: scratch.path + "/c.collection.sqlite", configuration: configuration)
         let store = try EmbeddedStore(directory: scratch.path, settings: Self.settings(layout))
         // As long as somebody reads an older moment, what comes after stays in the log.
         try await reader.writeWithoutTransaction { db in
