@@ -112,11 +112,8 @@ package final class PointCollection: Sendable {
 
     /// The newest moment, with every change in it that any process had committed before the call.
     func searcher(naming ids: Set<PointID> = []) throws(EngineError) -> Searcher {
+        if ids.isEmpty, let newest = settledSearcher { return newest }
         let mark = file.commitMark
-        if ids.isEmpty, let mark {
-            let newest = published.withLock { $0.mark == mark ? $0.searcher : nil }
-            if let newest { return newest }
-        }
         do {
             let version = try file.dataVersion()
             return try live.withLock { state in
@@ -129,6 +126,12 @@ package final class PointCollection: Sendable {
         } catch {
             throw EngineError(wrapping: error, path: file.path)
         }
+    }
+
+    /// The newest moment when it is known without asking the file; nil otherwise.
+    var settledSearcher: Searcher? {
+        guard let mark = file.commitMark else { return nil }
+        return published.withLock { $0.mark == mark ? $0.searcher : nil }
     }
 
     private func catchUp(_ state: inout State, version: Int64) throws {
