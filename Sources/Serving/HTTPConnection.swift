@@ -61,16 +61,13 @@ final class HTTPConnection: ChannelDuplexHandler {
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         self.head = head
-        guard let declared = head.headers.first(name: "content-length").flatMap({ Int($0) }) else { return waved(context) }
-        guard declared <= bodyLimitBytes else { return refuse(context) }
-        // Room is made as bytes come: a number in a header costs the caller nothing.
-        body.reserveCapacity(min(declared, ServingLimits.reservedBodyBytes))
-        waved(context)
-    }
-
-    /// Tells a client that waits for leave to send its body to go on (RFC 9110, 10.1.1).
-    private func waved(_ context: ChannelHandlerContext) {
-        guard let head, head.headers.first(name: "expect")?.lowercased() == "100-continue" else { return }
+        if let declared = head.headers.first(name: "content-length").flatMap({ Int($0) }) {
+            guard declared <= bodyLimitBytes else { return refuse(context) }
+            // Room is made as bytes come: a number in a header costs the caller nothing.
+            body.reserveCapacity(min(declared, ServingLimits.reservedBodyBytes))
+        }
+        // A client that waits for leave to send its body goes on (RFC 9110, 10.1.1).
+        guard head.headers.first(name: "expect")?.lowercased() == "100-continue" else { return }
         context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
     }
 

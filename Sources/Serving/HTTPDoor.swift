@@ -47,7 +47,7 @@ package struct HTTPDoor: Sendable {
                 }
             }
             .bind(host: host, port: port).get()
-        let signals = StopSignals { listener.close(promise: nil) }
+        let signals = Self.stopSignals { listener.close(promise: nil) }
         opened(listener.localAddress?.port ?? 0)
         await withTaskCancellationHandler {
             // Closing is all that can be told of a listener.
@@ -55,8 +55,19 @@ package struct HTTPDoor: Sendable {
         } onCancel: {
             listener.close(promise: nil)
         }
-        signals.cancel()
+        for signal in signals { signal.cancel() }
         await connections.finish()
+    }
+
+    /// SIGTERM and SIGINT: from now on they call `stop` and do not end the process, until they are cancelled.
+    private static func stopSignals(_ stop: @escaping @Sendable () -> Void) -> [any DispatchSourceSignal] {
+        [SIGTERM, SIGINT].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler(handler: stop)
+            source.resume()
+            return source
+        }
     }
 }
 
@@ -70,22 +81,4 @@ final class LoopExecutor: TaskExecutor {
         let job = UnownedJob(job)
         loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
-}
-
-/// SIGTERM and SIGINT while something is served: they end it, not the process.
-private final class StopSignals: Sendable {
-    // Sources may be cancelled from anywhere; their type does not say so.
-    private nonisolated(unsafe) let sources: [any DispatchSourceSignal]
-
-    init(_ stop: @escaping @Sendable () -> Void) {
-        sources = [SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler(handler: stop)
-            source.resume()
-            return source
-        }
-    }
-
-    func cancel() { for source in sources { source.cancel() } }
 }

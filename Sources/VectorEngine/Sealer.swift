@@ -84,7 +84,7 @@ final class Sealer: Sendable {
         queue.async { [self] in
             defer { state.withLock { $0.isScheduled = false } }
             do {
-                _ = try seal(threads: settings.threads)
+                _ = try seal(threads: settings.threads, givesWay: true)
             } catch {
                 // The rows stay flat and exact; the next write wakes the sealer again.
             }
@@ -111,10 +111,11 @@ final class Sealer: Sendable {
     ///
     /// - Returns: false when another process holds the lease.
     func sealNow(threads: Int, progress: (@Sendable (Int) -> Void)? = nil) throws -> Bool {
-        try queue.sync { try seal(threads: threads, progress: progress) }
+        try queue.sync { try seal(threads: threads, givesWay: false, progress: progress) }
     }
 
-    private func seal(threads: Int, progress: (@Sendable (Int) -> Void)? = nil) throws -> Bool {
+    /// - Parameter givesWay: Whoever asks the collection something comes before the building of the graph.
+    private func seal(threads: Int, givesWay: Bool, progress: (@Sendable (Int) -> Void)? = nil) throws -> Bool {
         guard let lease = try Lease(path: collection.file.path + ".lease") else { return false }
         defer { lease.release() }
         let (segments, generation) = try collection.freezeForSealing()
@@ -135,7 +136,11 @@ final class Sealer: Sendable {
         let observe = collection.settings.observeSealing
         observe(merge.extendsGraph ? .merging : .building)
         do {
-            var merged = try merge.run(threads: threads, progress: progress) { [weak self] in self?.isStopped ?? true }
+            let isCancelled: @Sendable () -> Bool = { [weak self] in self?.isStopped ?? true }
+            let run: @Sendable () throws -> SegmentView = {
+                try merge.run(threads: threads, progress: progress, isCancelled: isCancelled)
+            }
+            var merged = try givesWay ? YieldingThread.run(run) : run()
             observe(.storing)
             merged.storedID = try store(merged, replacing: segments, generation: generation + 1)
             collection.replace(Set(segments.map(\.number)), with: merged, generation: generation + 1)
