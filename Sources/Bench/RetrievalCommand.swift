@@ -95,6 +95,7 @@ struct RetrievalVariant: Sendable {
         RetrievalVariant(name: "-brevity") { $0.brevityPenalty = 0 },
         RetrievalVariant(name: "-bonuses") { $0.withoutBonuses() },
         RetrievalVariant(name: "-context", changesItems: true) { $0.usesContext = false },
+        RetrievalVariant(name: "-related", changesItems: true) { $0.relatedness = 2 },
         RetrievalVariant(name: "-next", changesItems: true, weights: blind) { _ in },
         RetrievalVariant(name: "-fields", changesItems: true, weights: fieldless) { _ in },
     ]

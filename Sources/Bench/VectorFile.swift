@@ -1,4 +1,5 @@
 import Foundation
+import Vectors
 
 // Arrays as benchmarks publish them.
 //
@@ -34,6 +35,31 @@ enum VectorFile {
         return Matrix(rows: header.rows, columns: header.columns, elements: try header.elements(data, path))
     }
 
+    /// The same in memory of its own, which goes back to the system with it: what a harness holds should not be counted
+    /// as the engine's.
+    static func block(_ path: String) throws -> VectorBlock {
+        func block(_ bytes: UnsafeRawBufferPointer, rows: Int, columns: Int) -> VectorBlock {
+            let block = VectorBlock(dimension: columns, capacity: rows)
+            let size = columns * MemoryLayout<Float>.stride
+            for row in 0..<rows {
+                block.append(bytes: UnsafeRawBufferPointer(rebasing: bytes[row * size..<(row + 1) * size]))
+            }
+            return block
+        }
+        guard !path.hasSuffix(".fvecs") else {
+            let read = try floats(path)
+            return read.elements.withUnsafeBytes { block($0, rows: read.rows, columns: read.columns) }
+        }
+        let data = try read(path)
+        let header = try NumpyHeader(data, path)
+        guard header.type == "<f4", header.columns > 0 else {
+            throw VectorFileError(path: path, reason: "holds \(header.type); float32 (<f4) is wanted")
+        }
+        return try header.withElements(data, path, of: Float.self) {
+            block($0, rows: header.rows, columns: header.columns)
+        }
+    }
+
     /// Reads row numbers from `.npy`, int32 or int64; every one must be at least 0 and fit 31 bits.
     static func rowNumbers(_ path: String) throws -> Matrix<Int32> {
         let data = try read(path)
@@ -61,7 +87,7 @@ enum VectorFile {
 
     private static func read(_ path: String) throws -> Data {
         do {
-            return try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe)
+            return try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
         } catch {
             throw VectorFileError(path: path, reason: "cannot be read: \(error.localizedDescription)")
         }
@@ -129,19 +155,25 @@ private struct NumpyHeader {
         start = from + length
     }
 
-    /// The elements, of which the file must hold exactly `rows × columns`.
     func elements<Element: BitwiseCopyable>(_ data: Data, _ path: String) throws -> [Element] {
+        try withElements(data, path, of: Element.self) { bytes in
+            Array(unsafeUninitializedCapacity: rows * columns) { out, initialized in
+                UnsafeMutableRawBufferPointer(out).copyMemory(from: bytes)
+                initialized = rows * columns
+            }
+        }
+    }
+
+    /// Lends the bytes of the elements, of which the file must hold exactly `rows × columns`.
+    func withElements<Element: BitwiseCopyable, Result>(
+        _ data: Data, _ path: String, of _: Element.Type, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
         let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
         let (bytes, tooMany) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
         guard !overflow, !tooMany, data.count - start == bytes else {
             throw VectorFileError(
                 path: path, reason: "holds \(data.count - start) bytes of elements; \(rows) × \(columns) are promised")
         }
-        return Array(unsafeUninitializedCapacity: count) { out, initialized in
-            data.withUnsafeBytes {
-                UnsafeMutableRawBufferPointer(out).copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[start...]))
-            }
-            initialized = count
-        }
+        return try data.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start...])) }
     }
 }

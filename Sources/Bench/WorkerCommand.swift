@@ -110,7 +110,7 @@ final class Worker {
     /// With `queries` the answer has `first_ms` too: from nothing to the first query's answer.
     private func open(_ request: JSONValue) throws -> JSONValue {
         let first = try request["queries"]?.stringValue.map {
-            try prepared(request, VectorFile.floats($0), rows: 0..<1)
+            try prepared(request, VectorFile.block($0), rows: 0..<1)
         }
         let clock = ContinuousClock()
         let began = clock.now
@@ -130,14 +130,14 @@ final class Worker {
     }
 
     /// The queries of `rows` as `request` wants them asked.
-    private func prepared(_ request: JSONValue, _ queries: Matrix<Float>, rows: Range<Int>) throws -> [PointQuery] {
+    private func prepared(_ request: JSONValue, _ queries: VectorBlock, rows: Range<Int>) throws -> [PointQuery] {
         let filter = request["percent"]?.doubleValue.map { percent in
             Filter(must: [.range(path: "share", NumericRange(lessThan: percent))])
         }
         return rows.map { row in
             PointQuery(
                 target: .dense(
-                    name: "", Array(queries.elements[row * queries.columns..<(row + 1) * queries.columns])),
+                    name: "", Array(UnsafeBufferPointer(start: queries.vector(row), count: queries.dimension))),
                 filter: filter, limit: Self.k, breadth: Int(request["setting"]?.integerValue ?? 64),
                 isExact: request["exact"]?.boolValue ?? false)
         }
@@ -149,43 +149,41 @@ final class Worker {
         guard let path = request["queries"]?.stringValue, let out = request["out"]?.stringValue else {
             throw ValidationError("search needs queries and out")
         }
-        let queries = try VectorFile.floats(path)
+        let queries = try VectorFile.block(path)
         let limit = request["max_s"]?.doubleValue ?? 3
-        let all = try prepared(request, queries, rows: 0..<queries.rows)
         let perCall = request["batch"]?.boolValue == true ? Self.queriesPerCall : 1
-        for query in all.prefix(20) { _ = try opened.query([query]) }
-        var found: [[ScoredPoint]] = []
+        for query in try prepared(request, queries, rows: 0..<min(20, queries.count)) { _ = try opened.query([query]) }
+        var found: [Int32] = []
         var latencies: [Float] = []
-        found.reserveCapacity(all.count)
-        latencies.reserveCapacity(all.count)
+        found.reserveCapacity(queries.count * Self.k)
+        latencies.reserveCapacity(queries.count)
         var seconds = 0.0
         let clock = ContinuousClock()
-        for first in stride(from: 0, to: all.count, by: perCall) {
-            let call = Array(all[first..<min(all.count, first + perCall)])
+        for first in stride(from: 0, to: queries.count, by: perCall) {
+            // Made and read one call at a time: what the harness holds would count as the engine's memory.
+            let call = try prepared(request, queries, rows: first..<min(queries.count, first + perCall))
             let start = clock.now
             let answers = try opened.query(call)
             let elapsed = start.duration(to: clock.now).seconds
-            found += answers
+            for answer in answers { found += Self.ids(of: answer) }
             latencies.append(Float(elapsed * 1e6))
             seconds += elapsed
             if seconds > limit { break }
         }
         try write(found, latencies, to: out)
-        return ["count": .integer(Int64(found.count)), "seconds": .number(seconds)]
+        return ["count": .integer(Int64(found.count / Self.k)), "seconds": .number(seconds)]
+    }
+
+    /// The `k` ids of an answer, −1 where there is none.
+    private static func ids(of answer: [ScoredPoint]) -> [Int32] {
+        (0..<k).map { place in
+            guard place < answer.count, case .number(let number) = answer[place].id else { return -1 }
+            return Int32(truncatingIfNeeded: number)
+        }
     }
 
     /// `PREFIX.ids` (int32, count × 10, −1 where none) and `PREFIX.us` (float32, one latency a query).
-    private func write(_ found: [[ScoredPoint]], _ latencies: [Float], to prefix: String) throws {
-        var ids: [Int32] = []
-        for answer in found {
-            for place in 0..<Self.k {
-                if place < answer.count, case .number(let number) = answer[place].id {
-                    ids.append(Int32(truncatingIfNeeded: number))
-                } else {
-                    ids.append(-1)
-                }
-            }
-        }
+    private func write(_ ids: [Int32], _ latencies: [Float], to prefix: String) throws {
         try ids.withUnsafeBytes { try Data($0).write(to: URL(fileURLWithPath: prefix + ".ids")) }
         try latencies.withUnsafeBytes { try Data($0).write(to: URL(fileURLWithPath: prefix + ".us")) }
     }

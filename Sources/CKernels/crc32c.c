@@ -28,8 +28,33 @@ uint32_t ck_crc32c_portable(uint32_t seed, const void *bytes, size_t size) {
 }
 
 #if defined(__x86_64__)
+// An instruction takes three cycles and a new one begins every cycle: three stretches of `size` bytes are summed side by
+// side. What the first two came to is moved over the bytes that follow by a carry-less product with x^(8 n - 33), and
+// goes into the last word of the third (Gopal and others, "Fast CRC computation for iSCSI polynomial using CRC32
+// instruction", Intel 2011).
+__attribute__((target("sse4.2,pclmul"))) static uint64_t three(
+    uint64_t crc, const uint8_t *p, size_t size, uint64_t over_two, uint64_t over_one) {
+    uint64_t second = 0, third = 0, word, words[3];
+    for (size_t at = 0; at < size; at += 8) {
+        memcpy(words, p + at, 8);
+        memcpy(words + 1, p + size + at, 8);
+        memcpy(words + 2, p + 2 * size + at, 8);
+        crc = _mm_crc32_u64(crc, words[0]);
+        second = _mm_crc32_u64(second, words[1]);
+        if (at + 8 < size) third = _mm_crc32_u64(third, words[2]);
+    }
+    const __m128i moved = _mm_xor_si128(
+        _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)crc), _mm_cvtsi64_si128((int64_t)over_two), 0),
+        _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)second), _mm_cvtsi64_si128((int64_t)over_one), 0));
+    word = words[2] ^ (uint64_t)_mm_cvtsi128_si64(moved);
+    return _mm_crc32_u64(third, word);
+}
 __attribute__((target("sse4.2"))) static uint32_t hardware(uint32_t seed, const uint8_t *p, size_t size) {
     uint64_t crc = ~seed;
+    if (size >= 3 * 128 && __builtin_cpu_supports("pclmul")) {
+        for (; size >= 3 * 1024; p += 3 * 1024, size -= 3 * 1024) crc = three(crc, p, 1024, 0xa51b6135, 0x170076fa);
+        for (; size >= 3 * 128; p += 3 * 128, size -= 3 * 128) crc = three(crc, p, 128, 0xb9e02b86, 0x0d3b6092);
+    }
     for (; size >= 8; p += 8, size -= 8) {
         uint64_t word;
         memcpy(&word, p, 8);

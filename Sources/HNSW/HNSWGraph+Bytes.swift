@@ -72,6 +72,7 @@ package final class GraphReader: @unchecked Sendable {
     private let parameters: HNSWParameters
     private let entry: UInt32
     private let topLevel: Int
+    private let hasSketches: Bool
     /// Rows whose links, and rows whose codes have been read.
     private let linksRead = Atomic<Int>(0)
     private let codesRead = Atomic<Int>(0)
@@ -80,10 +81,13 @@ package final class GraphReader: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - block: the floats of the same rows, for a graph that scores by them.
+    ///   - sketches: whether the graph has sketches, once its links are there.
     /// - Throws: `GraphFormatError` for anything but what `part(0)` wrote for rows of this shape.
     package init(
-        head bytes: UnsafeRawBufferPointer, metric: Metric, dimension: Int, rowCount: Int, block: VectorBlock?
+        head bytes: UnsafeRawBufferPointer, metric: Metric, dimension: Int, rowCount: Int, block: VectorBlock?,
+        sketches: Bool = true
     ) throws {
+        hasSketches = sketches
         func fail(_ reason: String) -> GraphFormatError { GraphFormatError(reason: reason) }
         var (kind, body) = try GraphFormat.open(bytes)
         guard kind == .head else { throw fail("it does not begin with its head") }
@@ -179,7 +183,9 @@ package final class GraphReader: @unchecked Sendable {
 
     /// Tells a graph of `finishCodes` that its links are in, or that they could not be read.
     package func finishLinks(of graph: HNSWGraph, areWhole: Bool) {
-        graph.linksCame(areWhole && linksRead.load(ordering: .acquiring) == storage.rowCount ? .there : .damaged)
+        graph.linksCame(
+            areWhole && linksRead.load(ordering: .acquiring) == storage.rowCount ? .there : .damaged,
+            sketches: hasSketches)
     }
 
     private func checkCodes() throws {
@@ -197,7 +203,7 @@ package final class GraphReader: @unchecked Sendable {
 
     private func graph(links: HNSWGraph.LinkState) -> HNSWGraph {
         let sketches: SketchBlock? =
-            if links == .there, case .codes(let block) = rows { .paying(for: block) } else { nil }
+            if links == .there, hasSketches, case .codes(let block) = rows { .paying(for: block) } else { nil }
         return HNSWGraph(
             rows: rows, storage: storage, entry: entry, topLevel: topLevel, parameters: parameters, links: links,
             sketches: sketches)

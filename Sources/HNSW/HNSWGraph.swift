@@ -109,8 +109,8 @@ package final class HNSWGraph: @unchecked Sendable {
     /// Whether the links have turned out not to be what was written: every row is scored until the graph is built anew.
     package var hasDamagedLinks: Bool { linkState.load(ordering: .acquiring) == .damaged }
 
-    func linksCame(_ state: LinkState) {
-        if state == .there, case .codes(let block) = rows { sketches = .paying(for: block) }
+    func linksCame(_ state: LinkState, sketches hasSketches: Bool) {
+        if state == .there, hasSketches, case .codes(let block) = rows { sketches = .paying(for: block) }
         linkState.store(state, ordering: .releasing)
     }
 

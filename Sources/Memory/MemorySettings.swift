@@ -69,9 +69,8 @@ package struct MemorySettings: Sendable, Equatable {
     static let shortTerms = 6
     /// Whether an item knows the two before it in its conversation (spec: steps 5 and 11).
     package var usesContext = true
-    /// Whether items without a session have those stored before them in the scope as context. On Cranfield, whose
-    /// documents stand in no conversation, nDCG@10 is .431 with it and .436 without.
-    package var contextWithoutSession = false
+    /// The cosine from which on two neighbours that stand in no conversation lend each other words; above 1 never.
+    package var relatedness = 0.5
     /// Characters of `content` in a found item, unless the call says otherwise.
     package var contentCharacters = 2_000
     /// Results of searches that are remembered where a call allows it, and for how long at most.

@@ -1,12 +1,14 @@
 import VectorEngine
 
-/// What is added to the fused score of a candidate, and taken from it (spec/retrieval: steps 6–10).
+/// What is added to the fused score of candidates, and taken from it (spec/retrieval: steps 6–10).
 ///
 /// Each reason is a look-up among the pool's candidates by an indexed member, all of them one call; no text is read.
 extension MemoryStore {
-    func addBonuses(_ union: inout [PointID: Candidate], _ search: Search) async throws {
+    func bonuses(
+        of candidates: [PointID], _ search: Search
+    ) async throws -> [(bonus: Candidate.Bonus, ids: Set<PointID>)] {
         let name = search.isOverVersions ? historyCollection : collection
-        guard !union.isEmpty, await home.knowsTraits else { return }
+        guard !candidates.isEmpty, await home.knowsTraits else { return [] }
         let intent = QueryIntent(search.request.query, now: search.now)
         // "James's" is about James, whose name already ends as the analyser would cut it.
         let possessors = search.request.query.replacing("'s ", with: " ").replacing("’s ", with: " ")
@@ -35,10 +37,8 @@ extension MemoryStore {
         reasons.append(Reason("brevity_penalty", -settings.brevityPenalty / 2, has(.short)))
         reasons.removeAll { $0.bonus.value == 0 }
         let filters = reasons.map { Filter(must: [$0.condition]) }
-        let passing = try await points.passing(filters, among: Array(union.keys), in: name)
-        for (reason, ids) in zip(reasons, passing) {
-            for id in ids { union[id]?.bonuses.append(reason.bonus) }
-        }
+        let passing = try await points.passing(filters, among: candidates, in: name)
+        return zip(reasons, passing).map { ($0.bonus, $1) }
     }
 
     /// What is added to the score of candidates that meet a condition.

@@ -80,9 +80,11 @@ extension MemoryStore {
         if search.asOf != nil { return try await formerRanking(search) }
         if search.isLexicalOnly { return try await lexicalRanking(search) }
         var search = search
-        let total = try await points.count(search.request.narrowing.memories(now: search.now), in: collection)
-        search.isExact = search.request.strategy == .deep && total <= settings.deepExactCount
+        let memories = try search.request.narrowing.memories(now: search.now)
+        async let counted = points.count(memories, in: collection)
+        if search.request.strategy == .deep { search.isExact = try await counted <= settings.deepExactCount }
         var ranked = try await fusedRanking(search, pool: search.pool)
+        let total = try await counted
         while ranked.count < min(search.end, total) {
             // A page beyond the pool: the best of the others follow, so that pages are full and never overlap.
             let seen = ranked.map(\.id)
@@ -157,42 +159,39 @@ extension MemoryStore {
         for hit in answers.dropFirst().first ?? [] {
             union[hit.id, default: Candidate(id: hit.id)].lexical = Double(hit.score)
         }
-        try await addMissingScores(&union, dense, search)
-        try await addBonuses(&union, search)
+        let known = union
+        async let missing = missingScores(known, dense, search)
+        async let reasons = bonuses(of: Array(known.keys), search)
+        for (id, hit) in try await missing.dense { union[id]?.take(dense: hit) }
+        for hit in try await missing.lexical { union[hit.id]?.lexical = Double(hit.score) }
+        for (bonus, ids) in try await reasons { for id in ids { union[id]?.bonuses.append(bonus) } }
         if search.isOverVersions { for id in union.keys { union[id]?.isVersion = true } }
         return Array(union.values)
     }
 
-    /// Asks for the scores that the other half's best lack; IDF keeps counting over the whole search.
-    private func addMissingScores(
-        _ union: inout [PointID: Candidate], _ dense: [Float], _ search: Search
-    ) async throws {
-        let withoutDense = Set(union.values.filter { $0.dense == nil }.map(\.id))
+    /// The scores that the other half's best lack; IDF keeps counting over the whole search.
+    private func missingScores(
+        _ union: [PointID: Candidate], _ dense: [Float], _ search: Search
+    ) async throws -> (dense: [(PointID, ScoredPoint)], lexical: [ScoredPoint]) {
+        let withoutDense = union.values.filter { $0.dense == nil }.map(\.id)
         let withoutLexical = Set(union.values.filter { $0.lexical == nil }.map(\.id))
         var queries: [PointQuery] = []
         if !withoutDense.isEmpty {
             var query = search.denseQuery(
                 dense, limit: min(EngineLimits.resultCount, withoutDense.count * settings.maximumChunks))
-            query.filter = Chunk.memoriesAndChunks(Array(withoutDense))
+            query.filter = Chunk.memoriesAndChunks(withoutDense)
             query.isExact = true
             queries.append(query)
         }
-        let hasDense = !queries.isEmpty
         if !withoutLexical.isEmpty, search.sparse.count > 0 {
             var query = search.lexicalQuery(limit: withoutLexical.count)
             query.filter = Filter(must: [.hasID(withoutLexical)])
             queries.append(query)
         }
-        guard !queries.isEmpty else { return }
-        for (i, hits) in try await points.query(queries, in: searched(search)).enumerated() {
-            for hit in hits {
-                if i == 0, hasDense {
-                    union[Chunk.memory(of: hit.id)]?.take(dense: hit)
-                } else {
-                    union[hit.id]?.lexical = Double(hit.score)
-                }
-            }
-        }
+        guard !queries.isEmpty else { return ([], []) }
+        var answers = try await points.query(queries, in: searched(search))[...]
+        let near = withoutDense.isEmpty ? [] : answers.popFirst() ?? []
+        return (near.map { (Chunk.memory(of: $0.id), $0) }, answers.first ?? [])
     }
 
     // MARK: The page

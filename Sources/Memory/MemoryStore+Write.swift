@@ -8,10 +8,11 @@ extension MemoryStore {
     func write(
         _ batch: inout StoreBatch, _ readiness: MemoryCollection.Readiness, _ context: CallContext
     ) async throws -> String? {
-        let conversations = try await addContext(&batch)
+        var conversations = try await addContext(&batch)
         let total = batch.results.count
         context.progress?(0, total, "embedding")
         let (vectors, degradedReason) = try await denseVectors(batch.additions, readiness)
+        Self.addVectors(vectors, to: &conversations, &batch.additions)
         let sparse = try await sparseVectors(&batch.additions)
         try Task.checkCancellation()
         let points = batch.additions.indices.flatMap { i in
@@ -53,31 +54,6 @@ extension MemoryStore {
         return points
     }
 
-    /// Gives every new item the two before it in its conversation and the one after it; answers
-    /// how the conversations end.
-    private func addContext(_ batch: inout StoreBatch) async throws -> [Conversation: [RecentItem]] {
-        var conversations: [Conversation: [RecentItem]] = [:]
-        var last: [Conversation: Int] = [:]
-        let now = clock.time()
-        for i in batch.additions.indices {
-            let record = batch.additions[i].record
-            guard !batch.additions[i].isReplacement else { continue }
-            let conversation = Conversation(scopeHash: record.scope.hash, session: record.source.session)
-            var before: [RecentItem]
-            guard settings.usesContext, settings.contextWithoutSession || conversation.session != nil else { continue }
-            if let known = conversations[conversation] {
-                before = known
-            } else {
-                before = try await lastItems(of: conversation, now: now)
-            }
-            batch.additions[i].before = before
-            before.insert(recentItem(record), at: 0)
-            if let j = last.updateValue(i, forKey: conversation) { batch.additions[j].next = before[0].text }
-            conversations[conversation] = Array(before.prefix(2))
-        }
-        return conversations
-    }
-
     /// For each new item normalise(e(text) + e(previous + text)) and e(chunk) for its chunks, all texts in one call of
     /// the embedder.
     private func denseVectors(
@@ -87,7 +63,7 @@ extension MemoryStore {
         guard !additions.isEmpty else { return ([], nil) }
         let texts = additions.map(\.record.text)
         let unknown = additions.indices.filter { additions[$0].vector == nil }
-        let pairs = additions.indices.compactMap { i in
+        let pairs = additions.indices.filter { additions[$0].record.source.session != nil }.compactMap { i in
             additions[i].before.first.map { (i, $0.text + "\n" + texts[i]) }
         }
         let chunks = additions.map(\.chunkTexts)
@@ -123,15 +99,7 @@ extension MemoryStore {
 
     private func sparseVectors(_ additions: inout [StoreBatch.Addition]) async throws -> [SparseVector] {
         guard !additions.isEmpty else { return [] }
-        let fields = additions.map { addition in
-            var fields = addition.record.lexicalFields
-            fields.previous = addition.before.first?.text ?? ""
-            fields.beforePrevious = addition.before.dropFirst().first?.text ?? ""
-            fields.next = addition.next
-            fields.previousLength = addition.before.first?.length ?? 0
-            fields.beforePreviousLength = addition.before.dropFirst().first?.length ?? 0
-            return fields
-        }
+        let fields = additions.map { lexicalFields(of: $0) }
         let average = try await averageLength(encoding: fields)
         return additions.indices.map { i in
             let (vector, length) = lexical.encodeItem(fields[i], average)

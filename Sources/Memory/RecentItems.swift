@@ -17,10 +17,15 @@ struct Conversation: Hashable, Sendable {
 
 /// An item's text and the moment it was stored, as context for the items after it.
 struct RecentItem: Sendable, Equatable {
+    let id: UUIDBytes
     let createdAt: Int64
+    /// When it was said, in microseconds since 1970, where its source says so.
+    let saidAt: Int64?
     let text: String
     /// Terms of the whole item; 0 when that is not known yet.
     var length = 0.0
+    /// The text's own vector, of an item without a session; nil in a session and where there is no embedder.
+    var vector: [Float]?
 }
 
 /// The last two items of the conversations that this process stored to, newest first.
@@ -55,8 +60,13 @@ extension MemoryStore {
         let page = try await points.scroll(
             ScrollRequest(
                 filter: Filter(must: conditions), limit: 2,
-                order: PayloadOrder(path: Member.createdAt, descending: true)), in: collection)
-        let newer = try page.points.map { try recentItem(MemoryRecord($0)) }
+                order: PayloadOrder(path: Member.createdAt, descending: true),
+                parts: conversation.session == nil ? .all : .payload), in: collection)
+        let newer = try page.points.map { point in
+            var item = try recentItem(MemoryRecord(point))
+            item.vector = point.vectors.dense[MemoryCollection.dense]
+            return item
+        }
         return Array((newer + (remembered ?? [])).prefix(2))
     }
 
@@ -66,6 +76,7 @@ extension MemoryStore {
         let text = String(String.UnicodeScalarView(scalars))
         let isCut = text.utf8.count < record.text.utf8.count
         let length = record.length > 0 ? record.length : isCut ? Double(lexical.terms(record.text).count) : 0
-        return RecentItem(createdAt: record.createdAt, text: text, length: length)
+        return RecentItem(
+            id: record.id, createdAt: record.createdAt, saidAt: record.source.timestamp, text: text, length: length)
     }
 }

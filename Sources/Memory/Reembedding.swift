@@ -235,9 +235,7 @@ extension MemoryStore {
     /// The item before `record` in its conversation; nil for what has no context.
     fileprivate func itemBefore(_ record: MemoryRecord, in name: String) async throws -> RecentItem? {
         let conversation = Conversation(scopeHash: record.scope.hash, session: record.source.session)
-        guard name == collection, settings.usesContext,
-            settings.contextWithoutSession || conversation.session != nil
-        else { return nil }
+        guard name == collection, settings.usesContext, conversation.session != nil else { return nil }
         let earlier = Condition.range(path: Member.createdAt, NumericRange(lessThan: Double(record.createdAt)))
         let page = try await points.scroll(
             ScrollRequest(

@@ -20,6 +20,7 @@ struct Search {
     var dense: [Float]?
     /// Whether meaning is compared with every matching item.
     var isExact = false
+    private let foldedQuery: String
 
     init(_ request: FindRequest, now: Int64, settings: MemorySettings) throws(MemoryError) {
         guard (1...100).contains(request.limit) else {
@@ -29,6 +30,7 @@ struct Search {
             throw MemoryError(.outOfRange, "must lie between 0 and 1000", field: "offset")
         }
         self.request = request
+        foldedQuery = Self.folded(request.query)
         let moment = request.asOf.map { min($0, now) } ?? now
         self.now = moment
         asOf = request.asOf
@@ -72,13 +74,17 @@ struct Search {
             target: .sparse(name: MemoryCollection.sparse, sparse), filter: filter, limit: limit, idfCorpus: corpus)
     }
 
-    /// Whether the record's text is the query itself, but for case and outer spaces.
+    /// Whether the record's text is the query itself, but for case and white space.
     func isExactText(of record: MemoryRecord) -> Bool {
-        func folded(_ text: String) -> String {
-            text.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: " ")
-        }
-        guard record.text.utf8.count <= 4 * request.query.utf8.count else { return false }
-        return folded(record.text) == folded(request.query)
+        // Folding may lengthen a text, yet not this much.
+        guard record.text.utf8.count <= 4 * request.query.utf8.count,
+            record.text.first(where: { !$0.isWhitespace })?.lowercased() == foldedQuery.first.map(String.init)
+        else { return false }
+        return Self.folded(record.text) == foldedQuery
+    }
+
+    private static func folded(_ text: String) -> String {
+        text.lowercased().split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
 
     /// How the ranking came about, in a sentence.

@@ -13,8 +13,8 @@ struct StoreBatch {
         var record: MemoryRecord
         /// The items before it in its conversation, newest first.
         var before: [RecentItem] = []
-        /// The text of the item after it in its conversation, where this call stores it too.
-        var next = ""
+        /// The item after it in its conversation, where this call stores it too.
+        var next: RecentItem?
         /// Where its chunks lie, as UTF-8 offsets; empty for a text that is not cut.
         var chunks: [Range<Int>] = []
 

@@ -50,6 +50,8 @@ final class CollectionFile: Sendable {
     private let checkpointer: Checkpointer
     /// A connection that only ever asks whether another one has written.
     private let watch: DatabaseQueue
+    /// Past which rows are read (`RowPages`).
+    let pages: PageConnections
     let storeID: UUID
     /// Opens and seals rows and caches; nil when they are stored plainly, or when only the file is looked after.
     let cipher: RowCipher?
@@ -84,6 +86,7 @@ final class CollectionFile: Sendable {
                 .damaged, "\(path) is missing, though its mark stands beside it; restore it: cortex restore --help")
         }
         self.path = path
+        pages = PageConnections(path: path)
         try OpenFiles.enter(path) { () throws(EngineError) in try Self.checkHead(of: path) }
         do {
             let pool = try DatabasePool(path: path, configuration: Self.configuration(label: "collection"))
@@ -198,6 +201,8 @@ final class CollectionFile: Sendable {
             try db.execute(sql: "PRAGMA secure_delete = OFF")
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 1000")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
+            // Readers run through rows or pick single ones; a cache helps with the pages above those alone.
+            if db.configuration.readonly { try db.execute(sql: "PRAGMA cache_size = -512") }
         }
         return configuration
     }
@@ -381,6 +386,7 @@ final class CollectionFile: Sendable {
             // A file that may not be written, or a full disk: what is in the log is as safe there.
         }
         commits.withLock { $0 = nil }
+        try pages.close()
         try watch.close()
         try pool.close()
     }

@@ -12,6 +12,9 @@ import Vectors
 
 struct CollectionLoader: Sendable {
     let file: CollectionFile
+    /// Whether the index of ids is gone through entry by entry. Without that, only as many points are known to be there
+    /// as should be, and `idsMatch` is still to be asked.
+    var checksIDs = true
 
     /// How often opening begins again because another process has replaced the segments meanwhile.
     private static let attempts = 8
@@ -52,11 +55,13 @@ struct CollectionLoader: Sendable {
         }
         let readers = stored.map { SegmentReader(file: file, segment: $0, header: header) }
         let read = Mutex<Changes?>(nil)
+        let trustsCount = !checksIDs && header.tally != nil
         // One flat list of tasks: work nested in `concurrentPerform` would run on a single thread.
         try Self.sideBySide(
             readers.flatMap(\.tasks) + [
                 { [self] in
-                    let changes = try changes(header, after: header.sealedSequence, trustsTally)
+                    let changes = try changes(
+                        header, after: header.sealedSequence, trustsTally, trustsCount: trustsCount)
                     read.withLock { $0 = changes }
                 }
             ])
@@ -65,7 +70,8 @@ struct CollectionLoader: Sendable {
         if let views = views.all() {
             let (live, damaged) = try assembled(header, views, changes)
             // A point that no segment knows and no change tells of would be lost from view as well.
-            if live.liveCount + damaged >= changes.pointCount { return (live, damaged) }
+            let counted = live.liveCount + damaged
+            if trustsCount ? counted == changes.pointCount : counted >= changes.pointCount { return (live, damaged) }
         }
         return try assembled(header, [], try self.changes(header, after: 0, trustsTally))
     }
@@ -98,18 +104,17 @@ struct CollectionLoader: Sendable {
         let id: PointID
     }
 
-    private func changes(_ header: FileHeader, after sequence: Int64, _ trustsTally: Bool) throws -> Changes {
+    /// - Parameter trustsCount: the number of points is taken from what was written, and their ids are not looked at.
+    private func changes(
+        _ header: FileHeader, after sequence: Int64, _ trustsTally: Bool, trustsCount: Bool = false
+    ) throws -> Changes {
         try file.pool.read { db in
             let now = try file.header(db)
             guard now.generation == header.generation else { throw Overtaken() }
             var damaged = 0
             var rows: [StoredRow] = []
             try forEachRow(db, after: sequence, schema: header.schema, damaged: &damaged) { rows.append($0) }
-            // The index on id holds both columns: the payloads' pages are not touched.
-            var tally = PointTally()
-            try db.scan("SELECT id, sequence FROM points ORDER BY id") { row in
-                tally.addID(sequence: row.integer(1), key: row.blob(0))
-            }
+            let tally = try trustsCount ? now.tally ?? Self.idTally(db) : Self.idTally(db)
             if let written = now.tally, !written.matchesIDs(of: tally) {
                 guard trustsTally else { throw TallyMismatch() }
                 damaged += max(1, Int(clamping: written.count.subtractingReportingOverflow(tally.count).partialValue))
@@ -117,6 +122,23 @@ struct CollectionLoader: Sendable {
             return Changes(
                 sequence: now.sequence, deletions: sequence == 0 ? [] : try deletions(db, now, after: sequence),
                 rows: rows, damaged: damaged, pointCount: Int(clamping: tally.count))
+        }
+    }
+
+    /// What the index of ids adds up to. It holds both columns: the payloads' pages are not touched.
+    private static func idTally(_ db: Database) throws -> PointTally {
+        var tally = PointTally()
+        try db.scan("SELECT id, sequence FROM points ORDER BY id") { row in
+            tally.addID(sequence: row.integer(1), key: row.blob(0))
+        }
+        return tally
+    }
+
+    /// Whether the index of ids holds what was written.
+    func idsMatch() throws -> Bool {
+        try file.pool.read { db in
+            guard let written = try file.header(db).tally else { return true }
+            return written.matchesIDs(of: try Self.idTally(db))
         }
     }
 

@@ -102,7 +102,7 @@ public final class EmbeddedStore: PointStore {
             var description = CollectionDescription(
                 schema: searcher.schema, pointCount: searcher.pointCount,
                 indexedPointCount: searcher.segments.reduce(0) { $0 + ($1.isSealed ? $1.liveCount : 0) },
-                segmentCount: searcher.segments.count, damagedPointCount: entry.collection.damagedRowCount,
+                segmentCount: searcher.segments.count, damagedPointCount: try entry.collection.damagedRowCount(),
                 sequence: UInt64(clamping: searcher.sequence), sizeBytes: entry.collection.file.sizeBytes,
                 location: entry.collection.file.path)
             description.scrub = entry.scrubber.status

@@ -1,19 +1,31 @@
+import Synchronization
 import Vectors
 
 /// Finds rows of an immutable segment by id: a hash table of row numbers, since the ids stand in the segment's column.
 ///
 /// Open addressing with linear probing; 4 to 8 bytes a row. A segment that keeps deleted rows for its graph may hold an
-/// id more than once.
-struct IDIndex: Sendable {
-    private let ids: AppendOnlyColumn<PackedPointID>
-    /// Row + 1; 0 is an empty slot. The length is a power of two.
-    private let slots: [UInt32]
+/// id more than once. The table is made when an id is first asked for, which a search by vectors never does.
+final class IDIndex: Sendable {
+    private let ids: PointIDColumn
+    private let rowCount: Int
+    /// Row + 1; 0 is an empty slot. The length is a power of two; nothing before the table is made.
+    private let table = Mutex<[UInt32]>([])
 
-    init(_ ids: AppendOnlyColumn<PackedPointID>, rowCount: Int) {
-        self.ids = ids
+    init(_ ids: PointIDColumn, rowCount: Int) {
+        (self.ids, self.rowCount) = (ids, rowCount)
+    }
+
+    private var slots: [UInt32] {
+        table.withLock { table in
+            if table.isEmpty { table = Self.table(of: ids, rowCount: rowCount) }
+            return table
+        }
+    }
+
+    private static func table(of ids: PointIDColumn, rowCount: Int) -> [UInt32] {
         var size = 16
         while size * 2 < rowCount * 3 { size *= 2 }
-        slots = [UInt32](unsafeUninitializedCapacity: size) { slots, count in
+        return [UInt32](unsafeUninitializedCapacity: size) { slots, count in
             slots.initialize(repeating: 0)
             for row in 0..<rowCount {
                 var at = ids[row].hash & (size - 1)
@@ -26,6 +38,7 @@ struct IDIndex: Sendable {
 
     /// The first row that `matches` among those with `id`.
     func row(of id: PointID, where matches: (UInt32) -> Bool) -> UInt32? {
+        let slots = slots
         let packed = PackedPointID(id)
         var at = packed.hash & (slots.count - 1)
         while slots[at] != 0 {

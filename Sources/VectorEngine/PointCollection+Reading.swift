@@ -9,6 +9,7 @@ extension PointCollection {
 
     /// The points of `ids` that exist, in the order asked.
     func retrieve(_ ids: [PointID], _ parts: PointParts) throws -> [Point] {
+        try checkIDs()
         let schema = schema
         var found: [Point] = []
         for _ in 0..<Self.attempts {
@@ -82,6 +83,7 @@ extension PointCollection {
     }
 
     private func scrollAll(_ request: ScrollRequest) throws -> ScrollPage {
+        try checkIDs()
         let schema = schema
         let keys = try file.pool.read { db in
             try Data.fetchAll(

@@ -1,3 +1,4 @@
+import CKernels
 import Dispatch
 import Foundation
 import GRDB
@@ -51,8 +52,10 @@ package final class PointCollection: Sendable {
         do {
             if afterFailure { try file.endDoubt() }
             let version = try file.dataVersion()
-            let (loaded, damaged) = try CollectionLoader(file: file).load()
+            let (loaded, damaged) = try CollectionLoader(file: file, checksIDs: false).load()
             published = Mutex(Published(searcher: loaded.searcher, layout: loaded.layout))
+            // Without a stored segment every row has been read, and its id.
+            hasCheckedIDs = Mutex(!loaded.segments.contains { $0.storedID != nil })
             live = Mutex(State(live: loaded, seenVersion: version, damagedRows: damaged))
         } catch {
             throw EngineError(wrapping: error, path: path)
@@ -61,13 +64,46 @@ package final class PointCollection: Sendable {
             self?.commit(group) ?? .failure(EngineError(.closed, "the store was closed"))
         }
         writes.withLock { $0 = queue }
-        loadFloats(of: published.withLock { $0.searcher })
+        let finishing = DeferredWork(name: "cortex.opening", qos: .utility) { [weak self] in self?.finishOpening() }
+        self.finishing.withLock { $0 = finishing }
     }
 
-    /// Where the floats of stored segments are brought into memory, behind the first answers.
+    /// What the first answers do without.
+    private func finishOpening() {
+        guard !isClosing.load(ordering: .relaxed) else { return }
+        let searcher = published.withLock { $0.searcher }
+        for segment in searcher.segments { segment.comingLinks.forEach { $0.finish() } }
+        loadFloats(of: searcher)
+        do {
+            try checkIDs()
+        } catch {
+            // Whoever needs the index asks again, and is told.
+        }
+        // What the parts were read with is not needed again.
+        ck_return_freed_memory()
+    }
+
+    /// Whether the index of ids has been gone through since this was opened.
+    private let hasCheckedIDs: Mutex<Bool>
+
+    /// Goes through the index of ids, once; where it is not what was written, everything is read anew and the index
+    /// made anew of the rows. Whoever finds points by it asks for this first; an answer to vectors does without.
+    func checkIDs() throws(EngineError) {
+        do {
+            try hasCheckedIDs.withLock { hasChecked in
+                if !hasChecked, try !CollectionLoader(file: file).idsMatch() { try reload() }
+                hasChecked = true
+            }
+        } catch {
+            throw EngineError(wrapping: error, path: file.path)
+        }
+    }
+
+    /// Where stored segments are brought into memory to the end, behind the first answers.
     private let loading = DispatchQueue(label: "cortex.floats", qos: .utility)
     private let isLoading = Atomic<Bool>(false)
     private let isClosing = Atomic<Bool>(false)
+    private let finishing = Mutex<DeferredWork?>(nil)
 
     /// Begins to read the floats that belong in memory and are not there.
     private func loadFloats(of searcher: Searcher) {
@@ -122,7 +158,12 @@ package final class PointCollection: Sendable {
     var layout: RowLayout { published.withLock { $0.layout } }
 
     /// Rows on disk whose checksum did not hold when they were read.
-    package var damagedRowCount: Int { live.withLock { $0.damagedRows + max($0.metDamaged.count, $0.damagedFloats) } }
+    ///
+    /// - Throws: what `checkIDs` throws.
+    package func damagedRowCount() throws(EngineError) -> Int {
+        try checkIDs()
+        return live.withLock { $0.damagedRows + max($0.metDamaged.count, $0.damagedFloats) }
+    }
 
     /// So many rows of a segment have floats that no longer hold.
     func noteDamagedFloats(_ count: Int) { live.withLock { $0.damagedFloats = max($0.damagedFloats, count) } }
@@ -206,6 +247,7 @@ package final class PointCollection: Sendable {
     /// One transaction for all of `group`; after it returns the changes are on disk and in the view.
     private func commit(_ group: [WriteOperation]) -> Result<[UpdateReceipt], EngineError> {
         do {
+            try checkIDs()
             var receipts: [UpdateReceipt] = []
             var changes: [CommittedChange] = []
             var first: Int64 = 0
@@ -314,9 +356,10 @@ package final class PointCollection: Sendable {
 
     func close() throws {
         isClosing.store(true, ordering: .relaxed)
+        finishing.withLock { $0 }?.drop()
         loading.sync {}
         // Links may still be on their way from the file.
-        for segment in live.withLock({ $0.live.segments }) { segment.comingLinks?.wait() }
+        for segment in live.withLock({ $0.live.segments }) { segment.comingLinks.forEach { $0.drop() } }
         writes.withLock { $0 = nil }
         try file.close()
     }

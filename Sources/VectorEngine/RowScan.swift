@@ -1,5 +1,32 @@
 import GRDB
 import GRDBSQLite
+import Vectors
+
+/// Reads large values whole into memory that is used again for the next: a column's own takes as much for each, and the
+/// allocator keeps what it held.
+final class LargeValueReader {
+    private var buffer = PageMapping(byteCount: 0)
+
+    /// Lends the bytes of a value; they are valid during the call.
+    func withValue<Result>(
+        _ table: String, _ column: String, rowID: Int64, _ db: Database,
+        _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        var opened: OpaquePointer?
+        func require(_ code: Int32) throws {
+            guard code == SQLITE_OK else {
+                throw DatabaseError(resultCode: ResultCode(rawValue: code), message: db.lastErrorMessage)
+            }
+        }
+        // Closed as well where opening failed, which a null pointer allows.
+        defer { sqlite3_blob_close(opened) }
+        try require(sqlite3_blob_open(db.sqliteConnection, "main", table, column, rowID, 0, &opened))
+        let count = sqlite3_blob_bytes(opened)
+        if buffer.byteCount < Int(count) { buffer = PageMapping(byteCount: Int(count)) }
+        try require(sqlite3_blob_read(opened, buffer.start, count, 0))
+        return try body(UnsafeRawBufferPointer(start: buffer.start, count: Int(count)))
+    }
+}
 
 /// The current row of a running statement; its blobs are valid until the next step.
 struct ScannedRow {

@@ -120,7 +120,7 @@ final class Sealer: Sendable {
         defer { lease.release() }
         let (segments, generation) = try collection.freezeForSealing()
         // Whether a graph can be extended is known when its links are.
-        for segment in segments { segment.comingLinks?.wait() }
+        for segment in segments { segment.comingLinks.forEach { $0.finish() } }
         let schema = collection.schema
         let rebuildShare = collection.settings.rebuildShare
         guard

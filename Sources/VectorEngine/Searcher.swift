@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 import HNSW
 import Vectors
@@ -14,8 +13,8 @@ struct SegmentView: Sendable {
     var idIndex: IDIndex?
     /// By dense vector name; a growing segment has none and is scored exactly.
     var graphs: [String: HNSWGraph] = [:]
-    /// Empty when the links of the graphs have been read or will not be; nil when they came with the codes.
-    var comingLinks: DispatchGroup?
+    /// What reads the links of graphs that came without them.
+    var comingLinks: [DeferredWork] = []
     var deleted = RowSet()
     var deletedCount = 0
     /// The row of `segments` in the file; nil while the segment lives in the points table alone.
@@ -209,19 +208,12 @@ extension Searcher {
         var having = [Int](repeating: 0, count: vector.count)
         for (i, segment) in segments.enumerated() {
             total += corpus[i]?.count ?? segment.liveCount
+            // What matches is alive; where everything matches, what was deleted is left out.
+            let (marked, counts) = corpus[i].map { ($0.words, true) } ?? (segment.deleted.words, false)
             segment.indexes.read { indexes in
                 guard let index = indexes.sparse[name] else { return }
                 for (t, term) in vector.indices.enumerated() {
-                    having[t] += index.withPostings(of: term) { list in
-                        if corpus[i] == nil && segment.deletedCount == 0 {
-                            return list.last.map { $0.row < segment.rowCount } ?? true
-                                ? list.count : list.count(where: { $0.row < segment.rowCount })
-                        }
-                        return list.count { posting in
-                            posting.row < segment.rowCount && !segment.deleted.contains(Int(posting.row))
-                                && corpus[i]?.contains(Int(posting.row)) ?? true
-                        }
-                    }
+                    having[t] += index.count(of: term, below: segment.rowCount, whoseBitsIn: marked, are: counts)
                 }
             }
         }
@@ -337,25 +329,39 @@ extension SegmentView {
             let found = lookedUpScores(terms, weights: weights, name: name, rows: allowed)
             return (found.map(\.row), found.map { -$0.weight })
         }
+        var selected = allowed ?? RowSet(allOf: rowCount)
+        selected.subtract(deleted)
         var sums = [Float](repeating: 0, count: rowCount)
         indexes.read { indexes in
             guard let index = indexes.sparse[name] else { return }
             sums.withUnsafeMutableBufferPointer { sums in
                 for (term, weight) in zip(terms, weights) {
                     index.withPostings(of: term) { list in
-                        for posting in list where posting.row < sums.count {
+                        for posting in list.prefix(below: rowCount) {
                             sums[Int(posting.row)] += weight * posting.weight
                         }
                     }
                 }
             }
         }
-        var rows: [UInt32] = []
+        return sums.withUnsafeBufferPointer { Self.scored($0, selected) }
+    }
+
+    /// The selected rows with a sum, ascending, and their sums as negative distances.
+    private static func scored(
+        _ sums: UnsafeBufferPointer<Float>, _ selected: RowSet
+    ) -> (rows: [UInt32], distances: [Float]) {
         var distances: [Float] = []
-        for row in 0..<rowCount where sums[row] != 0 {
-            if !deleted.contains(row), allowed?.contains(row) ?? true {
-                rows.append(UInt32(row))
-                distances.append(-sums[row])
+        let rows = [UInt32](unsafeUninitializedCapacity: sums.count) { rows, count in
+            distances = [Float](unsafeUninitializedCapacity: sums.count) { distances, scored in
+                selected.words.withUnsafeBufferPointer { words in
+                    for row in 0..<min(sums.count, words.count << 6) where sums[row] != 0 {
+                        rows[scored] = UInt32(truncatingIfNeeded: row)
+                        distances[scored] = -sums[row]
+                        scored += Int(words[row >> 6] >> UInt64(row & 63) & 1)
+                    }
+                }
+                count = scored
             }
         }
         return (rows, distances)

@@ -56,17 +56,14 @@ final class SegmentFloats: Sendable {
             return resident.block.rescored(known, query, metric: metric, k: k, scoresAll: scoresAll)
         }
         guard let stored else { preconditionFailure("floats are in memory or in the file") }
-        var unread = 0
-        let found = try Rescoring(candidates, k: k, scoresAll: scoresAll).run { rows, count, distances in
-            let asked = Array(UnsafeBufferPointer(start: rows, count: count))
-            var read: [UInt32: Float] = [:]
-            unread += try stored.forEach(asked) { row, vector in
-                read[row] = DistanceKernels.best.distance(metric, query, vector, dimension: stored.dimension)
+        let rescoring = Rescoring(candidates, k: k, scoresAll: scoresAll, isFrugal: true)
+        let kernels = DistanceKernels.best
+        return try rescoring.run { rows, count, scores in
+            scores.update(repeating: .nan, count: count)
+            damaged += try stored.forEach(UnsafeBufferPointer(start: rows, count: count)) { place, vector in
+                scores[place] = kernels.distance(metric, query, vector, dimension: stored.dimension)
             }
-            for i in 0..<count { distances[i] = read[rows[i]] ?? .nan }
         }
-        damaged += unread
-        return found
     }
 
     /// Selected rows below which scoring all by their floats is as quick as by codes first.
@@ -119,12 +116,14 @@ final class SegmentFloats: Sendable {
     ) throws -> [Neighbor] {
         guard let stored else { preconditionFailure("floats are in memory or in the file") }
         var best: [Neighbor] = []
-        damaged += try stored.forEach(selection.rows) { row, vector in
-            let distance = DistanceKernels.best.distance(metric, query, vector, dimension: stored.dimension)
-            best.append(Neighbor(distance: distance, row: row))
-            if best.count >= 4 * k + 1024 {
-                best.sort()
-                best.removeLast(best.count - k)
+        damaged += try selection.rows.withUnsafeBufferPointer { rows in
+            try stored.forEach(rows) { place, vector in
+                let distance = DistanceKernels.best.distance(metric, query, vector, dimension: stored.dimension)
+                best.append(Neighbor(distance: distance, row: rows[place]))
+                if best.count >= 4 * k + 1024 {
+                    best.sort()
+                    best.removeLast(best.count - k)
+                }
             }
         }
         best.sort()
@@ -140,7 +139,9 @@ final class SegmentFloats: Sendable {
             return resident.lost.isEmpty ? 0 : rows.count { resident.lost.contains(Int($0)) }
         }
         guard let stored else { preconditionFailure("floats are in memory or in the file") }
-        return try stored.forEach(rows, body)
+        return try rows.withUnsafeBufferPointer { rows in
+            try stored.forEach(rows) { place, vector in try body(rows[place], vector) }
+        }
     }
 }
 
@@ -149,54 +150,75 @@ struct FloatsOvertaken: Error {}
 
 /// Reads the floats of some rows of one stored segment from the file, checked by their checksums.
 struct StoredFloats: Sendable {
-    let file: CollectionFile
-    let sequences: AppendOnlyColumn<Int64>
-    let schema: CollectionSchema
+    private let file: CollectionFile
+    private let sequences: AppendOnlyColumn<Int64>
+    private let dimensions: [Int]
     /// The place of the vector's name in `CollectionSchema.denseNames`.
-    let slot: Int
-
-    var dimension: Int { schema.denseDimensions[slot] }
+    private let slot: Int
+    private let pages: RowPages
 
     /// Rows one statement reads.
     private static let rowsPerStatement = 32
+    private static let selectRows =
+        "SELECT sequence, dense, checksum FROM vectors WHERE sequence IN ("
+        + String(repeating: "?,", count: rowsPerStatement - 1) + "?)"
 
-    /// Calls `body` with every row that could be read, in any order; answers how many could not.
-    func forEach(_ rows: [UInt32], _ body: (UInt32, UnsafePointer<Float>) throws -> Void) throws -> Int {
-        let places = String(repeating: "?,", count: Self.rowsPerStatement - 1) + "?"
-        let sql = "SELECT sequence, dense, checksum FROM vectors WHERE sequence IN (\(places))"
-        let dimensions = schema.denseDimensions
+    /// - Parameter pages: of the rows of `sequences`; shared by the names of a segment.
+    init(file: CollectionFile, sequences: AppendOnlyColumn<Int64>, schema: CollectionSchema, slot: Int, pages: RowPages)
+    {
+        (self.file, self.sequences, self.slot, self.pages) = (file, sequences, slot, pages)
+        dimensions = schema.denseDimensions
+    }
+
+    var dimension: Int { dimensions[slot] }
+
+    /// Calls `body` with the place in `rows` and the floats of every row that could be read, in any order; answers how
+    /// many could not.
+    func forEach(
+        _ rows: UnsafeBufferPointer<UInt32>, _ body: (Int, UnsafePointer<Float>) throws -> Void
+    ) throws -> Int {
         var damaged = 0
-        // One statement is one snapshot; a transaction around it would cost as much as the reading.
-        try file.pool.unsafeRead { db in
-            try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { floats in
-                guard let start = floats.baseAddress else { return }
-                for first in Swift.stride(from: 0, to: rows.count, by: Self.rowsPerStatement) {
-                    let part = rows[first..<min(rows.count, first + Self.rowsPerStatement)]
-                    var wanted: [Int64: UInt32] = [:]
-                    for row in part { wanted[sequences[Int(row)]] = row }
-                    let found = wanted.count
-                    let asked = part.map { sequences[Int($0)] }
-                    let padding = Array(repeating: Int64(-1), count: Self.rowsPerStatement - asked.count)
-                    var met = 0
-                    try db.scan(sql, StatementArguments(asked + padding)) { stored in
-                        let sequence = stored.integer(0)
-                        guard let row = wanted[sequence] else { return }
-                        met += 1
-                        let dense = stored.blob(1)
-                        guard Int64(StoredRow.denseChecksum(dense, sequence: sequence)) == stored.integer(2),
-                            file.cipher.withPlain(
-                                dense, .dense(sequence: sequence),
-                                { DenseLayout.copy(slot, of: $0, dimensions, to: start) }) == true
-                        else {
-                            damaged += 1
-                            return
-                        }
-                        try body(row, start)
-                    }
-                    if met < found { throw FloatsOvertaken() }
+        try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { floats in
+            guard let start = floats.baseAddress else { return }
+            func take(_ place: Int, _ dense: UnsafeRawBufferPointer) throws {
+                let sequence = sequences[Int(rows[place])]
+                let isWhole = file.cipher.withPlain(dense, .dense(sequence: sequence)) {
+                    DenseLayout.copy(slot, of: $0, dimensions, to: start)
                 }
+                if isWhole == true { try body(place, start) } else { damaged += 1 }
+            }
+            let missing = try file.pages.withConnection { try pages.read(rows, in: $0, take) } ?? Array(rows.indices)
+            for first in Swift.stride(from: 0, to: missing.count, by: Self.rowsPerStatement) {
+                let part = missing[first..<min(missing.count, first + Self.rowsPerStatement)]
+                // One statement is one snapshot; a transaction around it would cost as much as the reading.
+                damaged += try file.pool.unsafeRead { try forEachSelected(part, of: rows, $0, take) }
             }
         }
+        return damaged
+    }
+
+    /// Calls `body` with the stored bytes of the rows at `places` whose checksum holds; answers how many do not hold.
+    private func forEachSelected(
+        _ places: ArraySlice<Int>, of rows: UnsafeBufferPointer<UInt32>, _ db: Database,
+        _ body: (Int, UnsafeRawBufferPointer) throws -> Void
+    ) throws -> Int {
+        var wanted: [Int64: Int] = [:]
+        for place in places { wanted[sequences[Int(rows[place])]] = place }
+        let asked = places.map { sequences[Int(rows[$0])] }
+        let padding = Array(repeating: Int64(-1), count: Self.rowsPerStatement - asked.count)
+        var met = 0, damaged = 0
+        try db.scan(Self.selectRows, StatementArguments(asked + padding)) { stored in
+            let sequence = stored.integer(0)
+            guard let place = wanted[sequence] else { return }
+            met += 1
+            let dense = stored.blob(1)
+            guard Int64(StoredRow.denseChecksum(dense, sequence: sequence)) == stored.integer(2) else {
+                damaged += 1
+                return
+            }
+            try body(place, dense)
+        }
+        if met < wanted.count { throw FloatsOvertaken() }
         return damaged
     }
 }

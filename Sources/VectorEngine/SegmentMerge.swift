@@ -61,16 +61,19 @@ struct SegmentMerge {
     func run(
         threads: Int, progress: (@Sendable (Int) -> Void)?, isCancelled: @escaping @Sendable () -> Bool
     ) throws -> SegmentView {
-        let ids = AppendOnlyColumn<PackedPointID>(capacity: rowCount)
+        var merging: [PackedPointID] = []
+        merging.reserveCapacity(rowCount)
         let sequences = AppendOnlyColumn<Int64>(capacity: rowCount)
         for (segment, newRow) in zip(inputs, newRows) {
             for row in 0..<segment.rowCount where newRow[row] != nil {
-                ids.append(segment.rows.ids[row])
+                merging.append(segment.rows.ids[row])
                 sequences.append(segment.rows.sequences[row])
             }
         }
+        let ids = PointIDColumn(merging)
         let parts = zip(inputs, newRows).map { (indexes: $0.indexes.snapshot, newRow: $1) }
         let indexes = try SegmentIndexes.merging(parts, schema: schema, rowCount: rowCount)
+        let pages = RowPages(keys: sequences, rowCount: rowCount)
         var floats: [SegmentFloats] = []
         var graphs: [String: HNSWGraph] = [:]
         for (slot, name) in schema.denseNames.enumerated() {
@@ -79,8 +82,9 @@ struct SegmentMerge {
                 description, slot: slot, base: base?.graphs[name], rowCount: rowCount, forEach: forEachRow)
             graphs[name] = try HNSWGraph.build(
                 vectors.buildRows, rowCount: rowCount, parameters: description.hnsw, threads: threads,
-                extending: base?.graphs[name], progress: progress, isCancelled: isCancelled)
-            let stored = StoredFloats(file: file, sequences: sequences, schema: schema, slot: slot)
+                extending: base?.graphs[name], keepsSketches: !description.isOnDisk, progress: progress,
+                isCancelled: isCancelled)
+            let stored = StoredFloats(file: file, sequences: sequences, schema: schema, slot: slot, pages: pages)
             floats.append(vectors.block.map { SegmentFloats($0, stored: stored) } ?? SegmentFloats(stored))
         }
         let rows = SegmentRows(ids: ids, sequences: sequences, capacity: rowCount, floats: floats)

@@ -11,11 +11,10 @@ final class SegmentReader: Sendable {
     private let schema: CollectionSchema
     private let rows: SegmentRows
     private let read = Mutex(Parts())
-    private let comingLinks = DispatchGroup()
 
     private struct Parts: Sendable {
         var indexes: SegmentIndexes?
-        var idIndex: IDIndex?
+        var comingLinks: [DeferredWork] = []
         var graphs: [String: HNSWGraph] = [:]
     }
 
@@ -24,11 +23,13 @@ final class SegmentReader: Sendable {
         self.segment = segment
         schema = header.schema
         let sequences = AppendOnlyColumn(segment.list.sequences)
+        let pages = RowPages(keys: sequences, rowCount: segment.rowCount)
         let floats = schema.denseNames.indices.map { slot in
-            SegmentFloats(StoredFloats(file: file, sequences: sequences, schema: header.schema, slot: slot))
+            SegmentFloats(
+                StoredFloats(file: file, sequences: sequences, schema: header.schema, slot: slot, pages: pages))
         }
         rows = SegmentRows(
-            ids: AppendOnlyColumn(segment.list.ids), sequences: sequences, capacity: segment.rowCount, floats: floats)
+            ids: PointIDColumn(segment.list.ids), sequences: sequences, capacity: segment.rowCount, floats: floats)
     }
 
     /// The longest first, so that no thread is left with one at the end.
@@ -40,23 +41,17 @@ final class SegmentReader: Sendable {
             }
         ]
             + schema.denseNames.indices.map { slot in { [self] in try readGraph(slot) } }
-            + [
-                { [self] in
-                    let index = IDIndex(rows.ids, rowCount: segment.rowCount)
-                    read.withLock { $0.idIndex = index }
-                }
-            ]
     }
 
     /// The segment; nil when a cache it cannot do without is not what was written.
     func view() throws -> SegmentView? {
         let parts = read.withLock { $0 }
-        guard let indexes = parts.indexes, let idIndex = parts.idIndex else { return nil }
+        guard let indexes = parts.indexes else { return nil }
         var view = SegmentView(
             number: 0, rows: rows, rowCount: segment.rowCount, indexes: SharedSegmentIndexes(indexes))
-        view.idIndex = idIndex
+        view.idIndex = IDIndex(rows.ids, rowCount: segment.rowCount)
         view.graphs = parts.graphs
-        view.comingLinks = comingLinks
+        view.comingLinks = parts.comingLinks
         view.storedID = segment.id
         view.deleted = segment.list.deleted
         view.deletedCount = segment.list.deleted.count
@@ -95,7 +90,7 @@ final class SegmentReader: Sendable {
                 try forEachPart(db, name, 0..<1) { bytes in
                     head = try GraphReader(
                         head: bytes, metric: description.metric, dimension: description.dimension,
-                        rowCount: segment.rowCount, block: block)
+                        rowCount: segment.rowCount, block: block, sketches: !description.isOnDisk)
                 }
                 guard let head else { return nil }
                 try forEachPart(db, name, head.codeParts, head.add)
@@ -113,31 +108,39 @@ final class SegmentReader: Sendable {
     private func forEachPart(
         _ db: Database, _ name: String, _ parts: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
+        let values = LargeValueReader()
         try db.scan(
             """
-            SELECT bytes, part FROM graph_parts
+            SELECT rowid, part FROM graph_parts
             WHERE segment = ? AND vector = ? AND part >= ? AND part < ? ORDER BY part
             """,
             [segment.id, name, parts.lowerBound, parts.upperBound]
         ) { row in
-            _ = try file.cipher.withPlain(row.blob(0), .graph(name, Int(clamping: row.integer(1)))) { try body($0) }
+            let part = Int(clamping: row.integer(1))
+            try values.withValue("graph_parts", "bytes", rowID: row.integer(0), db) { stored in
+                _ = try file.cipher.withPlain(stored, .graph(name, part)) { try body($0) }
+            }
         }
     }
 
     /// Half of a graph's bytes are its links, and an answer can do without: they come behind the first ones.
     private func readLinksLater(_ reader: GraphReader, _ name: String) throws -> HNSWGraph {
         let graph = try reader.finishCodes()
-        // A queue of its own has a thread of its own, however many wait for what it reads.
-        DispatchQueue(label: "cortex.links", qos: .userInitiated).async(group: comingLinks) { [self] in
+        let work = DeferredWork(name: "cortex.links", qos: .userInitiated) { [self] in
             var areWhole = true
             do {
-                try file.pool.read { try forEachPart($0, name, reader.linkParts, reader.add) }
+                try file.pool.read { db in
+                    try forEachPart(db, name, reader.linkParts, reader.add)
+                    // The pages it was all read with are not needed again.
+                    db.releaseMemory()
+                }
             } catch {
                 // Damaged, or replaced by another process: all rows are scored until there is another graph.
                 areWhole = false
             }
             reader.finishLinks(of: graph, areWhole: areWhole)
         }
+        read.withLock { $0.comingLinks.append(work) }
         return graph
     }
 }

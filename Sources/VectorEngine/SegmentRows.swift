@@ -39,7 +39,7 @@ final class AppendOnlyColumn<Element: BitwiseCopyable & Sendable>: @unchecked Se
 /// What a segment keeps of each row, by row offset: id, sequence, and the floats of each dense vector name.
 final class SegmentRows: Sendable {
     let capacity: Int
-    let ids: AppendOnlyColumn<PackedPointID>
+    let ids: PointIDColumn
     let sequences: AppendOnlyColumn<Int64>
     /// In the order of `CollectionSchema.denseNames`.
     let floats: [SegmentFloats]
@@ -47,14 +47,14 @@ final class SegmentRows: Sendable {
     /// A segment that grows in memory.
     init(schema: CollectionSchema, capacity: Int) {
         self.capacity = capacity
-        ids = AppendOnlyColumn(capacity: capacity)
+        ids = PointIDColumn(capacity: capacity)
         sequences = AppendOnlyColumn(capacity: capacity)
         floats = schema.denseDimensions.map { SegmentFloats(VectorBlock(dimension: $0, capacity: capacity)) }
     }
 
     /// A segment that does not grow.
     init(
-        ids: AppendOnlyColumn<PackedPointID>, sequences: AppendOnlyColumn<Int64>, capacity: Int,
+        ids: PointIDColumn, sequences: AppendOnlyColumn<Int64>, capacity: Int,
         floats: [SegmentFloats]
     ) {
         self.capacity = capacity
@@ -66,6 +66,32 @@ final class SegmentRows: Sendable {
     func append(id: PointID, sequence: Int64) {
         ids.append(PackedPointID(id))
         sequences.append(sequence)
+    }
+}
+
+/// The ids of a segment's rows: 8 bytes a row where all are numbers and none is added, else 24.
+struct PointIDColumn: Sendable {
+    private let numbers: AppendOnlyColumn<UInt64>?
+    private let packed: AppendOnlyColumn<PackedPointID>
+
+    /// A column that grows.
+    init(capacity: Int) {
+        numbers = nil
+        packed = AppendOnlyColumn(capacity: capacity)
+    }
+
+    /// A column that is full.
+    init(_ ids: [PackedPointID]) {
+        let areNumbers = ids.allSatisfy { !$0.isUUID && $0.high == 0 }
+        numbers = areNumbers ? AppendOnlyColumn(ids.map(\.low)) : nil
+        packed = AppendOnlyColumn(areNumbers ? [] : ids)
+    }
+
+    func append(_ id: PackedPointID) { packed.append(id) }
+
+    subscript(row: Int) -> PackedPointID {
+        if let numbers { return PackedPointID(high: 0, low: numbers[row], isUUID: false) }
+        return packed[row]
     }
 }
 

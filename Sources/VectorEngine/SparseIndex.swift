@@ -44,6 +44,22 @@ struct SparseIndex: Sendable {
         }
     }
 
+    /// How many rows below `rowCount` have `term` and a bit in `words` that is `value`; bits beyond the words are 0.
+    func count(of term: UInt32, below rowCount: Int, whoseBitsIn words: [UInt64], are value: Bool) -> Int {
+        withPostings(of: term) { list in
+            let list = list.prefix(below: rowCount)
+            let marked = words.withUnsafeBufferPointer { words in
+                var marked: UInt64 = 0
+                for posting in list {
+                    let word = Int(posting.row >> 6)
+                    if word < words.count { marked &+= words[word] >> UInt64(posting.row & 63) & 1 }
+                }
+                return Int(marked)
+            }
+            return value ? marked : list.count - marked
+        }
+    }
+
     /// Every list, in no order.
     func forEachList(_ body: (UInt32, UnsafeBufferPointer<Posting>) -> Void) {
         switch storage {
@@ -108,6 +124,14 @@ struct SparseIndex: Sendable {
             postings.allSatisfy({ $0.row < rowCount })
         else { throw .truncated }
         storage = .sealed(terms: terms, offsets: offsets, postings: postings)
+    }
+}
+
+extension UnsafeBufferPointer<Posting> {
+    /// The postings of rows below `rowCount`.
+    func prefix(below rowCount: Int) -> UnsafeBufferPointer {
+        guard let last, last.row >= rowCount else { return self }
+        return UnsafeBufferPointer(rebasing: self[..<partitioningIndex { $0.row >= rowCount }])
     }
 }
 

@@ -2,24 +2,32 @@
 ///
 /// How many is decided by the codes' own error. Twice as many as are wanted are scored at once; their distances by code
 /// and by floats say how far codes err here (mean m and deviation s), and the rest is scored in turn as long as
-/// d + m − 2 s, which one code in forty falls below, is nearer than the last neighbour that would be returned.
+/// d + m − 2 s, which one code in forty falls below, is nearer than the last neighbour that would be returned. Where floats
+/// are dear, fewer are scored at once, and more deviations are allowed for.
 package struct Rescoring {
     private let candidates: [Neighbor]
     private let k: Int
     private let scoresAll: Bool
+    private let isFrugal: Bool
 
-    /// Scored before anything is known of the codes' error.
+    /// Scored before anything is known of the codes' error, at least; and then as many at a time.
     private static let leastScored = 20
     private static let scoredAtATime = 8
+    /// The same where floats are dear to come by: a tenth more than are wanted, and then two at a time.
+    private static let (leastScoredFrugally, scoredAtATimeFrugally) = (12, 2)
     private static let deviations: Float = 2
+    /// More of them where fewer distances say how far codes err.
+    private static let deviationsFrugally: Float = 2.5
 
     /// - Parameters:
     ///   - candidates: nearest first, by code.
     ///   - scoresAll: whether every candidate is scored, however far behind it lies.
-    package init(_ candidates: [Neighbor], k: Int, scoresAll: Bool = false) {
+    ///   - isFrugal: whether a row's floats cost so much that it pays to ask after every few of them.
+    package init(_ candidates: [Neighbor], k: Int, scoresAll: Bool = false, isFrugal: Bool = false) {
         self.candidates = candidates
         self.k = k
         self.scoresAll = scoresAll
+        self.isFrugal = isFrugal
     }
 
     /// The `k` nearest candidates by their floats, nearest first.
@@ -31,13 +39,15 @@ package struct Rescoring {
     ) rethrows -> [Neighbor] {
         guard k > 0, !candidates.isEmpty else { return [] }
         var found: [Neighbor] = []
-        found.reserveCapacity(max(2 * k, Self.leastScored) + Self.scoredAtATime)
+        let least = isFrugal ? max(k + k / 5, Self.leastScoredFrugally) : max(2 * k, Self.leastScored)
+        let atATime = isFrugal ? max(k / 5, Self.scoredAtATimeFrugally) : Self.scoredAtATime
+        found.reserveCapacity(least + atATime)
         try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: candidates.count) { rows in
             try withUnsafeTemporaryAllocation(of: Float.self, capacity: candidates.count) { distances in
                 guard let rows = rows.baseAddress, let distances = distances.baseAddress else { return }
                 for i in candidates.indices { rows[i] = candidates[i].row }
                 var done = 0
-                var end = scoresAll ? candidates.count : min(candidates.count, max(2 * k, Self.leastScored))
+                var end = scoresAll ? candidates.count : min(candidates.count, least)
                 var nearestMissed = Float.infinity
                 while done < end {
                     try score(rows + done, end - done, distances + done)
@@ -52,14 +62,14 @@ package struct Rescoring {
                         found.count < k
                         || done < candidates.count
                             && candidates[done].distance + nearestMissed < found[found.count - 1].distance
-                    if isOpen { end = min(candidates.count, done + Self.scoredAtATime) }
+                    if isOpen { end = min(candidates.count, done + atATime) }
                 }
             }
         }
         return found
     }
 
-    /// m − 2 s of the first `count` candidates.
+    /// m − 2 s (2.5 s where floats are dear) of the first `count` candidates.
     private func nearestUnlikely(_ distances: UnsafePointer<Float>, _ count: Int) -> Float {
         var sum: Float = 0, squares: Float = 0, counted: Float = 0
         for i in 0..<count where !distances[i].isNaN {
@@ -70,6 +80,7 @@ package struct Rescoring {
         }
         guard counted > 1 else { return -.infinity }
         let mean = sum / counted
-        return mean - Self.deviations * max(0, squares / counted - mean * mean).squareRoot()
+        let deviations = isFrugal ? Self.deviationsFrugally : Self.deviations
+        return mean - deviations * max(0, squares / counted - mean * mean).squareRoot()
     }
 }

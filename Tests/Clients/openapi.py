@@ -1,6 +1,6 @@
 """Qdrant's published OpenAPI document as a judge of answers and a source of requests."""
 
-import importlib
+import importlib.util
 import json
 import pathlib
 import re
@@ -9,16 +9,17 @@ import sys
 
 import jsonschema
 import pydantic
-from qdrant_client.http import models
+import qdrant_client.http
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / ".build/qdrant-openapi.json"
-APIS = "aliases beta collections distributed indexes points search service snapshots".split()
+CLIENT_119 = ROOT / ".build/qdrant-client-1.19"
+APIS = "aliases beta collections distributed indexes points quotas search service snapshots".split()
 
 
 def load():
-    """The document, brought by its script when it is not there."""
-    if not DOCUMENT.exists():
+    """The document, brought by its script when it is not there; the models of version 1.19 come with it."""
+    if not DOCUMENT.exists() or not (CLIENT_119 / "complete").exists():
         subprocess.run([sys.executable, ROOT / "scripts/fetch-qdrant-openapi.py"], check=True)
     return json.loads(DOCUMENT.read_text())
 
@@ -36,32 +37,44 @@ def as_json_schema(node):
     return made
 
 
+def client_types(folder):
+    """What each route answers by the generated models of the client in `folder`."""
+    name = f"models_of_{folder.name.replace('.', '_').replace('-', '_')}"
+    described = importlib.util.spec_from_file_location(name, folder / "models/models.py")
+    models = importlib.util.module_from_spec(described)
+    # Models name one another; pydantic looks their names up in their module.
+    sys.modules[name] = models
+    described.loader.exec_module(models)
+    pattern = re.compile(r'type_=m\.(\w+),\s+method="(\w+)",\s+url="([^"]*)"')
+    return {
+        (method, re.sub(r"\{[^}]*\}", "{}", url)): pydantic.TypeAdapter(getattr(models, kind))
+        for api in APIS
+        for kind, method, url in pattern.findall((folder / f"api/{api}_api.py").read_text())
+    }
+
+
 class Judge:
-    """Validates answers by the document, and by the released client's models, which are made from the 1.20 document."""
+    """Validates answers by the document, and by the models of two released clients, which are made from the documents of
+    versions 1.19 and 1.20."""
 
     def __init__(self):
         self.document = load()
         self.schemas = {"components": {"schemas": as_json_schema(self.document["components"]["schemas"])}}
+        client_120 = pathlib.Path(qdrant_client.http.__file__).parent
+        self.editions = [client_types(CLIENT_119), client_types(client_120)]
         self.routes = []
         for template, methods in self.document["paths"].items():
             pattern = re.compile(re.sub(r"\{[^}]*\}", "[^/]+", template))
             for method, operation in methods.items():
                 self.routes.append((method.upper(), pattern, template, operation))
+        # What is newer than the document stands in the models alone.
+        described = {(method, re.sub(r"\{[^}]*\}", "{}", template)) for method, _, template, _ in self.routes}
+        for method, url in self.editions[0].keys() - described:
+            self.routes.append((method, re.compile(url.replace("{}", "[^/]+")), url, {"responses": {"default": {"description": "what the models say"}}}))
         # Paths without a name in them first: `/collections/aliases` is no collection.
         self.routes.sort(key=lambda route: route[2].count("{"))
-        self.types = self._client_types()
         self.validators = {}
         self.seen = set()
-
-    @staticmethod
-    def _client_types():
-        types = {}
-        pattern = re.compile(r'type_=m\.(\w+),\s+method="(\w+)",\s+url="([^"]*)"')
-        for name in APIS:
-            module = importlib.import_module(f"qdrant_client.http.api.{name}_api")
-            for kind, method, url in pattern.findall(pathlib.Path(module.__file__).read_text()):
-                types[method, re.sub(r"\{[^}]*\}", "{}", url)] = pydantic.TypeAdapter(getattr(models, kind))
-        return types
 
     def route(self, method, path):
         for verb, pattern, template, operation in self.routes:
@@ -81,9 +94,10 @@ class Judge:
             validator = self.validator(content["schema"])
             error = jsonschema.exceptions.best_match(validator.iter_errors(answer))
             assert error is None, f"{method} {path} {status}: {error.json_path}: {error.message}\n{str(answer)[:2000]}"
-        kind = self.types.get((method, re.sub(r"\{[^}]*\}", "{}", template)))
-        if kind and status == 200 and isinstance(answer, dict):
-            kind.validate_python(answer)
+        for types in self.editions:
+            kind = types.get((method, re.sub(r"\{[^}]*\}", "{}", template)))
+            if kind and status == 200 and isinstance(answer, dict):
+                kind.validate_python(answer)
 
     def validator(self, schema):
         text = json.dumps(schema)

@@ -129,6 +129,9 @@ def reads(api):
 def service(api):
     for path in ("/", "/healthz", "/livez", "/readyz", "/metrics", "/issues", "/cluster", "/collections", "/aliases"):
         api.good("GET", path)
+    # In the models of 1.19 alone.
+    assert api.good("GET", "/quotas")["config"] == {"enabled": False}
+    api.bad("PUT", "/quotas", {"enabled": True}, status=400)
     for level in (0, 1, 2, 3, 6, 10):
         api.good("GET", f"/telemetry?details_level={level}&per_collection=true&anonymize=true")
     api.good("DELETE", "/issues")
@@ -203,6 +206,7 @@ def test_every_answer_of_every_route_has_the_documents_shape(request, tmp_path, 
         "/cluster/telemetry",
         "/cluster/recover",
         "/cluster/peer/{peer_id}",
+        "/quotas",
     }
     assert {verb for verb, template in missing if template.endswith(("shards", "}/cluster"))} == {"PUT", "POST"}
 

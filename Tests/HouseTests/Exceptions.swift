@@ -48,6 +48,8 @@ enum Exceptions {
         "Sources/VectorEngine/PointCollection+Reading.swift",
         "Sources/VectorEngine/RowCipher.swift",
         "Sources/VectorEngine/RowCoding.swift",
+        "Sources/VectorEngine/PageConnection.swift",
+        "Sources/VectorEngine/RowPages.swift",
         "Sources/VectorEngine/RowScan.swift",
         "Sources/VectorEngine/RowTables.swift",
         "Sources/VectorEngine/Searcher.swift",

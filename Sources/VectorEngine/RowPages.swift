@@ -1,0 +1,143 @@
+import Synchronization
+
+// Reads rows of `vectors` from the pages of the database file, past SQLite's cursors: a search that keeps its floats on
+// disk wants some fifteen rows, and a statement spends twice the time of the reading on finding each.
+//
+// A page is asked for through SQLite's own file object (`SQLITE_FCNTL_FILE_POINTER`, `xRead`), never by a descriptor of
+// ours: closing one would take away every lock this process holds on the file.
+//
+// What comes back may be anything: the newest version of a page may still lie in the write-ahead log, and a page may
+// have been given to another table since. It is believed only where a row of the wanted key is found in it whose bytes
+// have the checksum that belongs to this very key (`StoredRow.denseChecksum`). A row never changes under its key, so
+// such bytes are the row, whenever they were written. Whatever is not found so is read by a statement.
+//
+// Layout (https://sqlite.org/fileformat2.html#b_tree_pages), numbers big-endian:
+//
+//     interior page   05, u16, u16 cells, u16, u8, u32 rightmost child, u16 [cells]; a cell: u32 child, varint last key
+//     leaf page       0d, u16, u16 cells, u16, u8, u16 [cells]; a cell: varint payload size, varint key, payload
+//     payload         varint header size, varint type of each column, then the columns: null (it is the key), dense,
+//                     checksum
+
+/// Where the rows of `vectors` with some keys stand in the file.
+final class RowPages: Sendable {
+    private let keys: AppendOnlyColumn<Int64>
+    private let rowCount: Int
+    private let known = Mutex<Known>(Known())
+
+    private struct Known {
+        /// The page of each row; empty before it has been looked for and where it cannot be found.
+        var pages: [UInt32] = []
+        /// Where in its page each row was last found to begin; 0 before.
+        var offsets: [UInt16] = []
+        /// Bytes of the longest row met, from where it begins.
+        var longest = 0
+        var pageBytes = 0
+        /// Rows that were not where they should be since the pages were last looked for.
+        var missed = RowPages.missesToLookAgain
+    }
+
+    /// Where a row is looked for; `offset` 0: anywhere in the page.
+    private struct Place {
+        var page: UInt32
+        var offset: UInt16
+    }
+
+    /// So many rows have to be read by statements before the pages are looked for again.
+    private static let missesToLookAgain = 256
+    /// More levels no tree of SQLite has.
+    private static let mostLevels = 20
+
+    /// - Parameter keys: ascending.
+    init(keys: AppendOnlyColumn<Int64>, rowCount: Int) {
+        (self.keys, self.rowCount) = (keys, rowCount)
+    }
+
+    /// Calls `body` with the place in `rows` and the stored bytes of each row found, which are valid during the call.
+    ///
+    /// - Returns: the places of the rows that were not found.
+    func read(
+        _ rows: UnsafeBufferPointer<UInt32>, in connection: PageConnection,
+        _ body: (Int, UnsafeRawBufferPointer) throws -> Void
+    ) throws -> [Int] {
+        let (places, longest, pageBytes) = try known.withLock { known in
+            if known.missed >= Self.missesToLookAgain { known = try found(in: connection) }
+            let places =
+                known.pages.isEmpty
+                ? [] : rows.map { Place(page: known.pages[Int($0)], offset: known.offsets[Int($0)]) }
+            return (places, known.longest, known.pageBytes)
+        }
+        guard !places.isEmpty else { return noted(Array(rows.indices)) }
+        var missing: [Int] = []
+        var met: [(row: UInt32, offset: UInt16, length: Int)] = []
+        try withUnsafeTemporaryAllocation(byteCount: pageBytes, alignment: 64) { page in
+            for (place, row) in rows.enumerated() {
+                let key = keys[Int(row)]
+                // A row of which the place is known is a third of its page, and a third of the time.
+                let known = places[place]
+                let part = min(longest, pageBytes - Int(known.offset))
+                if known.offset > 0,
+                    let stored = connection.file.read(known.page, known.offset, part, into: page).flatMap({
+                        LeafRow($0, key)
+                    }), stored.isWhole
+                {
+                    try body(place, stored.dense)
+                } else if let whole = connection.file.read(known.page, 0, pageBytes, into: page),
+                    let at = LeafPage(whole)?.offset(of: key),
+                    let stored = LeafRow(UnsafeRawBufferPointer(rebasing: whole[Int(at)...]), key), stored.isWhole
+                {
+                    met.append((row, at, stored.length))
+                    try body(place, stored.dense)
+                } else {
+                    missing.append(place)
+                }
+            }
+        }
+        if !met.isEmpty {
+            self.known.withLock { known in
+                guard known.offsets.count == rowCount else { return }
+                for row in met {
+                    known.offsets[Int(row.row)] = row.offset
+                    known.longest = max(known.longest, row.length)
+                }
+            }
+        }
+        return noted(missing)
+    }
+
+    private func noted(_ missing: [Int]) -> [Int] {
+        if !missing.isEmpty { known.withLock { $0.missed += missing.count } }
+        return missing
+    }
+
+    /// Looks for the page of every row: goes through the interior pages, one in some hundred.
+    private func found(in connection: PageConnection) throws -> Known {
+        var known = Known(missed: 0)
+        let file = connection.file
+        guard let root = try connection.root(of: "vectors"), let pageBytes = file.pageBytes else { return known }
+        known.pageBytes = pageBytes
+        var pages: [UInt32] = []
+        pages.reserveCapacity(rowCount)
+        var level: [(page: UInt32, last: Int64)] = [(root, .max)]
+        for _ in 0..<Self.mostLevels {
+            guard let first = level.first, let kind = file.kind(first.page, pageBytes) else { return known }
+            if kind == LeafPage.kind {
+                for leaf in level {
+                    while pages.count < rowCount, keys[pages.count] <= leaf.last { pages.append(leaf.page) }
+                }
+                if pages.count == rowCount {
+                    known.pages = pages
+                    known.offsets = Array(repeating: 0, count: rowCount)
+                }
+                return known
+            }
+            var next: [(page: UInt32, last: Int64)] = []
+            for node in level {
+                guard let children = file.children(of: node.page, pageBytes, last: node.last) else { return known }
+                next += children
+                guard next.count <= rowCount + 1 else { return known }
+            }
+            level = next
+        }
+        return known
+    }
+}
