@@ -123,8 +123,8 @@ def timed_in_c(place, requests, count):
     return milliseconds([float(line) / 1e6 for line in lines])
 
 
-def disk(directory, size=BATCH * 4 * SIZE * 8 // 5, count=50):
-    """Writes of a commit's size into a file that is long enough, each with its fdatasync: 5 pages hold 8 rows' floats."""
+def disk(directory, size=30 * 8192, count=50):
+    """Writes of a commit's size into a file that is long enough, each with its fdatasync."""
     times = []
     with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
         file.write(bytes(size * count))
@@ -232,7 +232,8 @@ def main():
             server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
             try:
                 at_rest = disk(directory)
-                report = measure(re.search(r"http://[^ ,]+:\d+", server.stderr.readline()).group(0), options) | {"disk": at_rest}
+                url = re.search(r"http://[^ ,]+:\d+", server.stderr.readline()).group(0)
+                report = measure(url, options) | {"disk": at_rest}
             finally:
                 server.terminate()
                 server.wait()

@@ -20,9 +20,9 @@ extension DocumentTable {
         let pool = max(codes.poolSize(breadth: breadth ?? dense.searchBreadth, limit: limit), limit)
         var (candidates, floats) = (0, 0)
         for segment in searcher.segments {
-            guard segment.comingLinks == nil, segment.rows.floats.allSatisfy({ $0.resident != nil }) else {
-                return false
-            }
+            guard !segment.comingLinks.contains(where: \.isWaiting),
+                segment.rows.floats.allSatisfy({ $0.resident != nil })
+            else { return false }
             if segment.graphs[name] != nil {
                 candidates += pool
             } else {
