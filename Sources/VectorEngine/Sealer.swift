@@ -82,12 +82,15 @@ final class Sealer: Sendable {
         }
         guard mustStart else { return }
         queue.async { [self] in
-            defer { state.withLock { $0.isScheduled = false } }
+            let sealed = collection.sealedCount
             do {
                 _ = try seal(threads: settings.threads, givesWay: true)
             } catch {
                 // The rows stay flat and exact; the next write wakes the sealer again.
             }
+            state.withLock { $0.isScheduled = false }
+            // What was written meanwhile has found a run scheduled, and there may be no further write.
+            if collection.sealedCount > sealed { wake() }
         }
     }
 
