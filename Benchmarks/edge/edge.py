@@ -6,14 +6,21 @@
 
 Three figures: queries on one connection, upserts of 100 points with `wait` on one connection, queries on 32 connections
 at once. Vectors are drawn around 1 000 centres, 384 floats each, written with all their digits as clients write them.
+
+Beside them stands what is not the store's, from the same run: `floor`, the same client asking /healthz on the same
+connection; `query_c`, the same queries from a client in C (roundtrip.c, where there is a compiler); `upsert_floor`, a
+body of an upsert's size sent to a path that is not there; `disk`, a write of a commit's size and its fdatasync.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import pathlib
 import re
+import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -90,14 +97,44 @@ def milliseconds(times):
     return {"p50": at(0.5), "p99": at(0.99), "max": round(1000 * ordered[-1], 3), "count": len(ordered)}
 
 
-def timed(wire, requests):
+def timed(wire, requests, wanted=200):
     times = []
     for one in requests:
         start = time.perf_counter()
         status, body = wire.ask(one)
         times.append(time.perf_counter() - start)
-        if status != 200:
+        if status != wanted:
             sys.exit(f"{status}: {body[:500]!r}")
+    return milliseconds(times)
+
+
+def timed_in_c(place, requests, count):
+    """The same from a client that costs nothing; None without a C compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return None
+    with tempfile.TemporaryDirectory() as directory:
+        program, texts = f"{directory}/roundtrip", f"{directory}/requests"
+        source = pathlib.Path(__file__).with_name("roundtrip.c")
+        subprocess.run([compiler, "-O2", "-o", program, source], check=True)
+        pathlib.Path(texts).write_bytes(b"".join(struct.pack("<I", len(one)) + one for one in requests))
+        command = [program, place.hostname, str(place.port), texts, str(count)]
+        lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    return milliseconds([float(line) / 1e6 for line in lines])
+
+
+def disk(directory, size=30 * 8192, count=50):
+    """Writes of a commit's size into a file that is long enough, each with its fdatasync."""
+    times = []
+    with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
+        file.write(bytes(size * count))
+        os.fsync(file.fileno())
+        file.seek(0)
+        for _ in range(count):
+            start = time.perf_counter()
+            file.write(os.urandom(size))
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - start)
     return milliseconds(times)
 
 
@@ -162,10 +199,14 @@ def measure(url, options):
     report["settled_seconds"] = settled(wire, options.points)
     requests = [query(row) for row in vectors.rows(min(options.queries, 2000))]
     timed(wire, requests[:200])
+    report["floor"] = timed(wire, [request("GET", "/healthz")] * options.queries)
     report["query"] = timed(wire, (requests * 100)[: options.queries])
+    report["query_c"] = timed_in_c(place, requests, options.queries)
     together = saturated(place.hostname, place.port, requests, options.connections, options.seconds)
     report["saturated"] = asyncio.run(together)
     upserts = [upsert(vectors, options.points + i * BATCH) for i in range(options.upserts)]
+    nothing = request("POST", "/nothing", bytes(len(upserts[0])))
+    report["upsert_floor"] = timed(wire, [nothing] * options.upserts, wanted=404)
     report["upsert"] = timed(wire, upserts)
     return report
 
@@ -190,7 +231,9 @@ def main():
             command = [options.binary, "serve", "--data", directory, "--qdrant-port", "0"]
             server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
             try:
-                report = measure(re.search(r"http://[^ ,]+:\d+", server.stderr.readline()).group(0), options)
+                at_rest = disk(directory)
+                url = re.search(r"http://[^ ,]+:\d+", server.stderr.readline()).group(0)
+                report = measure(url, options) | {"disk": at_rest}
             finally:
                 server.terminate()
                 server.wait()

@@ -54,6 +54,7 @@ package struct JSONCursor: ~Copyable {
     /// - Throws: where an element is no number or too large for a Float32.
     package mutating func floats(into all: inout [Float]) throws(JSONError) {
         try list(from: "[", to: "]") { cursor throws(JSONError) in
+            if cursor.parser.plainFloats(into: &all) { return }
             if let number = cursor.parser.plainNumber(), Float(number).isFinite {
                 all.append(Float(number))
                 return

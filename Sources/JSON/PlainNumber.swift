@@ -54,13 +54,18 @@ extension JSONParser {
     /// Eight digits as a number; nil when one of the bytes is no digit.
     @inline(__always)
     private func eightDigits(at i: Int) -> UInt64? {
-        var eight = UInt64(
+        let eight = UInt64(
             littleEndian: UnsafeRawBufferPointer(bytes).loadUnaligned(fromByteOffset: i, as: UInt64.self))
         let upper: UInt64 = 0xF0F0_F0F0_F0F0_F0F0
         let isDigits =
             eight & upper == 0x3030_3030_3030_3030 && (eight &+ 0x0606_0606_0606_0606) & upper == 0x3030_3030_3030_3030
-        guard isDigits else { return nil }
-        eight &= 0x0F0F_0F0F_0F0F_0F0F
+        return isDigits ? Self.number(ofDigits: eight) : nil
+    }
+
+    /// The number that eight digits write, the first in the lowest byte; what is no digit counts by its lower half.
+    @inline(__always)
+    static func number(ofDigits text: UInt64) -> UInt64 {
+        var eight = text & 0x0F0F_0F0F_0F0F_0F0F
         eight = eight &* 10 &+ eight >> 8
         let pairs: UInt64 = 0x0000_00FF_0000_00FF
         let high = (eight & pairs) &* 0x000F_4240_0000_0064

@@ -1,10 +1,13 @@
+import Dispatch
 import Foundation
-import HTTPTypes
-import Hummingbird
-import Logging
 import NIOCore
+import NIOHTTP1
+import NIOPosix
 
-/// A listener that hands every request to one closure, body and all.
+/// A listener that hands every request to one closure, body and all (RFC 9112; HTTP/1.0 is answered too).
+///
+/// A short request is answered on the event loop that read it: as long as the closure waits for nothing, no other
+/// thread is woken between a request and its answer.
 package struct HTTPDoor: Sendable {
     package let host: String
     /// 0 lets the system choose; `opened` says which it was.
@@ -17,58 +20,65 @@ package struct HTTPDoor: Sendable {
         self.port = port
     }
 
-    /// Serves until SIGTERM, SIGINT or the task's cancellation; `opened` is told the port once connections are taken.
+    /// Serves until SIGTERM, SIGINT or the task's cancellation; requests under way then are still answered. `opened`
+    /// is told the port once connections are taken.
+    ///
+    /// `answer` must not block: a request of at most `ServingLimits.promptBodyBytes` runs on an event loop.
     ///
     /// - Throws: when the address cannot be listened on.
     package func serve(
         opened: @escaping @Sendable (Int) -> Void, _ answer: @escaping @Sendable (HTTPCall) async -> HTTPAnswer
     ) async throws {
+        let connections = OpenConnections()
         let limit = bodyLimitBytes
-        var logger = Logger(label: "cortex.http")
-        logger.logLevel = .error
-        let responder = CallbackResponder<BasicRequestContext> { request, _ in
-            guard let call = try await Self.call(request, limit: limit) else {
-                return Self.response(
-                    .text("Payload reached size limit.", status: 413))
+        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.backlog, value: ServingLimits.waitingConnections)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16_384, maximum: 1 << 19)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandlers(
+                        ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)),
+                        HTTPConnection(bodyLimitBytes: limit, executor: LoopExecutor(channel.eventLoop), answer))
+                    connections.add(channel)
+                }
             }
-            return Self.response(await answer(call))
+            .bind(host: host, port: port).get()
+        let signals = Self.stopSignals { listener.close(promise: nil) }
+        opened(listener.localAddress?.port ?? 0)
+        await withTaskCancellationHandler {
+            // Closing is all that can be told of a listener.
+            _ = try? await listener.closeFuture.get()
+        } onCancel: {
+            listener.close(promise: nil)
         }
-        let application = Application(
-            responder: responder,
-            configuration: ApplicationConfiguration(address: .hostname(host, port: port), reuseAddress: true),
-            onServerRunning: { channel in opened(channel.localAddress?.port ?? 0) }, logger: logger)
-        try await application.runService()
+        for signal in signals { signal.cancel() }
+        await connections.finish()
     }
 
-    /// nil when the body is larger than `limit`.
-    private static func call(_ request: Request, limit: Int) async throws -> HTTPCall? {
-        var body: [UInt8] = []
-        if let declared = request.headers[.contentLength].flatMap({ Int($0) }) {
-            guard declared <= limit else { return nil }
-            body.reserveCapacity(declared)
+    /// SIGTERM and SIGINT: from now on they call `stop` and do not end the process, until they are cancelled.
+    private static func stopSignals(_ stop: @escaping @Sendable () -> Void) -> [any DispatchSourceSignal] {
+        [SIGTERM, SIGINT].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler(handler: stop)
+            source.resume()
+            return source
         }
-        for try await part in request.body {
-            guard body.count + part.readableBytes <= limit else { return nil }
-            body.append(contentsOf: part.readableBytesView)
-        }
-        var query: [String: String] = [:]
-        for (name, value) in request.uri.queryParameters { query[String(name)] = String(value) }
-        var headers: [String: String] = [:]
-        for field in request.headers { headers[field.name.canonicalName] = field.value }
-        let path = request.uri.path.split(separator: "/").map { part in
-            part.utf8.contains(UInt8(ascii: "%")) ? part.removingPercentEncoding ?? String(part) : String(part)
-        }
-        return HTTPCall(
-            method: request.method.rawValue, path: path, query: query, headers: headers, body: body)
     }
+}
 
-    private static func response(_ answer: HTTPAnswer) -> Response {
-        var headers: HTTPFields = [.contentType: answer.contentType]
-        for (name, value) in answer.headers {
-            if let name = HTTPField.Name(name) { headers[name] = value }
-        }
-        return Response(
-            status: HTTPResponse.Status(code: answer.status), headers: headers,
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: answer.body)))
+/// Runs a task's parts on one event loop, so that what begins there and waits for nothing stays there.
+final class LoopExecutor: TaskExecutor {
+    private let loop: any EventLoop
+
+    init(_ loop: any EventLoop) { self.loop = loop }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }

@@ -23,6 +23,9 @@ final class DeferredWork: Sendable {
         }
     }
 
+    /// Whether the work has not been done yet, found out without waiting for whoever is doing it.
+    var isWaiting: Bool { body.withLockIfAvailable { $0 != nil } ?? true }
+
     /// Gives the work up unless it has been done; waits for whoever is doing it.
     func drop() { body.withLock { $0 = nil } }
 }

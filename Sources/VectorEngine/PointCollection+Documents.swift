@@ -36,6 +36,11 @@ package final class DocumentTable: Sendable {
         }
     }
 
+    /// Whether the documents are those of `searcher`, found out without waiting for whoever reads them.
+    func isFollowing(_ searcher: Searcher) -> Bool {
+        documents.withLockIfAvailable { $0.sequence >= UInt64(searcher.sequence) } ?? false
+    }
+
     /// Makes or drops the index of one field.
     package func setField(_ path: FieldPath, _ definition: FieldIndexDefinition?) {
         definitions.withLock { all in

@@ -107,26 +107,50 @@ package final class PointCollection: Sendable {
 
     /// Begins to read the floats that belong in memory and are not there.
     private func loadFloats(of searcher: Searcher) {
-        let waiting = searcher.segments.filter { segment in
-            zip(segment.rows.floats, searcher.schema.denseNames).contains { floats, name in
-                floats.resident == nil && searcher.schema.dense[name]?.isOnDisk == false
-            }
-        }
-        guard !waiting.isEmpty, !isLoading.exchange(true, ordering: .relaxed) else { return }
+        guard !Self.waiting(searcher).isEmpty, !isLoading.exchange(true, ordering: .relaxed) else { return }
         loading.async { [weak self, file] in
-            defer { self?.isLoading.store(false, ordering: .relaxed) }
-            let loader = FloatLoader(file: file, schema: searcher.schema)
-            for segment in waiting {
+            // A segment whose floats could not be read is not tried again and again.
+            var tried: Set<UInt32> = []
+            while let segment = self?.newestWaiting(besides: tried) {
+                tried.insert(segment.number)
                 do {
-                    let damaged = try loader.load(segment.rows, rowCount: segment.rowCount) {
-                        self?.isClosing.load(ordering: .relaxed) ?? true
+                    let loader = FloatLoader(file: file, schema: segment.schema)
+                    let damaged = try loader.load(segment.view.rows, rowCount: segment.view.rowCount) {
+                        self?.hasLeft(segment.number) ?? true
                     }
                     if let damaged, damaged > 0 { self?.noteDamagedFloats(damaged) }
                 } catch {
                     // They are read row by row instead, and whoever asks for them then is told what is wrong.
                 }
             }
+            guard let self else { return }
+            isLoading.store(false, ordering: .relaxed)
+            // What came between the last look and now has found a loader at work.
+            if newestWaiting(besides: tried) != nil { loadFloats(of: published.withLock { $0.searcher }) }
         }
+    }
+
+    /// Segments whose floats belong in memory and are not there.
+    private static func waiting(_ searcher: Searcher) -> [SegmentView] {
+        searcher.segments.filter { segment in
+            zip(segment.rows.floats, searcher.schema.denseNames).contains { floats, name in
+                floats.resident == nil && searcher.schema.dense[name]?.isOnDisk == false
+            }
+        }
+    }
+
+    private func newestWaiting(
+        besides tried: Set<UInt32>
+    ) -> (view: SegmentView, number: UInt32, schema: CollectionSchema)? {
+        guard !isClosing.load(ordering: .relaxed) else { return nil }
+        let searcher = published.withLock { $0.searcher }
+        return Self.waiting(searcher).first { !tried.contains($0.number) }.map { ($0, $0.number, searcher.schema) }
+    }
+
+    /// Whether nobody waits for a segment's floats any more.
+    private func hasLeft(_ number: UInt32) -> Bool {
+        isClosing.load(ordering: .relaxed)
+            || !published.withLock { $0.searcher.segments.contains { $0.number == number } }
     }
 
     package var schema: CollectionSchema { published.withLock { $0.searcher.schema } }
@@ -153,11 +177,8 @@ package final class PointCollection: Sendable {
 
     /// The newest moment, with every change in it that any process had committed before the call.
     func searcher(naming ids: Set<PointID> = []) throws(EngineError) -> Searcher {
+        if ids.isEmpty, let newest = settledSearcher { return newest }
         let mark = file.commitMark
-        if ids.isEmpty, let mark {
-            let newest = published.withLock { $0.mark == mark ? $0.searcher : nil }
-            if let newest { return newest }
-        }
         do {
             let version = try file.dataVersion()
             return try live.withLock { state in
@@ -170,6 +191,12 @@ package final class PointCollection: Sendable {
         } catch {
             throw EngineError(wrapping: error, path: file.path)
         }
+    }
+
+    /// The newest moment when it is known without asking the file; nil otherwise.
+    var settledSearcher: Searcher? {
+        guard let mark = file.commitMark else { return nil }
+        return published.withLock { $0.mark == mark ? $0.searcher : nil }
     }
 
     private func catchUp(_ state: inout State, version: Int64) throws {

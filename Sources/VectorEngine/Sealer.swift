@@ -82,12 +82,15 @@ final class Sealer: Sendable {
         }
         guard mustStart else { return }
         queue.async { [self] in
-            defer { state.withLock { $0.isScheduled = false } }
+            let sealed = collection.sealedCount
             do {
-                _ = try seal(threads: settings.threads)
+                _ = try seal(threads: settings.threads, givesWay: true)
             } catch {
                 // The rows stay flat and exact; the next write wakes the sealer again.
             }
+            state.withLock { $0.isScheduled = false }
+            // What was written meanwhile has found a run scheduled, and there may be no further write.
+            if collection.sealedCount > sealed { wake() }
         }
     }
 
@@ -111,10 +114,11 @@ final class Sealer: Sendable {
     ///
     /// - Returns: false when another process holds the lease.
     func sealNow(threads: Int, progress: (@Sendable (Int) -> Void)? = nil) throws -> Bool {
-        try queue.sync { try seal(threads: threads, progress: progress) }
+        try queue.sync { try seal(threads: threads, givesWay: false, progress: progress) }
     }
 
-    private func seal(threads: Int, progress: (@Sendable (Int) -> Void)? = nil) throws -> Bool {
+    /// - Parameter givesWay: Whoever asks the collection something comes before the building of the graph.
+    private func seal(threads: Int, givesWay: Bool, progress: (@Sendable (Int) -> Void)? = nil) throws -> Bool {
         guard let lease = try Lease(path: collection.file.path + ".lease") else { return false }
         defer { lease.release() }
         let (segments, generation) = try collection.freezeForSealing()
@@ -135,7 +139,11 @@ final class Sealer: Sendable {
         let observe = collection.settings.observeSealing
         observe(merge.extendsGraph ? .merging : .building)
         do {
-            var merged = try merge.run(threads: threads, progress: progress) { [weak self] in self?.isStopped ?? true }
+            let isCancelled: @Sendable () -> Bool = { [weak self] in self?.isStopped ?? true }
+            let run: @Sendable () throws -> SegmentView = {
+                try merge.run(threads: threads, progress: progress, isCancelled: isCancelled)
+            }
+            var merged = try givesWay ? YieldingThread.run(run) : run()
             observe(.storing)
             merged.storedID = try store(merged, replacing: segments, generation: generation + 1)
             collection.replace(Set(segments.map(\.number)), with: merged, generation: generation + 1)

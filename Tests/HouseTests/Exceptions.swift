@@ -33,6 +33,7 @@ enum Exceptions {
         "Sources/JSON/JSONCursor.swift",
         "Sources/JSON/JSONParser.swift",
         "Sources/JSON/JSONWriter.swift",
+        "Sources/JSON/PlainFloats.swift",
         "Sources/JSON/PlainNumber.swift",
         "Sources/MCPServer/LineSplitter.swift",
         "Sources/MCPServer/ShutdownSignals.swift",

@@ -31,9 +31,7 @@ struct Room: Sendable {
         Room(name: "Memory", standsOn: ["VectorEngine", "Embedding"], modules: system + collections + ["Crypto"]),
         Room(
             name: "Serving", standsOn: ["JSON"],
-            modules: system + [
-                "Crypto", "Hummingbird*", "HTTPTypes", "Logging", "Metrics", "NIO*", "ServiceLifecycle",
-            ]),
+            modules: system + ["Crypto", "NIO*"]),
         Room(
             name: "QdrantAdapter", standsOn: ["VectorEngine", "Serving"],
             modules: system + ["AsyncHTTPClient", "Crypto", "NIO*"]),

@@ -41,12 +41,21 @@ struct JSONCursorTests {
             let power = Bool.random(using: &random) ? "" : "e\(Int.random(in: -12...12, using: &random))"
             texts.append((Bool.random(using: &random) ? "-" : "") + whole + "." + digits + power)
         }
+        // Between two Float32 there is a middle, and doubles beside it.
+        for _ in 0..<2000 {
+            let float = Float.random(in: 1e-4..<9, using: &random)
+            let middle = (Double(float) + Double(float.nextUp)) / 2
+            texts += [middle, middle.nextUp, middle.nextDown, Double(float)].map { "\($0)" }
+        }
         for text in texts {
             let wanted = try #require(Double(text))
             // -0 is an integer, and an integer has no negative zero.
             let float = text == "-0" ? 0 : Float(wanted)
-            let found = try #require(floats("[\(text)]"), "\(text)")
-            #expect(found.map(\.bitPattern) == [float.bitPattern], "\(text)")
+            // Where the text ends nearby, numbers are read another way than in its midst.
+            for space in ["", String(repeating: " ", count: 40)] {
+                let found = try #require(floats("[\(text),\(text), \(text)\(space)]"), "\(text)")
+                #expect(found.map(\.bitPattern) == Array(repeating: float.bitPattern, count: 3), "\(text)")
+            }
         }
     }
 
@@ -58,7 +67,11 @@ struct JSONCursorTests {
             "[1:5]",
             "[12345678/]", "[1234567:.5]",
         ])
-    func refusals(text: String) { #expect(floats(text) == nil) }
+    func refusals(text: String) {
+        #expect(floats(text) == nil)
+        #expect(floats(text + String(repeating: " ", count: 40)) == nil)
+        #expect(floats("[0.5, 0.25," + text.dropFirst() + String(repeating: " ", count: 40)) == nil)
+    }
 
     @Test("It walks over members and elements, and gives up where the body does not read one")
     func walks() {

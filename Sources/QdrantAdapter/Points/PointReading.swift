@@ -127,7 +127,7 @@ enum PayloadEditing {
         }
     }
 
-    /// Removes whatever lies at `path`.
+    /// Removes whatever lies at `path`: a member, all elements of an array; as Qdrant does, no single element.
     static func remove(_ path: FieldPath, from object: inout JSONObject) {
         var value = JSONValue.object(object)
         remove(path.steps[...], from: &value)
@@ -142,24 +142,21 @@ enum PayloadEditing {
             if rest.isEmpty {
                 members[key] = nil
             } else if var inner = members[key] {
-                if rest.count == 1, rest.first == .elements, inner.arrayValue != nil {
-                    inner = .array([])
-                } else {
-                    remove(rest, from: &inner)
-                }
+                remove(rest, from: &inner)
                 members[key] = inner
             }
             value = .object(members)
         case (.elements, .array(let elements)):
-            value = .array(
-                elements.map { element in
-                    var element = element
-                    remove(rest, from: &element)
-                    return element
-                })
+            let left = elements.map { element in
+                var element = element
+                remove(rest, from: &element)
+                return element
+            }
+            value = .array(rest.isEmpty ? [] : left)
         case (.index(let index), .array(var elements)):
-            guard index < elements.count else { return }
-            if rest.isEmpty { elements.remove(at: index) } else { remove(rest, from: &elements[index]) }
+            // An element alone is not taken out, only what lies in it.
+            guard !rest.isEmpty, index < elements.count else { return }
+            remove(rest, from: &elements[index])
             value = .array(elements)
         default: return
         }

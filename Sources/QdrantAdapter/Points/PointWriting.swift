@@ -143,7 +143,8 @@ struct PointWriting: Sendable {
             var payload = overwrites ? [:] : point.payload.object
             if let path {
                 PayloadEditing.merge(members, into: &payload, at: path)
-            } else if overwrites {
+            } else if overwrites || payload.isEmpty {
+                // A null takes a member away; where there is none it is kept, as Qdrant does.
                 payload = members
             } else {
                 PayloadEditing.merge(members, into: &payload)

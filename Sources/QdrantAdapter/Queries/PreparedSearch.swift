@@ -47,8 +47,8 @@ struct PreparedSearch: Sendable {
 
     /// The hits as JSON: `{"points": […]}`, or the list alone.
     func answer(wrapped: Bool) async throws -> [UInt8] {
-        // A walk over the graph takes less time than waking another thread for it, and reads no file.
-        if isQuick { return try written(wrapped: wrapped) }
+        // A short walk over the graph takes less time than waking another thread for it.
+        if isPrompt { return try written(wrapped: wrapped) }
         return try await EmbeddedStore.blocking { [self] in try written(wrapped: wrapped) }
     }
 
@@ -61,15 +61,13 @@ struct PreparedSearch: Sendable {
         return writer.bytes
     }
 
-    /// Points of an answer that is made on the caller's thread.
-    private static let quickLimit = 100
-
-    /// A plain search for few points near a dense vector, payloads alone.
-    private var isQuick: Bool {
+    /// A plain search near a dense vector, payloads alone, that the table can answer without being waited for.
+    private var isPrompt: Bool {
         guard case .nearest(.vector(.dense), mmr: nil) = node.kind, node.prefetch.isEmpty, node.filter == nil,
-            !node.isExact, node.limit + node.offset <= Self.quickLimit, parts.vectors == .none
+            !node.isExact, parts.vectors == .none, target.config.vectors[node.using]?.isMulti == false
         else { return false }
-        return target.config.vectors[node.using]?.isMulti == false
+        return target.table.isPrompt(
+            name: node.using, limit: node.limit + node.offset, breadth: node.breadth, codes: node.codes)
     }
 
     func groupedAnswer(_ grouping: Grouping, _ lookup: SearchableCollection?) async throws -> [UInt8] {

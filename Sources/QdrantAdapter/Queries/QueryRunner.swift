@@ -34,7 +34,7 @@ struct QueryRunner {
     /// Up to limit and offset together; `outer` is the filter of the queries this one is a part of.
     private func evaluate(_ node: QueryNode, within outer: DocumentFilter?) throws -> [Hit] {
         var filter = node.filter
-        if let outer { filter = filter.map { DocumentFilter(must: [.filter(outer), .filter($0)]) } ?? outer }
+        if let outer { filter = filter.map(outer.merged) ?? outer }
         let sources = try node.prefetch.map { try evaluate($0, within: filter) }
         let count = node.limit + node.offset
         switch node.kind {
@@ -198,6 +198,20 @@ struct QueryRunner {
             relevance: candidates.map { scale.similarity($0.score) }, limit: count, diversity: mmr.diversity
         ) { i, j in column[j].map { matrix.values[i][$0] } ?? 0 }
         return chosen.map { candidates[$0] }
+    }
+}
+
+extension DocumentFilter {
+    /// Clause by clause, as Qdrant joins a query's filter with those of its prefetches: what one of the two `should`
+    /// asks is enough, and of both `min_should` the larger count holds over all their conditions.
+    fileprivate func merged(with inner: DocumentFilter) -> DocumentFilter {
+        var all = self
+        all.must += inner.must
+        all.should += inner.should
+        all.mustNot += inner.mustNot
+        all.minShould += inner.minShould
+        all.minimumCount = max(minimumCount, inner.minimumCount)
+        return all
     }
 }
 
