@@ -9,6 +9,8 @@ struct FloatLoader: Sendable {
 
     /// Rows read between two looks at whether the work is still wanted; each is one short snapshot.
     private static let rowsPerRead = 4096
+    /// Rows after which answers go first.
+    private static let rowsPerPause = 64
 
     /// Reads every row and hands the floats over to `rows`.
     ///
@@ -69,6 +71,7 @@ struct FloatLoader: Sendable {
                     damaged += 1
                 }
                 next += 1
+                if next % Self.rowsPerPause == 0 { YieldingThread.pause() }
             }
         }
         skip(to: .max)

@@ -115,8 +115,10 @@ package final class PointCollection: Sendable {
                 tried.insert(segment.number)
                 do {
                     let loader = FloatLoader(file: file, schema: segment.schema)
-                    let damaged = try loader.load(segment.view.rows, rowCount: segment.view.rowCount) {
-                        self?.hasLeft(segment.number) ?? true
+                    let damaged = try YieldingThread.run { [weak self] in
+                        try loader.load(segment.view.rows, rowCount: segment.view.rowCount) {
+                            self?.hasLeft(segment.number) ?? true
+                        }
                     }
                     if let damaged, damaged > 0 { self?.noteDamagedFloats(damaged) }
                 } catch {

@@ -139,7 +139,10 @@ final class Sealer: Sendable {
         let observe = collection.settings.observeSealing
         observe(merge.extendsGraph ? .merging : .building)
         do {
-            let isCancelled: @Sendable () -> Bool = { [weak self] in self?.isStopped ?? true }
+            let isCancelled: @Sendable () -> Bool = { [weak self] in
+                if givesWay { YieldingThread.pause() }
+                return self?.isStopped ?? true
+            }
             let run: @Sendable () throws -> SegmentView = {
                 try merge.run(threads: threads, progress: progress, isCancelled: isCancelled)
             }

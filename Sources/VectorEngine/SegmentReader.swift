@@ -117,6 +117,7 @@ final class SegmentReader: Sendable {
             [segment.id, name, parts.lowerBound, parts.upperBound]
         ) { row in
             let part = Int(clamping: row.integer(1))
+            YieldingThread.pause()
             try values.withValue("graph_parts", "bytes", rowID: row.integer(0), db) { stored in
                 _ = try file.cipher.withPlain(stored, .graph(name, part)) { try body($0) }
             }

@@ -23,6 +23,12 @@ enum YieldingThread {
         return try value.get()
     }
 
+    /// Lets whoever waits for this processor go first; to be called every few hundred microseconds.
+    ///
+    /// Being nice is not enough: a kernel that preempts at its ticks makes a thread that has just been woken wait up to
+    /// four milliseconds for the next one, and an answer is made of several such threads.
+    static func pause() { sched_yield() }
+
     /// Like a process's first thread.
     private static let stackBytes = 8 << 20
 
