@@ -1,5 +1,3 @@
-import Dispatch
-import Foundation
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -20,8 +18,8 @@ package struct HTTPDoor: Sendable {
         self.port = port
     }
 
-    /// Serves until SIGTERM, SIGINT or the task's cancellation; requests under way then are still answered. `opened`
-    /// is told the port once connections are taken.
+    /// Serves until the task is cancelled; requests under way then are still answered. `opened` is told the port once
+    /// connections are taken.
     ///
     /// `answer` must not block: a request of at most `ServingLimits.promptBodyBytes` runs on an event loop.
     ///
@@ -47,7 +45,6 @@ package struct HTTPDoor: Sendable {
                 }
             }
             .bind(host: host, port: port).get()
-        let signals = Self.stopSignals { listener.close(promise: nil) }
         opened(listener.localAddress?.port ?? 0)
         await withTaskCancellationHandler {
             // Closing is all that can be told of a listener.
@@ -55,19 +52,7 @@ package struct HTTPDoor: Sendable {
         } onCancel: {
             listener.close(promise: nil)
         }
-        for signal in signals { signal.cancel() }
         await connections.finish()
-    }
-
-    /// SIGTERM and SIGINT: from now on they call `stop` and do not end the process, until they are cancelled.
-    private static func stopSignals(_ stop: @escaping @Sendable () -> Void) -> [any DispatchSourceSignal] {
-        [SIGTERM, SIGINT].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler(handler: stop)
-            source.resume()
-            return source
-        }
     }
 }
 

@@ -63,20 +63,26 @@ struct ServeCommand: AsyncParsableCommand {
         var door = HTTPDoor(host: host, port: qdrantPort)
         door.bodyLimitBytes = ServingLimits.bodyBytes
         let (shown, qdrantDoor) = (host, door)
-        try await withThrowingTaskGroup(of: Void.self) { doors in
-            doors.addTask {
-                try await qdrantDoor.serve(
-                    opened: { Self.say("Qdrant's REST API at http://\(shown):\($0), data in \(directory)") },
-                    service.respond)
-            }
-            if let port {
+        let port = port
+        let serving = Task {
+            try await withThrowingTaskGroup(of: Void.self) { doors in
                 doors.addTask {
-                    try await HTTPDoor(host: shown, port: port).serve(
-                        opened: { Self.say("health at http://\(shown):\($0)/healthz") }, Self.health)
+                    try await qdrantDoor.serve(
+                        opened: { Self.say("Qdrant's REST API at http://\(shown):\($0), data in \(directory)") },
+                        service.respond)
                 }
+                if let port {
+                    doors.addTask {
+                        try await HTTPDoor(host: shown, port: port).serve(
+                            opened: { Self.say("health at http://\(shown):\($0)/healthz") }, Self.health)
+                    }
+                }
+                try await doors.waitForAll()
             }
-            try await doors.waitForAll()
         }
+        // One listener for all doors: each is told.
+        try ShutdownSignals.listen { serving.cancel() }
+        try await serving.value
         try await store.close()
     }
 

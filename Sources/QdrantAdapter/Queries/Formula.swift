@@ -47,7 +47,9 @@ struct Formula: Sendable {
 
     /// - Throws: `badRequest` for a value that is missing or of the wrong type, and for a result that is no number.
     func score(_ subject: Subject) throws(QdrantFailure) -> Float {
-        Float(try evaluate(root, subject))
+        let score = try evaluate(root, subject)
+        // Finite as a number of 64 bits, it may still exceed those of 32.
+        return Float(try finite(Double(Float(score)), "\(score) as f32 = \(Float(score))"))
     }
 }
 
