@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import GRDB
 import Synchronization
@@ -82,6 +83,35 @@ import Vectors
         let target = PointQuery.Target.dense(name: "text", Array(repeating: 0.5, count: Sample.dimension))
         let found = try await store.query([PointQuery(target: target, limit: 200)], in: "c")[0].map(\.id)
         #expect(Set(found) == Set(points[100...].map(\.id) + [.number(999)]))
+        try await store.close()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whatIsWrittenWhileAGraphIsBuiltIsSealedWithoutAFurtherWrite() async throws {
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        let (building, begins) = AsyncStream<Void>.makeStream()
+        let isWritten = DispatchSemaphore(value: 0)
+        let isFirst = Mutex(true)
+        var settings = settings()
+        settings.observeSealing = { step in
+            guard step == .building,
+                isFirst.withLock({ first in
+                    defer { first = false }
+                    return first
+                })
+            else { return }
+            begins.yield()
+            isWritten.wait()
+        }
+        let store = try EmbeddedStore(directory: scratch.path, settings: settings)
+        try await store.createCollection("c", schema: Sample.schema)
+        var random = SplitMix(seed: 5)
+        try await store.upsert((1...60).map { try Sample.point($0, &random) }, in: "c")
+        for await _ in building { break }
+        try await store.upsert((61...120).map { try Sample.point($0, &random) }, in: "c")
+        isWritten.signal()
+        while try await store.describe("c")?.indexedPointCount != 120 { await Task.yield() }
+        #expect(try await store.describe("c")?.segmentCount == 1)
         try await store.close()
     }
 
