@@ -117,7 +117,6 @@ final class SegmentReader: Sendable {
             [segment.id, name, parts.lowerBound, parts.upperBound]
         ) { row in
             let part = Int(clamping: row.integer(1))
-            YieldingThread.pause()
             try values.withValue("graph_parts", "bytes", rowID: row.integer(0), db) { stored in
                 _ = try file.cipher.withPlain(stored, .graph(name, part)) { try body($0) }
             }
@@ -131,7 +130,10 @@ final class SegmentReader: Sendable {
             var areWhole = true
             do {
                 try file.pool.read { db in
-                    try forEachPart(db, name, reader.linkParts, reader.add)
+                    try forEachPart(db, name, reader.linkParts) {
+                        YieldingThread.pause()
+                        try reader.add($0)
+                    }
                     // The pages it was all read with are not needed again.
                     db.releaseMemory()
                 }
