@@ -243,62 +243,111 @@ TARGET static size_t winnow(const ck_sketch_query *query, const ck_sketches *row
                                                      : winnow_by_words(query, rows_of, rows, count, limit);
 }
 
-// Where `key` belongs: a binary search down to two registers, then a count of smaller keys.
-TARGET CK_INLINE int64_t position(const int64_t *pool, int64_t capacity, int64_t key) {
-    int64_t low = 0, high = capacity;
+// How many of `count` keys are smaller: a binary search down to two registers, then a count.
+TARGET CK_INLINE int64_t position(const int64_t *keys, int64_t count, int64_t key) {
+    int64_t low = 0, high = count;
     while (high - low > 16) {
         int64_t middle = (low + high) >> 1;
-        int below = pool[middle] < key;
+        int below = keys[middle] < key;
         low = below ? middle : low;
         high = below ? high : middle;
     }
     const __m512i wanted = _mm512_set1_epi64(key);
     for (;;) {
-        int smaller = __builtin_popcount(_mm512_cmplt_epi64_mask(_mm512_loadu_si512(pool + low), wanted));
+        int smaller = __builtin_popcount(_mm512_cmplt_epi64_mask(_mm512_loadu_si512(keys + low), wanted));
         low += smaller;
         if (smaller < 8) return low;
     }
 }
 
-// Moves [from, to) up by one slot, from the top down, so that no load meets what was already overwritten.
-TARGET CK_INLINE void shift_up(int64_t *pool, int64_t from, int64_t to) {
-    while (to - 8 >= from) {
-        _mm512_storeu_si512(pool + to - 7, _mm512_loadu_si512(pool + to - 8));
-        to -= 8;
-    }
-    if (to > from) {
-        __mmask8 mask = (__mmask8)((1u << (to - from)) - 1);
-        _mm512_mask_storeu_epi64(pool + from + 1, mask, _mm512_maskz_loadu_epi64(mask, pool + from));
+// From this many keys on it pays to look for the place of a new one; below, all are compared with it.
+#define KEYS_COMPARED 64
+
+// No branch depends on where a key belongs: with x in its place, slot i of an ascending pool holds
+// min(keys[i], max(keys[i - 1], x)).
+TARGET CK_INLINE void insert_key(int64_t *keys, int64_t count, int64_t key) {
+    int64_t first = count < KEYS_COMPARED ? 0 : position(keys, count, key) & ~7;
+    const __m512i wanted = _mm512_set1_epi64(key);
+    __m512i before = first == 0 ? _mm512_set1_epi64(INT64_MIN) : _mm512_loadu_si512(keys + first - 8);
+    for (int64_t i = first; i <= count; i += 8) {
+        __m512i own = _mm512_loadu_si512(keys + i), shifted = _mm512_alignr_epi64(own, before, 7);
+        _mm512_storeu_si512(keys + i, _mm512_min_epi64(own, _mm512_max_epi64(shifted, wanted)));
+        before = own;
     }
 }
 
-TARGET static int64_t pool_insert(int64_t *pool, int64_t capacity, const float *distances, const uint32_t *rows,
-                                  int64_t count, float *worst) {
-    float limit = *worst;
-    int64_t lowest = capacity;
+TARGET static int64_t pool_insert(ck_pool *pool, const float *distances, const uint32_t *rows, int64_t count) {
+    int64_t *keys = pool->keys, lowest = INT64_MAX;
     for (int64_t block = 0; block < count; block += 16) {
         __mmask16 valid = count - block >= 16 ? 0xffff : tail_mask((size_t)(count - block));
         __m512 values = _mm512_maskz_loadu_ps(valid, distances + block);
-        unsigned near = _mm512_mask_cmp_ps_mask(valid, values, _mm512_set1_ps(limit), _CMP_LE_OQ);
+        unsigned near = _mm512_mask_cmp_ps_mask(valid, values, _mm512_set1_ps(pool->limit), _CMP_LE_OQ);
+        if (!near) continue;
         for (; near; near &= near - 1) {
-            int64_t i = block + __builtin_ctz(near);
-            int64_t key = ck_key(distances[i], rows[i]);
-            if (key >= pool[capacity - 1]) continue;
-            int64_t at = position(pool, capacity, key);
-            shift_up(pool, at, capacity - 1);
-            pool[at] = key;
-            if (at < lowest) lowest = at;
-            limit = ck_pool_worst(pool, capacity);
+            int64_t i = block + __builtin_ctz(near), key = ck_key(distances[i], rows[i]);
+            insert_key(keys, pool->count, key);
+            ck_pool_grown(pool);
+            lowest = key < lowest ? key : lowest;
         }
+        ck_pool_lower_limit(pool);
     }
-    *worst = limit;
-    return lowest;
+    if (lowest == INT64_MAX) return pool->capacity;
+    return position(keys, pool->count, lowest);
 }
 
+// Ids are below 2³¹, so that they can be signed offsets.
+TARGET static size_t gather_unvisited(const uint32_t *links, size_t count, const uint8_t *visited, uint8_t epoch,
+                                      uint32_t *out) {
+    const __m512i own = _mm512_set1_epi32(epoch), lowest = _mm512_set1_epi32(255);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i += 16) {
+        __mmask16 valid = count - i >= 16 ? 0xffff : tail_mask(count - i);
+        __m512i ids = _mm512_maskz_loadu_epi32(valid, links + i);
+        __m512i marks = _mm512_and_si512(_mm512_mask_i32gather_epi32(ids, valid, ids, visited, 1), lowest);
+        __mmask16 fresh = _mm512_mask_cmpneq_epi32_mask(valid, marks, own);
+        _mm512_storeu_si512(out + kept, _mm512_maskz_compress_epi32(fresh, ids));
+        kept += (size_t)__builtin_popcount(fresh);
+    }
+    return kept;
+}
+
+COUNTING static uint64_t count_bits_by_lines(const uint64_t *a, const uint64_t *b, size_t words) {
+    __m512i sum = _mm512_setzero_si512();
+    for (size_t i = 0; i < words; i += 8) {
+        __mmask8 valid = words - i >= 8 ? 0xff : (__mmask8)((1u << (words - i)) - 1);
+        __m512i bits = _mm512_maskz_loadu_epi64(valid, a + i);
+        if (b) bits = _mm512_andnot_si512(_mm512_maskz_loadu_epi64(valid, b + i), bits);
+        sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(bits));
+    }
+    return (uint64_t)_mm512_reduce_add_epi64(sum);
+}
 TARGET static uint64_t count_bits(const uint64_t *a, const uint64_t *b, size_t words) {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < words; i++) sum += (uint64_t)__builtin_popcountll(b ? a[i] & ~b[i] : a[i]);
-    return sum;
+    return __builtin_cpu_supports("avx512vpopcntdq") ? count_bits_by_lines(a, b, words) : ck_count_bits(a, b, words);
+}
+
+// Few bits a word are written two at a time, without a branch that depends on how many there are; many, sixteen.
+TARGET static size_t list_bits(const uint64_t *words, size_t count, uint32_t first, uint32_t *out) {
+    const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    size_t listed = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t word = words[i];
+        uint32_t from = first + 64 * (uint32_t)i;
+        size_t bits = (size_t)__builtin_popcountll(word);
+        if (bits <= 2) {
+            uint32_t two[2] = {from + (uint32_t)_tzcnt_u64(word), from + (uint32_t)_tzcnt_u64(word & (word - 1))};
+            memcpy(out + listed, two, sizeof two);
+        } else {
+            uint32_t *at = out + listed;
+            for (uint32_t part = 0; part < 64; part += 16) {
+                __mmask16 own = (__mmask16)(word >> part);
+                __m512i rows = _mm512_add_epi32(places, _mm512_set1_epi32((int)(from + part)));
+                _mm512_mask_compressstoreu_epi32(at, own, rows);
+                at += __builtin_popcount(own);
+            }
+        }
+        listed += bits;
+    }
+    return listed;
 }
 
 const ck_kernels ck_table_avx512 = {
@@ -319,6 +368,8 @@ const ck_kernels ck_table_avx512 = {
     .winnow = winnow,
     .sketch_planes = sketch_planes,
     .pool_insert = pool_insert,
+    .gather_unvisited = gather_unvisited,
     .count_bits = count_bits,
+    .list_bits = list_bits,
 };
 #endif

@@ -115,9 +115,10 @@ static void codes_bytes(const ck_code_query *query, const ck_codes *rows_of, con
 }
 
 static uint64_t count_bits(const uint64_t *a, const uint64_t *b, size_t words) {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < words; i++) sum += (uint64_t)__builtin_popcountll(b ? a[i] & ~b[i] : a[i]);
-    return sum;
+    return ck_count_bits(a, b, words);
+}
+static size_t list_bits(const uint64_t *words, size_t count, uint32_t first, uint32_t *out) {
+    return ck_list_bits(words, count, first, out);
 }
 
 const ck_kernels ck_table_neon = {
@@ -138,6 +139,8 @@ const ck_kernels ck_table_neon = {
     .winnow = winnow_by_words,
     .sketch_planes = sketch_planes,
     .pool_insert = ck_pool_insert_portable,
+    .gather_unvisited = ck_gather_unvisited_portable,
     .count_bits = count_bits,
+    .list_bits = list_bits,
 };
 #endif

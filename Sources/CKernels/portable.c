@@ -56,32 +56,42 @@ static void codes_bytes(const ck_code_query *query, const ck_codes *rows_of, con
 #include "encode.inc"
 #include "winnow.inc"
 
-int64_t ck_pool_insert_portable(int64_t *pool, int64_t capacity, const float *distances, const uint32_t *rows,
-                                int64_t count, float *worst) {
-    int64_t lowest = capacity;
+int64_t ck_pool_insert_portable(ck_pool *pool, const float *distances, const uint32_t *rows, int64_t count) {
+    int64_t *keys = pool->keys, lowest = pool->capacity;
     for (int64_t i = 0; i < count; i++) {
-        if (!(distances[i] <= *worst)) continue;
-        int64_t key = ck_key(distances[i], rows[i]);
-        if (key >= pool[capacity - 1]) continue;
-        int64_t low = 0, rest = capacity;
+        if (!(distances[i] <= pool->limit)) continue;
+        int64_t key = ck_key(distances[i], rows[i]), low = 0, rest = pool->count;
         while (rest > 0) {
             int64_t half = rest >> 1;
-            int below = pool[low + half] < key;
+            int below = keys[low + half] < key;
             low = below ? low + half + 1 : low;
             rest = below ? rest - half - 1 : half;
         }
-        memmove(pool + low + 1, pool + low, (size_t)(capacity - 1 - low) * sizeof(int64_t));
-        pool[low] = key;
+        if (low == pool->capacity) continue;
+        memmove(keys + low + 1, keys + low, (size_t)(pool->count - low) * sizeof(int64_t));
+        keys[low] = key;
         if (low < lowest) lowest = low;
-        *worst = ck_pool_worst(pool, capacity);
+        ck_pool_grown(pool);
+        ck_pool_lower_limit(pool);
     }
     return lowest;
 }
 
+size_t ck_gather_unvisited_portable(const uint32_t *links, size_t count, const uint8_t *visited, uint8_t epoch,
+                                    uint32_t *out) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        out[kept] = links[i];
+        kept += visited[links[i]] != epoch;
+    }
+    return kept;
+}
+
 static uint64_t count_bits(const uint64_t *a, const uint64_t *b, size_t words) {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < words; i++) sum += (uint64_t)__builtin_popcountll(b ? a[i] & ~b[i] : a[i]);
-    return sum;
+    return ck_count_bits(a, b, words);
+}
+static size_t list_bits(const uint64_t *words, size_t count, uint32_t first, uint32_t *out) {
+    return ck_list_bits(words, count, first, out);
 }
 
 const ck_kernels ck_table_portable = {
@@ -102,5 +112,7 @@ const ck_kernels ck_table_portable = {
     .winnow = winnow_by_words,
     .sketch_planes = sketch_planes,
     .pool_insert = ck_pool_insert_portable,
+    .gather_unvisited = ck_gather_unvisited_portable,
     .count_bits = count_bits,
+    .list_bits = list_bits,
 };

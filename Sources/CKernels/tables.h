@@ -13,8 +13,25 @@ extern const ck_kernels ck_table_neon;
 #endif
 
 // Shared by every level without a vector form of its own.
-int64_t ck_pool_insert_portable(int64_t *pool, int64_t capacity, const float *distances, const uint32_t *rows,
-                                int64_t count, float *worst);
+int64_t ck_pool_insert_portable(ck_pool *pool, const float *distances, const uint32_t *rows, int64_t count);
+size_t ck_gather_unvisited_portable(const uint32_t *links, size_t count, const uint8_t *visited, uint8_t epoch,
+                                    uint32_t *out);
+
+CK_INLINE uint64_t ck_count_bits(const uint64_t *a, const uint64_t *b, size_t words) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < words; i++) sum += (uint64_t)__builtin_popcountll(b ? a[i] & ~b[i] : a[i]);
+    return sum;
+}
+
+CK_INLINE size_t ck_list_bits(const uint64_t *words, size_t count, uint32_t first, uint32_t *out) {
+    size_t listed = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (uint64_t word = words[i]; word; word &= word - 1) {
+            out[listed++] = first + 64 * (uint32_t)i + (uint32_t)__builtin_ctzll(word);
+        }
+    }
+    return listed;
+}
 
 // Bit `bit` of each of 64 bytes as one word: the multiplication brings eight bits into its highest byte.
 CK_INLINE uint64_t ck_bits_of(const uint8_t *bytes, int bit) {
@@ -27,9 +44,19 @@ CK_INLINE uint64_t ck_bits_of(const uint8_t *bytes, int bit) {
     return word;
 }
 
-CK_INLINE float ck_pool_worst(const int64_t *pool, int64_t capacity) {
-    int64_t last = pool[capacity - 1];
-    return last == INT64_MAX ? __builtin_inff() : ck_key_distance(last);
+// One key more; of a full pool the last has fallen out, just behind the others.
+CK_INLINE void ck_pool_grown(ck_pool *pool) {
+    if (pool->count < pool->capacity) {
+        pool->count++;
+    } else {
+        pool->keys[pool->capacity] = INT64_MAX;
+    }
+}
+
+CK_INLINE void ck_pool_lower_limit(ck_pool *pool) {
+    if (pool->count < pool->capacity) return;
+    float last = ck_key_distance(pool->keys[pool->capacity - 1]);
+    if (last < pool->limit) pool->limit = last;
 }
 
 // Where the four rows after the four at `i` begin; while these are scored, those are asked for. At the end of the list,

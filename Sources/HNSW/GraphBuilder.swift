@@ -21,7 +21,7 @@ final class GraphBuilder<Space: RowSpace> {
     private(set) var entry: UInt32 = 0
     private(set) var topLevel = 0
     private let selection: NeighborSelection<Space>
-    private let insertIntoPool: ck_insert_fn
+    private let kernels = DistanceKernels.best.table
 
     private static var slack: Int { 16 }
 
@@ -34,7 +34,6 @@ final class GraphBuilder<Space: RowSpace> {
         locks = .allocate(capacity: max(levels.count, 1))
         locks.initialize(repeating: 0, count: max(levels.count, 1))
         selection = NeighborSelection(space: space, spread: parameters.spread)
-        insertIntoPool = DistanceKernels.best.table.pointee.pool_insert
     }
 
     deinit { locks.deallocate() }
@@ -76,13 +75,10 @@ final class GraphBuilder<Space: RowSpace> {
             level -= 1
         }
         for level in stride(from: highest, through: 0, by: -1) {
-            walk(
-                layer(level), walker, scratch.walk, breadth: parameters.buildBreadth, from: position,
-                insert: insertIntoPool)
-            var pool = scratch.walk.pool
+            walk(layer(level), walker, scratch.walk, breadth: parameters.buildBreadth, from: position, kernels)
+            var pool = scratch.walk.pool.pointee.keys
             position = Position(row: ck_key_row(pool[0]), distance: ck_key_distance(pool[0]))
-            var count = 0
-            while count < parameters.buildBreadth && pool[count] != .max { count += 1 }
+            var count = Int(scratch.walk.pool.pointee.count)
             if !selection.space.walksExactly {
                 for i in 0..<count { scratch.met[i] = ck_key_row(pool[i]) }
                 count = sortByDistance(to: row, scratch.met, count: count, scratch)
@@ -141,11 +137,9 @@ final class GraphBuilder<Space: RowSpace> {
         scorer.prefetch(rows, count)
         scorer.score(rows, count, scratch.distances)
         scratch.keys.update(repeating: .max, count: count + 8)
-        var worst = Float.infinity
-        _ = insertIntoPool(scratch.keys, Int64(count), scratch.distances, rows, Int64(count), &worst)
-        var known = 0
-        while known < count && scratch.keys[known] != .max { known += 1 }
-        return known
+        var pool = ck_pool(keys: scratch.keys, capacity: Int64(count), count: 0, limit: .infinity)
+        _ = kernels.pointee.pool_insert(&pool, scratch.distances, rows, Int64(count))
+        return Int(pool.count)
     }
 
     /// The finished links: level 0 pruned to its width and copied without the slack.

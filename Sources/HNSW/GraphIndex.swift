@@ -48,10 +48,9 @@ package struct GraphIndex: VectorIndex {
         let selection = RowSelection(rowCount: rowCount, allowed: allowed, deleted: deleted)
         guard k > 0 else { return [] }
         guard case .codes = graph.rows else {
-            return Array(graph.candidates(query, k: k, breadth: max(breadth, k), in: selection).prefix(k))
+            return Array(graph.candidates(query, k: k, breadth: breadth, in: selection).prefix(k))
         }
-        let pool = HNSWGraph.poolSize(breadth: breadth, forNearest: k)
-        let found = graph.candidates(query, k: k, breadth: pool, in: selection)
+        let found = graph.candidates(query, k: k, breadth: breadth, in: selection)
         return block.rescored(found, query, metric: graph.metric, k: k)
     }
 }

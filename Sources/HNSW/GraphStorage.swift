@@ -88,14 +88,15 @@ struct Layer {
         return links + Int(id) &* width
     }
 
-    /// Copies the neighbours of `id` not visited in this epoch to `out` (room for `width`) and marks them.
+    /// Copies the neighbours of `id` not visited in this epoch to `out` (room for `width` + 16), which marks none.
     @inline(__always)
     func gather(
-        _ id: UInt32, visited: UnsafeMutablePointer<UInt8>, epoch: UInt8, into out: UnsafeMutablePointer<UInt32>
+        _ id: UInt32, visited: UnsafePointer<UInt8>, epoch: UInt8, into out: UnsafeMutablePointer<UInt32>,
+        _ kernel: ck_gather_fn
     ) -> Int {
-        guard let locks else { return ck_gather_unvisited(row(id), width, visited, epoch, out) }
+        guard let locks else { return kernel(row(id), width, visited, epoch, out) }
         ck_lock(locks + Int(id))
-        let count = ck_gather_unvisited(row(id), width, visited, epoch, out)
+        let count = kernel(row(id), width, visited, epoch, out)
         ck_unlock(locks + Int(id))
         return count
     }

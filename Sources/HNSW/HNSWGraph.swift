@@ -56,9 +56,11 @@ package final class HNSWGraph: @unchecked Sendable {
     private let linkState: Atomic<LinkState>
     /// What leaves rows out before their codes are read; written before `linkState` says that the links are there, and
     /// not read before.
-    private var sketches: SketchBlock?
-    private let scratch: ScratchList
-    private let kernels = DistanceKernels.best
+    private(set) var sketches: SketchBlock?
+    /// How far neighbours are from one another, where it was measured; written and read as `sketches` are.
+    private var profile: DistanceProfile?
+    let scratch: ScratchList
+    let kernels = DistanceKernels.best
 
     /// A walk costs as much as scoring this many rows for every slot of its pool, and this many more to begin with;
     /// when there are fewer matching rows than that, scoring those is quicker, and exact (`Bench index --filters`).
@@ -74,6 +76,8 @@ package final class HNSWGraph: @unchecked Sendable {
     static let leastShareWalked = 0.01
     /// How much wider a walk is repeated that met too few selected rows.
     static let widening = 2
+    /// How many times its breadth a walk expands at most.
+    static let mostExpanded = 4
 
     /// The links of level 0 of a graph that is read in two steps.
     enum LinkState: UInt8, AtomicRepresentable {
@@ -99,6 +103,7 @@ package final class HNSWGraph: @unchecked Sendable {
         scratch = ScratchList(
             rowCount: storage.rowCount, width: max(storage.width, storage.connections), queryBytes: queryBytes,
             planeWords: planeWords)
+        if links == .there { profile = measuredProfile() }
     }
 
     package var metric: Metric { rows.metric }
@@ -110,7 +115,10 @@ package final class HNSWGraph: @unchecked Sendable {
     package var hasDamagedLinks: Bool { linkState.load(ordering: .acquiring) == .damaged }
 
     func linksCame(_ state: LinkState, sketches hasSketches: Bool) {
-        if state == .there, hasSketches, case .codes(let block) = rows { sketches = .paying(for: block) }
+        if state == .there {
+            if hasSketches, case .codes(let block) = rows { sketches = .paying(for: block) }
+            profile = measuredProfile()
+        }
         linkState.store(state, ordering: .releasing)
     }
 
@@ -119,12 +127,12 @@ package final class HNSWGraph: @unchecked Sendable {
         rowCount * (storage.width * 4 + 5) + storage.upperBlocks * storage.connections * 4
     }
 
-    /// The pool of a walk by codes that is asked for `k` neighbours at `breadth`: a few more than are returned, so that
-    /// the codes' errors at the edge cost no recall. All of it are candidates for `Rescoring`.
-    package static func poolSize(breadth: Int, forNearest k: Int) -> Int { max(breadth, k + max(4, k / 4)) }
+    /// Candidates for `Rescoring` that a search by codes for `k` neighbours at `breadth` finds at most: a few more than
+    /// are returned, so that the codes' errors at the edge cost no recall.
+    package static func candidateCount(breadth: Int, forNearest k: Int) -> Int { max(breadth, k + max(4, k / 4)) }
 
-    /// The nearest rows by what the graph scores with, exact by floats and nearly so by codes: up to `breadth`, `k` of
-    /// them at least if there are as many, and never one that is not selected.
+    /// The nearest rows by what the graph scores with, exact by floats and nearly so by codes: `breadth` or a few more
+    /// (`candidateCount`) at most, `k` of them at least if there are as many, and never one that is not selected.
     ///
     /// `breadth` is what it would be without a filter. Where most rows are selected the walk is made wider by what is
     /// left out, where fewer are it steps over the others (`walkSelected`), and where few are, or too few of them were
@@ -132,37 +140,50 @@ package final class HNSWGraph: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - query: `dimension` floats, normalised for cosine.
-    ///   - breadth: candidates kept in the walk (*ef*), at least `k`.
+    ///   - breadth: nodes that a walk expands at least, where there are as many (*ef*); up to `mostExpanded` times as
+    ///     many where the graph has a profile of its distances and the query has so many rows alike.
     ///   - selectedCount: how many rows `selection` has; counted when it is nil.
     package func candidates(
         _ query: UnsafePointer<Float>, k: Int, breadth: Int, in selection: RowSelection, selectedCount: Int? = nil
     ) -> [Neighbor] {
-        precondition(k >= 0 && breadth >= k && selection.rowCount <= rowCount)
+        precondition(k >= 0 && selection.rowCount <= rowCount)
         let selected = selectedCount ?? selection.count(kernels)
-        let target = min(breadth, selected)
-        guard k > 0, target > 0 else { return [] }
+        guard k > 0, selected > 0 else { return [] }
         return scratch.withScratch { scratch in
+            var wanted = min(max(breadth, k), selected)
             if case .codes(let block) = rows {
                 scratch.query.pointee = block.query(query, scratch.queryCodes)
+                wanted = min(Self.candidateCount(breadth: breadth, forNearest: k), selected)
             }
             guard hasLinks else {
-                return scanned(query, count: target, in: selection, nil, scratch)
+                return scanned(query, count: wanted, in: selection, nil, scratch)
             }
-            func isEnough(_ found: [Neighbor]) -> Bool { found.count >= k && found.count * 2 >= target }
-            if Double(selected) >= Self.shareWalkedPlainly * Double(rowCount) {
-                var width = (target * rowCount + selected - 1) / selected
+            let task = WalkTask(query: query, k: k, wanted: wanted, selection: selection, selected: selected)
+            let least = profile == nil ? wanted : min(max(breadth, k), selected)
+            if task.share(of: rowCount) >= Self.shareWalkedPlainly {
+                var width = (least * rowCount + selected - 1) / selected
                 while width * Self.rowsScoredPerSlot + Self.rowsScoredAtStart < selected {
-                    let found = walked(query, width: width, wanted: target, in: selection, overShare: nil, scratch)
-                    if isEnough(found) { return found }
+                    if let found = walked(task, width: width, overSelected: false, scratch) { return found }
                     width *= Self.widening
                 }
-            } else if walkPays(over: selected, width: target) {
-                let share = Double(selected) / Double(rowCount)
-                let found = walked(query, width: target, wanted: target, in: selection, overShare: share, scratch)
-                if isEnough(found) { return found }
+            } else if walkPays(over: selected, width: wanted) {
+                if let found = walked(task, width: wanted, overSelected: true, scratch) { return found }
             }
-            return scanned(query, count: target, in: selection, sketches, scratch)
+            return scanned(query, count: wanted, in: selection, sketches, scratch)
         }
+    }
+
+    /// What a walk is asked for.
+    private struct WalkTask {
+        let query: UnsafePointer<Float>
+        let k: Int
+        /// Candidates that are wanted, `k` at least unless there are fewer.
+        let wanted: Int
+        let selection: RowSelection
+        /// How many rows `selection` has.
+        let selected: Int
+
+        func share(of rowCount: Int) -> Double { Double(selected) / Double(rowCount) }
     }
 
     /// Whether walking over `selected` rows with a pool of `width` is cheaper than scoring all of them.
@@ -177,46 +198,64 @@ package final class HNSWGraph: @unchecked Sendable {
         return slots * perSlot < Double(selected)
     }
 
+    /// The candidates of one walk; nil when it met too few.
     private func walked(
-        _ query: UnsafePointer<Float>, width: Int, wanted: Int, in selection: RowSelection, overShare share: Double?,
-        _ scratch: WalkScratch
-    ) -> [Neighbor] {
-        if !selection.isAll { scratch.select(selection, rowCount: rowCount) }
-        let slots =
+        _ task: WalkTask, width: Int, overSelected: Bool, _ scratch: WalkScratch
+    ) -> [Neighbor]? {
+        let isAll = task.selection.isAll
+        if !isAll { scratch.select(task.selection, rowCount: rowCount) }
+        let hasReached =
             switch rows {
             case .floats(let block, let metric):
                 walkLevels(
-                    FloatScorer(query: query, block: block, metric: metric), width: width, share: share, scratch)
+                    FloatScorer(query: task.query, block: block, metric: metric), task, width: width,
+                    overSelected: overSelected, scratch)
             case .codes(let block):
-                walkLevels(scratch.scorer(of: block, sketches), width: width, share: share, scratch)
+                walkLevels(
+                    scratch.scorer(of: block, sketches), task, width: width, overSelected: overSelected, scratch)
             }
-        return collect(scratch, width: slots, wanted: wanted, isAll: selection.isAll)
+        let found = collect(scratch, wanted: task.wanted, isAll: isAll)
+        let isEnough = found.count >= task.k && (hasReached || found.count * 2 >= task.wanted)
+        return isEnough ? found : nil
     }
 
-    /// Returns how many slots the pool has.
-    ///
-    /// - Parameter share: of selected rows, for a walk over those alone.
+    /// - Parameter overSelected: for a walk over selected rows alone.
+    /// - Returns: what `walk` returns.
     private func walkLevels(
-        _ scorer: some RowScoring, width: Int, share: Double?, _ scratch: WalkScratch
-    ) -> Int {
+        _ scorer: some RowScoring, _ task: WalkTask, width: Int, overSelected: Bool, _ scratch: WalkScratch
+    ) -> Bool {
+        let position = entrance(scorer, scratch)
+        let base = storage.layer(0)
+        let share = task.share(of: rowCount)
+        if overSelected {
+            // The fewer selected rows lie around the query, the less the links lead from one to the next.
+            let around = base.selectedShare(around: position.row, UnsafePointer(scratch.selected))
+            let wider = min(Self.mostWidened, max(1, share / max(around, share / Self.mostWidened)))
+            let breadth = min(rowCount, Int(Double(width) * wider))
+            walkSelected(
+                base, scorer, scratch, breadth: breadth, rowCount: rowCount, from: position, kernels.table)
+            return false
+        }
+        guard let profile else {
+            return walk(base, scorer, scratch, breadth: width, from: position, kernels.table)
+        }
+        let squares = metric == .dot ? kernels.table.pointee.dot(task.query, task.query, rows.dimension) : nil
+        let reach = WalkReach(
+            rank: task.k, margin: profile.margin(from: Double(task.k) / share, to: Double(width), squares),
+            breadth: width, selected: task.selection.isAll ? nil : UnsafePointer(scratch.selected))
+        let breadth = min(rowCount, width * Self.mostExpanded)
+        return walk(base, scorer, scratch, breadth: breadth, from: position, reach: reach, kernels.table)
+    }
+
+    /// The nearest row that the upper levels lead to.
+    func entrance(_ scorer: some RowScoring, _ scratch: WalkScratch) -> Position {
         var position = Position(row: entry, distance: scorer.distance(entry))
         var level = topLevel
         while level > 0 {
             position = descend(storage.layer(level), scorer, scratch, from: position)
             level -= 1
         }
-        let insert = kernels.table.pointee.pool_insert
-        guard let share else {
-            walk(storage.layer(0), scorer, scratch, breadth: width, from: position, insert: insert)
-            return width
-        }
-        let base = storage.layer(0)
-        // The fewer selected rows lie around the query, the less the links lead from one to the next.
-        let around = base.selectedShare(around: position.row, UnsafePointer(scratch.selected))
-        let wider = min(Self.mostWidened, max(1, share / max(around, share / Self.mostWidened)))
-        let breadth = min(rowCount, Int(Double(width) * wider))
-        walkSelected(base, scorer, scratch, breadth: breadth, rowCount: rowCount, from: position, insert: insert)
-        return breadth
+        return position
     }
 
     private func scanned(
@@ -233,13 +272,13 @@ package final class HNSWGraph: @unchecked Sendable {
     }
 
     /// The nearest `wanted` selected rows of the pool, or as many as it has.
-    private func collect(_ scratch: WalkScratch, width: Int, wanted: Int, isAll: Bool) -> [Neighbor] {
-        let pool = scratch.pool, selected = scratch.selected
+    private func collect(_ scratch: WalkScratch, wanted: Int, isAll: Bool) -> [Neighbor] {
+        let pool = scratch.pool.pointee, selected = scratch.selected
         return Array(unsafeUninitializedCapacity: wanted) { found, count in
-            for i in 0..<width where pool[i] != .max {
-                let row = ck_key_row(pool[i])
+            for i in 0..<Int(pool.count) {
+                let row = ck_key_row(pool.keys[i])
                 if !isAll && ck_has_bit(selected, row) == 0 { continue }
-                found[count] = Neighbor(distance: ck_key_distance(pool[i]), row: row)
+                found[count] = Neighbor(distance: ck_key_distance(pool.keys[i]), row: row)
                 count &+= 1
                 if count == wanted { break }
             }

@@ -54,30 +54,30 @@ private let rowsAround = 8
 /// Rows spread over all at which a walk over selected rows begins beside the end of the descent.
 private let seedCount = 8
 
-/// Walks level 0 over the rows in `scratch.selected` and leaves the `breadth` nearest met in `scratch.pool`, ascending.
-/// `position`, where the descent ended, is among them whether it is selected or not.
+/// Walks level 0 over the rows in `scratch.selected` and leaves the nearest met in `scratch.pool`, `breadth` of them at
+/// most. `position`, where the descent ended, is among them whether it is selected or not.
+///
+/// A full pool alone ends it: where selected rows are few, what links them leads through worse ones.
 func walkSelected(
     _ layer: Layer, _ scorer: some RowScoring, _ scratch: WalkScratch, breadth: Int, rowCount: Int,
-    from position: Position, insert: ck_insert_fn
+    from position: Position, _ kernels: UnsafePointer<ck_kernels>
 ) {
-    let pool = scratch.emptyPool(breadth)
     let visited = scratch.visited, epoch = scratch.nextEpoch()
+    scratch.beginPool(breadth, at: position, epoch: epoch)
+    let pool = scratch.pool, keys = pool.pointee.keys, insert = kernels.pointee.pool_insert
     let distances = scratch.distances, selected = UnsafePointer(scratch.selected), stepped = scratch.stepped
-    var worst = breadth == 1 ? position.distance : Float.infinity
-    pool[0] = ck_key(position.distance, position.row)
-    visited[Int(position.row)] = epoch
     var pendingCount = scratch.seeds(seedCount, rowCount: rowCount)
     var ids = scratch.pending, pending = scratch.ids
     pendingCount = ck_gather_unvisited(pending, pendingCount, visited, epoch, pending)
     scorer.prefetchSketches(pending, pendingCount)
     var current = 0
     while true {
-        if pendingCount > 0 { pendingCount = scorer.winnow(pending, pendingCount, within: worst) }
-        while current < breadth && pool[current] & 1 != 0 { current &+= 1 }
+        if pendingCount > 0 { pendingCount = scorer.winnow(pending, pendingCount, within: pool.pointee.limit) }
+        while current < pool.pointee.count && keys[current] & 1 != 0 { current &+= 1 }
         var count = 0, steppedCount = 0
-        if current < breadth {
-            let node = ck_key_row(pool[current])
-            pool[current] |= 1
+        if current < pool.pointee.count {
+            let node = ck_key_row(keys[current])
+            keys[current] |= 1
             count = ck_part_unvisited(
                 layer.row(node), layer.width, selected, visited, epoch, ids, stepped, &steppedCount)
             scorer.prefetchSketches(ids, count)
@@ -87,9 +87,9 @@ func walkSelected(
         }
         if pendingCount > 0 {
             scorer.score(pending, pendingCount, distances)
-            let lowest = Int(insert(pool, Int64(breadth), distances, pending, Int64(pendingCount), &worst))
-            if lowest < breadth && lowest <= current &+ 1 { layer.prefetch(ck_key_row(pool[lowest])) }
-            if lowest < current { current = lowest }
+            let lowest = Int(insert(pool, distances, pending, Int64(pendingCount)))
+            if lowest < breadth && lowest <= current &+ 1 { layer.prefetch(ck_key_row(keys[lowest])) }
+            current = min(current, lowest)
         }
         var step = 0
         while step < steppedCount && count < layer.width {

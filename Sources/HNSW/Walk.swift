@@ -8,9 +8,9 @@ import Vectors
 // The step is pipelined by one node. While the codes of node n's neighbours are on their way from memory, the
 // neighbours of node n − 1, asked for one step earlier, are scored:
 //
-//     pop the nearest unexpanded node → gather its unvisited neighbours → prefetch their vectors and the next node's
-//     links → score the batch gathered a step ago → put the near ones into the pool → if one is nearer than all that
-//     wait, prefetch its links
+//     pop the nearest unexpanded node → gather its unvisited neighbours → prefetch half of their vectors and the next
+//     node's links → score the batch gathered a step ago → prefetch the other half → put the near ones into the pool →
+//     if one is nearer than all that wait, prefetch its links → see where the walk ends (`WalkReach`)
 //
 // All state lives in locals and raw memory: no allocation, no reference counting, no existential inside the loop.
 
@@ -48,41 +48,62 @@ func descend(
     return best
 }
 
-/// Walks one level from `position` and leaves the `breadth` nearest rows met in `scratch.pool`, ascending.
+/// Walks one level from `position` and leaves the nearest rows met in `scratch.pool`, `breadth` of them at most.
+///
+/// - Parameter reach: where the walk ends before all nodes of the pool have been expanded.
+/// - Returns: whether `reach` has ended it: no node within its end was turned away by a full pool.
+@discardableResult
 func walk(
     _ layer: Layer, _ scorer: some RowScoring, _ scratch: WalkScratch, breadth: Int, from position: Position,
-    insert: ck_insert_fn
-) {
-    let pool = scratch.emptyPool(breadth)
+    reach: WalkReach? = nil, _ kernels: UnsafePointer<ck_kernels>
+) -> Bool {
     let visited = scratch.visited, epoch = scratch.nextEpoch()
-    let distances = scratch.distances
+    scratch.beginPool(breadth, at: position, epoch: epoch)
+    let pool = scratch.pool, keys = pool.pointee.keys, distances = scratch.distances
+    let insert = kernels.pointee.pool_insert, gather = kernels.pointee.gather_unvisited
     var ids = scratch.ids, pending = scratch.pending
     var pendingCount = 0, current = 0
-    pool[0] = ck_key(position.distance, position.row)
-    visited[Int(position.row)] = epoch
-    var worst = breadth == 1 ? position.distance : Float.infinity
+    var end = Float.infinity
     while true {
-        if pendingCount > 0 { pendingCount = scorer.winnow(pending, pendingCount, within: worst) }
-        while current < breadth && pool[current] & 1 != 0 { current &+= 1 }
-        var count = 0
-        if current < breadth {
-            let node = ck_key_row(pool[current])
-            pool[current] |= 1
-            count = layer.gather(node, visited: visited, epoch: epoch, into: ids)
-            scorer.prefetchSketches(ids, count)
+        if pendingCount > 0 { pendingCount = scorer.winnow(pending, pendingCount, within: pool.pointee.limit) }
+        let open = Int(pool.pointee.count)
+        while current < open && keys[current] & 1 != 0 { current &+= 1 }
+        var count = 0, marked = 0
+        if current < open && ck_key_distance(keys[current]) <= end {
+            let node = ck_key_row(keys[current])
+            keys[current] |= 1
+            count = layer.gather(node, visited: visited, epoch: epoch, into: ids, gather)
+            // Half of the sketches are asked for now and half behind the scores: all at once they would hold those up.
+            marked = count / 2
+            mark(ids, marked, visited, epoch, scorer)
             var next = current &+ 1
-            while next < breadth && pool[next] & 1 != 0 { next &+= 1 }
-            if next < breadth { layer.prefetch(ck_key_row(pool[next])) }
+            while next < open && keys[next] & 1 != 0 { next &+= 1 }
+            if next < open { layer.prefetch(ck_key_row(keys[next])) }
         } else if pendingCount == 0 {
-            return
+            return end.isFinite && pool.pointee.limit >= end
         }
+        if pendingCount > 0 { scorer.score(pending, pendingCount, distances) }
+        mark(ids + marked, count &- marked, visited, epoch, scorer)
         if pendingCount > 0 {
-            scorer.score(pending, pendingCount, distances)
-            let lowest = Int(insert(pool, Int64(breadth), distances, pending, Int64(pendingCount), &worst))
-            if lowest < breadth && lowest <= current &+ 1 { layer.prefetch(ck_key_row(pool[lowest])) }
-            if lowest < current { current = lowest }
+            let lowest = Int(insert(pool, distances, pending, Int64(pendingCount)))
+            if lowest < breadth && lowest <= current &+ 1 { layer.prefetch(ck_key_row(keys[lowest])) }
+            current = min(current, lowest)
+            if let reach {
+                end = min(end, reach.end(pool.pointee))
+                pool.pointee.limit = min(pool.pointee.limit, end)
+            }
         }
         swap(&ids, &pending)
         pendingCount = count
     }
+}
+
+/// Marks `count` rows as visited and asks for what winnowing will read of them.
+@inline(__always)
+private func mark(
+    _ ids: UnsafePointer<UInt32>, _ count: Int, _ visited: UnsafeMutablePointer<UInt8>, _ epoch: UInt8,
+    _ scorer: some RowScoring
+) {
+    for i in 0..<count { visited[Int(ids[i])] = epoch }
+    scorer.prefetchSketches(ids, count)
 }

@@ -22,8 +22,8 @@ final class WalkScratch {
     /// The same for sketches.
     let planes: UnsafeMutablePointer<UInt64>
     let sketchQuery: UnsafeMutablePointer<ck_sketch_query>
-    /// Ascending keys (`ck_key`); empty slots are `Int64.max`.
-    private(set) var pool: UnsafeMutablePointer<Int64>
+    /// What the last walk has left.
+    let pool: UnsafeMutablePointer<ck_pool>
     private var poolSlots = 0
 
     /// - Parameters:
@@ -36,14 +36,16 @@ final class WalkScratch {
         query = .allocate(capacity: 1)
         planes = .allocate(capacity: max(planeWords, 1))
         sketchQuery = .allocate(capacity: 1)
-        visited = .allocate(capacity: max(rowCount, 1))
-        visited.initialize(repeating: 0, count: max(rowCount, 1))
+        // A gather reads four bytes where it wants one.
+        visited = .allocate(capacity: rowCount + 4)
+        visited.initialize(repeating: 0, count: rowCount + 4)
         ids = .allocate(capacity: 2 * width + 16)
         pending = .allocate(capacity: 2 * width + 16)
         distances = .allocate(capacity: 2 * width + 16)
         stepped = .allocate(capacity: width + 16)
         selected = .allocate(capacity: (rowCount + 63) / 64 + 1)
         pool = .allocate(capacity: 1)
+        pool.initialize(to: ck_pool(keys: .allocate(capacity: 1), capacity: 0, count: 0, limit: .infinity))
     }
 
     deinit {
@@ -57,6 +59,7 @@ final class WalkScratch {
         distances.deallocate()
         stepped.deallocate()
         selected.deallocate()
+        pool.pointee.keys.deallocate()
         pool.deallocate()
     }
 
@@ -78,15 +81,19 @@ final class WalkScratch {
         return epoch
     }
 
-    /// A pool of `breadth` empty slots, with the eight behind it that `pool_insert` may touch.
-    func emptyPool(_ breadth: Int) -> UnsafeMutablePointer<Int64> {
-        if breadth + 8 > poolSlots {
-            pool.deallocate()
-            poolSlots = breadth + 8
-            pool = .allocate(capacity: poolSlots)
+    /// The pool, with `capacity` slots and nothing but `position` in it, which is marked as visited.
+    func beginPool(_ capacity: Int, at position: Position, epoch: UInt8) {
+        var keys = pool.pointee.keys
+        if capacity + 8 > poolSlots {
+            keys.deallocate()
+            poolSlots = capacity + 8
+            keys = .allocate(capacity: poolSlots)
         }
-        pool.initialize(repeating: .max, count: breadth + 8)
-        return pool
+        keys.initialize(repeating: .max, count: capacity + 8)
+        keys[0] = ck_key(position.distance, position.row)
+        visited[Int(position.row)] = epoch
+        pool.pointee = ck_pool(
+            keys: keys, capacity: Int64(capacity), count: 1, limit: capacity == 1 ? position.distance : .infinity)
     }
 }
 

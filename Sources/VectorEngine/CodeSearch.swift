@@ -20,11 +20,12 @@ public struct CodeSearch: Sendable, Equatable {
         self.oversampling = oversampling
     }
 
-    /// The pool of a walk that is asked for `limit` points; `EngineLimits.resultCount` at most, unless more are wanted.
-    func poolSize(breadth: Int, limit: Int) -> Int {
+    /// The breadth of a walk that is asked for `limit` points; `EngineLimits.resultCount` at most, unless more are
+    /// wanted.
+    func breadth(_ breadth: Int, limit: Int) -> Int {
         let asked = (oversampling * Double(limit)).rounded(.up)
         let most = Double(EngineLimits.resultCount)
         let candidates = asked.isFinite ? Int(min(max(asked, 1), most)) : EngineLimits.resultCount
-        return max(HNSWGraph.poolSize(breadth: breadth, forNearest: limit), candidates)
+        return max(breadth, candidates)
     }
 }

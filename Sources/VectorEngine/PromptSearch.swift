@@ -1,3 +1,4 @@
+import HNSW
 import Synchronization
 
 // Whether a search can be answered on a thread that must not be held up, such as an event loop.
@@ -17,7 +18,8 @@ extension DocumentTable {
     /// It may be overtaken by a commit at once, which then costs its caller the reading of that commit's rows.
     package func isPrompt(name: String, limit: Int, breadth: Int?, codes: CodeSearch) -> Bool {
         guard let searcher = collection.settledSearcher, let dense = searcher.dense[name] else { return false }
-        let pool = max(codes.poolSize(breadth: breadth ?? dense.searchBreadth, limit: limit), limit)
+        let wide = codes.breadth(breadth ?? dense.searchBreadth, limit: limit)
+        let pool = HNSWGraph.candidateCount(breadth: wide, forNearest: limit)
         var (candidates, floats) = (0, 0)
         for segment in searcher.segments {
             guard !segment.comingLinks.contains(where: \.isWaiting),

@@ -281,11 +281,11 @@ extension SegmentView {
             guard let graph, let start = query.baseAddress else { preconditionFailure("the plan asked for a graph") }
             guard case .codes = graph.rows else {
                 let found = graph.candidates(
-                    start, k: limit, breadth: max(breadth, limit), in: selection, selectedCount: matching)
+                    start, k: limit, breadth: breadth, in: selection, selectedCount: matching)
                 return Array(found.prefix(limit))
             }
             let candidates = graph.candidates(
-                start, k: limit, breadth: codes.poolSize(breadth: breadth, limit: limit), in: selection,
+                start, k: limit, breadth: codes.breadth(breadth, limit: limit), in: selection,
                 selectedCount: matching)
             if codes.rescoring == .none { return Array(candidates.prefix(limit)) }
             return try rows.floats[dense.slot].rescored(

@@ -10,7 +10,7 @@ func nearest(
     precondition(k >= 0)
     guard k > 0, selection.rowCount > 0 else { return [] }
     var collector = Collector(scorer, k: min(k, selection.rowCount), kernels: kernels)
-    selection.forEach { collector.add($0) }
+    selection.forEachBlock { collector.add($0, $1) }
     return collector.finish()
 }
 
@@ -21,7 +21,8 @@ extension SketchedScorer {
     }
 }
 
-/// Gathers rows into chunks, winnows a chunk at a time, scores what was left of the one before and keeps the nearest.
+/// Gathers rows into chunks and keeps the nearest. What is read of a chunk is asked for one chunk ahead, twice: when
+/// one has been gathered, the one before is winnowed, and what was left of the one before that is scored.
 struct Collector<Scorer: RowScoring>: ~Copyable {
     private let scorer: Scorer
     private let k: Int
@@ -29,9 +30,11 @@ struct Collector<Scorer: RowScoring>: ~Copyable {
     private let collectsAll: Bool
     private var all: [Neighbor] = []
     private var rows: UnsafeMutablePointer<UInt32>
+    private var gathered: UnsafeMutablePointer<UInt32>
     private var waiting: UnsafeMutablePointer<UInt32>
     private let distances: UnsafeMutablePointer<Float>
     private var count = 0
+    private var gatheredCount = 0
     private var waitingCount = 0
 
     /// Rows scored between two looks at the list of the nearest; small enough for the first cache.
@@ -44,28 +47,37 @@ struct Collector<Scorer: RowScoring>: ~Copyable {
         top = TopK(collectsAll ? 1 : k, kernels: kernels)
         // Winnowing may write three rows beyond.
         rows = .allocate(capacity: Self.chunkRows + 3)
+        gathered = .allocate(capacity: Self.chunkRows + 3)
         waiting = .allocate(capacity: Self.chunkRows + 3)
         distances = .allocate(capacity: Self.chunkRows)
     }
 
     deinit {
         rows.deallocate()
+        gathered.deallocate()
         waiting.deallocate()
         distances.deallocate()
     }
 
-    @inline(__always)
-    mutating func add(_ row: UInt32) {
-        rows[count] = row
-        scorer.prefetchSketches(rows + count, 1)
-        count &+= 1
-        if count == Self.chunkRows { flush() }
+    mutating func add(_ more: UnsafePointer<UInt32>, _ moreCount: Int) {
+        var done = 0
+        while done < moreCount {
+            let fitting = min(Self.chunkRows - count, moreCount - done)
+            (rows + count).update(from: more + done, count: fitting)
+            scorer.prefetchSketches(rows + count, fitting)
+            count += fitting
+            done += fitting
+            if count == Self.chunkRows { advance() }
+        }
     }
 
-    private mutating func flush() {
+    /// One chunk further.
+    private mutating func advance() {
         scoreWaiting()
-        waitingCount = scorer.winnow(rows, count, within: top.worst)
-        swap(&rows, &waiting)
+        swap(&gathered, &waiting)
+        waitingCount = gatheredCount == 0 ? 0 : scorer.winnow(waiting, gatheredCount, within: top.worst)
+        swap(&rows, &gathered)
+        gatheredCount = count
         count = 0
     }
 
@@ -83,8 +95,7 @@ struct Collector<Scorer: RowScoring>: ~Copyable {
     }
 
     consuming func finish() -> [Neighbor] {
-        if count > 0 { flush() }
-        scoreWaiting()
+        while count + gatheredCount + waitingCount > 0 { advance() }
         return collectsAll ? Array(all.sorted().prefix(k)) : top.neighbors()
     }
 }

@@ -82,11 +82,10 @@ extension FlatIndex {
             }
             for q in 0..<count {
                 _ = insert(
-                    scratch.keys + q * (k + 8), Int64(k), scratch.distances + q * Self.maximumBatchRows, scratch.rows,
-                    Int64(rows), scratch.worst + q)
+                    scratch.pools + q, scratch.distances + q * Self.maximumBatchRows, scratch.rows, Int64(rows))
             }
         }
-        return (0..<count).map { scratch.neighbors(query: $0) }
+        return (0..<count).map { scratch.pools[$0].neighbors() }
     }
 
     /// `distances[q × maximumBatchRows + r] = −⟨query q, row firstRow + r⟩`.
@@ -105,32 +104,23 @@ extension FlatIndex {
 private final class BatchScratch {
     let rows: UnsafeMutablePointer<UInt32>
     let distances: UnsafeMutablePointer<Float>
-    /// Query `q`'s keys begin at `q × (k + 8)`.
-    let keys: UnsafeMutablePointer<Int64>
-    let worst: UnsafeMutablePointer<Float>
-    private let k: Int
+    let pools: UnsafeMutablePointer<ck_pool>
+    private let queries: Int
 
     init(queries: Int, rows: Int, k: Int) {
-        self.k = k
+        self.queries = queries
         self.rows = .allocate(capacity: rows)
         self.rows.initialize(repeating: 0, count: rows)
         distances = .allocate(capacity: queries * rows)
         distances.initialize(repeating: 0, count: queries * rows)
-        keys = .allocate(capacity: queries * (k + 8))
-        keys.initialize(repeating: .max, count: queries * (k + 8))
-        worst = .allocate(capacity: queries)
-        worst.initialize(repeating: .infinity, count: queries)
+        pools = .allocate(capacity: queries)
+        for query in 0..<queries { (pools + query).initialize(to: .empty(k)) }
     }
 
     deinit {
         rows.deallocate()
         distances.deallocate()
-        keys.deallocate()
-        worst.deallocate()
-    }
-
-    func neighbors(query: Int) -> [Neighbor] {
-        let own = UnsafeBufferPointer(start: keys + query * (k + 8), count: k)
-        return own.prefix { $0 != .max }.map { Neighbor(distance: ck_key_distance($0), row: ck_key_row($0)) }
+        for query in 0..<queries { pools[query].keys.deallocate() }
+        pools.deallocate()
     }
 }

@@ -32,9 +32,9 @@ package struct FlatIndex: VectorIndex {
         guard k > 0, !rows.isEmpty else { return [] }
         let scorer = FloatScorer(query: query, block: block, metric: metric, kernels: kernels)
         var collector = Collector(scorer, k: min(k, rows.count), kernels: kernels)
-        for row in rows {
-            precondition(row < rowCount, "row \(row) is not among the \(rowCount) of this index")
-            collector.add(row)
+        for row in rows { precondition(row < rowCount, "row \(row) is not among the \(rowCount) of this index") }
+        rows.withUnsafeBufferPointer { rows in
+            if let start = rows.baseAddress { collector.add(start, rows.count) }
         }
         return collector.finish()
     }

@@ -1,9 +1,9 @@
 /// The last step of a search by codes: the best candidates are scored by their floats.
 ///
-/// How many is decided by the codes' own error. Twice as many as are wanted are scored at once; their distances by code
-/// and by floats say how far codes err here (mean m and deviation s), and the rest is scored in turn as long as
-/// d + m − 2 s, which one code in forty falls below, is nearer than the last neighbour that would be returned. Where
-/// floats are dear, fewer are scored at once, and more deviations are allowed for.
+/// How many is decided by the codes' own error. Two fifths more than are wanted are scored at once; their distances by
+/// code and by floats say how far codes err here (mean m and deviation s), and the rest is scored in turn as long as
+/// d + m − 2.5 s, which one code in a hundred and sixty falls below, is nearer than the last neighbour that would be
+/// returned. Where floats are dear, fewer are scored at once.
 package struct Rescoring {
     private let candidates: [Neighbor]
     private let k: Int
@@ -11,13 +11,11 @@ package struct Rescoring {
     private let isFrugal: Bool
 
     /// Scored before anything is known of the codes' error, at least; and then as many at a time.
-    private static let leastScored = 20
-    private static let scoredAtATime = 8
+    private static let leastScored = 14
+    private static let scoredAtATime = 4
     /// The same where floats are dear to come by: a tenth more than are wanted, and then two at a time.
     private static let (leastScoredFrugally, scoredAtATimeFrugally) = (12, 2)
-    private static let deviations: Float = 2
-    /// More of them where fewer distances say how far codes err.
-    private static let deviationsFrugally: Float = 2.5
+    private static let deviations: Float = 2.5
 
     /// - Parameters:
     ///   - candidates: nearest first, by code.
@@ -39,8 +37,8 @@ package struct Rescoring {
     ) rethrows -> [Neighbor] {
         guard k > 0, !candidates.isEmpty else { return [] }
         var found: [Neighbor] = []
-        let least = isFrugal ? max(k + k / 5, Self.leastScoredFrugally) : max(2 * k, Self.leastScored)
-        let atATime = isFrugal ? max(k / 5, Self.scoredAtATimeFrugally) : Self.scoredAtATime
+        let least = isFrugal ? max(k + k / 5, Self.leastScoredFrugally) : max(k + 2 * k / 5, Self.leastScored)
+        let atATime = isFrugal ? max(k / 5, Self.scoredAtATimeFrugally) : max(2 * k / 5, Self.scoredAtATime)
         found.reserveCapacity(least + atATime)
         try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: candidates.count) { rows in
             try withUnsafeTemporaryAllocation(of: Float.self, capacity: candidates.count) { distances in
@@ -69,7 +67,7 @@ package struct Rescoring {
         return found
     }
 
-    /// m − 2 s (2.5 s where floats are dear) of the first `count` candidates.
+    /// m − 2.5 s of the first `count` candidates.
     private func nearestUnlikely(_ distances: UnsafePointer<Float>, _ count: Int) -> Float {
         var sum: Float = 0, squares: Float = 0, counted: Float = 0
         for i in 0..<count where !distances[i].isNaN {
@@ -80,7 +78,6 @@ package struct Rescoring {
         }
         guard counted > 1 else { return -.infinity }
         let mean = sum / counted
-        let deviations = isFrugal ? Self.deviationsFrugally : Self.deviations
-        return mean - deviations * max(0, squares / counted - mean * mean).squareRoot()
+        return mean - Self.deviations * max(0, squares / counted - mean * mean).squareRoot()
     }
 }

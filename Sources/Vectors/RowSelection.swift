@@ -86,20 +86,24 @@ package struct RowSelection {
     /// Calls `body` with every selected row, ascending.
     @inline(__always)
     func forEach(_ body: (UInt32) -> Void) {
-        if isAll {
-            for row in 0..<rowCount { body(UInt32(row)) }
-            return
+        forEachBlock { rows, count in
+            for i in 0..<count { body(rows[i]) }
         }
-        let words = (rowCount + 63) >> 6
-        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words) { selected in
-            guard let selected = selected.baseAddress else { return }
-            copyWords(to: selected, wordCount: words)
-            for i in 0..<words where selected[i] != 0 {
-                var word = selected[i]
-                repeat {
-                    body(UInt32(truncatingIfNeeded: i &<< 6 &+ word.trailingZeroBitCount))
-                    word &= word &- 1
-                } while word != 0
+    }
+
+    /// Calls `body` with the selected rows, ascending, some of them at a time.
+    func forEachBlock(_ body: (UnsafePointer<UInt32>, Int) -> Void) {
+        let words = (rowCount + 63) >> 6, wordsAtATime = 32
+        let list = DistanceKernels.best.table.pointee.list_bits
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64 * wordsAtATime) { rows in
+            withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words) { selected in
+                guard let rows = rows.baseAddress, let selected = selected.baseAddress else { return }
+                copyWords(to: selected, wordCount: words)
+                for first in stride(from: 0, to: words, by: wordsAtATime) {
+                    let count = list(
+                        selected + first, min(wordsAtATime, words - first), UInt32(first &<< 6), rows)
+                    if count > 0 { body(rows, count) }
+                }
             }
         }
     }

@@ -117,7 +117,7 @@ package final class SketchBlock: @unchecked Sendable {
 
 extension CodeBlock {
     /// What the code of `row` stands for; nibbles alone.
-    func decode(_ row: Int, to vector: UnsafeMutablePointer<Float>) {
+    package func decode(_ row: Int, to vector: UnsafeMutablePointer<Float>) {
         precondition(kind == .nibbles)
         let own = codes + row * stride
         for i in 0..<dimension {

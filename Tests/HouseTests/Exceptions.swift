@@ -29,6 +29,8 @@ enum Exceptions {
         "Sources/HNSW/NeighborSelection.swift",
         "Sources/HNSW/RowSpace.swift",
         "Sources/HNSW/SelectedWalk.swift",
+        "Sources/HNSW/Walk.swift",
+        "Sources/HNSW/WalkReach.swift",
         "Sources/HNSW/WalkScratch.swift",
         "Sources/JSON/JSONCursor.swift",
         "Sources/JSON/JSONParser.swift",

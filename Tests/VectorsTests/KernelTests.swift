@@ -115,6 +115,36 @@ import Vectors
         }
     }
 
+    @Test("Every instruction set gathers the rows that were not visited, and lists and counts the bits that are set")
+    func setsOfRowsAgree() {
+        var generator = SplitMix(seed: 6)
+        for count in Array(0...50) + [96, 255] {
+            let rows = 300
+            let visited = (0..<rows + 4).map { _ in UInt8(generator.next() % 3) }
+            var links = (0..<UInt32(rows)).map { $0 }
+            links.shuffle(using: &generator)
+            let wanted = links.prefix(count).filter { visited[Int($0)] != 2 }
+            // Words of no bit, of few and of many.
+            let words = (0..<count).map { _ in
+                let (a, b, c) = (generator.next(), generator.next(), generator.next())
+                return [0, a & b & c & (a >> 7) & (b >> 9) & (c >> 5), a, ~0][Int(c % 4)]
+            }
+            let others = (0..<count).map { _ in generator.next() }
+            let bits = (0..<64 * count).filter { words[$0 / 64] >> UInt64($0 % 64) & 1 == 1 }.map { UInt32($0 + 128) }
+            for kernels in DistanceKernels.available {
+                let table = kernels.table.pointee
+                var out = [UInt32](repeating: 0, count: 64 * count + 16)
+                let gathered = table.gather_unvisited(links, count, visited, 2, &out)
+                #expect(Array(out[..<gathered]) == wanted, "\(kernels.name), \(count) links")
+                let listed = table.list_bits(words, count, 128, &out)
+                #expect(Array(out[..<listed]) == bits, "\(kernels.name), \(count) words")
+                #expect(table.count_bits(words, nil, count) == UInt64(bits.count))
+                let left = zip(words, others).reduce(UInt64(0)) { $0 + UInt64(($1.0 & ~$1.1).nonzeroBitCount) }
+                #expect(table.count_bits(words, others, count) == left)
+            }
+        }
+    }
+
     @Test("The checksum is Castagnoli's, with and without the instruction, whole or in parts")
     func checksum() {
         // RFC 3720, B.4, and the check value of the catalogue of CRC algorithms.

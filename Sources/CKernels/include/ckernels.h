@@ -23,13 +23,26 @@ typedef float (*ck_pair_fn)(const float *a, const float *b, size_t dimension);
 /// Writes the distance of `query` to row `rows[i]` of `base` (rows × dimension, row-major) to `out[i]`, `i < count`.
 typedef void (*ck_rows_fn)(const float *query, const float *base, size_t dimension, const uint32_t *rows, size_t count,
                            float *out);
-/// Puts every (`distances[i]`, `rows[i]`), `i < count`, that is nearer than the last of `pool` into its place.
+/// The nearest rows met so far: `count` keys (`ck_key`), ascending, then INT64_MAX up to eight slots behind `capacity`.
+typedef struct ck_pool {
+    int64_t *keys;
+    int64_t capacity;
+    int64_t count;
+    /// The distance a candidate must not exceed: infinity to begin with, that of the last key once the pool is full.
+    /// Whoever fills the pool may lower it.
+    float limit;
+} ck_pool;
+/// Puts every (`distances[i]`, `rows[i]`), `i < count`, within the limit into its place; the farthest fall out of a
+/// full pool.
 ///
-/// `pool` is `capacity` keys, ascending, with room for 8 more behind them; empty slots are INT64_MAX. Equal distances
-/// are ordered by row; NaN is never inserted. `*worst` is the distance a candidate must not exceed (infinity while
-/// there are empty slots) and is kept up to date. Returns the lowest position written, `capacity` when nothing was.
-typedef int64_t (*ck_insert_fn)(int64_t *pool, int64_t capacity, const float *distances, const uint32_t *rows,
-                                int64_t count, float *worst);
+/// Equal distances are ordered by row; NaN is never inserted. Returns the lowest position
+/// written, `capacity` when nothing was.
+typedef int64_t (*ck_insert_fn)(ck_pool *pool, const float *distances, const uint32_t *rows, int64_t count);
+
+/// Copies the ids of `links`, all different, that were not visited in this epoch to `out` (room for `count` + 16) in
+/// their order; returns how many. Marks none of them. `visited` has four bytes more than there are rows.
+typedef size_t (*ck_gather_fn)(const uint32_t *links, size_t count, const uint8_t *visited, uint8_t epoch,
+                               uint32_t *out);
 
 /// Rows kept as codes, `stride` bytes a row, a multiple of 64. Behind the last component stands what adds nothing: 0 in
 /// a query for nibbles, 128 in bytes.
@@ -137,8 +150,12 @@ typedef struct ck_kernels {
     int32_t (*_Nonnull sketch_planes)(const uint8_t *bytes, size_t dimension, uint64_t *planes, float *step,
                                       int32_t *squares);
     ck_insert_fn _Nonnull pool_insert;
+    ck_gather_fn _Nonnull gather_unvisited;
     /// Bits set in `a[i] & ~b[i]`, `i < words`; `b` may be NULL.
     uint64_t (*_Nonnull count_bits)(const uint64_t *a, const uint64_t *_Nullable b, size_t words);
+    /// Writes the numbers of the bits set in `words`, counted from `first`, to `out` (room for 64 a word); returns how
+    /// many.
+    size_t (*_Nonnull list_bits)(const uint64_t *words, size_t count, uint32_t first, uint32_t *out);
 } ck_kernels;
 
 /// The table of `level`, or NULL where this machine or this build lacks it.

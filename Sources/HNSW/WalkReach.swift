@@ -1,0 +1,132 @@
+import CKernels
+import Vectors
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+// How far a walk looks. A pool of fixed breadth expands as many nodes for a query that has many rows alike as for one
+// whose neighbours stand out, and the first misses some. So a walk goes on beyond its breadth as long as the next node
+// lies within a margin behind the k-th best: recall is higher at the same cost (distance-adaptive beam search,
+// Al-Jazzazi et al., arXiv:2505.15636). The margin that is worth a breadth follows from the rows themselves: by how
+// much the neighbour of rank `breadth` is farther than the k-th, on average over some of them.
+
+/// How far the nearest neighbours of a graph's rows are, by rank; means over some rows.
+struct DistanceProfile: Sendable {
+    /// Mean distances of the neighbours of ranks 1, 2, 4, …; at least two, ascending.
+    private let means: [Float]
+    /// The mean length of the rows that were tried.
+    private let queryLength: Float
+
+    /// Ranks that are looked at: the powers of two up to this.
+    static let largestRank = 128
+
+    /// - Parameter distances: of every row tried, those of its neighbours, nearest first, `largestRank` at least.
+    init?(_ distances: [[Float]], queryLength: Float) {
+        guard !distances.isEmpty, queryLength > 0 else { return nil }
+        var rank = 1
+        var means: [Float] = []
+        while rank <= Self.largestRank {
+            means.append(distances.reduce(0) { $0 + $1[rank - 1] } / Float(distances.count))
+            rank *= 2
+        }
+        guard means.allSatisfy(\.isFinite) else { return nil }
+        self.means = means
+        self.queryLength = queryLength
+    }
+
+    /// How much farther the neighbour of rank `breadth` is than the one of rank `k`, on average.
+    ///
+    /// - Parameter squaredLength: of the query, where distances grow with it.
+    func margin(from k: Double, to breadth: Double, _ squaredLength: Float?) -> Float {
+        let margin = max(0, distance(at: breadth) - distance(at: k))
+        return squaredLength.map { margin * $0.squareRoot() / queryLength } ?? margin
+    }
+
+    /// A straight line over the logarithm of the rank between those that were looked at, and beyond the last.
+    private func distance(at rank: Double) -> Float {
+        let place = Float(max(0, log2(max(rank, 1))))
+        let low = min(Int(place), means.count - 2)
+        return means[low] + (place - Float(low)) * (means[low + 1] - means[low])
+    }
+}
+
+/// Where a walk ends: `margin` beyond the `rank`-th nearest of the rows that count, or once the nearest `breadth` have
+/// been expanded, whichever comes later.
+struct WalkReach {
+    let rank: Int
+    let margin: Float
+    let breadth: Int
+    /// A bit a row that counts; nil where all do.
+    let selected: UnsafePointer<UInt64>?
+
+    /// The distance beyond which nothing is expanded: infinity while the pool holds too few rows to say.
+    @inline(__always)
+    func end(_ pool: ck_pool) -> Float {
+        let count = Int(pool.count)
+        guard count >= breadth, count >= rank else { return .infinity }
+        let least = ck_key_distance(pool.keys[breadth &- 1])
+        guard let selected else { return max(least, ck_key_distance(pool.keys[rank &- 1]) + margin) }
+        var left = rank
+        for i in 0..<count {
+            left &-= Int(ck_has_bit(selected, ck_key_row(pool.keys[i])))
+            if left == 0 { return max(least, ck_key_distance(pool.keys[i]) + margin) }
+        }
+        return .infinity
+    }
+}
+
+extension HNSWGraph {
+    /// Rows that are tried, and how many there must be for that to say something.
+    private static let (triedRows, leastProfiledRows) = (64, 4096)
+    /// A walk somewhat wider than what is wanted of it.
+    private static let profileBreadth = DistanceProfile.largestRank * 5 / 4
+
+    /// Walks to some of the rows, 5 ms in all; nil where there are too few. The links must be in.
+    func measuredProfile() -> DistanceProfile? {
+        guard rowCount >= Self.leastProfiledRows else { return nil }
+        var distances: [[Float]] = []
+        var squares: Float = 0
+        for tried in 0..<Self.triedRows {
+            let row = rowCount * tried / Self.triedRows
+            var vector = [Float](repeating: 0, count: rows.dimension)
+            let found = vector.withUnsafeMutableBufferPointer { vector -> [Float] in
+                guard let query = vector.baseAddress else { return [] }
+                switch rows {
+                case .floats(let block, _): query.update(from: block.vector(row), count: rows.dimension)
+                case .codes(let block): block.decode(row, to: query)
+                }
+                squares += kernels.table.pointee.dot(query, query, rows.dimension)
+                return neighborDistances(query, of: UInt32(row))
+            }
+            guard found.count >= DistanceProfile.largestRank else { return nil }
+            distances.append(found)
+        }
+        return DistanceProfile(distances, queryLength: (squares / Float(Self.triedRows)).squareRoot())
+    }
+
+    /// Distances of the nearest rows to `query`, which is `row`, but for itself.
+    private func neighborDistances(_ query: UnsafePointer<Float>, of row: UInt32) -> [Float] {
+        scratch.withScratch { scratch in
+            switch rows {
+            case .floats(let block, let metric):
+                let scorer = FloatScorer(query: query, block: block, metric: metric)
+                walk(
+                    storage.layer(0), scorer, scratch, breadth: Self.profileBreadth, from: entrance(scorer, scratch),
+                    kernels.table)
+            case .codes(let block):
+                scratch.query.pointee = block.query(query, scratch.queryCodes)
+                let scorer = scratch.scorer(of: block, sketches)
+                walk(
+                    storage.layer(0), scorer, scratch, breadth: Self.profileBreadth, from: entrance(scorer, scratch),
+                    kernels.table)
+            }
+            let pool = scratch.pool.pointee
+            return (0..<Int(pool.count)).compactMap {
+                ck_key_row(pool.keys[$0]) == row ? nil : ck_key_distance(pool.keys[$0])
+            }
+        }
+    }
+}
