@@ -153,6 +153,29 @@ def on_disk(options, engines: list[Engine], results: dict) -> None:
     }
 
 
+def indexing(options, engines: list[Engine], results: dict) -> None:
+    """Queries while the engine brings new points into its graph by itself, and before it does, on two cores."""
+    base = np.load(options.data / "base.npy")
+    moved = np.sort(np.random.default_rng(12).permutation(len(base))[: max(len(base) // 10, 9000)])
+    if len(moved) < 9000:
+        print("indexing: left out, the engine seals from 8 192 new points on", file=sys.stderr)
+        return
+    store = options.stores / "indexed"
+    shutil.rmtree(store, ignore_errors=True)
+    shutil.copytree(options.stores / "cortex", store)
+    found = {}
+    for name, part in (("before", moved[:-1000]), ("meanwhile", moved[-1000:])):
+        np.save(options.work / "ids.npy", part.astype(np.int32)[:, None])
+        np.save(options.work / "vectors.npy", base[np.roll(part, 1)])
+        engine = Engine("cortex indexing", options.worker, store, cores="0,1")
+        engine.open(seals=name == "meanwhile")
+        engine.ask(op="replace", ids=str(options.work / "ids.npy"), vectors=str(options.work / "vectors.npy"))
+        found[name] = measure(engine, options, "queries.npy", None, setting=16, while_sealing=name == "meanwhile")
+        engine.close()
+    shutil.rmtree(store, ignore_errors=True)
+    results["indexing"] = found
+
+
 def two_threads(options, engines: list[Engine], results: dict) -> None:
     """The same build by one thread and by two, in turn."""
     seconds = {1: [], 2: []}
@@ -169,7 +192,7 @@ def two_threads(options, engines: list[Engine], results: dict) -> None:
 
 ALL = {
     "other": other_queries, "filtered": filtered, "exact": exact, "changed": changed, "disk": on_disk,
-    "threads": two_threads,
+    "threads": two_threads, "indexing": indexing,
 }
 
 
@@ -201,6 +224,12 @@ def lines(results: dict) -> list[str]:
         text.append(
             f"- floats on disk: {found['ram_mb']:,.0f} MB, {found['ram_mb'] / reference['ram_mb']:.2f} of hnswlib; "
             f"{share:.2f} of the speed with floats in memory")
+    if "indexing" in results:
+        before, meanwhile = results["indexing"]["before"], results["indexing"]["meanwhile"]
+        text.append(
+            f"- while new points are brought into the graph: p50 {meanwhile['p50_us']:.0f} us, "
+            f"p99 {meanwhile['p99_us']:.0f}; with the same points, before that: "
+            f"{before['p50_us']:.0f} and {before['p99_us']:.0f}; p99 {meanwhile['p99_us'] / before['p99_us']:.2f} times")
     if "threads" in results:
         found = results["threads"]
         text.append(f"- build by two threads: {found['two']:.1f} s, {found['ratio']:.2f} times as fast as by one")

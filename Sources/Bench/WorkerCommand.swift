@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import JSON
+import Synchronization
 import VectorEngine
 import Vectors
 
@@ -47,6 +48,8 @@ final class Worker {
     private let directory: String
     private let isOnDisk: Bool
     private let empty = ResidentMemory.now
+    /// Whether a sealing is under way that the engine began by itself.
+    private let isSealing = SealingSign()
     private(set) var store: EmbeddedStore?
     private var opened: PointCollection?
 
@@ -107,24 +110,28 @@ final class Worker {
         return ["build_s": .number(seal.seconds), "save_s": .number(ingest.seconds), "peak_mb": .number(peak)]
     }
 
-    /// With `queries` the answer has `first_ms` too: from nothing to the first query's answer.
+    /// With `queries` the answer has `first_ms` too: from nothing to the first query's answer. `seals` says whether the
+    /// engine seals by itself, as it does unless it is told not to.
     private func open(_ request: JSONValue) throws -> JSONValue {
         let first = try request["queries"]?.stringValue.map {
             try prepared(request, VectorFile.block($0), rows: 0..<1)
         }
         let clock = ContinuousClock()
         let began = clock.now
-        let store = try EmbeddedStore(directory: directory)
+        var settings = EngineSettings()
+        settings.sealsAutomatically = request["seals"]?.boolValue ?? true
+        settings.observeSealing = { [isSealing] in isSealing.set($0 == .building || $0 == .merging) }
+        let store = try EmbeddedStore(directory: directory, settings: settings)
         let opened = try store.collection(Self.collection)
         let ready = clock.now
         if let first { _ = try opened.query(first) }
         let answered = clock.now
         self.store = store
         self.opened = opened
-        let settings = JSONValue.array(Self.settings.map { .integer($0) })
+        let breadths = JSONValue.array(Self.settings.map { .integer($0) })
         return [
             "open_ms": .number((ready - began).seconds * 1000), "first_ms": .number((answered - began).seconds * 1000),
-            "settings": settings, "filter_settings": settings,
+            "settings": breadths, "filter_settings": breadths,
             "note": "Cortex engine: SQLite, int64 ids, payload filter inside the search",
         ]
     }
@@ -143,7 +150,8 @@ final class Worker {
         }
     }
 
-    /// One call a query, or with `batch` one for as many as `queriesPerCall`; `exact` scores every row.
+    /// One call a query, or with `batch` one for as many as `queriesPerCall`; `exact` scores every row. With
+    /// `while_sealing` queries are asked from the moment a sealing begins, in turn, until it stores its graph.
     private func search(_ request: JSONValue) throws -> JSONValue {
         guard let opened else { throw ValidationError("open first") }
         guard let path = request["queries"]?.stringValue, let out = request["out"]?.stringValue else {
@@ -153,13 +161,17 @@ final class Worker {
         let limit = request["max_s"]?.doubleValue ?? 3
         let perCall = request["batch"]?.boolValue == true ? Self.queriesPerCall : 1
         for query in try prepared(request, queries, rows: 0..<min(20, queries.count)) { _ = try opened.query([query]) }
+        let whileSealing = request["while_sealing"]?.boolValue == true
+        if whileSealing { try isSealing.wait() }
         var found: [Int32] = []
         var latencies: [Float] = []
         found.reserveCapacity(queries.count * Self.k)
         latencies.reserveCapacity(queries.count)
         var seconds = 0.0
         let clock = ContinuousClock()
-        for first in stride(from: 0, to: queries.count, by: perCall) {
+        for asked in stride(from: 0, to: whileSealing ? Int.max : queries.count, by: perCall) {
+            let first = asked % queries.count
+            if whileSealing && !isSealing.isSet { break }
             // Made and read one call at a time: what the harness holds would count as the engine's memory.
             let call = try prepared(request, queries, rows: first..<min(queries.count, first + perCall))
             let start = clock.now
@@ -168,7 +180,7 @@ final class Worker {
             for answer in answers { found += Self.ids(of: answer) }
             latencies.append(Float(elapsed * 1e6))
             seconds += elapsed
-            if seconds > limit { break }
+            if !whileSealing && seconds > limit { break }
         }
         try write(found, latencies, to: out)
         return ["count": .integer(Int64(found.count / Self.k)), "seconds": .number(seconds)]
@@ -186,6 +198,21 @@ final class Worker {
     private func write(_ ids: [Int32], _ latencies: [Float], to prefix: String) throws {
         try ids.withUnsafeBytes { try Data($0).write(to: URL(fileURLWithPath: prefix + ".ids")) }
         try latencies.withUnsafeBytes { try Data($0).write(to: URL(fileURLWithPath: prefix + ".us")) }
+    }
+}
+
+/// Whether a sealing is under way, as its thread says and another watches.
+final class SealingSign: Sendable {
+    private let value = Atomic<Bool>(false)
+
+    var isSet: Bool { value.load(ordering: .acquiring) }
+
+    func set(_ isSet: Bool) { value.store(isSet, ordering: .releasing) }
+
+    /// Waits until it is set, ten seconds at most.
+    func wait() throws {
+        for _ in 0..<10_000 where !isSet { usleep(1000) }
+        guard isSet else { throw ValidationError("no sealing has begun: there are too few new rows for one") }
     }
 }
 

@@ -10,7 +10,7 @@ import Vectors
 // row is the lock on its links.
 //
 // Level 0 has `slack` more slots than the graph will keep. A neighbour's links are pruned only when those are full,
-// once in `slack` links back instead of every time, and every row once at the end (`sealed`).
+// once in `slack` links back instead of every time, and every row once at the end (`seal`).
 
 /// Builds one graph; used once.
 final class GraphBuilder<Space: RowSpace> {
@@ -142,12 +142,18 @@ final class GraphBuilder<Space: RowSpace> {
         return Int(pool.count)
     }
 
-    /// The finished links: level 0 pruned to its width and copied without the slack.
-    func sealed(_ scratch: BuildScratch) -> GraphStorage {
-        let width = parameters.baseWidth
+    /// Room for the finished links, level 0 without the slack.
+    func roomForSealed() -> GraphStorage {
         let levels = Array(UnsafeBufferPointer(start: storage.levels, count: storage.rowCount))
-        let sealed = GraphStorage(levels: levels, width: width, connections: parameters.connections)
-        for row in 0..<storage.rowCount {
+        return GraphStorage(
+            levels: levels, width: parameters.baseWidth, connections: parameters.connections, leavesBase: true)
+    }
+
+    /// Copies the links of `rows` to `sealed`, those of level 0 pruned to its width. All rows have been inserted;
+    /// different rows may be sealed at the same time.
+    func seal(_ rows: Range<Int>, into sealed: GraphStorage, _ scratch: BuildScratch) {
+        let width = sealed.width
+        for row in rows {
             let links = storage.base + row * storage.width
             if links[width] != UInt32(row) {
                 var count = 0
@@ -156,9 +162,10 @@ final class GraphBuilder<Space: RowSpace> {
                 prune(UInt32(row), links, width: storage.width, count: count, limit: width, scratch)
             }
             (sealed.base + row * width).update(from: links, count: width)
+            let blocks = Int(storage.levels[row]) * storage.connections
+            let start = Int(storage.upperStart[row]) * storage.connections
+            (sealed.upper + start).update(from: storage.upper + start, count: blocks)
         }
-        sealed.upper.update(from: storage.upper, count: storage.upperBlocks * storage.connections)
-        return sealed
     }
 
     private func layer(_ level: Int) -> Layer {

@@ -113,7 +113,14 @@ private struct BuildRun {
         work.run(scratch, progress: progress)
         group.wait()
         if work.wasCancelled { throw CancellationError() }
-        return (builder.sealed(scratch), builder.entry, builder.topLevel)
+        for part in 1..<threads {
+            DispatchQueue.global().async(group: group) { [threads] in
+                work.seal(part, of: threads, work.makeScratch())
+            }
+        }
+        work.seal(0, of: threads, scratch)
+        group.wait()
+        return (work.sealed, builder.entry, builder.topLevel)
     }
 }
 
@@ -135,6 +142,8 @@ private final class BuildWork<Space: RowSpace>: @unchecked Sendable {
     private let isCancelled: @Sendable () -> Bool
     private let next: Atomic<Int>
     private let cancelled = Atomic<Bool>(false)
+    /// The finished links.
+    let sealed: GraphStorage
 
     /// Rows a thread takes at a time, half a millisecond's work; between two takes it looks whether the build was
     /// cancelled.
@@ -146,6 +155,7 @@ private final class BuildWork<Space: RowSpace>: @unchecked Sendable {
         self.done = done
         self.isCancelled = isCancelled
         next = Atomic(rows.lowerBound)
+        sealed = builder.roomForSealed()
     }
 
     func makeScratch() -> BuildScratch { builder.makeScratch() }
@@ -164,5 +174,11 @@ private final class BuildWork<Space: RowSpace>: @unchecked Sendable {
             for row in first..<last where row != done { builder.insert(row, scratch) }
             progress?(last)
         }
+    }
+
+    /// Seals one of as many equal parts of all rows.
+    func seal(_ part: Int, of parts: Int, _ scratch: BuildScratch) {
+        let count = sealed.rowCount
+        builder.seal(count * part / parts..<count * (part + 1) / parts, into: sealed, scratch)
     }
 }

@@ -1,3 +1,4 @@
+import Dispatch
 import HNSW
 import Vectors
 
@@ -79,7 +80,8 @@ struct SegmentMerge {
         for (slot, name) in schema.denseNames.enumerated() {
             guard let description = schema.dense[name] else { continue }
             let vectors = try MergedVectors(
-                description, slot: slot, base: base?.graphs[name], rowCount: rowCount, forEach: forEachRow)
+                description, slot: slot, base: base?.graphs[name], rowCount: rowCount, threads: threads,
+                forEach: forEachRow)
             graphs[name] = try HNSWGraph.build(
                 vectors.buildRows, rowCount: rowCount, parameters: description.hnsw, threads: threads,
                 extending: base?.graphs[name], keepsSketches: !description.isOnDisk, progress: progress,
@@ -128,7 +130,8 @@ private struct MergedVectors {
 
     /// - Parameter base: a graph over the first rows; its codes are taken over.
     init(
-        _ description: DenseVectorSchema, slot: Int, base: HNSWGraph?, rowCount: Int, forEach: ForEachRow
+        _ description: DenseVectorSchema, slot: Int, base: HNSWGraph?, rowCount: Int, threads: Int,
+        forEach: ForEachRow
     ) throws {
         let (dimension, metric) = (description.dimension, description.metric)
         guard CodeBlock.supports(metric, dimension: dimension) else {
@@ -149,12 +152,25 @@ private struct MergedVectors {
         let walking = CodeBlock(kind: .nibbles, metric: metric, dimension: dimension, count: rowCount, mean: mean)
         if let known { walking.adopt(known, rows: known.count) }
         let firstNew = known?.count ?? 0
-        try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { scratch in
-            guard let scratch = scratch.baseAddress else { return }
+        if let floats {
+            var rows: [UInt32] = []
+            rows.reserveCapacity(rowCount)
             try forEach(slot, { _ in true }) { row, vector in
-                floats?.write(vector, row: row)
-                building.encode(row, vector, scratch: scratch)
-                if row >= firstNew { walking.encode(row, vector, scratch: scratch) }
+                floats.write(vector, row: row)
+                rows.append(UInt32(row))
+            }
+            let newRows = rows.filter { $0 >= firstNew }
+            DispatchQueue.concurrentPerform(iterations: threads) { [rows] part in
+                building.encode(rows.part(part, of: threads), of: floats)
+                walking.encode(newRows.part(part, of: threads), of: floats)
+            }
+        } else {
+            try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { scratch in
+                guard let scratch = scratch.baseAddress else { return }
+                try forEach(slot, { _ in true }) { row, vector in
+                    building.encode(row, vector, scratch: scratch)
+                    if row >= firstNew { walking.encode(row, vector, scratch: scratch) }
+                }
             }
         }
         block = floats
@@ -172,6 +188,13 @@ private struct MergedVectors {
             counted += 1
         }
         return sums.map { Float($0 / Double(max(counted, 1))) }
+    }
+}
+
+extension Array {
+    /// One of `count` parts of the same size, but for rounding.
+    fileprivate func part(_ number: Int, of count: Int) -> ArraySlice<Element> {
+        self[self.count * number / count..<self.count * (number + 1) / count]
     }
 }
 
