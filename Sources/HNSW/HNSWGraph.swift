@@ -148,9 +148,10 @@ package final class HNSWGraph: @unchecked Sendable {
     ) -> [Neighbor] {
         precondition(k >= 0 && selection.rowCount <= rowCount)
         let selected = selectedCount ?? selection.count(kernels)
-        guard k > 0, selected > 0 else { return [] }
+        let k = min(k, selected), breadth = min(max(breadth, k), selected)
+        guard k > 0 else { return [] }
         return scratch.withScratch { scratch in
-            var wanted = min(max(breadth, k), selected)
+            var wanted = breadth
             if case .codes(let block) = rows {
                 scratch.query.pointee = block.query(query, scratch.queryCodes)
                 wanted = min(Self.candidateCount(breadth: breadth, forNearest: k), selected)
@@ -159,7 +160,7 @@ package final class HNSWGraph: @unchecked Sendable {
                 return scanned(query, count: wanted, in: selection, nil, scratch)
             }
             let task = WalkTask(query: query, k: k, wanted: wanted, selection: selection, selected: selected)
-            let least = profile == nil ? wanted : min(max(breadth, k), selected)
+            let least = profile == nil ? wanted : breadth
             if task.share(of: rowCount) >= Self.shareWalkedPlainly {
                 var width = (least * rowCount + selected - 1) / selected
                 while width * Self.rowsScoredPerSlot + Self.rowsScoredAtStart < selected {

@@ -84,7 +84,7 @@ extension HNSWGraph {
     /// A walk somewhat wider than what is wanted of it.
     private static let profileBreadth = DistanceProfile.largestRank * 5 / 4
 
-    /// Walks to some of the rows, 5 ms in all; nil where there are too few. The links must be in.
+    /// Walks to some of the rows; nil where there are too few. The links must be in.
     func measuredProfile() -> DistanceProfile? {
         guard rowCount >= Self.leastProfiledRows else { return nil }
         var distances: [[Float]] = []
