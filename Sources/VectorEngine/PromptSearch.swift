@@ -5,8 +5,9 @@ import Synchronization
 
 /// How much a search may do and still count as short.
 package enum PromptSearch {
-    /// Candidates of a graph walk, all graphs together: some hundred microseconds.
-    static let candidateCount = 1024
+    /// Candidates of a graph walk, all graphs together: some hundred microseconds, four times as many for a query with
+    /// many points alike.
+    static let candidateCount = 512
     /// Floats that are scored beside the graphs: as long again.
     static let floatCount = 1 << 20
 }

@@ -124,9 +124,10 @@ extension Searcher {
                 to: vector, queryCount: 1, name: name, limit: limit, allowed: allowed, damaged: &damaged)[0]
         }
         var best: [RowHit] = []
-        for (i, segment) in segments.enumerated() where segment.rowCount > 0 {
+        // A segment is used where it stands: a copy would count references to all it has.
+        for i in segments.indices where segments[i].rowCount > 0 {
             let found = try vector.withUnsafeBufferPointer { query -> [Neighbor] in
-                try segment.nearest(
+                try segments[i].nearest(
                     limit, to: query, dense, breadth: breadth, codes: codes, allowed: allowed[i], damaged: &damaged)
             }
             if segments.count == 1 { return found.map { RowHit(segment: i, row: $0.row, distance: $0.distance) } }

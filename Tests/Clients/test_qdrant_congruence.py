@@ -367,10 +367,13 @@ def test_random_writes_leave_the_same_points(pair, request, tmp_path):
         ids = dice.ids(40)
         for _ in range(300):
             some = pick.sample(ids, pick.randint(1, 6))
-            known = {p.id for p in clients[1].retrieve("w", some, with_payload=False)}
+            known = {p.id: p.payload for p in clients[1].retrieve("w", some)}
             held = [i for i in some if i in known]
             points = [models.PointStruct(id=i, vector=dice.vectors(), payload=dice.payload()) for i in some]
             extra, keys = dice.payload(), pick.sample(["n", "city", "nested.inner", "parts[].kind", "tags"], 2)
+            if not all(known.values()):
+                # A null that is set on an empty payload stays in Qdrant's engine and in ours, not in the client's memory.
+                extra = {key: value for key, value in extra.items() if value is not None}
             vectors = [models.PointVectors(id=i, vector={"dot": dice.dense("dot")}) for i in held]
             chosen = dice.filter(ids)
             step = pick.choice(
