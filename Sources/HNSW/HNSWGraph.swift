@@ -77,7 +77,7 @@ package final class HNSWGraph: @unchecked Sendable {
     /// How much wider a walk is repeated that met too few selected rows.
     static let widening = 2
     /// How many times its breadth a walk expands at most.
-    static let mostExpanded = 4
+    package static let mostExpanded = 4
 
     /// The links of level 0 of a graph that is read in two steps.
     enum LinkState: UInt8, AtomicRepresentable {

@@ -13,7 +13,7 @@ public struct HNSWParameters: Sendable, Equatable, Codable {
     public var searchBreadth = 64
     /// How much nearer to a kept neighbour than to the row itself a candidate must be to be left out (α of DiskANN,
     /// Subramanya et al., NeurIPS 2019). 1 is the paper's rule; more keeps longer links. Ignored for `dot`.
-    public var spread: Float = 1.1
+    public var spread: Float = 1.15
     /// Where levels come from: the same seed and rows give the same levels.
     public var seed: UInt64 = 42
 

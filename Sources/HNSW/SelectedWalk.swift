@@ -68,7 +68,7 @@ func walkSelected(
     let distances = scratch.distances, selected = UnsafePointer(scratch.selected), stepped = scratch.stepped
     var pendingCount = scratch.seeds(seedCount, rowCount: rowCount)
     var ids = scratch.pending, pending = scratch.ids
-    pendingCount = ck_gather_unvisited(pending, pendingCount, visited, epoch, pending)
+    pendingCount = ck_mark_unvisited(pending, pendingCount, visited, epoch, pending)
     scorer.prefetchSketches(pending, pendingCount)
     var current = 0
     while true {

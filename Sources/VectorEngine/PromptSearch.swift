@@ -5,9 +5,8 @@ import Synchronization
 
 /// How much a search may do and still count as short.
 package enum PromptSearch {
-    /// Candidates of a graph walk, all graphs together: some hundred microseconds, four times as many for a query with
-    /// many points alike.
-    static let candidateCount = 512
+    /// Nodes that walks expand at most, all graphs together: some hundred microseconds.
+    static let expandedCount = 2048
     /// Floats that are scored beside the graphs: as long again.
     static let floatCount = 1 << 20
 }
@@ -32,7 +31,7 @@ extension DocumentTable {
                 floats += segment.liveCount * (searcher.schema.dense[name]?.dimension ?? 0)
             }
         }
-        return candidates <= PromptSearch.candidateCount && floats <= PromptSearch.floatCount
+        return candidates * HNSWGraph.mostExpanded <= PromptSearch.expandedCount && floats <= PromptSearch.floatCount
             && isFollowing(searcher)
     }
 }

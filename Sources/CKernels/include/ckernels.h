@@ -212,7 +212,7 @@ static inline void ck_prefetch_rows(const void *base, size_t stride, size_t size
 }
 
 /// Copies the ids of `links` not yet visited in this epoch to `out` (room for `count`), marks them, returns how many.
-static inline size_t ck_gather_unvisited(const uint32_t *links, size_t count, uint8_t *visited, uint8_t epoch,
+static inline size_t ck_mark_unvisited(const uint32_t *links, size_t count, uint8_t *visited, uint8_t epoch,
                                          uint32_t *out) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
@@ -253,7 +253,7 @@ static inline size_t ck_gather_selected(const uint32_t *links, size_t count, con
         out[kept] = links[i];
         kept += (size_t)ck_has_bit(selected, links[i]);
     }
-    return ck_gather_unvisited(out, kept, visited, epoch, out);
+    return ck_mark_unvisited(out, kept, visited, epoch, out);
 }
 
 // A pool key: the distance as an ordered integer, then the row, then one bit that says "checked".
