@@ -169,6 +169,8 @@ def indexing(options, engines: list[Engine], results: dict) -> None:
         np.save(options.work / "vectors.npy", base[np.roll(part, 1)])
         engine = Engine("cortex indexing", options.worker, store, cores="0,1")
         engine.open(seals=name == "meanwhile")
+        # What opening leaves to be done behind the first answers is another figure.
+        measure(engine, options, "queries.npy", None, setting=16)
         engine.ask(op="replace", ids=str(options.work / "ids.npy"), vectors=str(options.work / "vectors.npy"))
         found[name] = measure(engine, options, "queries.npy", None, setting=16, while_sealing=name == "meanwhile")
         engine.close()

@@ -74,6 +74,7 @@ package final class PointCollection: Sendable {
         let searcher = published.withLock { $0.searcher }
         for segment in searcher.segments { segment.comingLinks.forEach { $0.finish() } }
         loadFloats(of: searcher)
+        for segment in searcher.segments { segment.codeRows(searcher.dense) }
         do {
             try checkIDs()
         } catch {

@@ -60,36 +60,39 @@ final class RowPages: Sendable {
         _ rows: UnsafeBufferPointer<UInt32>, in connection: PageConnection,
         _ body: (Int, UnsafeRawBufferPointer) throws -> Void
     ) throws -> [Int] {
-        let (places, longest, pageBytes) = try known.withLock { known in
-            if known.missed >= Self.missesToLookAgain { known = try found(in: connection) }
-            let places =
-                known.pages.isEmpty
-                ? [] : rows.map { Place(page: known.pages[Int($0)], offset: known.offsets[Int($0)]) }
-            return (places, known.longest, known.pageBytes)
-        }
-        guard !places.isEmpty else { return noted(Array(rows.indices)) }
+        let file = connection.file, keys = keys
         var missing: [Int] = []
         var met: [(row: UInt32, offset: UInt16, length: Int)] = []
-        try withUnsafeTemporaryAllocation(byteCount: pageBytes, alignment: 64) { page in
-            for (place, row) in rows.enumerated() {
-                let key = keys[Int(row)]
-                // A row of which the place is known is a third of its page, and a third of the time.
-                let known = places[place]
-                let part = min(longest, pageBytes - Int(known.offset))
-                if known.offset > 0,
-                    let stored = connection.file.read(known.page, known.offset, part, into: page).flatMap({
-                        LeafRow($0, key)
-                    }), stored.isWhole
-                {
-                    try body(place, stored.dense)
-                } else if let whole = connection.file.read(known.page, 0, pageBytes, into: page),
-                    let at = LeafPage(whole)?.offset(of: key),
-                    let stored = LeafRow(UnsafeRawBufferPointer(rebasing: whole[Int(at)...]), key), stored.isWhole
-                {
-                    met.append((row, at, stored.length))
-                    try body(place, stored.dense)
-                } else {
-                    missing.append(place)
+        try withUnsafeTemporaryAllocation(of: Place.self, capacity: rows.count) { places in
+            let (isKnown, longest, pageBytes) = try known.withLock { known in
+                if known.missed >= Self.missesToLookAgain { known = try found(in: connection) }
+                guard !known.pages.isEmpty else { return (false, 0, 0) }
+                for (place, row) in rows.enumerated() {
+                    places[place] = Place(page: known.pages[Int(row)], offset: known.offsets[Int(row)])
+                }
+                return (true, known.longest, known.pageBytes)
+            }
+            guard isKnown else { return missing = Array(rows.indices) }
+            try withUnsafeTemporaryAllocation(byteCount: pageBytes, alignment: 64) { page in
+                for (place, row) in rows.enumerated() {
+                    let key = keys[Int(row)]
+                    // A row of which the place is known is a third of its page, and a third of the time.
+                    let known = places[place]
+                    let part = min(longest, pageBytes - Int(known.offset))
+                    if known.offset > 0,
+                        let bytes = file.read(known.page, known.offset, part, into: page),
+                        let stored = LeafRow(bytes, key), stored.isWhole
+                    {
+                        try body(place, stored.dense)
+                    } else if let whole = file.read(known.page, 0, pageBytes, into: page),
+                        let at = LeafPage(whole)?.offset(of: key),
+                        let stored = LeafRow(UnsafeRawBufferPointer(rebasing: whole[Int(at)...]), key), stored.isWhole
+                    {
+                        met.append((row, at, stored.length))
+                        try body(place, stored.dense)
+                    } else {
+                        missing.append(place)
+                    }
                 }
             }
         }

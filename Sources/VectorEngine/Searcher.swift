@@ -245,6 +245,13 @@ struct DenseName: Sendable {
 }
 
 extension SegmentView {
+    /// Has the rows that no graph has as codes coded, behind the caller's back.
+    func codeRows(_ dense: [String: DenseName]) {
+        for name in dense.values where graphs[name.name] == nil {
+            rows.floats[name.slot].code(name.metric, rowCount: rowCount)
+        }
+    }
+
     /// The allowed live rows that have the vector.
     fileprivate func selection(_ dense: DenseName, _ allowed: RowSet?) -> RowSelection {
         var allowed = allowed

@@ -13,6 +13,8 @@ final class SegmentFloats: Sendable {
     private let stored: StoredFloats?
     /// How far the graph's codes err, measured by the first exact search that can use it.
     private let bounds = Mutex<CodeBounds?>(nil)
+    /// The rows as codes where no graph has any.
+    private let fresh = FreshCodes()
 
     /// All floats of a segment. `lost` rows could not be read and are never scored.
     struct Resident: Sendable {
@@ -92,14 +94,35 @@ final class SegmentFloats: Sendable {
             deleted.formUnion(resident.lost)
             selection = RowSelection(rowCount: selection.rowCount, allowed: selection.allowed, deleted: deleted)
         }
-        if let codes, k <= CodeBlock.maximumBoundedNeighbors, selection.count() >= Self.leastBounded {
-            return codes.nearestExactly(
-                k, to: first, queryCount: queryCount, floats: resident.block,
-                bounds: bounds(of: codes, resident.block, rowCount: selection.rowCount), in: selection)
+        let flat = FlatIndex(block: resident.block, metric: metric, rowCount: selection.rowCount)
+        func scan(_ codes: CodeBlock, _ bounds: CodeBounds, _ selection: RowSelection) -> [[Neighbor]] {
+            codes.nearestExactly(
+                k, to: first, queryCount: queryCount, floats: resident.block, bounds: bounds, in: selection)
         }
-        return FlatIndex(block: resident.block, metric: metric, rowCount: selection.rowCount)
-            .searchBatch(
-                queries, queryCount: queryCount, k: k, allowed: selection.allowed, deleted: selection.deleted)
+        func scanFloats(_ allowed: RowSet?, _ deleted: RowSet?) -> [[Neighbor]] {
+            flat.searchBatch(queries, queryCount: queryCount, k: k, allowed: allowed, deleted: deleted)
+        }
+        if k <= CodeBlock.maximumBoundedNeighbors, selection.count() >= Self.leastBounded {
+            if let codes {
+                return scan(codes, bounds(of: codes, resident.block, rowCount: selection.rowCount), selection)
+            }
+            if let coded = fresh.coded(of: resident.block, metric, rowCount: selection.rowCount) {
+                let end = min(coded.bounds.rowCount, selection.rowCount)
+                let found = scan(
+                    coded.codes, coded.bounds,
+                    RowSelection(rowCount: end, allowed: selection.allowed, deleted: selection.deleted))
+                guard end < selection.rowCount else { return found }
+                return zip(found, scanFloats(selection.rows(from: end), nil)).map {
+                    Array(($0 + $1).sorted().prefix(k))
+                }
+            }
+        }
+        return scanFloats(selection.allowed, selection.deleted)
+    }
+
+    /// Has the rows coded for the searches to come, unless they are only in the file; `metric` is always the same.
+    func code(_ metric: Metric, rowCount: Int) {
+        if let resident { _ = fresh.coded(of: resident.block, metric, rowCount: rowCount) }
     }
 
     private func bounds(of codes: CodeBlock, _ block: VectorBlock, rowCount: Int) -> CodeBounds {
@@ -180,32 +203,44 @@ struct StoredFloats: Sendable {
         _ rows: UnsafeBufferPointer<UInt32>, _ body: (Int, UnsafePointer<Float>) throws -> Void
     ) throws -> Int {
         var damaged = 0
-        try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { floats in
-            guard let start = floats.baseAddress else { return }
-            func take(_ place: Int, _ dense: UnsafeRawBufferPointer) throws {
-                let sequence = sequences[Int(rows[place])]
-                let isWhole = file.cipher.withPlain(dense, .dense(sequence: sequence)) {
-                    DenseLayout.copy(slot, of: $0, dimensions, to: start)
-                }
-                if isWhole == true { try body(place, start) } else { damaged += 1 }
-            }
-            var missing: [Int] = []
-            for first in Swift.stride(from: 0, to: rows.count, by: Self.rowsPerTurn) {
-                let part = first..<min(rows.count, first + Self.rowsPerTurn)
-                let unfound = try file.pages.withConnection { connection in
-                    try pages.read(UnsafeBufferPointer(rebasing: rows[part]), in: connection) {
-                        try take(first + $0, $1)
+        // Read once: a row costs less than counting references to these would.
+        let (slot, cipher, sequences) = (slot, file.cipher, sequences)
+        try dimensions.withUnsafeBufferPointer { dimensions in
+            try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { floats in
+                guard let start = floats.baseAddress else { return }
+                func take(_ place: Int, _ dense: UnsafeRawBufferPointer) throws {
+                    let isWhole = cipher.withPlain(dense, .dense(sequence: sequences[Int(rows[place])])) {
+                        DenseLayout.copy(slot, of: $0, dimensions, to: start)
                     }
+                    if isWhole == true { try body(place, start) } else { damaged += 1 }
                 }
-                missing += unfound?.map { first + $0 } ?? Array(part)
-            }
-            for first in Swift.stride(from: 0, to: missing.count, by: Self.rowsPerStatement) {
-                let part = missing[first..<min(missing.count, first + Self.rowsPerStatement)]
-                // One statement is one snapshot; a transaction around it would cost as much as the reading.
-                damaged += try file.pool.unsafeRead { try forEachSelected(part, of: rows, $0, take) }
+                let missing = try forEachInPages(rows, take)
+                for first in Swift.stride(from: 0, to: missing.count, by: Self.rowsPerStatement) {
+                    let part = missing[first..<min(missing.count, first + Self.rowsPerStatement)]
+                    // One statement is one snapshot; a transaction around it would cost as much as the reading.
+                    damaged += try file.pool.unsafeRead { try forEachSelected(part, of: rows, $0, take) }
+                }
             }
         }
         return damaged
+    }
+
+    /// Calls `body` with the place in `rows` and the stored bytes of the rows that are where they should be in the
+    /// file; answers the places of the others.
+    private func forEachInPages(
+        _ rows: UnsafeBufferPointer<UInt32>, _ body: (Int, UnsafeRawBufferPointer) throws -> Void
+    ) throws -> [Int] {
+        var missing: [Int] = []
+        for first in Swift.stride(from: 0, to: rows.count, by: Self.rowsPerTurn) {
+            let part = first..<min(rows.count, first + Self.rowsPerTurn)
+            let unfound = try file.pages.withConnection { connection in
+                try pages.read(UnsafeBufferPointer(rebasing: rows[part]), in: connection) {
+                    try body(first + $0, $1)
+                }
+            }
+            missing += unfound?.map { first + $0 } ?? Array(part)
+        }
+        return missing
     }
 
     /// Calls `body` with the stored bytes of the rows at `places` whose checksum holds; answers how many do not hold.
@@ -239,7 +274,8 @@ struct StoredFloats: Sendable {
 enum DenseLayout {
     /// Copies vector `slot` to `target`, zeros when the row has none; false when the bytes do not fit the dimensions.
     static func copy(
-        _ slot: Int, of dense: UnsafeRawBufferPointer, _ dimensions: [Int], to target: UnsafeMutablePointer<Float>
+        _ slot: Int, of dense: UnsafeRawBufferPointer, _ dimensions: some Collection<Int>,
+        to target: UnsafeMutablePointer<Float>
     ) -> Bool {
         var at = dimensions.count
         guard dense.count >= at, let start = dense.baseAddress else { return false }

@@ -33,18 +33,11 @@ extension CodeBlock {
         let scans = (0..<queryCount).map {
             BoundedScan(self, bounds, query: queries + $0 * dimension, k: k, blockRows: Self.scanBlockRows)
         }
-        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Self.scanBlockRows) { rows in
-            guard let rows = rows.baseAddress else { return }
-            var count = 0
-            selection.forEach { row in
-                rows[count] = row
-                count += 1
-                if count == Self.scanBlockRows {
-                    for i in scans.indices { scans[i].add(rows, count, isFirst: i == 0) }
-                    count = 0
-                }
+        selection.forEachBlock { rows, count in
+            for first in Swift.stride(from: 0, to: count, by: Self.scanBlockRows) {
+                let added = min(Self.scanBlockRows, count - first)
+                for i in scans.indices { scans[i].add(rows + first, added, isFirst: i == 0) }
             }
-            if count > 0 { for i in scans.indices { scans[i].add(rows, count, isFirst: i == 0) } }
         }
         return scans.map { $0.finish(floats) }
     }
@@ -72,6 +65,8 @@ private final class BoundedScan {
     private static let firstCapacity = 4096
     /// Candidates scored before the others are looked at again.
     private static let scoredFirst = 64
+    /// Rows are asked for so far ahead, a few at a time between those that are scored: many at once would hold them up.
+    private static let (rowsAhead, rowsAtOnce) = (32, 8)
 
     init(_ codes: CodeBlock, _ bounds: CodeBounds, query: UnsafePointer<Float>, k: Int, blockRows: Int) {
         self.query = query
@@ -102,11 +97,21 @@ private final class BoundedScan {
     /// Scores `added` rows by their codes, at most `blockRows`; the first query to do so fetches them for all.
     func add(_ block: UnsafePointer<UInt32>, _ added: Int, isFirst: Bool) {
         if capacity - count < added { makeRoom(added) }
-        if isFirst { scorer.prefetch(block, added) }
-        scorer.score(block, added, distances)
+        if isFirst { fetchAndScore(block, added) } else { scorer.score(block, added, distances) }
         count += kernels.table.pointee.bound_rows(
             &bound, block, added, upper.worst, distances, rows + count, least + count)
         upper.offer(distances, rows: block, count: added)
+    }
+
+    private func fetchAndScore(_ block: UnsafePointer<UInt32>, _ count: Int) {
+        var fetched = min(Self.rowsAhead, count)
+        scorer.prefetch(block, fetched)
+        for first in stride(from: 0, to: count, by: Self.rowsAtOnce) {
+            let next = min(Self.rowsAtOnce, count - fetched)
+            scorer.prefetch(block + fetched, next)
+            fetched += next
+            scorer.score(block + first, min(Self.rowsAtOnce, count - first), distances + first)
+        }
     }
 
     /// Drops candidates that the limit has left behind since; grows where that is not enough.

@@ -17,20 +17,29 @@ package final class CodeBounds: @unchecked Sendable {
     private let meanLength: Float
     private let longest: Float
 
-    /// Measures the first `rowCount` rows; reads all of their floats once.
-    package init(_ codes: CodeBlock, floats: VectorBlock, rowCount: Int, kernels: DistanceKernels = .best) {
+    /// Measures the first `rowCount` rows; reads the floats of those that `known` has not measured once.
+    package init(
+        _ codes: CodeBlock, floats: VectorBlock, rowCount: Int, after known: CodeBounds? = nil,
+        kernels: DistanceKernels = .best
+    ) {
         precondition(codes.kind == .nibbles && codes.dimension == floats.dimension)
         precondition(rowCount <= codes.count && rowCount <= floats.capacity)
+        let knownRows = known?.rowCount ?? 0
+        precondition(knownRows <= rowCount && known.map { $0.codes === codes } ?? true)
         self.rowCount = rowCount
         self.codes = codes
         errors = .allocate(capacity: max(rowCount, 1))
         lengths = .allocate(capacity: max(rowCount, 1))
         let dimension = codes.dimension
         let (errors, lengths) = (errors, lengths)
+        if let known {
+            errors.update(from: known.errors, count: knownRows)
+            lengths.update(from: known.lengths, count: knownRows)
+        }
         longest = withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { residual in
             guard let residual = residual.baseAddress else { return 0 }
-            var longest: Float = 0
-            for row in 0..<rowCount {
+            var longest = known?.longest ?? 0
+            for row in knownRows..<rowCount {
                 let vector = floats.vector(row)
                 for i in 0..<dimension { residual[i] = vector[i] - codes.mean[i] }
                 var length: Float = 0

@@ -76,6 +76,17 @@ package struct RowSelection {
         (target + rest + 1).update(repeating: 0, count: wordCount - rest - 1)
     }
 
+    /// The selected rows from `row` on.
+    package func rows(from row: Int) -> RowSet {
+        RowSet(rowCount: rowCount) { words in
+            guard let base = words.baseAddress else { return }
+            copyWords(to: base, wordCount: words.count)
+            let first = min(max(row, 0), rowCount)
+            words[..<(first >> 6)].update(repeating: 0)
+            if first >> 6 < words.count { words[first >> 6] &= ~0 << UInt64(first & 63) }
+        }
+    }
+
     /// The selected rows, ascending.
     package var rows: [UInt32] {
         var rows: [UInt32] = []

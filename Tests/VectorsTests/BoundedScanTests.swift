@@ -78,6 +78,39 @@ import Vectors
         }
     }
 
+    @Test("Bounds measured in turns bound as those measured at once", arguments: metrics)
+    func boundsInTurns(metric: Metric) {
+        var generator = SplitMix(seed: 83)
+        let rows = 1_500
+        let made = make(metric, rows: rows, dimension: 97, spread: 0.5, &generator)
+        var bounds: CodeBounds?
+        for end in [0, 64, 700, rows] {
+            bounds = CodeBounds(made.codes, floats: made.block, rowCount: end, after: bounds)
+        }
+        guard let bounds else { return }
+        let turned = Case(block: made.block, codes: made.codes, bounds: bounds, queries: made.queries)
+        check(turned, RowSelection(rowCount: rows, allowed: nil, deleted: nil), k: 10, "in turns")
+    }
+
+    @Test func rowsOfASelectionFromOneOnAreTheOnesAfterIt() {
+        var generator = SplitMix(seed: 84)
+        let rows = 333
+        var allowed = RowSet(rowCount: rows), deleted = RowSet(rowCount: rows)
+        for row in 0..<rows {
+            if generator.next() % 2 == 0 { allowed.insert(row) }
+            if generator.next() % 5 == 0 { deleted.insert(row) }
+        }
+        for selection in [
+            RowSelection(rowCount: rows, allowed: nil, deleted: nil),
+            RowSelection(rowCount: rows, allowed: allowed, deleted: deleted),
+        ] {
+            for first in [0, 1, 63, 64, 65, 320, 332, 333] {
+                let found = selection.rows(from: first)
+                #expect((0..<rows).allSatisfy { found.contains($0) == ($0 >= first && selection.contains($0)) })
+            }
+        }
+    }
+
     @Test("Copies, rows of zeros and more neighbours than rows are answered like any others", arguments: metrics)
     func degenerate(metric: Metric) {
         var generator = SplitMix(seed: 82)
