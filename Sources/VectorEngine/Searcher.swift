@@ -279,7 +279,7 @@ extension SegmentView {
         allowed: RowSet?, damaged: inout Int
     ) throws -> [Neighbor] {
         let selection = selection(dense, allowed)
-        let matching = selection.isAll ? rowCount : selection.count()
+        let matching = selection.allowed == nil ? liveCount : selection.count()
         let graph = graphs[dense.name]
         switch SearchPlan(matching: matching, limit: limit, hasGraph: graph != nil) {
         case .nothing: return []

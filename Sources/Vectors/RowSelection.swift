@@ -69,7 +69,9 @@ package struct RowSelection {
         } else {
             target.update(repeating: ~0, count: wordCount)
         }
-        if let deleted { for i in 0..<min(deleted.words.count, wordCount) { target[i] &= ~deleted.words[i] } }
+        deleted?.words.withUnsafeBufferPointer { words in
+            for i in 0..<min(words.count, wordCount) { target[i] &= ~words[i] }
+        }
         let rest = rowCount >> 6
         guard rest < wordCount else { return }
         target[rest] &= (1 << UInt64(rowCount & 63)) - 1
