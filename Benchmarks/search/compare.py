@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 
-from engine import K, Engine, at_recall, disk_mb, measure, median
+from engine import K, Engine, at_recall, disk_mb, measure, median, warm
 import rows
 
 RECALLS = (0.95, 0.99)
@@ -25,6 +25,7 @@ def sweep(engines: list[Engine], options, queries: str, truth: np.ndarray) -> di
     measured = {engine.name: [[] for _ in engine.settings] for engine in engines}
     for number in range(options.rounds):
         for engine in engines:
+            warm(engine, options, queries)
             for place, setting in enumerate(engine.settings):
                 measured[engine.name][place].append(measure(engine, options, queries, truth, setting=setting))
         print(f"{queries}: round {number + 1} of {options.rounds}", file=sys.stderr)

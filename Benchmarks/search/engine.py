@@ -10,6 +10,7 @@ import subprocess
 import numpy as np
 
 K = 10
+WARM_SETTING = 64
 
 
 class Engine:
@@ -86,6 +87,14 @@ def measure(engine: Engine, options, queries: str, truth: np.ndarray | None, **r
     if truth is not None:
         point["recall"] = recall(ids, truth[: len(ids)])
     return point
+
+
+def warm(engine: Engine, options, queries: str, **request) -> None:
+    """An engine's turn begins with a pass that does not count, as wide as any of the usual ones: others have had the
+    caches meanwhile, and only the first of its settings would find them cold."""
+    engine.ask(
+        op="search", queries=str(options.data / queries), max_s=3, out=str(options.work / f"{engine.name}.answer"),
+        setting=WARM_SETTING, **request)
 
 
 def median(rounds: list[dict]) -> dict:
