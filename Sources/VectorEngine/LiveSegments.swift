@@ -29,7 +29,13 @@ struct LiveSegments: Sendable {
         self.generation = generation
     }
 
-    var searcher: Searcher { Searcher(schema: schema, dense: dense, segments: segments, sequence: sequence) }
+    /// - Parameter ids: those that a filter names.
+    func searcher(naming ids: Set<PointID> = []) -> Searcher {
+        var namedRows: [PointID: RowLocation] = [:]
+        for id in ids { namedRows[id] = location(of: id) }
+        return Searcher(
+            schema: schema, dense: dense, segments: segments, sequence: sequence, namedRows: namedRows)
+    }
 
     /// Live rows that no graph reaches.
     var unsealedCount: Int { segments.reduce(0) { $0 + ($1.isSealed ? 0 : $1.liveCount) } }

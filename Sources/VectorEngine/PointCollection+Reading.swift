@@ -162,7 +162,7 @@ extension PointCollection {
         for (place, query) in queries.enumerated() {
             let hits = try batched[place] ?? hits(of: query, on: searcher, &filters)
             let metric: Metric? =
-                if case .dense(let name, _) = query.target { searcher.schema.dense[name]?.metric } else { nil }
+                if case .dense(let name, _) = query.target { searcher.dense[name]?.metric } else { nil }
             let scored = searcher.scored(hits, metric, within: query.scoreThreshold)
             guard query.parts != .idOnly else {
                 answers.append(scored.map { ScoredPoint(id: $0.id, score: $0.score) })

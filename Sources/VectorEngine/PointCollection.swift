@@ -53,7 +53,7 @@ package final class PointCollection: Sendable {
             if afterFailure { try file.endDoubt() }
             let version = try file.dataVersion()
             let (loaded, damaged) = try CollectionLoader(file: file, checksIDs: false).load()
-            published = Mutex(Published(searcher: loaded.searcher, layout: loaded.layout))
+            published = Mutex(Published(searcher: loaded.searcher(), layout: loaded.layout))
             // Without a stored segment every row has been read, and its id.
             hasCheckedIDs = Mutex(!loaded.segments.contains { $0.storedID != nil })
             live = Mutex(State(live: loaded, seenVersion: version, damagedRows: damaged))
@@ -187,9 +187,7 @@ package final class PointCollection: Sendable {
             return try live.withLock { state in
                 if state.seenVersion != version { try catchUp(&state, version: version) }
                 published.withLock { $0.mark = mark }
-                var searcher = state.live.searcher
-                for id in ids { searcher.namedRows[id] = state.live.location(of: id) }
-                return searcher
+                return state.live.searcher(naming: ids)
             }
         } catch {
             throw EngineError(wrapping: error, path: file.path)
@@ -234,7 +232,7 @@ package final class PointCollection: Sendable {
     }
 
     private func publish(_ state: borrowing State) {
-        let (searcher, layout) = (state.live.searcher, state.live.layout)
+        let (searcher, layout) = (state.live.searcher(), state.live.layout)
         published.withLock { ($0.searcher, $0.layout) = (searcher, layout) }
         loadFloats(of: searcher)
     }
@@ -316,9 +314,7 @@ package final class PointCollection: Sendable {
             let searcher = try live.withLock { state in
                 // Within a transaction of ours there is no other for mending an index.
                 if try !follow(&state, db) { try readAnew(&state, mayMend: false) }
-                var searcher = state.live.searcher
-                for id in named { searcher.namedRows[id] = state.live.location(of: id) }
-                return searcher
+                return state.live.searcher(naming: named)
             }
             let matches = try searcher.matches(filter) { try file.payloads(db, $0) }
             return searcher.ids(of: matches)

@@ -34,8 +34,9 @@ struct RowLocation: Sendable, Equatable {
     var row: UInt32
 }
 
-/// One moment of a collection: what a search works on, unmoved by later writes.
-struct Searcher: Sendable {
+/// One moment of a collection: what a search works on, unmoved by later writes. An object, so that a search that hands
+/// it on counts one reference and not one for each of its parts.
+final class Searcher: Sendable {
     let schema: CollectionSchema
     /// The dense vectors of `schema`, as a search needs them.
     let dense: [String: DenseName]
@@ -43,7 +44,18 @@ struct Searcher: Sendable {
     /// The last change this view has seen.
     let sequence: Int64
     /// Rows of the ids that a filter names, as of this moment.
-    var namedRows: [PointID: RowLocation] = [:]
+    let namedRows: [PointID: RowLocation]
+    /// What `matches` answers where there is no filter.
+    private let everything: [RowSet?]
+
+    init(
+        schema: CollectionSchema, dense: [String: DenseName], segments: [SegmentView], sequence: Int64,
+        namedRows: [PointID: RowLocation]
+    ) {
+        (self.schema, self.dense, self.segments, self.sequence) = (schema, dense, segments, sequence)
+        self.namedRows = namedRows
+        everything = Array(repeating: nil, count: segments.count)
+    }
 
     var pointCount: Int { segments.reduce(0) { $0 + $1.liveCount } }
 }
@@ -61,7 +73,7 @@ typealias PayloadLookup = ([Int64]) throws -> [Int64: Payload]
 extension Searcher {
     /// Live rows that pass `filter`, one set a segment; nil in place of a set means every live row.
     func matches(_ filter: Filter?, payloads: PayloadLookup) throws -> [RowSet?] {
-        guard let filter, !filter.isEmpty else { return Array(repeating: nil, count: segments.count) }
+        guard let filter, !filter.isEmpty else { return everything }
         // Where a point stands is a fact of the moment; all else that a filter asks is a fact of the row.
         guard !filter.namesIDs else {
             return try segments.map { try matches(filter, in: $0, payloads: payloads) }
@@ -124,7 +136,6 @@ extension Searcher {
                 to: vector, queryCount: 1, name: name, limit: limit, allowed: allowed, damaged: &damaged)[0]
         }
         var best: [RowHit] = []
-        // A segment is used where it stands: a copy would count references to all it has.
         for i in segments.indices where segments[i].rowCount > 0 {
             let found = try vector.withUnsafeBufferPointer { query -> [Neighbor] in
                 try segments[i].nearest(
