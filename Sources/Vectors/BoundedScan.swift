@@ -30,8 +30,13 @@ extension CodeBlock {
     ) -> [[Neighbor]] {
         precondition(k <= Self.maximumBoundedNeighbors && selection.rowCount <= bounds.rowCount)
         guard k > 0, selection.rowCount > 0 else { return Array(repeating: [], count: queryCount) }
-        let scans = (0..<queryCount).map {
+        let scans = (0..<queryCount).compactMap {
             BoundedScan(self, bounds, query: queries + $0 * dimension, k: k, blockRows: Self.scanBlockRows)
+        }
+        guard scans.count == queryCount else {
+            return FlatIndex(block: floats, metric: metric, rowCount: selection.rowCount).searchBatch(
+                UnsafeBufferPointer(start: queries, count: queryCount * dimension), queryCount: queryCount, k: k,
+                allowed: selection.allowed, deleted: selection.deleted)
         }
         selection.forEachBlock { rows, count in
             for first in Swift.stride(from: 0, to: count, by: Self.scanBlockRows) {
@@ -68,17 +73,23 @@ private final class BoundedScan {
     /// Rows are asked for so far ahead, a few at a time between those that are scored: many at once would hold them up.
     private static let (rowsAhead, rowsAtOnce) = (32, 8)
 
-    init(_ codes: CodeBlock, _ bounds: CodeBounds, query: UnsafePointer<Float>, k: Int, blockRows: Int) {
+    /// nil where nothing bounds the query's distances.
+    init?(_ codes: CodeBlock, _ bounds: CodeBounds, query: UnsafePointer<Float>, k: Int, blockRows: Int) {
+        buffer = .allocate(byteCount: codes.queryBytes, alignment: 64)
+        coded = .allocate(capacity: 1)
+        coded.initialize(to: codes.query(query, buffer))
+        guard let bound = bounds.bound(query, coded.pointee) else {
+            buffer.deallocate()
+            coded.deallocate()
+            return nil
+        }
+        self.bound = bound
         self.query = query
         self.k = k
         self.blockRows = blockRows
         metric = codes.metric
         kernels = codes.kernels
-        buffer = .allocate(byteCount: codes.queryBytes, alignment: 64)
-        coded = .allocate(capacity: 1)
-        coded.initialize(to: codes.query(query, buffer))
         scorer = CodeScorer(query: coded, block: codes)
-        bound = bounds.bound(query, coded.pointee)
         upper = TopK(k, kernels: codes.kernels)
         distances = .allocate(capacity: blockRows)
         capacity = Self.firstCapacity

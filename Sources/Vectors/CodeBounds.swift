@@ -15,6 +15,7 @@ package final class CodeBounds: @unchecked Sendable {
     private let errors: UnsafeMutablePointer<Float>
     private let lengths: UnsafeMutablePointer<Float>
     private let meanLength: Float
+    /// Not finite where some row's length is not.
     private let longest: Float
 
     /// Measures the first `rowCount` rows; reads the floats of those that `known` has not measured once.
@@ -46,7 +47,8 @@ package final class CodeBounds: @unchecked Sendable {
                 errors[row] = kernels.table.pointee.nibble_error(
                     residual, dimension, codes.codes + row * codes.stride, codes.scales[row], &length)
                 lengths[row] = length
-                longest = max(longest, length + errors[row])
+                // What is not a number is not more than anything.
+                longest = longest >= length + errors[row] ? longest : length + errors[row]
             }
             return longest
         }
@@ -61,8 +63,12 @@ package final class CodeBounds: @unchecked Sendable {
     /// A little more than what the sums above round to.
     private static let roundingShare: Float = 1.001
 
-    /// The bound for one query; `coded` is `query` as `CodeBlock.query` made it.
-    func bound(_ query: UnsafePointer<Float>, _ coded: ck_code_query) -> ck_code_bound {
+    /// Squares of components a ten-thousandth of this are still numbers of full precision.
+    private static let leastLength: Float = 1e-12
+
+    /// The bound for one query; `coded` is `query` as `CodeBlock.query` made it. nil where the squares that make a
+    /// length may leave the range of floats: nothing is bounded then.
+    func bound(_ query: UnsafePointer<Float>, _ coded: ck_code_query) -> ck_code_bound? {
         let isL2 = codes.metric == .euclidean
         let step = coded.factor * (isL2 ? 1 : 2)
         var square: Float = 0, difference: Float = 0
@@ -75,6 +81,9 @@ package final class CodeBounds: @unchecked Sendable {
         let length = square.squareRoot()
         let terms = Float(codes.dimension + 8) * Float.ulpOfOne
         let size = isL2 ? (length + longest) * (length + longest) : length * (longest + meanLength)
+        guard size.isFinite, difference.isFinite, length >= Self.leastLength, longest >= Self.leastLength else {
+            return nil
+        }
         let factor = (isL2 ? 2 : 1) * Self.roundingShare
         return ck_code_bound(
             errors: errors, lengths: lengths, error: factor * length, length: factor * difference.squareRoot(),

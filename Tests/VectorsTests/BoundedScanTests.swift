@@ -129,6 +129,30 @@ import Vectors
         check(made, RowSelection(rowCount: 40, allowed: nil, deleted: nil), k: 5, "zeros")
     }
 
+    @Test("Lengths that no float can hold are no reason to miss a row", arguments: [Metric.dot, .euclidean])
+    func extremes(metric: Metric) {
+        var generator = SplitMix(seed: 85)
+        for (sizeOfRows, sizeOfQueries) in [(1e30, 1e-30), (1e-30, 1e30), (1e19, 1), (1, 1e19), (1e-25, 1e-25)]
+            as [(Float, Float)]
+        {
+            for share in [1, 0.5, 0.001] {
+                let block = VectorBlock(dimension: 64, capacity: 2000)
+                for _ in 0..<2000 {
+                    let size = Double.random(in: 0..<1, using: &generator) < share ? sizeOfRows : 1
+                    generator.floats(64).map { $0 * size }.withUnsafeBufferPointer { block.append($0) }
+                }
+                let codes = CodeBlock.encoding(
+                    block, .nibbles, metric, rowCount: 2000, mean: block.mean(rowCount: 2000))
+                let bounds = CodeBounds(codes, floats: block, rowCount: 2000)
+                let queries = (0..<Self.queryCount).flatMap { _ in generator.floats(64).map { $0 * sizeOfQueries } }
+                check(
+                    Case(block: block, codes: codes, bounds: bounds, queries: queries),
+                    RowSelection(rowCount: 2000, allowed: nil, deleted: nil), k: 10,
+                    "rows of \(sizeOfRows), \(share) of them, queries of \(sizeOfQueries)")
+            }
+        }
+    }
+
     @Test("What a code lacks of its vector is what Double says, on every instruction set and dimension")
     func errorsAreMeasured() {
         var generator = SplitMix(seed: 83)
