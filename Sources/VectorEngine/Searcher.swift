@@ -84,6 +84,7 @@ extension Searcher {
                 rows = known
             } else {
                 rows = try matches(filter, in: segment, payloads: payloads)
+                rows.listMembers()
                 segment.indexes.remember(filter, rowCount: segment.rowCount, rows: rows)
             }
             if segment.deletedCount > 0 { rows.subtract(segment.deleted) }

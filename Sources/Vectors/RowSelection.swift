@@ -18,6 +18,12 @@ package struct RowSelection {
     /// Whether every row is selected without a look at it.
     package var isAll: Bool { allowed == nil && deleted == nil }
 
+    /// The selected rows, where they have been listed.
+    private var listed: [UInt32]? {
+        guard deleted == nil, let list = allowed?.list, list.last.map({ $0 < rowCount }) ?? true else { return nil }
+        return list
+    }
+
     @inlinable package func contains(_ row: Int) -> Bool {
         if let allowed, !allowed.contains(row) { return false }
         if let deleted, deleted.contains(row) { return false }
@@ -27,6 +33,7 @@ package struct RowSelection {
     /// How many rows; one pass over the words of the sets.
     package func count(_ kernels: DistanceKernels = .best) -> Int {
         if isAll { return rowCount }
+        if let listed { return listed.count }
         guard let allowed else { return rowCount - members(of: deleted?.words ?? [], kernels) }
         let keeps = members(of: allowed.words, kernels)
         guard let deleted else { return keeps }
@@ -107,6 +114,14 @@ package struct RowSelection {
     /// Calls `body` with the selected rows, ascending, some of them at a time.
     func forEachBlock(_ body: (UnsafePointer<UInt32>, Int) -> Void) {
         let words = (rowCount + 63) >> 6, wordsAtATime = 32
+        if let listed {
+            return listed.withUnsafeBufferPointer { rows in
+                guard let base = rows.baseAddress else { return }
+                for first in stride(from: 0, to: rows.count, by: 64 * wordsAtATime) {
+                    body(base + first, min(64 * wordsAtATime, rows.count - first))
+                }
+            }
+        }
         let list = DistanceKernels.best.table.pointee.list_bits
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64 * wordsAtATime) { rows in
             withUnsafeTemporaryAllocation(of: UInt64.self, capacity: words) { selected in

@@ -1,7 +1,9 @@
 /// A set of row offsets in one segment, as a bitmap: one bit a row, 64 rows a word.
 package struct RowSet: Sendable, Equatable {
     /// Bit `r & 63` of word `r >> 6` says whether row `r` is a member; bits beyond the last row are clear.
-    package internal(set) var words: [UInt64]
+    package internal(set) var words: [UInt64] { didSet { list = nil } }
+    /// The members, ascending, where they have been listed and nothing has changed since.
+    private(set) var list: [UInt32]?
 
     package init() { words = [] }
 
@@ -20,6 +22,15 @@ package struct RowSet: Sendable, Equatable {
     package init(rowCount: Int, filling fill: (UnsafeMutableBufferPointer<UInt64>) -> Void) {
         words = Array(repeating: 0, count: (rowCount + 63) >> 6)
         words.withUnsafeMutableBufferPointer { fill($0) }
+    }
+
+    package static func == (a: RowSet, b: RowSet) -> Bool { a.words == b.words }
+
+    /// Lists the members for those who will go through them again and again, where a list takes no more memory than the
+    /// bits.
+    package mutating func listMembers() {
+        guard list == nil, count <= 2 * words.count else { return }
+        list = RowSelection(rowCount: words.count << 6, allowed: self, deleted: nil).rows
     }
 
     @inlinable package func contains(_ row: Int) -> Bool {
@@ -54,7 +65,9 @@ package struct RowSet: Sendable, Equatable {
     }
 
     package mutating func subtract(_ other: RowSet) {
+        let left = list?.filter { !other.contains(Int($0)) }
         for i in 0..<min(words.count, other.words.count) { words[i] &= ~other.words[i] }
+        list = left
     }
 
     /// Calls `body` with every member, ascending.
