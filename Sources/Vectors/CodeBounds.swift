@@ -47,8 +47,8 @@ package final class CodeBounds: @unchecked Sendable {
                 errors[row] = kernels.table.pointee.nibble_error(
                     residual, dimension, codes.codes + row * codes.stride, codes.scales[row], &length)
                 lengths[row] = length
-                // What is not a number is not more than anything.
-                longest = longest >= length + errors[row] ? longest : length + errors[row]
+                // What is not a number is not less than anything either; once not finite, it stays so.
+                if longest.isFinite, !(longest >= length + errors[row]) { longest = length + errors[row] }
             }
             return longest
         }

@@ -166,7 +166,9 @@ import Vectors
     @Test("Lengths that no float can hold are no reason to miss a row", arguments: [Metric.dot, .euclidean])
     func extremes(metric: Metric) {
         var generator = SplitMix(seed: 85)
-        for (sizeOfRows, sizeOfQueries) in [(1e30, 1e-30), (1e-30, 1e30), (1e19, 1), (1, 1e19), (1e-25, 1e-25)]
+        for (sizeOfRows, sizeOfQueries) in [
+            (1e30, 1e-30), (1e-30, 1e30), (1e19, 1), (1, 1e19), (1e-25, 1e-25), (3e37, 1e-3),
+        ]
             as [(Float, Float)]
         {
             for share in [1, 0.5, 0.001] {
