@@ -92,59 +92,6 @@ import Vectors
         check(turned, RowSelection(rowCount: rows, allowed: nil, deleted: nil), k: 10, "in turns")
     }
 
-    @Test func rowsOfASelectionFromOneOnAreTheOnesAfterIt() {
-        var generator = SplitMix(seed: 84)
-        let rows = 333
-        var allowed = RowSet(rowCount: rows), deleted = RowSet(rowCount: rows)
-        for row in 0..<rows {
-            if generator.next() % 2 == 0 { allowed.insert(row) }
-            if generator.next() % 5 == 0 { deleted.insert(row) }
-        }
-        for selection in [
-            RowSelection(rowCount: rows, allowed: nil, deleted: nil),
-            RowSelection(rowCount: rows, allowed: allowed, deleted: deleted),
-        ] {
-            for first in [0, 1, 63, 64, 65, 320, 332, 333] {
-                let found = selection.rows(from: first)
-                #expect((0..<rows).allSatisfy { found.contains($0) == ($0 >= first && selection.contains($0)) })
-            }
-        }
-    }
-
-    @Test func aListOfTheMembersIsWhatTheBitsSay() {
-        var generator = SplitMix(seed: 86)
-        let rows = 1000
-        for members in [0, 1, 20, 31, 400] {
-            var set = RowSet(rowCount: rows), deleted = RowSet(rowCount: rows)
-            for _ in 0..<members { set.insert(Int(generator.next() % UInt64(rows))) }
-            for row in 0..<rows where generator.next() % 2 == 0 { deleted.insert(row) }
-            func check(_ listed: RowSet) {
-                let plain = RowSet(words: listed.words)
-                #expect(listed == plain)
-                for (rowCount, gone) in [(rows, nil), (rows, deleted), (300, nil)] as [(Int, RowSet?)] {
-                    let a = RowSelection(rowCount: rowCount, allowed: listed, deleted: gone)
-                    let b = RowSelection(rowCount: rowCount, allowed: plain, deleted: gone)
-                    #expect(
-                        a.rows == b.rows && a.count() == b.count()
-                            && a.rows == (0..<UInt32(rowCount)).filter { b.contains(Int($0)) })
-                }
-            }
-            set.listMembers()
-            check(set)
-            var less = set
-            less.subtract(deleted)
-            check(less)
-            var more = less
-            more.insert(500)
-            check(more)
-            more.listMembers()
-            more.remove(500)
-            check(more)
-            set.formIntersection(deleted)
-            check(set)
-        }
-    }
-
     @Test("Copies, rows of zeros and more neighbours than rows are answered like any others", arguments: metrics)
     func degenerate(metric: Metric) {
         var generator = SplitMix(seed: 82)
