@@ -173,7 +173,7 @@ def indexing(options, engines: list[Engine], results: dict) -> None:
         engine = Engine("cortex indexing", options.worker, store, cores="0,1")
         engine.open(seals=name == "meanwhile")
         # What opening leaves to be done behind the first answers is another figure.
-        measure(engine, options, "queries.npy", None, setting=16)
+        warm(engine, options, "queries.npy")
         engine.ask(op="replace", ids=str(options.work / "ids.npy"), vectors=str(options.work / "vectors.npy"))
         found[name] = measure(engine, options, "queries.npy", None, setting=16, while_sealing=name == "meanwhile")
         engine.close()

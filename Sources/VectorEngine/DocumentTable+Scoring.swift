@@ -85,7 +85,7 @@ extension DocumentTable {
 
     /// The rows of each segment whose documents are in `slots`.
     private func rows(of slots: RowSet?, in searcher: Searcher) throws -> [RowSet?] {
-        guard let slots else { return Array(repeating: nil, count: searcher.segments.count) }
+        guard let slots else { return searcher.everything }
         return try use { documents in
             documents.forgetRows(butOf: searcher)
             return searcher.segments.map { segment in

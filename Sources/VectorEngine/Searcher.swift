@@ -46,7 +46,7 @@ final class Searcher: Sendable {
     /// Rows of the ids that a filter names, as of this moment.
     let namedRows: [PointID: RowLocation]
     /// What `matches` answers where there is no filter.
-    private let everything: [RowSet?]
+    let everything: [RowSet?]
 
     init(
         schema: CollectionSchema, dense: [String: DenseName], segments: [SegmentView], sequence: Int64,
@@ -264,15 +264,15 @@ extension SegmentView {
         }
     }
 
-    /// The allowed live rows that have the vector.
+    /// The allowed live rows that have the vector. What is deleted is never allowed (`Searcher.matches`): it is taken
+    /// off here where all are.
     fileprivate func selection(_ dense: DenseName, _ allowed: RowSet?) -> RowSelection {
-        var allowed = allowed
         let missing = indexes.read { $0.missing[dense.name] ?? RowSet() }
-        if !missing.isEmpty {
-            allowed = allowed ?? RowSet(allOf: rowCount)
-            allowed?.subtract(missing)
-        }
-        return RowSelection(rowCount: rowCount, allowed: allowed, deleted: deletedCount == 0 ? nil : deleted)
+        let deleted = allowed != nil || deletedCount == 0 ? nil : deleted
+        guard !missing.isEmpty else { return RowSelection(rowCount: rowCount, allowed: allowed, deleted: deleted) }
+        var having = allowed ?? RowSet(allOf: rowCount)
+        having.subtract(missing)
+        return RowSelection(rowCount: rowCount, allowed: having, deleted: deleted)
     }
 
     fileprivate func nearestExactly(

@@ -213,7 +213,7 @@ static inline void ck_prefetch_rows(const void *base, size_t stride, size_t size
 
 /// Copies the ids of `links` not yet visited in this epoch to `out` (room for `count`), marks them, returns how many.
 static inline size_t ck_mark_unvisited(const uint32_t *links, size_t count, uint8_t *visited, uint8_t epoch,
-                                         uint32_t *out) {
+                                       uint32_t *out) {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         uint32_t id = links[i];
