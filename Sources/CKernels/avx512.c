@@ -260,21 +260,39 @@ TARGET CK_INLINE int64_t position(const int64_t *keys, int64_t count, int64_t ke
     }
 }
 
-// From this many keys on it pays to look for the place of a new one; below, all are compared with it.
-#define KEYS_COMPARED 64
-
-// No branch depends on where a key belongs: with x in its place, slot i of an ascending pool holds
-// min(keys[i], max(keys[i - 1], x)).
-TARGET CK_INLINE void insert_key(int64_t *keys, int64_t count, int64_t key) {
-    int64_t first = count < KEYS_COMPARED ? 0 : position(keys, count, key) & ~7;
-    const __m512i wanted = _mm512_set1_epi64(key);
-    __m512i before = first == 0 ? _mm512_set1_epi64(INT64_MIN) : _mm512_loadu_si512(keys + first - 8);
-    for (int64_t i = first; i <= count; i += 8) {
-        __m512i own = _mm512_loadu_si512(keys + i), shifted = _mm512_alignr_epi64(own, before, 7);
-        _mm512_storeu_si512(keys + i, _mm512_min_epi64(own, _mm512_max_epi64(shifted, wanted)));
-        before = own;
+// Puts `count` keys of `wanted` among the first 8 · REGISTERS of `keys` and leaves in their place those that fall out
+// behind. All of these are in registers meanwhile. No branch depends on where a key belongs: with x in its place, slot
+// i of an ascending list holds min(keys[i], max(keys[i - 1], x)).
+#define INSERT_INTO(name, REGISTERS)                                                                                \
+    TARGET static void name(int64_t *keys, int64_t *wanted, size_t count) {                                         \
+        __m512i own[REGISTERS];                                                                                     \
+        for (int r = 0; r < REGISTERS; r++) own[r] = _mm512_loadu_si512(keys + 8 * r);                              \
+        for (size_t j = 0; j < count; j++) {                                                                        \
+            const __m512i x = _mm512_set1_epi64(wanted[j]);                                                         \
+            __m512i last = _mm512_max_epi64(own[REGISTERS - 1], x);                                                 \
+            _Pragma("clang loop unroll(full)") for (int r = REGISTERS - 1; r > 0; r--) {                            \
+                own[r] = _mm512_min_epi64(own[r], _mm512_max_epi64(_mm512_alignr_epi64(own[r], own[r - 1], 7), x)); \
+            }                                                                                                       \
+            __m512i first = _mm512_alignr_epi64(own[0], _mm512_set1_epi64(INT64_MIN), 7);                           \
+            own[0] = _mm512_min_epi64(own[0], _mm512_max_epi64(first, x));                                          \
+            wanted[j] = _mm_extract_epi64(_mm512_extracti64x2_epi64(last, 3), 1);                                   \
+        }                                                                                                           \
+        for (int r = 0; r < REGISTERS; r++) _mm512_storeu_si512(keys + 8 * r, own[r]);                              \
     }
+INSERT_INTO(insert_into_16, 2)
+INSERT_INTO(insert_into_32, 4)
+INSERT_INTO(insert_into_64, 8)
+
+// The keys of sixteen distances and rows, in two registers.
+TARGET CK_INLINE __m512i keys_of(__m256i distances, __m256i rows) {
+    __m256i ordered = _mm256_xor_si256(
+        distances, _mm256_and_si256(_mm256_srai_epi32(distances, 31), _mm256_set1_epi32(0x7fffffff)));
+    return _mm512_or_si512(_mm512_slli_epi64(_mm512_cvtepu32_epi64(ordered), 32),
+                           _mm512_slli_epi64(_mm512_cvtepu32_epi64(rows), 1));
 }
+
+// From this many keys on it pays to look for the place of the lowest new one.
+#define KEYS_SKIPPED 256
 
 TARGET static int64_t pool_insert(ck_pool *pool, const float *distances, const uint32_t *rows, int64_t count) {
     int64_t *keys = pool->keys, lowest = INT64_MAX;
@@ -283,16 +301,57 @@ TARGET static int64_t pool_insert(ck_pool *pool, const float *distances, const u
         __m512 values = _mm512_maskz_loadu_ps(valid, distances + block);
         unsigned near = _mm512_mask_cmp_ps_mask(valid, values, _mm512_set1_ps(pool->limit), _CMP_LE_OQ);
         if (!near) continue;
-        for (; near; near &= near - 1) {
-            int64_t i = block + __builtin_ctz(near), key = ck_key(distances[i], rows[i]);
-            insert_key(keys, pool->count, key);
-            ck_pool_grown(pool);
-            lowest = key < lowest ? key : lowest;
+        __m512i bits = _mm512_castps_si512(values), ids = _mm512_maskz_loadu_epi32(valid, rows + block);
+        __m512i low = keys_of(_mm512_castsi512_si256(bits), _mm512_castsi512_si256(ids));
+        __m512i high = keys_of(_mm512_extracti64x4_epi64(bits, 1), _mm512_extracti64x4_epi64(ids, 1));
+        int64_t wanted[24], lows = __builtin_popcount(near & 0xff), all = __builtin_popcount(near);
+        _mm512_storeu_si512(wanted, _mm512_maskz_compress_epi64((__mmask8)near, low));
+        _mm512_storeu_si512(wanted + lows, _mm512_maskz_compress_epi64((__mmask8)(near >> 8), high));
+        const __m512i none = _mm512_set1_epi64(INT64_MAX);
+        int64_t least = _mm512_reduce_min_epi64(
+            _mm512_min_epi64(_mm512_mask_mov_epi64(none, (__mmask8)near, low),
+                             _mm512_mask_mov_epi64(none, (__mmask8)(near >> 8), high)));
+        lowest = least < lowest ? least : lowest;
+        int64_t end = pool->count + all;
+        int64_t first = pool->count < KEYS_SKIPPED ? 0 : position(keys, pool->count, least) & ~63;
+        for (; first < end; first += 64) {
+            if (end - first <= 16) {
+                insert_into_16(keys + first, wanted, (size_t)all);
+            } else if (end - first <= 32) {
+                insert_into_32(keys + first, wanted, (size_t)all);
+            } else if (keys[first + 63] > least) {
+                insert_into_64(keys + first, wanted, (size_t)all);
+            }
         }
+        pool->count = end < pool->capacity ? end : pool->capacity;
+        for (int64_t i = pool->count; i < end; i++) keys[i] = INT64_MAX;
         ck_pool_lower_limit(pool);
     }
     if (lowest == INT64_MAX) return pool->capacity;
     return position(keys, pool->count, lowest);
+}
+
+// Up to this many keys are sorted by counting for each how many are smaller.
+#define KEYS_COUNTED 256
+
+TARGET static size_t sort_keys(const float *distances, const uint32_t *rows, size_t count, int64_t *keys) {
+    if (count > KEYS_COUNTED) return ck_sort_keys_portable(distances, rows, count, keys);
+    int64_t unsorted[KEYS_COUNTED + 8];
+    size_t known = 0;
+    for (size_t i = 0; i < count; i++) {
+        unsorted[known] = ck_key(distances[i], rows[i]);
+        known += distances[i] == distances[i];
+    }
+    for (size_t i = known; i < known + 8; i++) unsorted[i] = INT64_MAX;
+    for (size_t i = 0; i < known; i++) {
+        const __m512i own = _mm512_set1_epi64(unsorted[i]);
+        unsigned smaller = 0;
+        for (size_t j = 0; j < known; j += 8) {
+            smaller += (unsigned)__builtin_popcount(_mm512_cmplt_epi64_mask(_mm512_loadu_si512(unsorted + j), own));
+        }
+        keys[smaller] = unsorted[i];
+    }
+    return known;
 }
 
 // Ids are below 2³¹, so that they can be signed offsets.
@@ -368,6 +427,7 @@ const ck_kernels ck_table_avx512 = {
     .winnow = winnow,
     .sketch_planes = sketch_planes,
     .pool_insert = pool_insert,
+    .sort_keys = sort_keys,
     .gather_unvisited = gather_unvisited,
     .count_bits = count_bits,
     .list_bits = list_bits,

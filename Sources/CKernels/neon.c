@@ -139,6 +139,7 @@ const ck_kernels ck_table_neon = {
     .winnow = winnow_by_words,
     .sketch_planes = sketch_planes,
     .pool_insert = ck_pool_insert_portable,
+    .sort_keys = ck_sort_keys_portable,
     .gather_unvisited = ck_gather_unvisited_portable,
     .count_bits = count_bits,
     .list_bits = list_bits,

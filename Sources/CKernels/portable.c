@@ -77,6 +77,19 @@ int64_t ck_pool_insert_portable(ck_pool *pool, const float *distances, const uin
     return lowest;
 }
 
+// Keys into their places from behind: those of a walk come nearly in order.
+size_t ck_sort_keys_portable(const float *distances, const uint32_t *rows, size_t count, int64_t *keys) {
+    size_t sorted = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (distances[i] != distances[i]) continue;
+        int64_t key = ck_key(distances[i], rows[i]);
+        size_t at = sorted++;
+        for (; at > 0 && keys[at - 1] > key; at--) keys[at] = keys[at - 1];
+        keys[at] = key;
+    }
+    return sorted;
+}
+
 size_t ck_gather_unvisited_portable(const uint32_t *links, size_t count, const uint8_t *visited, uint8_t epoch,
                                     uint32_t *out) {
     size_t kept = 0;
@@ -112,6 +125,7 @@ const ck_kernels ck_table_portable = {
     .winnow = winnow_by_words,
     .sketch_planes = sketch_planes,
     .pool_insert = ck_pool_insert_portable,
+    .sort_keys = ck_sort_keys_portable,
     .gather_unvisited = ck_gather_unvisited_portable,
     .count_bits = count_bits,
     .list_bits = list_bits,

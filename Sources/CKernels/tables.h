@@ -14,6 +14,7 @@ extern const ck_kernels ck_table_neon;
 
 // Shared by every level without a vector form of its own.
 int64_t ck_pool_insert_portable(ck_pool *pool, const float *distances, const uint32_t *rows, int64_t count);
+size_t ck_sort_keys_portable(const float *distances, const uint32_t *rows, size_t count, int64_t *keys);
 size_t ck_gather_unvisited_portable(const uint32_t *links, size_t count, const uint8_t *visited, uint8_t epoch,
                                     uint32_t *out);
 

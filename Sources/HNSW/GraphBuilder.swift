@@ -18,6 +18,9 @@ final class GraphBuilder<Space: RowSpace> {
     let parameters: HNSWParameters
     let locks: UnsafeMutablePointer<UInt8>
     let locksRows: Bool
+    /// How many links each row has on level 0, guarded as they are: to look for the first free slot would bring in all
+    /// lines of a row, and one is to be written.
+    private let baseCounts: UnsafeMutablePointer<UInt16>
     private(set) var entry: UInt32 = 0
     private(set) var topLevel = 0
     private let selection: NeighborSelection<Space>
@@ -33,10 +36,15 @@ final class GraphBuilder<Space: RowSpace> {
         self.locksRows = locksRows
         locks = .allocate(capacity: max(levels.count, 1))
         locks.initialize(repeating: 0, count: max(levels.count, 1))
+        baseCounts = .allocate(capacity: max(levels.count, 1))
+        baseCounts.initialize(repeating: 0, count: max(levels.count, 1))
         selection = NeighborSelection(space: space, spread: parameters.spread)
     }
 
-    deinit { locks.deallocate() }
+    deinit {
+        locks.deallocate()
+        baseCounts.deallocate()
+    }
 
     var walkerBytes: Int { selection.space.walkerBytes }
     var planeWords: Int { selection.space.planeWords }
@@ -46,6 +54,7 @@ final class GraphBuilder<Space: RowSpace> {
         let old = graph.storage
         for row in 0..<old.rowCount {
             (storage.base + row * storage.width).update(from: old.base + row * old.width, count: old.width)
+            baseCounts[row] = UInt16(old.layer(0).count(UInt32(row)))
         }
         storage.upper.update(from: old.upper, count: old.upperBlocks * old.connections)
         entry = graph.entry
@@ -91,7 +100,13 @@ final class GraphBuilder<Space: RowSpace> {
             let own = layer(level).row(UInt32(row))
             lock(row)
             own.update(from: scratch.chosen(level), count: scratch.chosenCount[level])
+            if level == 0 { baseCounts[row] = UInt16(scratch.chosenCount[0]) }
             unlock(row)
+        }
+        // The slots that will be written are on their way while other levels are linked.
+        for i in 0..<scratch.chosenCount[0] {
+            let neighbor = Int(scratch.chosen(0)[i])
+            ck_prefetch(storage.base + neighbor * storage.width + Int(baseCounts[neighbor]))
         }
         for level in 0...highest {
             for i in 0..<scratch.chosenCount[level] {
@@ -106,27 +121,31 @@ final class GraphBuilder<Space: RowSpace> {
         let links = layer.row(neighbor)
         lock(Int(neighbor))
         defer { unlock(Int(neighbor)) }
-        var count = 0
-        while count < layer.width && links[count] != neighbor { count &+= 1 }
+        let count = level == 0 ? Int(baseCounts[Int(neighbor)]) : layer.count(neighbor)
         if count < layer.width {
             links[count] = row
+            if level == 0 { baseCounts[Int(neighbor)] += 1 }
             return
         }
         scratch.candidates.update(from: links, count: count)
         scratch.candidates[count] = row
-        prune(neighbor, links, width: layer.width, count: count + 1, limit: limit(level), scratch)
+        let kept = prune(neighbor, links, width: layer.width, count: count + 1, limit: limit(level), scratch)
+        if level == 0 { baseCounts[Int(neighbor)] = UInt16(kept) }
     }
 
-    /// Replaces `links` by the best `limit` of `scratch.candidates`; the row's lock is held.
+    /// Replaces `links` by the best `limit` of `scratch.candidates` and returns how many those are; the row's lock is
+    /// held.
+    @discardableResult
     private func prune(
         _ row: UInt32, _ links: UnsafeMutablePointer<UInt32>, width: Int, count: Int, limit: Int,
         _ scratch: BuildScratch
-    ) {
+    ) -> Int {
         let known = sortByDistance(to: Int(row), scratch.candidates, count: count, scratch)
         let kept = selection.select(
             scratch.keys, count: known, limit: limit, into: scratch.pruned, scratch)
         links.update(from: scratch.pruned, count: kept)
         (links + kept).update(repeating: row, count: width - kept)
+        return kept
     }
 
     /// Scores `rows` against `row` and leaves their keys in `scratch.keys`, nearest first; returns how many there are.
@@ -136,10 +155,7 @@ final class GraphBuilder<Space: RowSpace> {
         let scorer = selection.space.scorer(row: row, in: scratch.rowQuery)
         scorer.prefetch(rows, count)
         scorer.score(rows, count, scratch.distances)
-        scratch.keys.update(repeating: .max, count: count + 8)
-        var pool = ck_pool(keys: scratch.keys, capacity: Int64(count), count: 0, limit: .infinity)
-        _ = kernels.pointee.pool_insert(&pool, scratch.distances, rows, Int64(count))
-        return Int(pool.count)
+        return kernels.pointee.sort_keys(scratch.distances, rows, count, scratch.keys)
     }
 
     /// Room for the finished links, level 0 without the slack.
@@ -155,9 +171,8 @@ final class GraphBuilder<Space: RowSpace> {
         let width = sealed.width
         for row in rows {
             let links = storage.base + row * storage.width
-            if links[width] != UInt32(row) {
-                var count = 0
-                while count < storage.width && links[count] != UInt32(row) { count += 1 }
+            let count = Int(baseCounts[row])
+            if count > width {
                 scratch.candidates.update(from: links, count: count)
                 prune(UInt32(row), links, width: storage.width, count: count, limit: width, scratch)
             }

@@ -88,6 +88,14 @@ struct Layer {
         return links + Int(id) &* width
     }
 
+    /// How many links `id` has.
+    func count(_ id: UInt32) -> Int {
+        let links = row(id)
+        var count = 0
+        while count < width && links[count] != id { count &+= 1 }
+        return count
+    }
+
     /// Copies the neighbours of `id` not visited in this epoch to `out` (room for `width` + 16), which marks none.
     @inline(__always)
     func gather(

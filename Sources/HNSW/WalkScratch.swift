@@ -45,7 +45,7 @@ final class WalkScratch {
         stepped = .allocate(capacity: width + 16)
         selected = .allocate(capacity: (rowCount + 63) / 64 + 1)
         pool = .allocate(capacity: 1)
-        pool.initialize(to: ck_pool(keys: .allocate(capacity: 1), capacity: 0, count: 0, limit: .infinity))
+        pool.initialize(to: .empty(0))
     }
 
     deinit {
@@ -59,7 +59,7 @@ final class WalkScratch {
         distances.deallocate()
         stepped.deallocate()
         selected.deallocate()
-        pool.pointee.keys.deallocate()
+        pool.pointee.deallocate()
         pool.deallocate()
     }
 
@@ -83,13 +83,14 @@ final class WalkScratch {
 
     /// The pool, with `capacity` slots and nothing but `position` in it, which is marked as visited.
     func beginPool(_ capacity: Int, at position: Position, epoch: UInt8) {
-        var keys = pool.pointee.keys
-        if capacity + 8 > poolSlots {
-            keys.deallocate()
-            poolSlots = capacity + 8
-            keys = .allocate(capacity: poolSlots)
+        if ck_pool_slots(capacity) > poolSlots {
+            pool.pointee.deallocate()
+            pool.pointee = .empty(capacity)
+            poolSlots = ck_pool_slots(capacity)
+        } else {
+            pool.pointee.keys.update(repeating: .max, count: ck_pool_slots(capacity))
         }
-        keys.initialize(repeating: .max, count: capacity + 8)
+        let keys = pool.pointee.keys
         keys[0] = ck_key(position.distance, position.row)
         visited[Int(position.row)] = epoch
         pool.pointee = ck_pool(

@@ -120,7 +120,7 @@ private final class BatchScratch {
     deinit {
         rows.deallocate()
         distances.deallocate()
-        for query in 0..<queries { pools[query].keys.deallocate() }
+        for query in 0..<queries { pools[query].deallocate() }
         pools.deallocate()
     }
 }

@@ -69,10 +69,10 @@ package struct CodeScorer: RowScoring {
     @usableFromInline let stride: Int
     @usableFromInline let prefetchBytes: Int
     @usableFromInline let kernel: ck_codes_fn
-    let kernels: DistanceKernels
+    @usableFromInline let kernels: DistanceKernels
 
     /// `query` and `block` must outlive the scorer.
-    package init(query: UnsafePointer<ck_code_query>, block: CodeBlock) {
+    @inlinable package init(query: UnsafePointer<ck_code_query>, block: borrowing CodeBlock) {
         self.query = query
         layout = UnsafePointer(block.layout)
         codes = UnsafePointer(block.codes)

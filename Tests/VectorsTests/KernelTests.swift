@@ -90,9 +90,9 @@ import Vectors
     @Test("Every instruction set keeps the same pool as sorting does, ties and NaN included")
     func poolsAgreeWithSorting() {
         var generator = SplitMix(seed: 4)
-        for capacity in [1, 2, 7, 8, 9, 16, 17, 40, 73, 200] {
+        for capacity in [1, 2, 7, 8, 9, 16, 17, 40, 73, 128, 200, 256, 300, 700, 1000] {
             // Few different values, so that most are ties; some are NaN or infinite.
-            let distances: [Float] = (0..<300).map { _ in
+            let distances: [Float] = (0..<900).map { _ in
                 switch generator.next() % 40 {
                 case 0: .nan
                 case 1: .infinity
@@ -105,12 +105,35 @@ import Vectors
                 .map { Neighbor(distance: $0.element, row: UInt32($0.offset)) }.sorted()
             for kernels in DistanceKernels.available {
                 var top = TopK(capacity, kernels: kernels)
-                for first in stride(from: 0, to: 300, by: 23) {
-                    let last = min(first + 23, 300)
+                for first in stride(from: 0, to: 900, by: 23) {
+                    let last = min(first + 23, 900)
                     top.offer(
                         Array(distances[first..<last]), rows: (first..<last).map { UInt32($0) }, count: last - first)
                 }
                 #expect(top.neighbors() == Array(all.prefix(capacity)), "\(kernels.name), capacity \(capacity)")
+            }
+        }
+    }
+
+    @Test("Every instruction set sorts keys, ties included, and leaves NaN out")
+    func keysAreSorted() {
+        var generator = SplitMix(seed: 8)
+        for count in Array(0...20) + [63, 64, 65, 120, 255, 256, 257, 400] {
+            var rows = (0..<UInt32(1000)).map { $0 }
+            rows.shuffle(using: &generator)
+            let distances: [Float] = (0..<count).map { _ in
+                switch generator.next() % 20 {
+                case 0: .nan
+                case 1: .infinity
+                case 2: -.infinity
+                default: Float(generator.next() % 30) - 5
+                }
+            }
+            let wanted = zip(distances, rows).filter { !$0.0.isNaN }.map { ck_key($0.0, $0.1) }.sorted()
+            for kernels in DistanceKernels.available {
+                var keys = [Int64](repeating: 0, count: count + 8)
+                let known = kernels.table.pointee.sort_keys(distances, rows, count, &keys)
+                #expect(Array(keys[..<known]) == wanted, "\(kernels.name), \(count) keys")
             }
         }
     }

@@ -23,7 +23,8 @@ typedef float (*ck_pair_fn)(const float *a, const float *b, size_t dimension);
 /// Writes the distance of `query` to row `rows[i]` of `base` (rows × dimension, row-major) to `out[i]`, `i < count`.
 typedef void (*ck_rows_fn)(const float *query, const float *base, size_t dimension, const uint32_t *rows, size_t count,
                            float *out);
-/// The nearest rows met so far: `count` keys (`ck_key`), ascending, then INT64_MAX up to eight slots behind `capacity`.
+/// The nearest rows met so far: `count` keys (`ck_key`), ascending, then INT64_MAX in the rest of the
+/// `ck_pool_slots(capacity)` slots.
 typedef struct ck_pool {
     int64_t *keys;
     int64_t capacity;
@@ -32,12 +33,18 @@ typedef struct ck_pool {
     /// Whoever fills the pool may lower it.
     float limit;
 } ck_pool;
+/// Keys are moved by 64, eight cache lines: those that fall out of a full pool need room for a moment.
+static inline size_t ck_pool_slots(size_t capacity) { return (capacity + 16 + 63) & ~(size_t)63; }
 /// Puts every (`distances[i]`, `rows[i]`), `i < count`, within the limit into its place; the farthest fall out of a
 /// full pool.
 ///
 /// Equal distances are ordered by row; NaN is never inserted. Returns the lowest position
 /// written, `capacity` when nothing was.
 typedef int64_t (*ck_insert_fn)(ck_pool *pool, const float *distances, const uint32_t *rows, int64_t count);
+
+/// Writes the keys of (`distances[i]`, `rows[i]`), `i < count`, all rows different, to `keys` (room for 8 more),
+/// ascending, NaN left out; returns how many.
+typedef size_t (*ck_sort_fn)(const float *distances, const uint32_t *rows, size_t count, int64_t *keys);
 
 /// Copies the ids of `links`, all different, that were not visited in this epoch to `out` (room for `count` + 16) in
 /// their order; returns how many. Marks none of them. `visited` has four bytes more than there are rows.
@@ -150,6 +157,7 @@ typedef struct ck_kernels {
     int32_t (*_Nonnull sketch_planes)(const uint8_t *bytes, size_t dimension, uint64_t *planes, float *step,
                                       int32_t *squares);
     ck_insert_fn _Nonnull pool_insert;
+    ck_sort_fn _Nonnull sort_keys;
     ck_gather_fn _Nonnull gather_unvisited;
     /// Bits set in `a[i] & ~b[i]`, `i < words`; `b` may be NULL.
     uint64_t (*_Nonnull count_bits)(const uint64_t *a, const uint64_t *_Nullable b, size_t words);
