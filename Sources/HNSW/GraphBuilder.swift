@@ -21,6 +21,8 @@ final class GraphBuilder<Space: RowSpace> {
     /// How many links each row has on level 0, guarded as they are: to look for the first free slot would bring in all
     /// lines of a row, and one is to be written.
     private let baseCounts: UnsafeMutablePointer<UInt16>
+    /// How many of them, the first, were selected together; the others have been added since.
+    private let baseSelected: UnsafeMutablePointer<UInt16>
     private(set) var entry: UInt32 = 0
     private(set) var topLevel = 0
     private let selection: NeighborSelection<Space>
@@ -38,12 +40,15 @@ final class GraphBuilder<Space: RowSpace> {
         locks.initialize(repeating: 0, count: max(levels.count, 1))
         baseCounts = .allocate(capacity: max(levels.count, 1))
         baseCounts.initialize(repeating: 0, count: max(levels.count, 1))
+        baseSelected = .allocate(capacity: max(levels.count, 1))
+        baseSelected.initialize(repeating: 0, count: max(levels.count, 1))
         selection = NeighborSelection(space: space, spread: parameters.spread)
     }
 
     deinit {
         locks.deallocate()
         baseCounts.deallocate()
+        baseSelected.deallocate()
     }
 
     var walkerBytes: Int { selection.space.walkerBytes }
@@ -54,7 +59,7 @@ final class GraphBuilder<Space: RowSpace> {
         let old = graph.storage
         for row in 0..<old.rowCount {
             (storage.base + row * storage.width).update(from: old.base + row * old.width, count: old.width)
-            baseCounts[row] = UInt16(old.layer(0).count(UInt32(row)))
+            selected(old.layer(0).count(UInt32(row)), row)
         }
         storage.upper.update(from: old.upper, count: old.upperBlocks * old.connections)
         entry = graph.entry
@@ -100,7 +105,7 @@ final class GraphBuilder<Space: RowSpace> {
             let own = layer(level).row(UInt32(row))
             lock(row)
             own.update(from: scratch.chosen(level), count: scratch.chosenCount[level])
-            if level == 0 { baseCounts[row] = UInt16(scratch.chosenCount[0]) }
+            if level == 0 { selected(scratch.chosenCount[0], row) }
             unlock(row)
         }
         // The slots that will be written are on their way while other levels are linked.
@@ -129,8 +134,30 @@ final class GraphBuilder<Space: RowSpace> {
         }
         scratch.candidates.update(from: links, count: count)
         scratch.candidates[count] = row
-        let kept = prune(neighbor, links, width: layer.width, count: count + 1, limit: limit(level), scratch)
-        if level == 0 { baseCounts[Int(neighbor)] = UInt16(kept) }
+        if level == 0 {
+            pruneBase(neighbor, links, count: count + 1, scratch)
+        } else {
+            prune(neighbor, links, width: layer.width, count: count + 1, limit: limit(level), scratch)
+        }
+    }
+
+    private func selected(_ count: Int, _ row: Int) {
+        baseCounts[row] = UInt16(count)
+        baseSelected[row] = UInt16(count)
+    }
+
+    /// Prunes links of level 0, of which the first were selected before.
+    private func pruneBase(
+        _ row: UInt32, _ links: UnsafeMutablePointer<UInt32>, count: Int, _ scratch: BuildScratch
+    ) {
+        let width = storage.width, limit = limit(0)
+        let known = mergeByDistance(
+            to: Int(row), scratch.candidates, count: count, selected: Int(baseSelected[Int(row)]), scratch)
+        let again = selection.selectAgain(scratch.merged, count: known, limit: limit, into: scratch.pruned, scratch)
+        let kept =
+            again ?? prune(row, links, width: width, count: count, limit: limit, scratch)
+        if again != nil { replace(links, of: row, width: width, kept: kept, scratch) }
+        selected(kept, Int(row))
     }
 
     /// Replaces `links` by the best `limit` of `scratch.candidates` and returns how many those are; the row's lock is
@@ -143,9 +170,44 @@ final class GraphBuilder<Space: RowSpace> {
         let known = sortByDistance(to: Int(row), scratch.candidates, count: count, scratch)
         let kept = selection.select(
             scratch.keys, count: known, limit: limit, into: scratch.pruned, scratch)
+        replace(links, of: row, width: width, kept: kept, scratch)
+        return kept
+    }
+
+    /// Writes the `kept` rows of `scratch.pruned` in place of all links.
+    private func replace(
+        _ links: UnsafeMutablePointer<UInt32>, of row: UInt32, width: Int, kept: Int, _ scratch: BuildScratch
+    ) {
         links.update(from: scratch.pruned, count: kept)
         (links + kept).update(repeating: row, count: width - kept)
-        return kept
+    }
+
+    /// Scores `rows`, of which the first `selected` are nearest first, against `row` and leaves their keys in
+    /// `scratch.merged`, nearest first and those of the others odd; returns how many there are.
+    private func mergeByDistance(
+        to row: Int, _ rows: UnsafePointer<UInt32>, count: Int, selected: Int, _ scratch: BuildScratch
+    ) -> Int {
+        let scorer = selection.space.scorer(row: row, in: scratch.rowQuery)
+        scorer.prefetch(rows, count)
+        scorer.score(rows, count, scratch.distances)
+        let old = scratch.old, new = scratch.keys, merged = scratch.merged
+        var oldCount = 0
+        for i in 0..<selected where !scratch.distances[i].isNaN {
+            old[oldCount] = ck_key(scratch.distances[i], rows[i])
+            oldCount += 1
+        }
+        let newCount = kernels.pointee.sort_keys(
+            scratch.distances + selected, rows + selected, count - selected, new)
+        old[oldCount] = .max
+        new[newCount] = .max
+        var (i, j) = (0, 0)
+        for place in 0..<oldCount + newCount {
+            let isNew = new[j] < old[i]
+            merged[place] = isNew ? new[j] | 1 : old[i]
+            j &+= isNew ? 1 : 0
+            i &+= isNew ? 0 : 1
+        }
+        return oldCount + newCount
     }
 
     /// Scores `rows` against `row` and leaves their keys in `scratch.keys`, nearest first; returns how many there are.
@@ -174,7 +236,7 @@ final class GraphBuilder<Space: RowSpace> {
             let count = Int(baseCounts[row])
             if count > width {
                 scratch.candidates.update(from: links, count: count)
-                prune(UInt32(row), links, width: storage.width, count: count, limit: width, scratch)
+                pruneBase(UInt32(row), links, count: count, scratch)
             }
             (sealed.base + row * width).update(from: links, count: width)
             let blocks = Int(storage.levels[row]) * storage.connections
@@ -207,6 +269,9 @@ final class BuildScratch {
     let pruned: UnsafeMutablePointer<UInt32>
     let distances: UnsafeMutablePointer<Float>
     let keys: UnsafeMutablePointer<Int64>
+    /// Keys of links that were selected before, and those with others in between.
+    let old: UnsafeMutablePointer<Int64>
+    let merged: UnsafeMutablePointer<Int64>
     let chosenCount: UnsafeMutablePointer<Int>
     private let chosenRows: UnsafeMutablePointer<UInt32>
     private let slots: Int
@@ -222,6 +287,8 @@ final class BuildScratch {
         met = .allocate(capacity: max(breadth, slots))
         distances = .allocate(capacity: max(breadth, slots))
         keys = .allocate(capacity: max(breadth, slots) + 8)
+        old = .allocate(capacity: slots + 1)
+        merged = .allocate(capacity: slots)
         let levels = Int(GraphLevels.maximum) + 1
         chosenCount = .allocate(capacity: levels)
         chosenCount.initialize(repeating: 0, count: levels)
@@ -240,6 +307,8 @@ final class BuildScratch {
         pruned.deallocate()
         distances.deallocate()
         keys.deallocate()
+        old.deallocate()
+        merged.deallocate()
         chosenCount.deallocate()
         chosenRows.deallocate()
     }

@@ -113,12 +113,8 @@ private struct BuildRun {
         work.run(scratch, progress: progress)
         group.wait()
         if work.wasCancelled { throw CancellationError() }
-        for part in 1..<threads {
-            DispatchQueue.global().async(group: group) { [threads] in
-                work.seal(part, of: threads, work.makeScratch())
-            }
-        }
-        work.seal(0, of: threads, scratch)
+        for _ in 1..<threads { DispatchQueue.global().async(group: group) { work.seal(work.makeScratch()) } }
+        work.seal(scratch)
         group.wait()
         return (work.sealed, builder.entry, builder.topLevel)
     }
@@ -141,6 +137,7 @@ private final class BuildWork<Space: RowSpace>: @unchecked Sendable {
     private let done: Int?
     private let isCancelled: @Sendable () -> Bool
     private let next: Atomic<Int>
+    private let nextSealed = Atomic<Int>(0)
     private let cancelled = Atomic<Bool>(false)
     /// The finished links.
     let sealed: GraphStorage
@@ -148,6 +145,7 @@ private final class BuildWork<Space: RowSpace>: @unchecked Sendable {
     /// Rows a thread takes at a time, half a millisecond's work; between two takes it looks whether the build was
     /// cancelled.
     private static var rowsTaken: Int { 4 }
+    private static var rowsSealed: Int { 256 }
 
     init(builder: GraphBuilder<Space>, rows: Range<Int>, done: Int?, isCancelled: @escaping @Sendable () -> Bool) {
         self.builder = builder
@@ -176,9 +174,12 @@ private final class BuildWork<Space: RowSpace>: @unchecked Sendable {
         }
     }
 
-    /// Seals one of as many equal parts of all rows.
-    func seal(_ part: Int, of parts: Int, _ scratch: BuildScratch) {
-        let count = sealed.rowCount
-        builder.seal(count * part / parts..<count * (part + 1) / parts, into: sealed, scratch)
+    /// Seals rows that no other thread has taken until there are none left.
+    func seal(_ scratch: BuildScratch) {
+        while true {
+            let first = nextSealed.add(Self.rowsSealed, ordering: .relaxed).oldValue
+            guard first < sealed.rowCount else { return }
+            builder.seal(first..<min(first + Self.rowsSealed, sealed.rowCount), into: sealed, scratch)
+        }
     }
 }

@@ -64,6 +64,37 @@ struct NeighborSelection<Space: RowSpace> {
         return keptCount
     }
 
+    /// What `select` would, where the candidates with even keys have all been selected for the same row before: each of
+    /// them is compared with those of odd keys alone.
+    ///
+    /// - Returns: nil where the rule does not say all: copies are counted, or places are filled.
+    func selectAgain(
+        _ candidates: UnsafePointer<Int64>, count: Int, limit: Int, into kept: UnsafeMutablePointer<UInt32>,
+        _ scratch: BuildScratch
+    ) -> Int? {
+        guard !fills else { return nil }
+        let added = scratch.rejected
+        var keptCount = 0, addedCount = 0
+        for i in 0..<count {
+            if keptCount == limit { break }
+            let row = ck_key_row(candidates[i]), isNew = candidates[i] & 1 == 1
+            let own = offset + ck_key_distance(candidates[i])
+            let nearest =
+                isNew
+                ? nearestKept(row, kept, keptCount, leaveBelow: own, scratch.pairQuery)
+                : nearestKept(row, added, addedCount, leaveBelow: own, scratch.pairQuery)
+            if nearest <= copyDistance { return nil }
+            if factor * nearest < own { continue }
+            kept[keptCount] = row
+            keptCount += 1
+            if isNew {
+                added[addedCount] = row
+                addedCount += 1
+            }
+        }
+        return keptCount
+    }
+
     /// The least distance of `row` to those kept; stops at the first four of which one already leaves `row` out.
     @inline(__always)
     private func nearestKept(

@@ -61,7 +61,7 @@ package final class FreshCodes: Sendable {
         while rowCount - (bounds?.rowCount ?? 0) >= Self.leastRows {
             let start = bounds?.rowCount ?? 0
             for first in stride(from: start, to: start + Self.leastRows, by: Self.rowsPerPause) {
-                codes.encode((UInt32(first)..<UInt32(first + Self.rowsPerPause)).map { $0 }[...], of: block)
+                codes.encode(first..<first + Self.rowsPerPause, of: block)
                 YieldingThread.pause()
             }
             let known = CodeBounds(codes, floats: block, rowCount: start + Self.leastRows, after: bounds)

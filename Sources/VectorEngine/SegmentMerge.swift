@@ -1,9 +1,10 @@
 import Dispatch
 import HNSW
+import Synchronization
 import Vectors
 
 /// Several segments made into one: the largest with a graph gives its rows as they lie, the others their live rows.
-struct SegmentMerge {
+struct SegmentMerge: Sendable {
     private let schema: CollectionSchema
     /// The segment whose graph is extended; nil when everything is built anew.
     private let base: SegmentView?
@@ -81,7 +82,7 @@ struct SegmentMerge {
             guard let description = schema.dense[name] else { continue }
             let vectors = try MergedVectors(
                 description, slot: slot, base: base?.graphs[name], rowCount: rowCount, threads: threads,
-                forEach: forEachRow)
+                forEach: { try forEachRow($0, $1, $2) })
             graphs[name] = try HNSWGraph.build(
                 vectors.buildRows, rowCount: rowCount, parameters: description.hnsw, threads: threads,
                 extending: base?.graphs[name], keepsSketches: !description.isOnDisk, progress: progress,
@@ -121,9 +122,10 @@ private struct MergedVectors {
     let buildRows: BuildRows
 
     /// Hands out the wanted rows of one slot.
-    typealias ForEachRow = (
-        _ slot: Int, _ isWanted: (Int) -> Bool, _ body: (Int, UnsafePointer<Float>) -> Void
-    ) throws -> Void
+    typealias ForEachRow =
+        @Sendable (
+            _ slot: Int, _ isWanted: (Int) -> Bool, _ body: (Int, UnsafePointer<Float>) -> Void
+        ) throws -> Void
 
     /// Rows the mean is taken over.
     private static let meanRows = 16_384
@@ -152,27 +154,24 @@ private struct MergedVectors {
         let walking = CodeBlock(kind: .nibbles, metric: metric, dimension: dimension, count: rowCount, mean: mean)
         if let known { walking.adopt(known, rows: known.count) }
         let firstNew = known?.count ?? 0
-        if let floats {
-            var rows: [UInt32] = []
-            rows.reserveCapacity(rowCount)
-            try forEach(slot, { _ in true }) { row, vector in
-                floats.write(vector, row: row)
-                rows.append(UInt32(row))
-            }
-            let newRows = rows.filter { $0 >= firstNew }
-            DispatchQueue.concurrentPerform(iterations: threads) { [rows] part in
-                building.encode(rows.part(part, of: threads), of: floats)
-                walking.encode(newRows.part(part, of: threads), of: floats)
-            }
-        } else {
-            try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { scratch in
+        // Every thread copies and codes rows of its own: what it has copied is in its cache.
+        let failure = Mutex<(any Error)?>(nil)
+        DispatchQueue.concurrentPerform(iterations: threads) { part in
+            let own = rowCount * part / threads..<rowCount * (part + 1) / threads
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { scratch in
                 guard let scratch = scratch.baseAddress else { return }
-                try forEach(slot, { _ in true }) { row, vector in
-                    building.encode(row, vector, scratch: scratch)
-                    if row >= firstNew { walking.encode(row, vector, scratch: scratch) }
+                do {
+                    try forEach(slot, own.contains) { row, vector in
+                        floats?.write(vector, row: row)
+                        building.encode(row, vector, scratch: scratch)
+                        if row >= firstNew { walking.encode(row, vector, scratch: scratch) }
+                    }
+                } catch {
+                    failure.withLock { $0 = error }
                 }
             }
         }
+        if let error = failure.withLock({ $0 }) { throw error }
         block = floats
         buildRows = .codes(building: building, walking: walking)
     }
@@ -188,13 +187,6 @@ private struct MergedVectors {
             counted += 1
         }
         return sums.map { Float($0 / Double(max(counted, 1))) }
-    }
-}
-
-extension Array {
-    /// One of `count` parts of the same size, but for rounding.
-    fileprivate func part(_ number: Int, of count: Int) -> ArraySlice<Element> {
-        self[self.count * number / count..<self.count * (number + 1) / count]
     }
 }
 

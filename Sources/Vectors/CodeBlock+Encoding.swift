@@ -25,15 +25,15 @@ extension CodeBlock {
     ) -> CodeBlock {
         let mean = mean ?? (metric == .euclidean ? block.mean(rowCount: rowCount) : nil)
         let codes = CodeBlock(kind: kind, metric: metric, dimension: block.dimension, count: rowCount, mean: mean)
-        codes.encode((0..<rowCount).map { UInt32($0) }[...], of: block)
+        codes.encode(0..<rowCount, of: block)
         return codes
     }
 
     /// Codes `rows` of `block`. Different rows may be encoded at the same time.
-    package func encode(_ rows: ArraySlice<UInt32>, of block: VectorBlock) {
+    package func encode(_ rows: Range<Int>, of block: VectorBlock) {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { scratch in
             guard let scratch = scratch.baseAddress else { return }
-            for row in rows { encode(Int(row), block.vector(Int(row)), scratch: scratch) }
+            for row in rows { encode(row, block.vector(row), scratch: scratch) }
         }
     }
 }
