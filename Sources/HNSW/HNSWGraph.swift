@@ -203,27 +203,36 @@ package final class HNSWGraph: @unchecked Sendable {
     private func walked(
         _ task: WalkTask, width: Int, overSelected: Bool, _ scratch: WalkScratch
     ) -> [Neighbor]? {
-        let isAll = task.selection.isAll
-        if !isAll { scratch.select(task.selection, rowCount: rowCount) }
-        let hasReached =
-            switch rows {
-            case .floats(let block, let metric):
-                walkLevels(
-                    FloatScorer(query: task.query, block: block, metric: metric), task, width: width,
-                    overSelected: overSelected, scratch)
-            case .codes(let block):
-                walkLevels(
-                    scratch.scorer(of: block, sketches), task, width: width, overSelected: overSelected, scratch)
-            }
-        let found = collect(scratch, wanted: task.wanted, isAll: isAll)
-        let isEnough = found.count >= task.k && (hasReached || found.count * 2 >= task.wanted)
-        return isEnough ? found : nil
+        func walked(_ bits: RowBits?) -> [Neighbor]? {
+            let hasReached =
+                switch rows {
+                case .floats(let block, let metric):
+                    walkLevels(
+                        FloatScorer(query: task.query, block: block, metric: metric), task, bits, width: width,
+                        overSelected: overSelected, scratch)
+                case .codes(let block):
+                    walkLevels(
+                        scratch.scorer(of: block, sketches), task, bits, width: width, overSelected: overSelected,
+                        scratch)
+                }
+            let found = collect(scratch, wanted: task.wanted, bits)
+            let isEnough = found.count >= task.k && (hasReached || found.count * 2 >= task.wanted)
+            return isEnough ? found : nil
+        }
+        if task.selection.isAll { return walked(nil) }
+        // A walk over selected rows alone reads whole words of them, bits beyond the last row and all.
+        if !overSelected, task.selection.rowCount == rowCount, let found = task.selection.withBits(walked) {
+            return found
+        }
+        scratch.select(task.selection, rowCount: rowCount)
+        return walked(RowBits(words: scratch.selected))
     }
 
     /// - Parameter overSelected: for a walk over selected rows alone.
     /// - Returns: what `walk` returns.
     private func walkLevels(
-        _ scorer: some RowScoring, _ task: WalkTask, width: Int, overSelected: Bool, _ scratch: WalkScratch
+        _ scorer: some RowScoring, _ task: WalkTask, _ bits: RowBits?, width: Int, overSelected: Bool,
+        _ scratch: WalkScratch
     ) -> Bool {
         let position = entrance(scorer, scratch)
         let base = storage.layer(0)
@@ -243,7 +252,7 @@ package final class HNSWGraph: @unchecked Sendable {
         let squares = metric == .dot ? kernels.table.pointee.dot(task.query, task.query, rows.dimension) : nil
         let reach = WalkReach(
             rank: task.k, margin: profile.margin(from: Double(task.k) / share, to: Double(width), squares),
-            breadth: width, selected: task.selection.isAll ? nil : UnsafePointer(scratch.selected))
+            breadth: width, selected: bits)
         let breadth = min(rowCount, width * Self.mostExpanded)
         return walk(base, scorer, scratch, breadth: breadth, from: position, reach: reach, kernels.table)
     }
@@ -273,12 +282,12 @@ package final class HNSWGraph: @unchecked Sendable {
     }
 
     /// The nearest `wanted` selected rows of the pool, or as many as it has.
-    private func collect(_ scratch: WalkScratch, wanted: Int, isAll: Bool) -> [Neighbor] {
-        let pool = scratch.pool.pointee, selected = scratch.selected
+    private func collect(_ scratch: WalkScratch, wanted: Int, _ selected: RowBits?) -> [Neighbor] {
+        let pool = scratch.pool.pointee
         return Array(unsafeUninitializedCapacity: wanted) { found, count in
             for i in 0..<Int(pool.count) {
                 let row = ck_key_row(pool.keys[i])
-                if !isAll && ck_has_bit(selected, row) == 0 { continue }
+                if let selected, selected.has(row) == 0 { continue }
                 found[count] = Neighbor(distance: ck_key_distance(pool.keys[i]), row: row)
                 count &+= 1
                 if count == wanted { break }

@@ -64,6 +64,7 @@ func walk(
     var ids = scratch.ids, pending = scratch.pending
     var pendingCount = 0, current = 0
     var end = Float.infinity
+    var reach = reach
     while true {
         if pendingCount > 0 { pendingCount = scorer.winnow(pending, pendingCount, within: pool.pointee.limit) }
         let open = Int(pool.pointee.count)
@@ -88,8 +89,8 @@ func walk(
             let lowest = Int(insert(pool, distances, pending, Int64(pendingCount)))
             if lowest < breadth && lowest <= current &+ 1 { layer.prefetch(ck_key_row(keys[lowest])) }
             current = min(current, lowest)
-            if let reach {
-                end = min(end, reach.end(pool.pointee))
+            if reach != nil {
+                end = min(end, reach?.end(pool.pointee, changedFrom: lowest) ?? end)
                 pool.pointee.limit = min(pool.pointee.limit, end)
             }
         }

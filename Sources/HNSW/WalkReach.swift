@@ -59,20 +59,34 @@ struct WalkReach {
     let rank: Int
     let margin: Float
     let breadth: Int
-    /// A bit a row that counts; nil where all do.
-    let selected: UnsafePointer<UInt64>?
+    /// The rows that count; nil where all do.
+    let selected: RowBits?
+    /// Keys from this place on do not matter to where the walk ends, as the pool was when that was last asked.
+    private var decided = Int.max
 
-    /// The distance beyond which nothing is expanded: infinity while the pool holds too few rows to say.
+    init(rank: Int, margin: Float, breadth: Int, selected: RowBits?) {
+        (self.rank, self.margin, self.breadth, self.selected) = (rank, margin, breadth, selected)
+    }
+
+    /// The distance beyond which nothing is expanded: infinity while the pool holds too few rows to say, or where
+    /// nothing has changed.
+    ///
+    /// - Parameter lowest: the first place of the pool that has changed since this was last asked.
     @inline(__always)
-    func end(_ pool: ck_pool) -> Float {
+    mutating func end(_ pool: ck_pool, changedFrom lowest: Int) -> Float {
         let count = Int(pool.count)
         guard count >= breadth, count >= rank else { return .infinity }
-        let least = ck_key_distance(pool.keys[breadth &- 1])
-        guard let selected else { return max(least, ck_key_distance(pool.keys[rank &- 1]) + margin) }
+        guard let selected else {
+            return max(ck_key_distance(pool.keys[breadth &- 1]), ck_key_distance(pool.keys[rank &- 1]) + margin)
+        }
+        guard lowest < decided else { return .infinity }
         var left = rank
         for i in 0..<count {
-            left &-= Int(ck_has_bit(selected, ck_key_row(pool.keys[i])))
-            if left == 0 { return max(least, ck_key_distance(pool.keys[i]) + margin) }
+            left &-= selected.has(ck_key_row(pool.keys[i]))
+            if left == 0 {
+                decided = max(breadth, i &+ 1)
+                return max(ck_key_distance(pool.keys[breadth &- 1]), ck_key_distance(pool.keys[i]) + margin)
+            }
         }
         return .infinity
     }

@@ -79,16 +79,9 @@ extension Searcher {
             return try segments.map { try matches(filter, in: $0, payloads: payloads) }
         }
         return try segments.map { segment in
-            var rows: RowSet
-            if let known = segment.indexes.remembered(filter, rowCount: segment.rowCount) {
-                rows = known
-            } else {
-                rows = try matches(filter, in: segment, payloads: payloads)
-                rows.listMembers()
-                segment.indexes.remember(filter, rowCount: segment.rowCount, rows: rows)
-            }
-            if segment.deletedCount > 0 { rows.subtract(segment.deleted) }
-            return rows
+            if let known = segment.indexes.remembered(filter, segment) { return known }
+            return segment.indexes.remember(
+                filter, segment, rows: try matches(filter, in: segment, payloads: payloads))
         }
     }
 

@@ -109,11 +109,12 @@ final class SharedSegmentIndexes: Sendable {
     private let indexes: Mutex<SegmentIndexes>
     private let answers = Mutex<[FilterAnswer]>([])
 
-    /// Rows that matched a filter when the segment had `rowCount` rows. A row never changes, so the answer holds as
-    /// long as no row is added; rows deleted since are taken off by whoever uses it.
+    /// Rows that matched a filter when the segment had `rowCount` rows and so many of them were deleted. A row never
+    /// changes, so the answer holds as long as none is added and none deleted.
     private struct FilterAnswer {
         let filter: Filter
         let rowCount: Int
+        let deletedCount: Int
         let rows: RowSet
     }
 
@@ -126,23 +127,37 @@ final class SharedSegmentIndexes: Sendable {
         try indexes.withLock { try body($0) }
     }
 
-    /// The rows that matched `filter` when it was last asked of as many rows.
-    func remembered(_ filter: Filter, rowCount: Int) -> RowSet? {
-        answers.withLock { answers in
-            guard let at = answers.firstIndex(where: { $0.rowCount == rowCount && $0.filter == filter }) else {
-                return nil
-            }
+    /// The live rows of `view`, a view of this segment, that match `filter`, where it was asked of as many rows before;
+    /// what was deleted since is taken off and the rest remembered in its place.
+    func remembered(_ filter: Filter, _ view: SegmentView) -> RowSet? {
+        let answer = answers.withLock { answers -> FilterAnswer? in
+            // A view that is older than the answer lacks rows in it that were deleted later.
+            guard
+                let at = answers.firstIndex(where: {
+                    $0.rowCount == view.rowCount && $0.deletedCount <= view.deletedCount && $0.filter == filter
+                })
+            else { return nil }
             if at > 0 { answers.swapAt(0, at) }
-            return answers[0].rows
+            return answers[0]
         }
+        guard let answer, answer.deletedCount < view.deletedCount else { return answer?.rows }
+        var rows = answer.rows
+        rows.subtract(view.deleted)
+        return remember(filter, view, rows: rows)
     }
 
-    func remember(_ filter: Filter, rowCount: Int, rows: RowSet) {
+    /// Keeps the live rows of `view` that match `filter`, and hands them back counted.
+    func remember(_ filter: Filter, _ view: SegmentView, rows: RowSet) -> RowSet {
+        var rows = rows
+        rows.listMembers()
         answers.withLock { answers in
             answers.removeAll { $0.filter == filter }
             if answers.count == Self.rememberedFilters { answers.removeLast() }
-            answers.insert(FilterAnswer(filter: filter, rowCount: rowCount, rows: rows), at: 0)
+            answers.insert(
+                FilterAnswer(filter: filter, rowCount: view.rowCount, deletedCount: view.deletedCount, rows: rows),
+                at: 0)
         }
+        return rows
     }
 
     func append(_ point: Point, row: UInt32, layout: RowLayout) {

@@ -24,6 +24,18 @@ package struct RowSelection {
         return list
     }
 
+    /// Whether `set` has a bit for each row and none for others, but for the last word's.
+    private func coversExactly(_ set: RowSet) -> Bool { set.words.count == (rowCount + 63) >> 6 }
+
+    /// Hands `body` the rows of one of the sets as they lie where that says all; nil where it does not.
+    package func withBits<Result>(_ body: (RowBits) throws -> Result) rethrows -> Result? {
+        guard let set = allowed ?? deleted, allowed == nil || deleted == nil, coversExactly(set) else { return nil }
+        return try set.words.withUnsafeBufferPointer { words in
+            guard let base = words.baseAddress else { return nil }
+            return try body(RowBits(words: base, leavesOut: allowed == nil))
+        }
+    }
+
     @inlinable package func contains(_ row: Int) -> Bool {
         if let allowed, !allowed.contains(row) { return false }
         if let deleted, deleted.contains(row) { return false }
@@ -34,6 +46,7 @@ package struct RowSelection {
     package func count(_ kernels: DistanceKernels = .best) -> Int {
         if isAll { return rowCount }
         if let listed { return listed.count }
+        if deleted == nil, let allowed, let known = allowed.knownCount, coversExactly(allowed) { return known }
         guard let allowed else { return rowCount - members(of: deleted?.words ?? [], kernels) }
         let keeps = members(of: allowed.words, kernels)
         guard let deleted else { return keeps }
@@ -135,4 +148,19 @@ package struct RowSelection {
             }
         }
     }
+}
+
+/// A bit a row that says whether it is selected.
+package struct RowBits {
+    @usableFromInline let words: UnsafePointer<UInt64>
+    @usableFromInline let flip: Int32
+
+    /// - Parameter leavesOut: whether a row is selected whose bit is not set.
+    package init(words: UnsafePointer<UInt64>, leavesOut: Bool = false) {
+        self.words = words
+        flip = leavesOut ? 1 : 0
+    }
+
+    /// 1 where `row` is selected, 0 elsewhere.
+    @inlinable @inline(__always) package func has(_ row: UInt32) -> Int { Int(ck_has_bit(words, row) ^ flip) }
 }

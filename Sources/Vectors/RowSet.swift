@@ -1,9 +1,11 @@
 /// A set of row offsets in one segment, as a bitmap: one bit a row, 64 rows a word.
 package struct RowSet: Sendable, Equatable {
     /// Bit `r & 63` of word `r >> 6` says whether row `r` is a member; bits beyond the last row are clear.
-    package internal(set) var words: [UInt64] { didSet { list = nil } }
+    package internal(set) var words: [UInt64] { didSet { (list, knownCount) = (nil, nil) } }
     /// The members, ascending, where they have been listed and nothing has changed since.
     private(set) var list: [UInt32]?
+    /// How many members, where they have been counted and nothing has changed since.
+    private(set) var knownCount: Int?
 
     package init() { words = [] }
 
@@ -26,9 +28,10 @@ package struct RowSet: Sendable, Equatable {
 
     package static func == (a: RowSet, b: RowSet) -> Bool { a.words == b.words }
 
-    /// Lists the members for those who will go through them again and again, where a list takes no more memory than the
-    /// bits.
+    /// Counts the members for those who will ask for them again and again, and lists them where a list takes no more
+    /// memory than the bits.
     package mutating func listMembers() {
+        knownCount = count
         guard list == nil, count <= 2 * words.count else { return }
         list = RowSelection(rowCount: words.count << 6, allowed: self, deleted: nil).rows
     }
@@ -49,8 +52,8 @@ package struct RowSet: Sendable, Equatable {
         if word < words.count { words[word] &= ~(1 << UInt64(row & 63)) }
     }
 
-    /// Members; costs one pass over the words.
-    package var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+    /// Members; costs one pass over the words unless they are known.
+    package var count: Int { knownCount ?? words.reduce(0) { $0 + $1.nonzeroBitCount } }
     package var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
 
     package mutating func formUnion(_ other: RowSet) {
