@@ -108,15 +108,15 @@ TARGET CK_INLINE __m128i sum_of_four_i32(__m512i a, __m512i b, __m512i c, __m512
     return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
-// Four sums as distances, written for the `last` + 1 first of the four rows.
-TARGET CK_INLINE void finish_codes(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *four,
-                                   __m128i sums, size_t last, float *out) {
+// Four sums as distances.
+TARGET CK_INLINE __m128 code_distances(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *four,
+                                       __m128i sums) {
     __m128i at = _mm_loadu_si128((const __m128i *)four);
     __m128 scales = _mm_i32gather_ps(rows_of->scales, at, 4);
     __m128 scaled = _mm_mul_ps(scales, _mm_cvtepi32_ps(sums));
     __m128 distances = _mm_fnmadd_ps(_mm_set1_ps(query->factor), scaled, _mm_set1_ps(query->base));
     if (rows_of->biases) distances = _mm_add_ps(distances, _mm_i32gather_ps(rows_of->biases, at, 4));
-    _mm_mask_storeu_ps(out, (__mmask8)((2u << last) - 1), distances);
+    return distances;
 }
 
 TARGET CK_INLINE __m512i add_nibbles(__m512i sum, const uint8_t *codes, __m512i low, __m512i high) {
@@ -147,8 +147,9 @@ TARGET CK_INLINE __m512i add_bytes(__m512i sum, const uint8_t *codes, __m512i va
                 LOAD(j)                                                                                             \
                 sa = ADD(sa, a + j), sb = ADD(sb, b + j), sc = ADD(sc, c + j), sd = ADD(sd, d + j);                 \
             }                                                                                                       \
-            finish_codes(query, rows_of, four, _mm_sub_epi32(SUM(sum_of_four_i32(sa, sb, sc, sd)), correction),     \
-                         last, out + i);                                                                            \
+            __m128 distances = code_distances(                                                                      \
+                query, rows_of, four, _mm_sub_epi32(SUM(sum_of_four_i32(sa, sb, sc, sd)), correction));             \
+            _mm_mask_storeu_ps(out + i, (__mmask8)((2u << last) - 1), distances);                                   \
         }                                                                                                           \
     }                                                                                                               \
     TARGET static void name(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows,              \
@@ -171,6 +172,37 @@ TARGET CK_INLINE __m512i add_bytes(__m512i sum, const uint8_t *codes, __m512i va
 #define ONCE(sums) (sums)
 CODES(codes_nibbles, LOAD_NIBBLES, ADD_NIBBLES, TWICE)
 CODES(codes_bytes, LOAD_BYTES, ADD_BYTES, ONCE)
+
+// A row repeated is no nearer than it was. With a constant stride the query stays in registers.
+TARGET CK_INLINE float nearest_bytes_of(const ck_code_query *query, const ck_codes *rows_of, size_t stride,
+                                        const uint32_t *rows, size_t count, float enough) {
+    const __m128i correction = _mm_set1_epi32(query->correction);
+    __m128 nearest = _mm_set1_ps(__builtin_inff());
+    for (size_t i = 0; i < count; i += 4) {
+        size_t rest = count - i, last = rest < 4 ? rest - 1 : 3;
+        uint32_t four[4] = {rows[i], rows[i + (last < 1 ? last : 1)], rows[i + (last < 2 ? last : 2)], rows[i + last]};
+        const uint8_t *a = rows_of->codes + (size_t)four[0] * stride;
+        const uint8_t *b = rows_of->codes + (size_t)four[1] * stride;
+        const uint8_t *c = rows_of->codes + (size_t)four[2] * stride;
+        const uint8_t *d = rows_of->codes + (size_t)four[3] * stride;
+        __m512i sa = _mm512_setzero_si512(), sb = sa, sc = sa, sd = sa;
+        for (size_t j = 0; j < stride; j += 64) {
+            LOAD_BYTES(j)
+            sa = add_bytes(sa, a + j, values), sb = add_bytes(sb, b + j, values);
+            sc = add_bytes(sc, c + j, values), sd = add_bytes(sd, d + j, values);
+        }
+        nearest = _mm_min_ps(code_distances(query, rows_of, four,
+                                            _mm_sub_epi32(sum_of_four_i32(sa, sb, sc, sd), correction)), nearest);
+        if (_mm_cmp_ps_mask(nearest, _mm_set1_ps(enough), _CMP_LT_OQ)) break;
+    }
+    nearest = _mm_min_ps(nearest, _mm_movehl_ps(nearest, nearest));
+    return _mm_cvtss_f32(_mm_min_ss(nearest, _mm_shuffle_ps(nearest, nearest, 1)));
+}
+TARGET static float nearest_bytes(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows,
+                                  size_t count, float enough) {
+    if (rows_of->stride == 384) return nearest_bytes_of(query, rows_of, 384, rows, count, enough);
+    return nearest_bytes_of(query, rows_of, rows_of->stride, rows, count, enough);
+}
 
 #define COUNTING __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,popcnt")))
 
@@ -419,6 +451,7 @@ const ck_kernels ck_table_avx512 = {
     .rows_manhattan = rows_manhattan,
     .codes_nibbles = codes_nibbles,
     .codes_bytes = codes_bytes,
+    .nearest_bytes = nearest_bytes,
     .encode_nibbles = encode_nibbles,
     .encode_bytes = encode_bytes,
     .encode_query = encode_query,

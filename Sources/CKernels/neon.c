@@ -121,6 +121,11 @@ static size_t list_bits(const uint64_t *words, size_t count, uint32_t first, uin
     return ck_list_bits(words, count, first, out);
 }
 
+static float nearest_bytes(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows,
+                           size_t count, float enough) {
+    return ck_nearest_of_fours(codes_bytes, query, rows_of, rows, count, enough);
+}
+
 const ck_kernels ck_table_neon = {
     .name = "neon",
     .dot = dot,
@@ -131,6 +136,7 @@ const ck_kernels ck_table_neon = {
     .rows_manhattan = rows_manhattan,
     .codes_nibbles = codes_nibbles,
     .codes_bytes = codes_bytes,
+    .nearest_bytes = nearest_bytes,
     .encode_nibbles = encode_nibbles,
     .encode_bytes = encode_bytes,
     .encode_query = encode_query,

@@ -107,6 +107,11 @@ static size_t list_bits(const uint64_t *words, size_t count, uint32_t first, uin
     return ck_list_bits(words, count, first, out);
 }
 
+static float nearest_bytes(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows,
+                           size_t count, float enough) {
+    return ck_nearest_of_fours(codes_bytes, query, rows_of, rows, count, enough);
+}
+
 const ck_kernels ck_table_portable = {
     .name = "portable",
     .dot = dot,
@@ -117,6 +122,7 @@ const ck_kernels ck_table_portable = {
     .rows_manhattan = rows_manhattan,
     .codes_nibbles = codes_nibbles,
     .codes_bytes = codes_bytes,
+    .nearest_bytes = nearest_bytes,
     .encode_nibbles = encode_nibbles,
     .encode_bytes = encode_bytes,
     .encode_query = encode_query,

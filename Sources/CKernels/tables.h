@@ -70,6 +70,19 @@ CK_INLINE void next_rows(const float *next[4], const float *base, size_t dimensi
     }
 }
 
+// The nearest of rows that are scored four at a time.
+CK_INLINE float ck_nearest_of_fours(ck_codes_fn score, const ck_code_query *query, const ck_codes *rows_of,
+                                    const uint32_t *rows, size_t count, float enough) {
+    float nearest = __builtin_inff();
+    for (size_t i = 0; i < count && !(nearest < enough); i += 4) {
+        float four[4];
+        size_t rest = count - i < 4 ? count - i : 4;
+        score(query, rows_of, rows + i, rest, four);
+        for (size_t n = 0; n < rest; n++) nearest = four[n] < nearest ? four[n] : nearest;
+    }
+    return nearest;
+}
+
 // What a sum of code products means as a distance.
 CK_INLINE float ck_code_distance(const ck_code_query *query, const ck_codes *rows_of, uint32_t row, int32_t sum) {
     float distance = query->base - query->factor * rows_of->scales[row] * (float)sum;

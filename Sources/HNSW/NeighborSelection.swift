@@ -101,23 +101,8 @@ struct NeighborSelection<Space: RowSpace> {
         _ row: UInt32, _ kept: UnsafePointer<UInt32>, _ count: Int, leaveBelow own: Float,
         _ slot: UnsafeMutablePointer<ck_code_query>
     ) -> Float {
-        if count == 0 { return .infinity }
-        var distances: (Float, Float, Float, Float) = (.infinity, .infinity, .infinity, .infinity)
-        var nearest = Float.infinity
-        let scorer = space.scorer(row: Int(row), in: slot)
-        var i = 0
-        while i < count {
-            let batch = min(4, count &- i)
-            withUnsafeMutablePointer(to: &distances) {
-                $0.withMemoryRebound(to: Float.self, capacity: 4) {
-                    scorer.score(kept + i, batch, $0)
-                }
-            }
-            let least = min(min(distances.0, distances.1), min(distances.2, distances.3)) + offset
-            nearest = min(nearest, least)
-            if factor * nearest < own { break }
-            i &+= batch
-        }
-        return nearest
+        // A little less than what the rule asks for: what rounding adds must not end the search too early.
+        let enough = own / factor - offset
+        return offset + space.nearest(to: row, among: kept, count, enough: enough - 1e-6 * abs(enough), slot)
     }
 }

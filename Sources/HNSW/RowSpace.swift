@@ -10,6 +10,13 @@ protocol RowSpace: Sendable {
     /// Up to this distance (1 − cosine for cosine) two rows are taken for copies of one vector.
     var copyDistance: Float { get }
 
+    /// The least distance of `row` to those of `rows`, infinity where there are none; stops behind the first four of
+    /// which one is nearer than `enough`. `slot` may be overwritten.
+    func nearest(
+        to row: UInt32, among rows: UnsafePointer<UInt32>, _ count: Int, enough: Float,
+        _ slot: UnsafeMutablePointer<ck_code_query>
+    ) -> Float
+
     /// Scores against `row`; `slot` must stay untouched as long as the scorer is used.
     func scorer(row: Int, in slot: UnsafeMutablePointer<ck_code_query>) -> Scorer
 
@@ -41,6 +48,25 @@ struct FloatSpace: RowSpace {
         FloatScorer(query: block.vector(row), block: block, metric: metric)
     }
 
+    func nearest(
+        to row: UInt32, among rows: UnsafePointer<UInt32>, _ count: Int, enough: Float,
+        _ slot: UnsafeMutablePointer<ck_code_query>
+    ) -> Float {
+        let scorer = scorer(row: Int(row), in: slot)
+        var nearest = Float.infinity
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 4) { distances in
+            guard let four = distances.baseAddress else { return }
+            var i = 0
+            while i < count && !(nearest < enough) {
+                let batch = min(4, count - i)
+                scorer.score(rows + i, batch, four)
+                for n in 0..<batch { nearest = min(nearest, four[n]) }
+                i += batch
+            }
+        }
+        return nearest
+    }
+
     let walkerBytes = 0
     let planeWords = 0
     let walksExactly = true
@@ -57,6 +83,7 @@ struct CodeSpace: RowSpace {
     let sketches: SketchBlock?
 
     let copyDistance: Float
+    private let kernel = DistanceKernels.best.table.pointee.nearest_bytes
 
     var metric: Metric { block.metric }
 
@@ -81,6 +108,15 @@ struct CodeSpace: RowSpace {
     func scorer(row: Int, in slot: UnsafeMutablePointer<ck_code_query>) -> CodeScorer {
         slot.pointee = block.query(row: row)
         return CodeScorer(query: slot, block: block)
+    }
+
+    @inline(__always)
+    func nearest(
+        to row: UInt32, among rows: UnsafePointer<UInt32>, _ count: Int, enough: Float,
+        _ slot: UnsafeMutablePointer<ck_code_query>
+    ) -> Float {
+        slot.pointee = block.query(row: Int(row))
+        return kernel(slot, block.layout, rows, count, enough)
     }
 
     var walkerBytes: Int { walking.queryBytes }

@@ -79,6 +79,10 @@ typedef struct ck_code_query {
 /// components.
 typedef void (*ck_codes_fn)(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows, size_t count,
                             float *out);
+/// The least distance of `query` to rows kept as bytes, `count` of them, infinity where there are none; stops behind the
+/// first four of which one is nearer than `enough`.
+typedef float (*ck_nearest_fn)(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows, size_t count,
+                               float enough);
 /// Codes `dimension` floats; the bytes behind them are left alone. Returns the scale, 0 for a vector of zeros.
 typedef float (*ck_encode_fn)(const float *vector, size_t dimension, uint8_t *codes);
 
@@ -137,6 +141,7 @@ typedef struct ck_kernels {
     ck_rows_fn _Nonnull rows_manhattan;
     ck_codes_fn _Nonnull codes_nibbles;
     ck_codes_fn _Nonnull codes_bytes;
+    ck_nearest_fn _Nonnull nearest_bytes;
     /// The step is the one of eight whose codes point most nearly where the vector points; the scale makes the inner
     /// product of the vector with its code equal to the vector's squared length (RaBitQ's estimator,
     /// doi:10.1145/3654970), so that estimated inner products have no bias.
