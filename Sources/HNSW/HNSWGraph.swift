@@ -212,8 +212,10 @@ package final class HNSWGraph: @unchecked Sendable {
                         overSelected: overSelected, scratch)
                 case .codes(let block):
                     walkLevels(
-                        scratch.scorer(of: block, sketches), task, bits, width: width, overSelected: overSelected,
-                        scratch)
+                        scratch.scorer(
+                            of: block, sketches,
+                            deviations: overSelected ? SketchBlock.scanDeviations : SketchBlock.walkDeviations),
+                        task, bits, width: width, overSelected: overSelected, scratch)
                 }
             let found = collect(scratch, wanted: task.wanted, bits)
             let isEnough = found.count >= task.k && (hasReached || found.count * 2 >= task.wanted)

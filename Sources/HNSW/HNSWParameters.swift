@@ -8,7 +8,7 @@ public struct HNSWParameters: Sendable, Equatable, Codable {
     /// distance costs less than the step from node to node that it saves (`Bench index --base-connections`).
     public var baseConnections: Int?
     /// Candidates kept while a row is inserted (*efConstruction*).
-    public var buildBreadth = 120
+    public var buildBreadth = 150
     /// Candidates kept while a query walks, unless the query says otherwise (*ef*).
     public var searchBreadth = 64
     /// How much nearer to a kept neighbour than to the row itself a candidate must be to be left out (α of DiskANN,

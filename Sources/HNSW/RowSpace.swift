@@ -126,6 +126,6 @@ struct CodeSpace: RowSpace {
     @inline(__always)
     func walker(row: Int, in scratch: WalkScratch) -> SketchedScorer {
         scratch.query.pointee = walking.query(row: row, of: block, scratch.queryCodes)
-        return scratch.scorer(of: walking, sketches)
+        return scratch.scorer(of: walking, sketches, deviations: SketchBlock.buildDeviations)
     }
 }

@@ -65,8 +65,10 @@ final class WalkScratch {
 
     /// Scores rows of `block` against the coded query, what `sketches` leave out first.
     @inline(__always)
-    func scorer(of block: CodeBlock, _ sketches: SketchBlock?) -> SketchedScorer {
-        if let sketches { sketchQuery.pointee = sketches.query(query.pointee, planes) }
+    func scorer(
+        of block: CodeBlock, _ sketches: SketchBlock?, deviations: Float = SketchBlock.scanDeviations
+    ) -> SketchedScorer {
+        if let sketches { sketchQuery.pointee = sketches.query(query.pointee, planes, deviations: deviations) }
         return SketchedScorer(
             codes: CodeScorer(query: query, block: block), sketches: sketches, query: sketchQuery)
     }

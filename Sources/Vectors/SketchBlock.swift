@@ -20,8 +20,9 @@ package final class SketchBlock: @unchecked Sendable {
 
     /// A code of fewer lines than three is as quick to read as a sketch.
     private static let leastCodeBytes = 192
-    /// Spreads by which a row may be nearer than it seems: one in forty is.
-    private static let deviations: Float = 2
+    /// Spreads by which a row may be nearer than it seems. Of rows near the limit two leave out one in forty; who walks
+    /// does with less, since a row that is left out once seldom matters, and who builds with less again.
+    package static let (scanDeviations, walkDeviations, buildDeviations): (Float, Float, Float) = (2, 1.5, 1)
     /// Where the errors spread more, nearly every row would have to be kept.
     private static let mostSpread: Float = 2
     /// Rows that are tried as queries, and rows each is tried against.
@@ -60,7 +61,11 @@ package final class SketchBlock: @unchecked Sendable {
     package static func planeWords(dimension: Int) -> Int { 3 * ck_sketch_words(dimension) }
 
     /// Turns a coded query into one for sketches, its planes in `planes` (`planeWords`), which must outlive the result.
-    package func query(_ coded: ck_code_query, _ planes: UnsafeMutablePointer<UInt64>) -> ck_sketch_query {
+    ///
+    /// - Parameter deviations: spreads by which a row may be nearer than it seems and is left out nonetheless.
+    package func query(
+        _ coded: ck_code_query, _ planes: UnsafeMutablePointer<UInt64>, deviations: Float = scanDeviations
+    ) -> ck_sketch_query {
         var step: Float = 0
         var squares: Int32 = 0
         let sum = codes.kernels.table.pointee.sketch_planes(coded.values, codes.dimension, planes, &step, &squares)
@@ -68,7 +73,7 @@ package final class SketchBlock: @unchecked Sendable {
         let factor = 2 * coded.factor
         let length = factor * Float(squares).squareRoot()
         return ck_sketch_query(
-            planes: planes, base: coded.base, factor: step * factor, slack: Self.deviations * spread * length,
+            planes: planes, base: coded.base, factor: step * factor, slack: deviations * spread * length,
             sum: sum)
     }
 
@@ -104,7 +109,7 @@ package final class SketchBlock: @unchecked Sendable {
             for other in 0..<Self.triedRows {
                 let row = codes.count * other / Self.triedRows
                 let (distance, error) = estimate(row, query)
-                let expected = query.slack / Self.deviations * error
+                let expected = query.slack / Self.scanDeviations * error
                 guard expected > 0 else { continue }
                 let off = (distance - scorer.distance(UInt32(row))) / expected
                 squares += off * off
