@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import K, Engine, at_recall, measure, median, nearest, warm
 
-BUSY = (10, 14, 16, 24, 32, 48)
+BUSY = (10, 11, 12, 14, 16, 24, 32, 48)
 FILTERS = {1: "1 %", 10: "10 %", 50: "50 %"}
 
 

@@ -144,18 +144,19 @@ struct LiveSegments: Sendable {
         var merged = merged
         merged.number = nextNumber
         nextNumber += 1
-        merged.deleted = RowSet(rowCount: merged.rowCount)
-        merged.deletedCount = 0
-        for row in 0..<merged.rowCount {
-            if let location = location(of: merged.rows.ids[row].id), inputs.contains(location.segment),
-                let input = segments.first(where: { $0.number == location.segment }),
-                input.rows.sequences[Int(location.row)] == merged.rows.sequences[row]
-            {
-                continue
+        // A row that lives in the merged segment lives in one of the inputs; rows of any ascend by sequence.
+        var live = RowSet(rowCount: merged.rowCount)
+        for input in segments where inputs.contains(input.number) {
+            var row = 0
+            for from in 0..<input.rowCount where !input.deleted.contains(from) {
+                let sequence = input.rows.sequences[from]
+                while row < merged.rowCount && merged.rows.sequences[row] < sequence { row += 1 }
+                if row < merged.rowCount && merged.rows.sequences[row] == sequence { live.insert(row) }
             }
-            merged.deleted.insert(row)
-            merged.deletedCount += 1
         }
+        merged.deleted = RowSet(allOf: merged.rowCount)
+        merged.deleted.subtract(live)
+        merged.deletedCount = merged.deleted.count
         segments.removeAll { inputs.contains($0.number) }
         locations = locations.filter { !inputs.contains($0.value.segment) }
         self.generation = generation

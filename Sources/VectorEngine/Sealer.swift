@@ -148,7 +148,7 @@ final class Sealer: Sendable {
             }
             var merged = try givesWay ? YieldingThread.run(run) : run()
             observe(.storing)
-            merged.storedID = try store(merged, replacing: segments, generation: generation + 1)
+            merged.storedID = try store(merged, replacing: segments, generation: generation + 1, threads: threads)
             collection.replace(Set(segments.map(\.number)), with: merged, generation: generation + 1)
         } catch {
             observe(.failed)
@@ -159,7 +159,9 @@ final class Sealer: Sendable {
     }
 
     /// Writes the merged segment in one transaction with the removal of those it replaces.
-    private func store(_ merged: SegmentView, replacing: [SegmentView], generation: Int64) throws -> Int64 {
+    private func store(
+        _ merged: SegmentView, replacing: [SegmentView], generation: Int64, threads: Int
+    ) throws -> Int64 {
         let file = collection.file
         let schema = collection.schema
         let list = SegmentRowList(merged)
@@ -182,12 +184,15 @@ final class Sealer: Sendable {
                     arguments: [sequences.count, rows, indexes])
                 id = db.lastInsertedRowID
                 for (name, graph) in merged.graphs {
+                    var next = PartBytes(0, of: graph, name, file.cipher, isAhead: threads > 1)
                     for part in 0..<graph.partCount {
+                        let bytes = try next.wait()
+                        if part + 1 < graph.partCount {
+                            next = PartBytes(part + 1, of: graph, name, file.cipher, isAhead: threads > 1)
+                        }
                         try db.execute(
                             sql: "INSERT INTO graph_parts(segment, vector, part, bytes) VALUES (?, ?, ?, ?)",
-                            arguments: [
-                                id, name, part, Data(try file.cipher.stored(graph.part(part), .graph(name, part))),
-                            ])
+                            arguments: [id, name, part, bytes])
                     }
                 }
                 try removeOrphans(db, kept: sequences, of: replacing)
@@ -228,6 +233,28 @@ final class Sealer: Sendable {
         guard floor > header.deletionFloor else { return }
         try db.execute(sql: "DELETE FROM deletions WHERE sequence <= ?", arguments: [floor])
         try collection.file.setMeta(db, "deletion_floor", floor)
+    }
+}
+
+/// One part of a graph as it is stored, put together while SQLite writes the one before.
+private final class PartBytes: Sendable {
+    private let group = DispatchGroup()
+    private let made = Mutex<Result<Data, any Error>?>(nil)
+    private let make: @Sendable () throws -> Data
+
+    /// - Parameter isAhead: whether another thread may do it.
+    init(_ part: Int, of graph: HNSWGraph, _ name: String, _ cipher: RowCipher?, isAhead: Bool) {
+        make = { Data(try cipher.stored(graph.part(part), .graph(name, part))) }
+        guard isAhead else { return }
+        DispatchQueue.global(qos: .utility).async(group: group) { [self] in
+            let bytes = Result { try make() }
+            made.withLock { $0 = bytes }
+        }
+    }
+
+    func wait() throws -> Data {
+        group.wait()
+        return try made.withLock { $0 }?.get() ?? make()
     }
 }
 

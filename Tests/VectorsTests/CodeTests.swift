@@ -53,6 +53,31 @@ import Vectors
     }
 
     @Test(
+        "The nearest of some rows is the nearest of their scores, or of the first fours up to one that is near enough",
+        arguments: [Metric.cosine, .dot, .euclidean], [65, 384, 768])
+    func nearestIsTheLeastScore(metric: Metric, dimension: Int) {
+        var generator = SplitMix(seed: 73)
+        let rows: [UInt32] = [8, 0, 3, 7, 1, 2, 6, 5, 4]
+        for kernels in DistanceKernels.available {
+            let made = make(.bytes, metric, dimension: dimension, kernels, &generator)
+            var query = made.codes.query(row: 3)
+            let scores = score(made.codes, query, rows)
+            for count in 0...rows.count {
+                for enough in [-Float.infinity, scores[1] + 1e-3, .infinity] {
+                    var end = 0
+                    while end < count, !(scores[..<end].min().map { $0 < enough } ?? false) {
+                        end = min(end + 4, count)
+                    }
+                    let wanted = scores[..<end].min() ?? .infinity
+                    let found = kernels.table.pointee.nearest_bytes(
+                        &query, made.codes.layout, rows, count, enough)
+                    #expect(found == wanted, "\(kernels.name), \(count) rows, enough \(enough)")
+                }
+            }
+        }
+    }
+
+    @Test(
         "Scores are those of the decoded rows, on every instruction set and dimension, with rows in any order",
         arguments: [CodeKind.nibbles, .bytes], [Metric.cosine, .dot, .euclidean])
     func scoresAreThoseOfTheCodes(kind: CodeKind, metric: Metric) {

@@ -79,8 +79,8 @@ typedef struct ck_code_query {
 /// components.
 typedef void (*ck_codes_fn)(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows, size_t count,
                             float *out);
-/// The least distance of `query` to rows kept as bytes, `count` of them, infinity where there are none; stops behind the
-/// first four of which one is nearer than `enough`.
+/// The least distance of `query` to rows kept as bytes, `count` of them, infinity where there are none; stops behind
+/// the first four of which one is nearer than `enough`.
 typedef float (*ck_nearest_fn)(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows, size_t count,
                                float enough);
 /// Codes `dimension` floats; the bytes behind them are left alone. Returns the scale, 0 for a vector of zeros.
