@@ -21,7 +21,7 @@ final class GraphBuilder<Space: RowSpace> {
     /// How many links each row has on level 0, guarded as they are: to look for the first free slot would bring in all
     /// lines of a row, and one is to be written.
     private let baseCounts: UnsafeMutablePointer<UInt16>
-    /// How many of them, the first, were selected together; the others have been added since.
+    /// How many of them, the first and nearest first, were selected together; the others have been added since.
     private let baseSelected: UnsafeMutablePointer<UInt16>
     private(set) var entry: UInt32 = 0
     private(set) var topLevel = 0
@@ -59,7 +59,8 @@ final class GraphBuilder<Space: RowSpace> {
         let old = graph.storage
         for row in 0..<old.rowCount {
             (storage.base + row * storage.width).update(from: old.base + row * old.width, count: old.width)
-            selected(old.layer(0).count(UInt32(row)), row)
+            // Some were added behind the last selection, which the graph does not say.
+            baseCounts[row] = UInt16(old.layer(0).count(UInt32(row)))
         }
         storage.upper.update(from: old.upper, count: old.upperBlocks * old.connections)
         entry = graph.entry
@@ -108,7 +109,7 @@ final class GraphBuilder<Space: RowSpace> {
             if level == 0 { selected(scratch.chosenCount[0], row) }
             unlock(row)
         }
-        // The slots that will be written are on their way while other levels are linked.
+        // The slots that will be written are asked for; a count that another thread is just changing does no harm here.
         for i in 0..<scratch.chosenCount[0] {
             let neighbor = Int(scratch.chosen(0)[i])
             ck_prefetch(storage.base + neighbor * storage.width + Int(baseCounts[neighbor]))
@@ -154,8 +155,7 @@ final class GraphBuilder<Space: RowSpace> {
         let known = mergeByDistance(
             to: Int(row), scratch.candidates, count: count, selected: Int(baseSelected[Int(row)]), scratch)
         let again = selection.selectAgain(scratch.merged, count: known, limit: limit, into: scratch.pruned, scratch)
-        let kept =
-            again ?? prune(row, links, width: width, count: count, limit: limit, scratch)
+        let kept = again ?? prune(row, links, width: width, count: count, limit: limit, scratch)
         if again != nil { replace(links, of: row, width: width, kept: kept, scratch) }
         selected(kept, Int(row))
     }
