@@ -23,6 +23,30 @@ import Vectors
         }
     }
 
+    @Test func bitsWhereTheyLieSayWhatTheSelectionSays() {
+        var generator = SplitMix(seed: 85)
+        let rows = 333
+        var set = RowSet(rowCount: rows)
+        for row in 0..<rows where generator.next() % 3 == 0 { set.insert(row) }
+        for selection in [
+            RowSelection(rowCount: rows, allowed: set, deleted: nil),
+            RowSelection(rowCount: rows, allowed: nil, deleted: set),
+        ] {
+            let agree = selection.withBits { bits in
+                (0..<rows).allSatisfy { (bits.has(UInt32($0)) == 1) == selection.contains($0) }
+            }
+            #expect(agree == true)
+        }
+        // Two sets, none, or one that is shorter than the rows do not lie anywhere as one.
+        for selection in [
+            RowSelection(rowCount: rows, allowed: set, deleted: set),
+            RowSelection(rowCount: rows, allowed: nil, deleted: nil),
+            RowSelection(rowCount: 2 * rows, allowed: nil, deleted: set),
+        ] {
+            #expect(selection.withBits { _ in true } == nil)
+        }
+    }
+
     @Test func aListOfTheMembersIsWhatTheBitsSay() {
         var generator = SplitMix(seed: 86)
         let rows = 1000
