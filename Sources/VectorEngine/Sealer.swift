@@ -148,7 +148,8 @@ final class Sealer: Sendable {
             }
             var merged = try givesWay ? YieldingThread.run(run) : run()
             observe(.storing)
-            merged.storedID = try store(merged, replacing: segments, generation: generation + 1, threads: threads)
+            merged.storedID = try store(
+                merged, replacing: segments, generation: generation + 1, isAhead: threads > 1 && !givesWay)
             collection.replace(Set(segments.map(\.number)), with: merged, generation: generation + 1)
         } catch {
             observe(.failed)
@@ -159,8 +160,10 @@ final class Sealer: Sendable {
     }
 
     /// Writes the merged segment in one transaction with the removal of those it replaces.
+    ///
+    /// - Parameter isAhead: whether a second thread may prepare what is written next; not where searches come first.
     private func store(
-        _ merged: SegmentView, replacing: [SegmentView], generation: Int64, threads: Int
+        _ merged: SegmentView, replacing: [SegmentView], generation: Int64, isAhead: Bool
     ) throws -> Int64 {
         let file = collection.file
         let schema = collection.schema
@@ -184,11 +187,11 @@ final class Sealer: Sendable {
                     arguments: [sequences.count, rows, indexes])
                 id = db.lastInsertedRowID
                 for (name, graph) in merged.graphs {
-                    var next = PartBytes(0, of: graph, name, file.cipher, isAhead: threads > 1)
+                    var next = PartBytes(0, of: graph, name, file.cipher, isAhead: isAhead)
                     for part in 0..<graph.partCount {
                         let bytes = try next.wait()
                         if part + 1 < graph.partCount {
-                            next = PartBytes(part + 1, of: graph, name, file.cipher, isAhead: threads > 1)
+                            next = PartBytes(part + 1, of: graph, name, file.cipher, isAhead: isAhead)
                         }
                         try db.execute(
                             sql: "INSERT INTO graph_parts(segment, vector, part, bytes) VALUES (?, ?, ?, ?)",
