@@ -108,14 +108,18 @@ TARGET CK_INLINE __m128i sum_of_four_i32(__m512i a, __m512i b, __m512i c, __m512
     return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
+// Four single loads cost no more than a gather, which has many steps on some processors.
+TARGET CK_INLINE __m128 heads_of(const float *values, size_t stride, const uint32_t *four) {
+    return _mm_setr_ps(values[four[0] * stride], values[four[1] * stride], values[four[2] * stride],
+                       values[four[3] * stride]);
+}
+
 // Four sums as distances.
 TARGET CK_INLINE __m128 code_distances(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *four,
                                        __m128i sums) {
-    __m128i at = _mm_loadu_si128((const __m128i *)four);
-    __m128 scales = _mm_i32gather_ps(rows_of->scales, at, 4);
-    __m128 scaled = _mm_mul_ps(scales, _mm_cvtepi32_ps(sums));
+    __m128 scaled = _mm_mul_ps(heads_of(rows_of->scales, rows_of->head_stride, four), _mm_cvtepi32_ps(sums));
     __m128 distances = _mm_fnmadd_ps(_mm_set1_ps(query->factor), scaled, _mm_set1_ps(query->base));
-    if (rows_of->biases) distances = _mm_add_ps(distances, _mm_i32gather_ps(rows_of->biases, at, 4));
+    if (rows_of->biases) distances = _mm_add_ps(distances, heads_of(rows_of->biases, rows_of->head_stride, four));
     return distances;
 }
 
@@ -204,76 +208,7 @@ TARGET static float nearest_bytes(const ck_code_query *query, const ck_codes *ro
     return nearest_bytes_of(query, rows_of, rows_of->stride, rows, count, enough);
 }
 
-#define COUNTING __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vpopcntdq,popcnt")))
-
-// The sum of the values under a row's set bits, spread over eight lanes.
-COUNTING CK_INLINE __m512i sketch_sum(const uint64_t *row, const uint64_t *planes, size_t stride) {
-    __m512i sum = _mm512_setzero_si512();
-    for (size_t j = 0; j < stride; j += 8) {
-        __m512i bits = _mm512_loadu_si512(row + j);
-        __m512i ones = _mm512_popcnt_epi64(_mm512_and_si512(bits, _mm512_loadu_si512(planes + j)));
-        __m512i twos = _mm512_popcnt_epi64(_mm512_and_si512(bits, _mm512_loadu_si512(planes + stride + j)));
-        __m512i fours = _mm512_popcnt_epi64(_mm512_and_si512(bits, _mm512_loadu_si512(planes + 2 * stride + j)));
-        twos = _mm512_sub_epi64(twos, _mm512_add_epi64(fours, fours));
-        sum = _mm512_add_epi64(sum, _mm512_add_epi64(ones, _mm512_add_epi64(twos, twos)));
-    }
-    return sum;
-}
-
-// Two registers of small 64-bit integers as one of 32-bit ones, in turn.
-COUNTING CK_INLINE __m512i in_turn(__m512i even, __m512i odd) {
-    return _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
-}
-
-COUNTING CK_INLINE size_t winnow_of(const ck_sketch_query *query, const ck_sketches *rows_of, size_t stride,
-                                    uint32_t *rows, size_t count, float limit) {
-    const uint64_t *words = rows_of->words, *planes = query->planes;
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i += 4) {
-        size_t rest = count - i, last = rest < 4 ? rest - 1 : 3;
-        const uint64_t *a = words + (size_t)rows[i] * stride;
-        const uint64_t *b = words + (size_t)rows[i + (last < 1 ? last : 1)] * stride;
-        const uint64_t *c = words + (size_t)rows[i + (last < 2 ? last : 2)] * stride;
-        const uint64_t *d = words + (size_t)rows[i + last] * stride;
-        __m512i ab = in_turn(sketch_sum(a, planes, stride), sketch_sum(b, planes, stride));
-        __m512i cd = in_turn(sketch_sum(c, planes, stride), sketch_sum(d, planes, stride));
-        __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
-        __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(all), _mm512_extracti64x4_epi64(all, 1));
-        __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
-        sums = _mm_sub_epi32(_mm_add_epi32(sums, sums), _mm_set1_epi32(query->sum));
-        // The heads of four rows, turned: their scales, their errors and, where there are any, their biases.
-        __m128 first = _mm_loadu_ps((const float *)a), second = _mm_loadu_ps((const float *)b);
-        __m128 third = _mm_loadu_ps((const float *)c), fourth = _mm_loadu_ps((const float *)d);
-        __m128 front = _mm_unpacklo_ps(first, second), back = _mm_unpacklo_ps(third, fourth);
-        __m128 scales = _mm_movelh_ps(front, back), errors = _mm_movehl_ps(back, front);
-        __m128 least = _mm_set1_ps(query->base);
-        if (rows_of->has_biases) {
-            least = _mm_add_ps(
-                least, _mm_movelh_ps(_mm_unpackhi_ps(first, second), _mm_unpackhi_ps(third, fourth)));
-        }
-        least = _mm_fnmadd_ps(_mm_mul_ps(_mm_set1_ps(query->factor), scales), _mm_cvtepi32_ps(sums), least);
-        least = _mm_fnmadd_ps(_mm_set1_ps(query->slack), errors, least);
-        __mmask8 near = _mm_mask_cmp_ps_mask((__mmask8)((2u << last) - 1), least, _mm_set1_ps(limit), _CMP_LE_OQ);
-        // Behind the last kept stand rows that have been read already.
-        __m128i own = _mm_loadu_si128((const __m128i *)(rows + i));
-        _mm_storeu_si128((__m128i *)(rows + kept), _mm_maskz_compress_epi32(near, own));
-        kept += (size_t)__builtin_popcount(near);
-    }
-    return kept;
-}
-
-COUNTING static size_t winnow_by_lines(const ck_sketch_query *query, const ck_sketches *rows_of, uint32_t *rows,
-                                       size_t count, float limit) {
-    if (rows_of->stride == 8) return winnow_of(query, rows_of, 8, rows, count, limit);
-    return winnow_of(query, rows_of, rows_of->stride, rows, count, limit);
-}
-
-// The first processors of this level count the bits of a word alone.
-TARGET static size_t winnow(const ck_sketch_query *query, const ck_sketches *rows_of, uint32_t *rows, size_t count,
-                            float limit) {
-    return __builtin_cpu_supports("avx512vpopcntdq") ? winnow_by_lines(query, rows_of, rows, count, limit)
-                                                     : winnow_by_words(query, rows_of, rows, count, limit);
-}
+#include "winnow512.inc"
 
 // How many of `count` keys are smaller: a binary search down to two registers, then a count.
 TARGET CK_INLINE int64_t position(const int64_t *keys, int64_t count, int64_t key) {
@@ -432,7 +367,8 @@ TARGET static size_t list_bits(const uint64_t *words, size_t count, uint32_t fir
             for (uint32_t part = 0; part < 64; part += 16) {
                 __mmask16 own = (__mmask16)(word >> part);
                 __m512i rows = _mm512_add_epi32(places, _mm512_set1_epi32((int)(from + part)));
-                _mm512_mask_compressstoreu_epi32(at, own, rows);
+                // All sixteen are written: compressing into memory takes some processors a hundred cycles.
+                _mm512_storeu_si512(at, _mm512_maskz_compress_epi32(own, rows));
                 at += __builtin_popcount(own);
             }
         }
@@ -458,6 +394,8 @@ const ck_kernels ck_table_avx512 = {
     .nibble_error = nibble_error,
     .bound_rows = bound_rows,
     .winnow = winnow,
+    .estimate_rows = estimate_rows,
+    .nearest_sketch = nearest_sketch,
     .sketch_planes = sketch_planes,
     .pool_insert = pool_insert,
     .sort_keys = sort_keys,

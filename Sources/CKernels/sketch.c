@@ -24,7 +24,7 @@ void ck_sketch_row(const uint8_t *nibbles, size_t dimension, float scale, float 
     }
     float own = sizes > 0 ? scale * (float)squares / (2.0f * (float)sizes) : 0;
     float lost = own * own - scale * scale * (float)squares / (4.0f * (float)dimension);
-    float head[4] = {own, lost > 0 ? __builtin_sqrtf(lost) : 0, bias, 0};
+    float head[4] = {own, lost > 0 ? __builtin_sqrtf(lost) : 0, bias, scale};
     memcpy(sketch, head, sizeof head);
     size_t used = 2 + (dimension + 127) / 128 * 2;
     memset(sketch + used, 0, (ck_sketch_words(dimension) - used) * 8);

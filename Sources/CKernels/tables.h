@@ -85,6 +85,7 @@ CK_INLINE float ck_nearest_of_fours(ck_codes_fn score, const ck_code_query *quer
 
 // What a sum of code products means as a distance.
 CK_INLINE float ck_code_distance(const ck_code_query *query, const ck_codes *rows_of, uint32_t row, int32_t sum) {
-    float distance = query->base - query->factor * rows_of->scales[row] * (float)sum;
-    return rows_of->biases ? distance + rows_of->biases[row] : distance;
+    size_t at = (size_t)row * rows_of->head_stride;
+    float distance = query->base - query->factor * rows_of->scales[at] * (float)sum;
+    return rows_of->biases ? distance + rows_of->biases[at] : distance;
 }

@@ -5,8 +5,10 @@ import Vectors
 // Hierarchical navigable small world (Malkov and Yashunin, doi:10.1109/TPAMI.2018.2889473).
 //
 // Every row stands on level 0; one in `connections` of the rows of a level stands on the next as well. A query descends
-// greedily from the entry row on the highest level to level 1 and walks level 0 with a pool of `breadth` candidates. A
-// query at recall .95 on 100 000 rows scores some 700 of them.
+// greedily from the entry row on the highest level to level 1 and walks level 0 with a pool of `breadth` candidates.
+// Where rows have sketches, it begins at the nearest of a few hundred rows instead: their sketches lie side by side and
+// cost less to read than steps from row to row, each of which waits for memory. A query at recall .95 on 100 000 rows
+// looks at some 600 of them and scores a hundred.
 //
 // Rows are scored by 4-bit codes where the metric and the dimension allow it, by floats otherwise; codes rank the
 // candidates, and whoever has the floats scores the best of them again.
@@ -57,6 +59,9 @@ package final class HNSWGraph: @unchecked Sendable {
     /// What leaves rows out before their codes are read; written before `linkState` says that the links are there, and
     /// not read before.
     private(set) var sketches: SketchBlock?
+    /// Where queries begin on level 0 without the levels above, where there are sketches; written and read as those
+    /// are.
+    private var entries: SketchTable?
     /// How far neighbours are from one another, where it was measured; written and read as `sketches` are.
     private var profile: DistanceProfile?
     let scratch: ScratchList
@@ -78,6 +83,9 @@ package final class HNSWGraph: @unchecked Sendable {
     static let widening = 2
     /// How many times its breadth a walk expands at most.
     package static let mostExpanded = 4
+    /// A query begins at the nearest of this many rows by their sketches, but of one row in sixteen at most: twice as
+    /// many cost as much again and save half a step of the walk.
+    static let (mostEntries, rowsPerEntry) = (448, 16)
 
     /// The links of level 0 of a graph that is read in two steps.
     enum LinkState: UInt8, AtomicRepresentable {
@@ -103,7 +111,7 @@ package final class HNSWGraph: @unchecked Sendable {
         scratch = ScratchList(
             rowCount: storage.rowCount, width: max(storage.width, storage.connections), queryBytes: queryBytes,
             planeWords: planeWords)
-        if links == .there { profile = measuredProfile() }
+        if links == .there { measure() }
     }
 
     package var metric: Metric { rows.metric }
@@ -117,9 +125,21 @@ package final class HNSWGraph: @unchecked Sendable {
     func linksCame(_ state: LinkState, sketches hasSketches: Bool) {
         if state == .there {
             if hasSketches, case .codes(let block) = rows { sketches = .paying(for: block) }
-            profile = measuredProfile()
+            measure()
         }
         linkState.store(state, ordering: .releasing)
+    }
+
+    /// What queries want to know of the rows, now that all is there.
+    private func measure() {
+        entries = sketches.flatMap(entryTable)
+        profile = measuredProfile()
+    }
+
+    /// Rows spread evenly over all.
+    private func entryTable(_ sketches: SketchBlock) -> SketchTable? {
+        let count = min(Self.mostEntries, rowCount / Self.rowsPerEntry)
+        return count == 0 ? nil : SketchTable((0..<count).map { UInt32(rowCount * $0 / count) }, of: sketches)
     }
 
     /// Bytes the links take in memory, without the vectors.
@@ -259,8 +279,11 @@ package final class HNSWGraph: @unchecked Sendable {
         return walk(base, scorer, scratch, breadth: breadth, from: position, reach: reach, kernels.table)
     }
 
-    /// The nearest row that the upper levels lead to.
+    /// Where a walk of level 0 begins: at the nearest of some rows by their sketches, or where the upper levels lead.
     func entrance(_ scorer: some RowScoring, _ scratch: WalkScratch) -> Position {
+        if let entries, let row = scorer.nearest(of: entries) {
+            return Position(row: row, distance: scorer.distance(row))
+        }
         var position = Position(row: entry, distance: scorer.distance(entry))
         var level = topLevel
         while level > 0 {

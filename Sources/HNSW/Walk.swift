@@ -8,9 +8,9 @@ import Vectors
 // The step is pipelined by one node. While the codes of node n's neighbours are on their way from memory, the
 // neighbours of node n − 1, asked for one step earlier, are scored:
 //
-//     pop the nearest unexpanded node → gather its unvisited neighbours → prefetch half of their vectors and the next
-//     node's links → score the batch gathered a step ago → prefetch the other half → put the near ones into the pool →
-//     if one is nearer than all that wait, prefetch its links → see where the walk ends (`WalkReach`)
+//     pop the nearest unexpanded node → gather its unvisited neighbours → prefetch their vectors and the next node's
+//     links → score the batch gathered a step ago → put the near ones into the pool → if one is nearer than all that
+//     wait, prefetch its links → see where the walk ends (`WalkReach`)
 //
 // All state lives in locals and raw memory: no allocation, no reference counting, no existential inside the loop.
 
@@ -65,27 +65,32 @@ func walk(
     var pendingCount = 0, current = 0
     var end = Float.infinity
     var reach = reach
+    // Nothing limits the neighbours of the first node, and most of them are soon behind what its others lead to.
+    let firstKept = reach?.breadth ?? .max
     while true {
-        if pendingCount > 0 { pendingCount = scorer.winnow(pending, pendingCount, within: pool.pointee.limit) }
+        if pendingCount > 0 {
+            pendingCount =
+                pool.pointee.count == 1
+                ? scorer.winnow(pending, pendingCount, toNearest: firstKept)
+                : scorer.winnow(pending, pendingCount, within: pool.pointee.limit)
+        }
         let open = Int(pool.pointee.count)
         while current < open && keys[current] & 1 != 0 { current &+= 1 }
-        var count = 0, marked = 0
+        var count = 0
         if current < open && ck_key_distance(keys[current]) <= end {
             let node = ck_key_row(keys[current])
             keys[current] |= 1
             count = layer.gather(node, visited: visited, epoch: epoch, into: ids, gather)
-            // Half of the sketches are asked for now and half behind the scores: all at once they would hold those up.
-            marked = count / 2
-            mark(ids, marked, visited, epoch, scorer)
+            for i in 0..<count { visited[Int(ids[i])] = epoch }
+            scorer.prefetchSketches(ids, count)
             var next = current &+ 1
             while next < open && keys[next] & 1 != 0 { next &+= 1 }
             if next < open { layer.prefetch(ck_key_row(keys[next])) }
         } else if pendingCount == 0 {
             return end.isFinite && pool.pointee.limit >= end
         }
-        if pendingCount > 0 { scorer.score(pending, pendingCount, distances) }
-        mark(ids + marked, count &- marked, visited, epoch, scorer)
         if pendingCount > 0 {
+            scorer.score(pending, pendingCount, distances)
             let lowest = Int(insert(pool, distances, pending, Int64(pendingCount)))
             if lowest < breadth && lowest <= current &+ 1 { layer.prefetch(ck_key_row(keys[lowest])) }
             current = min(current, lowest)
@@ -97,14 +102,4 @@ func walk(
         swap(&ids, &pending)
         pendingCount = count
     }
-}
-
-/// Marks `count` rows as visited and asks for what winnowing will read of them.
-@inline(__always)
-private func mark(
-    _ ids: UnsafePointer<UInt32>, _ count: Int, _ visited: UnsafeMutablePointer<UInt8>, _ epoch: UInt8,
-    _ scorer: some RowScoring
-) {
-    for i in 0..<count { visited[Int(ids[i])] = epoch }
-    scorer.prefetchSketches(ids, count)
 }

@@ -75,7 +75,8 @@ package final class CodeBlock: @unchecked Sendable {
         sums?.initialize(repeating: 0, count: max(count, 1))
         layout = .allocate(capacity: 1)
         layout.initialize(
-            to: ck_codes(codes: codes, stride: stride, scales: scales, biases: biases.map { UnsafePointer($0) }))
+            to: ck_codes(
+                codes: codes, stride: stride, scales: scales, biases: biases.map { UnsafePointer($0) }, head_stride: 1))
     }
 
     deinit {

@@ -11,6 +11,11 @@ package protocol RowScoring {
     /// Leaves out of `rows` (room for three more) those that cannot be expected to be nearer than `limit`, and asks for
     /// what `score` will read of the others; returns how many those are.
     func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, within limit: Float) -> Int
+    /// Leaves `wanted` of `rows` that seem nearest, or all where rows have no sketches, and asks for what `score` will
+    /// read of them; returns how many those are.
+    func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, toNearest wanted: Int) -> Int
+    /// The row of `table` that seems nearest; nil where rows have no sketches.
+    func nearest(of table: SketchTable) -> UInt32?
 }
 
 extension RowScoring {
@@ -19,6 +24,12 @@ extension RowScoring {
     @inlinable package func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, within limit: Float) -> Int {
         count
     }
+
+    @inlinable package func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, toNearest wanted: Int) -> Int {
+        count
+    }
+
+    @inlinable package func nearest(of table: SketchTable) -> UInt32? { nil }
 
     /// The distance of one row.
     @inlinable package func distance(_ row: UInt32) -> Float {
@@ -63,7 +74,7 @@ package struct FloatScorer: RowScoring {
 /// Rows of codes: distances to within what the codes keep.
 package struct CodeScorer: RowScoring {
     @usableFromInline let query: UnsafePointer<ck_code_query>
-    @usableFromInline let layout: UnsafePointer<ck_codes>
+    @usableFromInline private(set) var layout: UnsafePointer<ck_codes>
     @usableFromInline let codes: UnsafePointer<UInt8>
     @usableFromInline let scales: UnsafePointer<Float>
     @usableFromInline let stride: Int
@@ -81,6 +92,13 @@ package struct CodeScorer: RowScoring {
         prefetchBytes = min(stride, maximumPrefetchBytes)
         kernel = block.scoreRows
         kernels = block.kernels
+    }
+
+    /// The same codes, what stands beside them read from elsewhere.
+    func reading(_ layout: UnsafePointer<ck_codes>) -> CodeScorer {
+        var other = self
+        other.layout = layout
+        return other
     }
 
     @inlinable package func score(

@@ -12,6 +12,8 @@ import CKernels
 package final class SketchBlock: @unchecked Sendable {
     package let codes: CodeBlock
     package let layout: UnsafeMutablePointer<ck_sketches>
+    /// The codes with their scales and biases read from the sketches, which whoever winnows has at hand.
+    @usableFromInline let codeLayout: UnsafeMutablePointer<ck_codes>
     /// Words of a sketch, whole cache lines.
     package let stride: Int
     /// What the errors of these rows spread by, as a share of what they would if all components were alike.
@@ -42,6 +44,12 @@ package final class SketchBlock: @unchecked Sendable {
         }
         layout = .allocate(capacity: 1)
         layout.initialize(to: ck_sketches(words: words, stride: stride, has_biases: codes.biases == nil ? 0 : 1))
+        let heads = UnsafeRawPointer(words).assumingMemoryBound(to: Float.self)
+        codeLayout = .allocate(capacity: 1)
+        codeLayout.initialize(
+            to: ck_codes(
+                codes: codes.codes, stride: codes.stride, scales: heads + 3,
+                biases: codes.biases == nil ? nil : heads + 2, head_stride: 2 * stride))
         spread = spreadSeen()
         // Not a number where all rows are alike.
         guard spread <= Self.mostSpread else { return nil }
@@ -52,7 +60,10 @@ package final class SketchBlock: @unchecked Sendable {
         ck_winnow_pays(codes.kernels.table) == 0 ? nil : SketchBlock(codes)
     }
 
-    deinit { layout.deallocate() }
+    deinit {
+        layout.deallocate()
+        codeLayout.deallocate()
+    }
 
     /// Bytes in memory.
     package var byteCount: Int { codes.count * stride * MemoryLayout<UInt64>.stride }
@@ -142,7 +153,7 @@ package struct SketchedScorer: RowScoring {
 
     /// `query`, which comes with `sketches`, and what it points to must outlive the scorer, as must what `codes` needs.
     package init(codes: CodeScorer, sketches: SketchBlock? = nil, query: UnsafePointer<ck_sketch_query>? = nil) {
-        self.codes = codes
+        self.codes = sketches.map { codes.reading($0.codeLayout) } ?? codes
         self.sketches = sketches.map { UnsafePointer($0.layout) }
         sketchQuery = query
         kernel = (sketches?.codes.kernels ?? .best).table.pointee.winnow
@@ -160,6 +171,29 @@ package struct SketchedScorer: RowScoring {
         guard let sketches else { return codes.prefetch(rows, count) }
         let bytes = sketches.pointee.stride &* 8
         ck_prefetch_rows(sketches.pointee.words, bytes, bytes, rows, count)
+    }
+
+    package func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, toNearest wanted: Int) -> Int {
+        guard let sketches, let sketchQuery else { return count }
+        guard wanted < count else {
+            codes.prefetch(rows, count)
+            return count
+        }
+        let table = codes.kernels.table
+        return withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { estimates in
+            withUnsafeTemporaryAllocation(of: Int64.self, capacity: count) { keys in
+                guard let estimates = estimates.baseAddress, let keys = keys.baseAddress else { return count }
+                table.pointee.estimate_rows(sketchQuery, sketches, rows, count, estimates)
+                let kept = min(table.pointee.sort_keys(estimates, rows, count, keys), wanted)
+                for i in 0..<kept { rows[i] = ck_key_row(keys[i]) }
+                codes.prefetch(rows, kept)
+                return kept
+            }
+        }
+    }
+
+    package func nearest(of table: SketchTable) -> UInt32? {
+        sketchQuery.map { table.nearest($0) }
     }
 
     @inlinable package func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, within limit: Float) -> Int {

@@ -76,6 +76,7 @@ enum Exceptions {
         "Sources/Vectors/RowSelection.swift",
         "Sources/Vectors/RowSet.swift",
         "Sources/Vectors/SketchBlock.swift",
+        "Sources/Vectors/SketchTable.swift",
         "Sources/Vectors/TopK.swift",
         "Sources/Vectors/VectorBlock.swift",
         "Sources/Vectors/VectorIndex.swift",

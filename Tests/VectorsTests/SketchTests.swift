@@ -68,6 +68,102 @@ import Vectors
     }
 
     @Test(
+        "Estimates of some rows, and the nearest of a table, are the same on every instruction set",
+        arguments: [Metric.cosine, .dot, .euclidean], [257, 384, 500, 1536])
+    func estimatesOfManyRows(metric: Metric, dimension: Int) throws {
+        for kernels in DistanceKernels.available {
+            let sketches = try #require(try make(metric, dimension: dimension, kernels: kernels).sketches)
+            var generator = SplitMix(seed: 15)
+            withQuery(sketches, generator.floats(dimension)) { _, query in
+                var query = query
+                for count in [0, 1, 2, 3, 4, 5, 11, Self.rows] {
+                    let rows = (0..<count).map { UInt32(($0 * 7 + 1) % Self.rows) }
+                    let expected = rows.map { sketches.estimate(Int($0), query).distance }
+                    var found = [Float](repeating: .nan, count: count + 1)
+                    kernels.table.pointee.estimate_rows(&query, sketches.layout, rows, count, &found)
+                    #expect(found[count].isNaN, "\(kernels.name) writes beyond \(count) rows")
+                    for (one, other) in zip(found, expected) {
+                        #expect(abs(one - other) <= 1e-4 * max(1, abs(other)), "\(kernels.name), \(count) rows")
+                    }
+                    guard count > 0 else { continue }
+                    let nearest = SketchTable(rows, of: sketches).nearest(&query)
+                    let distance = sketches.estimate(Int(nearest), query).distance
+                    let least = expected.min() ?? .nan
+                    #expect(rows.contains(nearest))
+                    #expect(distance - least <= 1e-4 * max(1, abs(least)), "\(kernels.name), table of \(count)")
+                }
+            }
+        }
+    }
+
+    @Test("Of rows that are alike a table names the first")
+    func tableOfEqualRows() throws {
+        for kernels in DistanceKernels.available {
+            let sketches = try #require(try make(.cosine, dimension: 384, kernels: kernels).sketches)
+            var generator = SplitMix(seed: 2)
+            withQuery(sketches, generator.floats(384)) { _, query in
+                var query = query
+                let nearest = SketchTable((0..<UInt32(Self.rows)).map { $0 }, of: sketches).nearest(&query)
+                for copies in 1...9 {
+                    var index: UInt32 = 0
+                    let layout = sketches.layout.pointee
+                    var words: [UInt64] = []
+                    for _ in 0..<copies {
+                        let row = layout.words + Int(nearest) * layout.stride
+                        words += UnsafeBufferPointer(start: row, count: layout.stride)
+                    }
+                    words.withUnsafeBufferPointer {
+                        guard let base = $0.baseAddress else { return }
+                        var alike = ck_sketches(words: base, stride: layout.stride, has_biases: 0)
+                        index = kernels.table.pointee.nearest_sketch(&query, &alike, UInt32(copies))
+                    }
+                    #expect(index == 0, "\(kernels.name), \(copies) copies")
+                }
+            }
+        }
+    }
+
+    @Test("Winnowing to a number keeps the rows whose estimates are least", arguments: [Metric.dot, .euclidean])
+    func winnowingToANumber(metric: Metric) throws {
+        let (codes, drawn) = try make(metric, dimension: 384)
+        let sketches = try #require(drawn)
+        var generator = SplitMix(seed: 21)
+        withQuery(sketches, generator.floats(384)) { coded, query in
+            var (coded, query) = (coded, query)
+            let scorer = SketchedScorer(
+                codes: CodeScorer(query: &coded, block: codes), sketches: sketches, query: &query)
+            for (count, wanted) in [(48, 12), (48, 48), (5, 12), (1, 1), (0, 3), (48, 0)] {
+                var rows = (0..<count).map { UInt32(($0 * 5 + 2) % Self.rows) }
+                let ordered = rows.sorted {
+                    sketches.estimate(Int($0), query).distance < sketches.estimate(Int($1), query).distance
+                }
+                let kept = scorer.winnow(&rows, count, toNearest: wanted)
+                #expect(kept == min(count, wanted))
+                #expect(Set(rows.prefix(kept)) == Set(ordered.prefix(wanted)), "\(wanted) of \(count)")
+            }
+        }
+    }
+
+    @Test(
+        "Scales and biases read from sketches give the same distances", arguments: [Metric.cosine, .dot, .euclidean])
+    func distancesBesideSketches(metric: Metric) throws {
+        for kernels in DistanceKernels.available {
+            let (codes, drawn) = try make(metric, dimension: 500, kernels: kernels)
+            let sketches = try #require(drawn)
+            var generator = SplitMix(seed: 27)
+            withQuery(sketches, generator.floats(500)) { coded, query in
+                var (coded, query) = (coded, query)
+                let rows = (0..<UInt32(Self.rows)).map { $0 }
+                var plain = [Float](repeating: 0, count: Self.rows), beside = plain
+                let scorer = CodeScorer(query: &coded, block: codes)
+                scorer.score(rows, Self.rows, &plain)
+                SketchedScorer(codes: scorer, sketches: sketches, query: &query).score(rows, Self.rows, &beside)
+                #expect(plain == beside, "\(kernels.name)")
+            }
+        }
+    }
+
+    @Test(
         "Estimates are off as much as they say and not to one side, also where a few components are loud",
         arguments: [Metric.cosine, .dot, .euclidean], [Float(1), 2])
     func estimatesAreAsGoodAsTheySay(metric: Metric, loudness: Float) throws {

@@ -56,16 +56,18 @@ typedef size_t (*ck_gather_fn)(const uint32_t *links, size_t count, const uint8_
 ///
 /// *Nibbles* are 4 bits a component: byte j of the 64-byte line L holds component 128 L + j in its low half and
 /// 128 L + 64 + j in its high one; code c stands for c − 7.5. *Bytes* are 8 bits: code u stands for u − 128. Row r is
-/// `scales[r]` times what its codes stand for.
+/// `scales[r · head_stride]` times what its codes stand for.
 typedef struct ck_codes {
     const uint8_t *codes;
     size_t stride;
     const float *scales;
     /// Added to the distance of each row; NULL adds nothing.
     const float *_Nullable biases;
+    /// Floats from the scale of one row to the next's, and from bias to bias: 1 where they stand alone.
+    size_t head_stride;
 } ck_codes;
 
-/// A query for rows kept as codes: `base + biases[r] − factor · scales[r] · Σ (what its codes stand for)`.
+/// A query for rows kept as codes: `base + bias − factor · scale · Σ (what the row's codes stand for)`.
 typedef struct ck_code_query {
     /// For nibbles 2 · stride signed bytes in the order of the components, for bytes `stride` codes like a row's.
     const uint8_t *values;
@@ -104,7 +106,7 @@ typedef size_t (*ck_bound_fn)(const ck_code_bound *bound, const uint32_t *rows, 
 /// Rows as *sketches*, drawn from their nibbles: one bit a component, its sign, so that most rows a walk meets are left
 /// out after one cache line in place of three or more.
 ///
-/// A row is `stride` words, whole lines: the floats scale, error and bias, four bytes of nothing, then two words of
+/// A row is `stride` words, whole lines: the floats scale, error, bias and the scale of its nibbles, then two words of
 /// signs for every 128 components. The row is about `scale` times its signs; how far an inner product with a query is
 /// off spreads by `error` times the query's length; `bias` is added to the distance.
 typedef struct ck_sketches {
@@ -130,6 +132,13 @@ typedef struct ck_sketch_query {
 /// many.
 typedef size_t (*ck_winnow_fn)(const ck_sketch_query *query, const ck_sketches *rows_of, uint32_t *rows, size_t count,
                                float limit);
+
+/// Writes what the distance of `rows[i]` is estimated to be, `slack` aside, to `out[i]`, `i < count`.
+typedef void (*ck_estimate_fn)(const ck_sketch_query *query, const ck_sketches *rows_of, const uint32_t *rows,
+                               size_t count, float *out);
+
+/// The first of `count` rows that is estimated to be nearest, `slack` aside; 0 where there are none.
+typedef uint32_t (*ck_nearest_sketch_fn)(const ck_sketch_query *query, const ck_sketches *rows_of, uint32_t count);
 
 typedef struct ck_kernels {
     const char *name;
@@ -157,6 +166,8 @@ typedef struct ck_kernels {
                                    float *length);
     ck_bound_fn _Nonnull bound_rows;
     ck_winnow_fn _Nonnull winnow;
+    ck_estimate_fn _Nonnull estimate_rows;
+    ck_nearest_sketch_fn _Nonnull nearest_sketch;
     /// Writes the planes (3 · `ck_sketch_words`) of a query of signed bytes: `*step` times a value is the byte, about.
     /// Returns the values' sum and in `*squares` that of the bytes' squares.
     int32_t (*_Nonnull sketch_planes)(const uint8_t *bytes, size_t dimension, uint64_t *planes, float *step,
@@ -196,10 +207,12 @@ void ck_advise_huge_pages(void *start, size_t size_bytes);
 /// Gives memory that was freed back to the system where the allocator keeps it; nothing elsewhere.
 void ck_return_freed_memory(void);
 
-static inline void ck_prefetch(const void *address) { __builtin_prefetch(address, 0, 3); }
+/// Asks for a cache line, into the second cache: that has more lines under way at a time than the first (twice as many
+/// random lines a second on a Zen 4), and a line is read from there in a few nanoseconds.
+static inline void ck_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
 
 static inline void ck_prefetch_range(const void *start, size_t size_bytes) {
-    for (size_t i = 0; i < size_bytes; i += 64) __builtin_prefetch((const char *)start + i, 0, 3);
+    for (size_t i = 0; i < size_bytes; i += 64) ck_prefetch((const char *)start + i);
 }
 
 /// Asks for the first `size_bytes` of each of `count` rows, `stride` bytes apart, ahead of a walk's next step.
@@ -220,7 +233,7 @@ static inline void ck_prefetch_rows(const void *base, size_t stride, size_t size
     }
     for (size_t i = 0; i < count; i++) {
         const char *row = (const char *)base + (size_t)rows[i] * stride;
-        for (size_t j = 0; j < size_bytes; j += 64) __builtin_prefetch(row + j, 0, 3);
+        ck_prefetch_range(row, size_bytes);
     }
 }
 
