@@ -3,12 +3,12 @@ import Vectors
 
 // The walk of one level (algorithm 2 of doi:10.1109/TPAMI.2018.2889473) in the form of DiskANN's search list: instead
 // of two heaps one ascending pool of `breadth` keys, each with a bit that says whether its node has been expanded. A
-// step expands the nearest node that has not been; the walk ends when all nodes of the pool have.
+// step expands the nearest node that has not been, or a few; the walk ends when all nodes of the pool have.
 //
 // The step is pipelined by one node. While the codes of node n's neighbours are on their way from memory, the
 // neighbours of node n − 1, asked for one step earlier, are scored:
 //
-//     pop the nearest unexpanded node → gather its unvisited neighbours → prefetch their vectors and the next node's
+//     pop the nearest unexpanded nodes → gather their unvisited neighbours → prefetch those vectors and the next nodes'
 //     links → score the batch gathered a step ago → put the near ones into the pool → if one is nearer than all that
 //     wait, prefetch its links → see where the walk ends (`WalkReach`)
 //
@@ -48,6 +48,12 @@ func descend(
     return best
 }
 
+/// A step expands one node more for every so many of the nearest that have been expanded. What is left then is seldom
+/// overtaken by what a step finds: few nodes are expanded in vain, and more is on its way from memory at a time.
+private let nearestPerNode = 4
+/// Nodes that one step expands at most.
+let mostAtOnce = 4
+
 /// Walks one level from `position` and leaves the nearest rows met in `scratch.pool`, `breadth` of them at most.
 ///
 /// - Parameter reach: where the walk ends before all nodes of the pool have been expanded.
@@ -78,14 +84,24 @@ func walk(
         while current < open && keys[current] & 1 != 0 { current &+= 1 }
         var count = 0
         if current < open && ck_key_distance(keys[current]) <= end {
-            let node = ck_key_row(keys[current])
-            keys[current] |= 1
-            count = layer.gather(node, visited: visited, epoch: epoch, into: ids, gather)
-            for i in 0..<count { visited[Int(ids[i])] = epoch }
-            scorer.prefetchSketches(ids, count)
-            var next = current &+ 1
-            while next < open && keys[next] & 1 != 0 { next &+= 1 }
-            if next < open { layer.prefetch(ck_key_row(keys[next])) }
+            let nodes = min(mostAtOnce, 1 &+ current / nearestPerNode)
+            var place = current, expanded = 0, asked = 0
+            while place < open && asked < nodes {
+                let node = ck_key_row(keys[place])
+                if expanded < nodes && ck_key_distance(keys[place]) <= end {
+                    keys[place] |= 1
+                    let new = ids + count
+                    let newCount = layer.gather(node, visited: visited, epoch: epoch, into: new, gather)
+                    for i in 0..<newCount { visited[Int(new[i])] = epoch }
+                    scorer.prefetchSketches(new, newCount)
+                    count &+= newCount
+                    expanded &+= 1
+                } else {
+                    layer.prefetch(node)
+                    asked &+= 1
+                }
+                repeat { place &+= 1 } while place < open && keys[place] & 1 != 0
+            }
         } else if pendingCount == 0 {
             return end.isFinite && pool.pointee.limit >= end
         }

@@ -8,7 +8,7 @@ final class WalkScratch {
     let visited: UnsafeMutablePointer<UInt8>
     private let rowCount: Int
     private var epoch: UInt8 = 0
-    /// Ids of the node being expanded and of the one before; room for two of the widest rows and one batch beyond.
+    /// Ids found by this step and by the one before; room for the widest rows of all its nodes and one batch beyond.
     let ids: UnsafeMutablePointer<UInt32>
     let pending: UnsafeMutablePointer<UInt32>
     let distances: UnsafeMutablePointer<Float>
@@ -39,9 +39,10 @@ final class WalkScratch {
         // A gather reads four bytes where it wants one.
         visited = .allocate(capacity: rowCount + 4)
         visited.initialize(repeating: 0, count: rowCount + 4)
-        ids = .allocate(capacity: 2 * width + 16)
-        pending = .allocate(capacity: 2 * width + 16)
-        distances = .allocate(capacity: 2 * width + 16)
+        let found = mostAtOnce * width + 16
+        ids = .allocate(capacity: found)
+        pending = .allocate(capacity: found)
+        distances = .allocate(capacity: found)
         stepped = .allocate(capacity: width + 16)
         selected = .allocate(capacity: (rowCount + 63) / 64 + 1)
         pool = .allocate(capacity: 1)

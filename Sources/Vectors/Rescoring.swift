@@ -1,9 +1,9 @@
 /// The last step of a search by codes: the best candidates are scored by their floats.
 ///
-/// How many is decided by the codes' own error. A fifth more than are wanted are scored at once; their distances by
+/// How many is decided by the codes' own error. Two fifths more than are wanted are scored at once; their distances by
 /// code and by floats say how far codes err here (mean m and deviation s), and the rest is scored in turn as long as
 /// d + m − 2.5 s, which one code in a hundred and sixty falls below, is nearer than the last neighbour that would be
-/// returned. Where floats are dear, fewer are scored at a time.
+/// returned. Where floats are dear, fewer are scored at once.
 package struct Rescoring {
     private let candidates: [Neighbor]
     private let k: Int
@@ -11,9 +11,10 @@ package struct Rescoring {
     private let isFrugal: Bool
 
     /// Scored before anything is known of the codes' error, at least; and then as many at a time.
-    private static let (leastScored, scoredAtATime) = (12, 4)
-    /// And then where floats are dear to come by.
-    private static let scoredAtATimeFrugally = 2
+    private static let leastScored = 14
+    private static let scoredAtATime = 4
+    /// The same where floats are dear to come by: a tenth more than are wanted, and then two at a time.
+    private static let (leastScoredFrugally, scoredAtATimeFrugally) = (12, 2)
     private static let deviations: Float = 2.5
 
     /// - Parameters:
@@ -36,7 +37,7 @@ package struct Rescoring {
     ) rethrows -> [Neighbor] {
         guard k > 0, !candidates.isEmpty else { return [] }
         var found: [Neighbor] = []
-        let least = max(k + k / 5, Self.leastScored)
+        let least = isFrugal ? max(k + k / 5, Self.leastScoredFrugally) : max(k + 2 * k / 5, Self.leastScored)
         let atATime = isFrugal ? max(k / 5, Self.scoredAtATimeFrugally) : max(2 * k / 5, Self.scoredAtATime)
         found.reserveCapacity(least + atATime)
         try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: candidates.count) { rows in
