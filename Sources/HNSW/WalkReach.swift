@@ -80,15 +80,11 @@ struct WalkReach {
             return max(ck_key_distance(pool.keys[breadth &- 1]), ck_key_distance(pool.keys[rank &- 1]) + margin)
         }
         guard lowest < decided else { return .infinity }
-        var left = rank
-        for i in 0..<count {
-            left &-= selected.has(ck_key_row(pool.keys[i]))
-            if left == 0 {
-                decided = max(breadth, i &+ 1)
-                return max(ck_key_distance(pool.keys[breadth &- 1]), ck_key_distance(pool.keys[i]) + margin)
-            }
-        }
-        return .infinity
+        let place = Int(
+            ck_place_of_selected(pool.keys, pool.count, Int64(rank), selected.words, selected.flip))
+        guard place >= 0 else { return .infinity }
+        decided = max(breadth, place &+ 1)
+        return max(ck_key_distance(pool.keys[breadth &- 1]), ck_key_distance(pool.keys[place]) + margin)
     }
 }
 

@@ -152,8 +152,9 @@ package struct RowSelection {
 
 /// A bit a row that says whether it is selected.
 package struct RowBits {
-    @usableFromInline let words: UnsafePointer<UInt64>
-    @usableFromInline let flip: Int32
+    package let words: UnsafePointer<UInt64>
+    /// 1 where a row is selected whose bit is not set, 0 where one is whose bit is.
+    package let flip: Int32
 
     /// - Parameter leavesOut: whether a row is selected whose bit is not set.
     package init(words: UnsafePointer<UInt64>, leavesOut: Bool = false) {

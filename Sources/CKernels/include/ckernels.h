@@ -299,6 +299,17 @@ static inline float ck_key_distance(int64_t key) {
 }
 static inline uint32_t ck_key_row(int64_t key) { return (uint32_t)((uint64_t)key & 0xffffffffu) >> 1; }
 
+/// The place among `count` keys of the `rank`-th (from 1) whose row has its bit set, or not set where `flip` is 1; -1
+/// where there are fewer.
+static inline int64_t ck_place_of_selected(const int64_t *keys, int64_t count, int64_t rank, const uint64_t *bits,
+                                           int flip) {
+    for (int64_t i = 0; i < count; i++) {
+        rank -= ck_has_bit(bits, ck_key_row(keys[i])) ^ flip;
+        if (rank == 0) return i;
+    }
+    return -1;
+}
+
 // One byte as a lock, held for a few hundred nanoseconds at most; a waiter yields its core after a short spin.
 static inline void ck_lock(uint8_t *lock) {
     for (int spins = 0; __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE); spins++) {
