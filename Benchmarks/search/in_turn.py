@@ -1,6 +1,9 @@
 """Builds of Bench on one store, setting by setting in turn: what a change to searching gives.
 
-    in_turn.py --data .build/search/wordnet --store .build/search/stores/wordnet/cortex old=/tmp/Bench new=.build/release/Bench
+    .build/search/venv/bin/python Benchmarks/search/in_turn.py --data .build/search/wordnet \\
+        --store .build/search/stores/wordnet/cortex old=/tmp/Bench new=.build/release/Bench
+
+run.sh makes the environment, the data and the store, which both builds must be able to read.
 
 Every round asks each build for each setting, in one order and then in the other, so that whatever else the machine does
 meets all of them alike. The first build is 1; a ratio is the median of the rounds' own ratios.
