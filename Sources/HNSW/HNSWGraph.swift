@@ -51,7 +51,7 @@ package final class HNSWGraph: @unchecked Sendable {
     package let rows: GraphRows
     package let parameters: HNSWParameters
     let storage: GraphStorage
-    /// Where every walk begins: a row of the highest level. 0 in an empty graph.
+    /// Where a descent begins: a row of the highest level. 0 in an empty graph.
     let entry: UInt32
     let topLevel: Int
     /// Whether level 0 has been read.

@@ -76,7 +76,6 @@ package struct CodeScorer: RowScoring {
     @usableFromInline let query: UnsafePointer<ck_code_query>
     @usableFromInline private(set) var layout: UnsafePointer<ck_codes>
     @usableFromInline let codes: UnsafePointer<UInt8>
-    @usableFromInline let scales: UnsafePointer<Float>
     @usableFromInline let stride: Int
     @usableFromInline let prefetchBytes: Int
     @usableFromInline let kernel: ck_codes_fn
@@ -87,7 +86,6 @@ package struct CodeScorer: RowScoring {
         self.query = query
         layout = UnsafePointer(block.layout)
         codes = UnsafePointer(block.codes)
-        scales = UnsafePointer(block.scales)
         stride = block.stride
         prefetchBytes = min(stride, maximumPrefetchBytes)
         kernel = block.scoreRows

@@ -208,8 +208,7 @@ void ck_advise_huge_pages(void *start, size_t size_bytes);
 void ck_return_freed_memory(void);
 
 /// Asks for a cache line, into the second cache: that has more lines under way at a time than the first, and a line is
-/// read from there in a few nanoseconds (a walk takes three quarters of the time on a Zen 4, the same on a Sapphire
-/// Rapids).
+/// read from there in a few nanoseconds (docs/performance.md says what it gives, and where).
 static inline void ck_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
 
 static inline void ck_prefetch_range(const void *start, size_t size_bytes) {
