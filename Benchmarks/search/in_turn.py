@@ -16,7 +16,7 @@ import tempfile
 
 import numpy as np
 
-from engine import K, Engine, measure, nearest
+from engine import K, Engine, measure, nearest, warm
 
 
 def options_given() -> argparse.Namespace:
@@ -48,6 +48,7 @@ def main() -> None:
             name, bench = build.split("=", 1)
             engine = Engine(name, [bench, "worker"], options.store)
             engine.open()
+            warm(engine, options, queries, **request)
             engines.append(engine)
         found = {(engine.name, setting): [] for engine in engines for setting in settings}
         for number in range(options.rounds):
