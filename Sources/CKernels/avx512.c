@@ -321,20 +321,84 @@ TARGET static size_t sort_keys(const float *distances, const uint32_t *rows, siz
     return known;
 }
 
-// Ids are below 2³¹, so that they can be signed offsets.
+// Writes those of the `valid` ids that were not visited to `out`; returns how many. Ids are below 2³¹, so that they can
+// be signed offsets.
+TARGET CK_INLINE size_t gathered(__m512i ids, __mmask16 valid, const uint8_t *visited, uint8_t epoch, uint32_t *out) {
+    __m512i marks = _mm512_mask_i32gather_epi32(ids, valid, ids, visited, 1);
+    __mmask16 fresh = _mm512_mask_cmpneq_epi32_mask(
+        valid, _mm512_and_si512(marks, _mm512_set1_epi32(255)), _mm512_set1_epi32(epoch));
+    _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(fresh, ids));
+    return (size_t)__builtin_popcount(fresh);
+}
+
 TARGET static size_t gather_unvisited(const uint32_t *links, size_t count, const uint8_t *visited, uint8_t epoch,
                                       uint32_t *out) {
-    const __m512i own = _mm512_set1_epi32(epoch), lowest = _mm512_set1_epi32(255);
     size_t kept = 0;
     for (size_t i = 0; i < count; i += 16) {
         __mmask16 valid = count - i >= 16 ? 0xffff : tail_mask(count - i);
-        __m512i ids = _mm512_maskz_loadu_epi32(valid, links + i);
-        __m512i marks = _mm512_and_si512(_mm512_mask_i32gather_epi32(ids, valid, ids, visited, 1), lowest);
-        __mmask16 fresh = _mm512_mask_cmpneq_epi32_mask(valid, marks, own);
-        _mm512_storeu_si512(out + kept, _mm512_maskz_compress_epi32(fresh, ids));
-        kept += (size_t)__builtin_popcount(fresh);
+        kept += gathered(_mm512_maskz_loadu_epi32(valid, links + i), valid, visited, epoch, out + kept);
     }
     return kept;
+}
+
+#define PERMUTING \
+    __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma,bmi,bmi2,popcnt")))
+
+// Where eight numbers of some bits begin: the bytes that hold each, and how far it is to be shifted.
+typedef struct packing {
+    __m512i bytes, shifts, mask;
+    size_t bits;
+} packing;
+
+PERMUTING CK_INLINE packing packing_of(size_t bits) {
+    const __m512i starts = _mm512_mullo_epi32(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), _mm512_set1_epi64((int)bits));
+    const __m512i low_bytes = _mm512_set4_epi32(0x08080808, 0x08080808, 0, 0);
+    const __m512i first = _mm512_shuffle_epi8(_mm512_srli_epi64(starts, 3), low_bytes);
+    return (packing){
+        .bytes = _mm512_add_epi8(first, _mm512_set1_epi64(0x0706050403020100)),
+        .shifts = _mm512_and_si512(starts, _mm512_set1_epi64(7)),
+        .mask = _mm512_set1_epi32((int)((1u << bits) - 1)),
+        .bits = bits,
+    };
+}
+
+// The sixteen numbers from `packed` on: the bytes of each are brought into 64 bits of its own and shifted down.
+PERMUTING CK_INLINE __m512i sixteen_of(const packing *in, const uint8_t *packed) {
+    const __m512i halves = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    // Eight take 31 bytes at most. What lies beyond is not read: it may be far away.
+    __m512i low = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)packed));
+    __m512i high = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(packed + in->bits)));
+    low = _mm512_srlv_epi64(_mm512_permutexvar_epi8(in->bytes, low), in->shifts);
+    high = _mm512_srlv_epi64(_mm512_permutexvar_epi8(in->bytes, high), in->shifts);
+    return _mm512_and_si512(_mm512_permutex2var_epi32(low, halves, high), in->mask);
+}
+
+PERMUTING static void unpack_by_bytes(const uint8_t *packed, size_t bits, size_t count, uint32_t *out) {
+    const packing in = packing_of(bits);
+    for (size_t i = 0; i < count; i += 16) _mm512_storeu_si512(out + i, sixteen_of(&in, packed + i / 8 * bits));
+}
+TARGET static void unpack(const uint8_t *packed, size_t bits, size_t count, uint32_t *out) {
+    if (__builtin_cpu_supports("avx512vbmi")) {
+        unpack_by_bytes(packed, bits, count, out);
+    } else {
+        ck_unpack_portable(packed, bits, count, out);
+    }
+}
+
+PERMUTING static size_t gather_packed_by_bytes(const uint8_t *packed, size_t bits, size_t count,
+                                               const uint8_t *visited, uint8_t epoch, uint32_t *out) {
+    const packing in = packing_of(bits);
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i += 16) {
+        __mmask16 valid = count - i >= 16 ? 0xffff : tail_mask(count - i);
+        kept += gathered(sixteen_of(&in, packed + i / 8 * bits), valid, visited, epoch, out + kept);
+    }
+    return kept;
+}
+TARGET static size_t gather_packed(const uint8_t *packed, size_t bits, size_t count, const uint8_t *visited,
+                                   uint8_t epoch, uint32_t *out) {
+    return __builtin_cpu_supports("avx512vbmi") ? gather_packed_by_bytes(packed, bits, count, visited, epoch, out)
+                                                : ck_gather_packed_portable(packed, bits, count, visited, epoch, out);
 }
 
 COUNTING static uint64_t count_bits_by_lines(const uint64_t *a, const uint64_t *b, size_t words) {
@@ -400,6 +464,8 @@ const ck_kernels ck_table_avx512 = {
     .pool_insert = pool_insert,
     .sort_keys = sort_keys,
     .gather_unvisited = gather_unvisited,
+    .unpack = unpack,
+    .gather_packed = gather_packed,
     .count_bits = count_bits,
     .list_bits = list_bits,
 };

@@ -149,6 +149,8 @@ const ck_kernels ck_table_neon = {
     .pool_insert = ck_pool_insert_portable,
     .sort_keys = ck_sort_keys_portable,
     .gather_unvisited = ck_gather_unvisited_portable,
+    .unpack = ck_unpack_portable,
+    .gather_packed = ck_gather_packed_portable,
     .count_bits = count_bits,
     .list_bits = list_bits,
 };

@@ -100,6 +100,29 @@ size_t ck_gather_unvisited_portable(const uint32_t *links, size_t count, const u
     return kept;
 }
 
+void ck_unpack_portable(const uint8_t *packed, size_t bits, size_t count, uint32_t *out) {
+    const uint64_t mask = (1ull << bits) - 1;
+    for (size_t i = 0, at = 0; i < count; i++, at += bits) {
+        uint64_t word;
+        memcpy(&word, packed + (at >> 3), 8);
+        out[i] = (uint32_t)(word >> (at & 7) & mask);
+    }
+}
+
+size_t ck_gather_packed_portable(const uint8_t *packed, size_t bits, size_t count, const uint8_t *visited,
+                                 uint8_t epoch, uint32_t *out) {
+    const uint64_t mask = (1ull << bits) - 1;
+    size_t kept = 0;
+    for (size_t i = 0, at = 0; i < count; i++, at += bits) {
+        uint64_t word;
+        memcpy(&word, packed + (at >> 3), 8);
+        uint32_t id = (uint32_t)(word >> (at & 7) & mask);
+        out[kept] = id;
+        kept += visited[id] != epoch;
+    }
+    return kept;
+}
+
 static uint64_t count_bits(const uint64_t *a, const uint64_t *b, size_t words) {
     return ck_count_bits(a, b, words);
 }
@@ -135,6 +158,8 @@ const ck_kernels ck_table_portable = {
     .pool_insert = ck_pool_insert_portable,
     .sort_keys = ck_sort_keys_portable,
     .gather_unvisited = ck_gather_unvisited_portable,
+    .unpack = ck_unpack_portable,
+    .gather_packed = ck_gather_packed_portable,
     .count_bits = count_bits,
     .list_bits = list_bits,
 };

@@ -18,6 +18,10 @@ size_t ck_sort_keys_portable(const float *distances, const uint32_t *rows, size_
 size_t ck_gather_unvisited_portable(const uint32_t *links, size_t count, const uint8_t *visited, uint8_t epoch,
                                     uint32_t *out);
 
+void ck_unpack_portable(const uint8_t *packed, size_t bits, size_t count, uint32_t *out);
+size_t ck_gather_packed_portable(const uint8_t *packed, size_t bits, size_t count, const uint8_t *visited,
+                                 uint8_t epoch, uint32_t *out);
+
 CK_INLINE uint64_t ck_count_bits(const uint64_t *a, const uint64_t *b, size_t words) {
     uint64_t sum = 0;
     for (size_t i = 0; i < words; i++) sum += (uint64_t)__builtin_popcountll(b ? a[i] & ~b[i] : a[i]);

@@ -14,7 +14,11 @@ import Vectors
 
 /// Builds one graph; used once.
 final class GraphBuilder<Space: RowSpace> {
-    let storage: GraphStorage
+    let upper: UpperLinks
+    /// Slots of a row on level 0.
+    let width: Int
+    private let base: UnsafeMutablePointer<UInt32>
+    private let mapping: PageMapping
     let parameters: HNSWParameters
     let locks: UnsafeMutablePointer<UInt8>
     let locksRows: Bool
@@ -32,8 +36,12 @@ final class GraphBuilder<Space: RowSpace> {
 
     init(levels: [UInt8], space: Space, parameters: HNSWParameters, locksRows: Bool) {
         // Whole cache lines a row: 48 + 16 slots are four.
-        let width = (parameters.baseWidth + Self.slack + 15) & ~15
-        storage = GraphStorage(levels: levels, width: width, connections: parameters.connections)
+        width = (parameters.baseWidth + Self.slack + 15) & ~15
+        upper = UpperLinks(levels: levels, connections: parameters.connections)
+        let slots = levels.count * width
+        mapping = PageMapping(byteCount: slots * MemoryLayout<UInt32>.stride)
+        base = mapping.start.bindMemory(to: UInt32.self, capacity: slots)
+        for row in levels.indices { (base + row * width).initialize(repeating: UInt32(row), count: width) }
         self.parameters = parameters
         self.locksRows = locksRows
         locks = .allocate(capacity: max(levels.count, 1))
@@ -56,13 +64,13 @@ final class GraphBuilder<Space: RowSpace> {
 
     /// Takes over the links of `graph`, whose rows are the first of ours.
     func adopt(_ graph: HNSWGraph) {
-        let old = graph.storage
-        for row in 0..<old.rowCount {
-            (storage.base + row * storage.width).update(from: old.base + row * old.width, count: old.width)
+        for row in 0..<graph.rowCount {
+            let links = graph.storage.base.links(of: row)
+            for (slot, link) in links.enumerated() { base[row * width + slot] = link }
             // Some were added behind the last selection, which the graph does not say.
-            baseCounts[row] = UInt16(old.layer(0).count(UInt32(row)))
+            baseCounts[row] = UInt16(links.count)
+            upper.copy(row, of: graph.storage.upper)
         }
-        storage.upper.update(from: old.upper, count: old.upperBlocks * old.connections)
         entry = graph.entry
         topLevel = graph.topLevel
     }
@@ -70,19 +78,19 @@ final class GraphBuilder<Space: RowSpace> {
     /// The graph's first row.
     func begin(with row: Int) {
         entry = UInt32(row)
-        topLevel = Int(storage.levels[row])
+        topLevel = Int(upper.levels[row])
     }
 
     /// Inserts `row` and makes it the entry if it stands higher than the present one; no other thread may be inserting.
     func insertAlone(_ row: Int, _ scratch: BuildScratch) {
         insert(row, scratch)
-        if Int(storage.levels[row]) > topLevel { begin(with: row) }
+        if Int(upper.levels[row]) > topLevel { begin(with: row) }
     }
 
     /// Links `row` on all its levels. About 1 200 distance computations at the default breadth and 100 000 rows.
     func insert(_ row: Int, _ scratch: BuildScratch) {
         let walker = selection.space.walker(row: row, in: scratch.walk)
-        let highest = min(Int(storage.levels[row]), topLevel)
+        let highest = min(Int(upper.levels[row]), topLevel)
         var position = Position(row: entry, distance: walker.distance(entry))
         var level = topLevel
         while level > highest {
@@ -112,7 +120,7 @@ final class GraphBuilder<Space: RowSpace> {
         // The slots that will be written are asked for; a count that another thread is just changing does no harm here.
         for i in 0..<scratch.chosenCount[0] {
             let neighbor = Int(scratch.chosen(0)[i])
-            ck_prefetch(storage.base + neighbor * storage.width + Int(baseCounts[neighbor]))
+            ck_prefetch(base + neighbor * width + Int(baseCounts[neighbor]))
         }
         for level in 0...highest {
             for i in 0..<scratch.chosenCount[level] {
@@ -151,7 +159,7 @@ final class GraphBuilder<Space: RowSpace> {
     private func pruneBase(
         _ row: UInt32, _ links: UnsafeMutablePointer<UInt32>, count: Int, _ scratch: BuildScratch
     ) {
-        let width = storage.width, limit = limit(0)
+        let limit = limit(0)
         let known = mergeByDistance(
             to: Int(row), scratch.candidates, count: count, selected: Int(baseSelected[Int(row)]), scratch)
         let again = selection.selectAgain(scratch.merged, count: known, limit: limit, into: scratch.pruned, scratch)
@@ -222,31 +230,29 @@ final class GraphBuilder<Space: RowSpace> {
 
     /// Room for the finished links, level 0 without the slack.
     func roomForSealed() -> GraphStorage {
-        let levels = Array(UnsafeBufferPointer(start: storage.levels, count: storage.rowCount))
-        return GraphStorage(
-            levels: levels, width: parameters.baseWidth, connections: parameters.connections, leavesBase: true)
+        let levels = Array(UnsafeBufferPointer(start: upper.levels, count: upper.rowCount))
+        return GraphStorage(levels: levels, width: parameters.baseWidth, connections: parameters.connections)
     }
 
     /// Copies the links of `rows` to `sealed`, those of level 0 pruned to its width. All rows have been inserted;
     /// different rows may be sealed at the same time.
     func seal(_ rows: Range<Int>, into sealed: GraphStorage, _ scratch: BuildScratch) {
-        let width = sealed.width
         for row in rows {
-            let links = storage.base + row * storage.width
+            let links = base + row * width
             let count = Int(baseCounts[row])
-            if count > width {
+            if count > sealed.width {
                 scratch.candidates.update(from: links, count: count)
                 pruneBase(UInt32(row), links, count: count, scratch)
             }
-            (sealed.base + row * width).update(from: links, count: width)
-            let blocks = Int(storage.levels[row]) * storage.connections
-            let start = Int(storage.upperStart[row]) * storage.connections
-            (sealed.upper + start).update(from: storage.upper + start, count: blocks)
+            sealed.base.set(row, links)
+            sealed.upper.copy(row, of: upper)
         }
     }
 
     private func layer(_ level: Int) -> Layer {
-        var layer = storage.layer(level)
+        var layer =
+            level == 0
+            ? Layer(links: base, starts: nil, offset: 0, width: width, locks: nil) : upper.layer(level)
         if locksRows { layer.locks = locks }
         return layer
     }

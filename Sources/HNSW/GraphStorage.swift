@@ -3,77 +3,109 @@ import Vectors
 
 // Links of a graph as flat arrays of row numbers.
 //
-//     base         [rowCount][width] u32     level 0; unused slots hold the row's own number, so that a walk, which has
-//                                            already visited it, skips them without a count and without a branch
+//     level 0                                while a graph is built, in the builder (`GraphBuilder`), wider than what
+//                                            comes of it; then packed (`PackedLinks`)
 //     levels       [rowCount] u8             the highest level a row stands on; 0 for most
-//     upperStart   [rowCount] u32            where the row's upper levels begin, in blocks of `connections`
-//     upper        [blocks][connections] u32 one block a level from 1 up, padded with the row's own number
+//     starts       [rowCount] u32            where the row's upper levels begin, in blocks of `connections`
+//     links        [blocks][connections] u32 one block a level from 1 up, padded with the row's own number
 //
-// A builder keeps `width` wider than the graph that comes of it (see GraphBuilder); a sealed graph never changes.
+// Unused slots of any level hold the row's own number, so that a walk, which has already visited it, skips them without
+// a count and without a branch.
 
-/// The arrays above, owned.
+/// The links of a finished graph. Once they are written they never change.
 final class GraphStorage {
-    let rowCount: Int
-    let width: Int
-    let connections: Int
-    let base: UnsafeMutablePointer<UInt32>
-    let levels: UnsafeMutablePointer<UInt8>
-    let upperStart: UnsafeMutablePointer<UInt32>
-    let upper: UnsafeMutablePointer<UInt32>
-    /// Blocks of `upper`: the sum of all levels.
-    let upperBlocks: Int
+    let upper: UpperLinks
+    let base: PackedLinks
 
-    private let mapping: PageMapping
+    /// Every row stands on the level given; level 0 is for whoever writes all of it.
+    init(levels: [UInt8], width: Int, connections: Int) {
+        upper = UpperLinks(levels: levels, connections: connections)
+        base = PackedLinks(rowCount: levels.count, width: width)
+    }
+
+    var rowCount: Int { base.rowCount }
+    var width: Int { base.width }
+    var connections: Int { upper.connections }
+
+    /// Bytes in memory.
+    var byteCount: Int { base.byteCount + upper.byteCount }
+
+    /// The links of `row` on `level`, without the unused slots.
+    func links(of row: Int, level: Int) -> [UInt32] {
+        guard level > 0 else { return base.links(of: row) }
+        let own = UnsafeBufferPointer(start: upper.layer(level).row(UInt32(row)), count: connections)
+        return own.prefix { $0 != UInt32(row) }.map { $0 }
+    }
+}
+
+/// The levels of a graph's rows and their links above level 0.
+final class UpperLinks {
+    let rowCount: Int
+    let connections: Int
+    let levels: UnsafeMutablePointer<UInt8>
+    let starts: UnsafeMutablePointer<UInt32>
+    let links: UnsafeMutablePointer<UInt32>
+    /// Blocks of `links`: the sum of all levels.
+    let blocks: Int
 
     /// Every row stands on the level given and has no link yet.
-    ///
-    /// - Parameter leavesBase: level 0 is left as it is, for whoever writes all of it.
-    init(levels given: [UInt8], width: Int, connections: Int, leavesBase: Bool = false) {
+    init(levels given: [UInt8], connections: Int) {
         rowCount = given.count
-        self.width = width
         self.connections = connections
-        let words = max(rowCount * width, 16)
-        mapping = PageMapping(byteCount: words * MemoryLayout<UInt32>.stride)
-        base = mapping.start.bindMemory(to: UInt32.self, capacity: words)
         levels = .allocate(capacity: max(rowCount, 1))
-        upperStart = .allocate(capacity: max(rowCount, 1))
+        starts = .allocate(capacity: max(rowCount, 1))
         var blocks = 0
         for row in 0..<rowCount {
             levels[row] = given[row]
-            upperStart[row] = UInt32(blocks)
+            starts[row] = UInt32(blocks)
             blocks += Int(given[row])
-            if !leavesBase { (base + row * width).initialize(repeating: UInt32(row), count: width) }
         }
-        upperBlocks = blocks
-        upper = .allocate(capacity: max(blocks * connections, 1))
+        self.blocks = blocks
+        links = .allocate(capacity: max(blocks * connections, 1))
         for row in 0..<rowCount where given[row] > 0 {
-            (upper + Int(upperStart[row]) * connections)
+            (links + Int(starts[row]) * connections)
                 .initialize(repeating: UInt32(row), count: Int(given[row]) * connections)
         }
     }
 
     deinit {
         levels.deallocate()
-        upperStart.deallocate()
-        upper.deallocate()
+        starts.deallocate()
+        links.deallocate()
     }
 
-    /// The links of one level, as a walk reads them.
+    /// Bytes in memory.
+    var byteCount: Int { rowCount * 5 + blocks * connections * 4 }
+
+    /// The links of one level from 1 up.
     func layer(_ level: Int) -> Layer {
-        level == 0
-            ? Layer(links: base, starts: nil, offset: 0, width: width, locks: nil)
-            : Layer(links: upper, starts: UnsafePointer(upperStart), offset: level - 1, width: connections, locks: nil)
+        Layer(links: links, starts: UnsafePointer(starts), offset: level - 1, width: connections, locks: nil)
     }
 
-    /// The links of `row` on `level`, without the unused slots.
-    func links(of row: Int, level: Int) -> [UInt32] {
-        let own = UnsafeBufferPointer(start: layer(level).row(UInt32(row)), count: layer(level).width)
-        return own.prefix { $0 != UInt32(row) }.map { $0 }
+    /// Takes over the links of `row`, which stands on the same levels in `other`.
+    func copy(_ row: Int, of other: UpperLinks) {
+        (links + Int(starts[row]) * connections)
+            .update(from: other.links + Int(other.starts[row]) * connections, count: Int(levels[row]) * connections)
     }
 }
 
-/// The rows of links of one level: pointers only, copied into a walk's locals.
-struct Layer {
+/// The links of one level, as a walk reads them.
+protocol LinkLayer {
+    /// How many links a row has at most.
+    var width: Int { get }
+
+    /// Copies the neighbours of `id` not visited in this epoch to `out` (room for `width` + 16), which marks none.
+    func gather(
+        _ id: UInt32, visited: UnsafePointer<UInt8>, epoch: UInt8, into out: UnsafeMutablePointer<UInt32>,
+        _ kernels: UnsafePointer<ck_kernels>
+    ) -> Int
+
+    /// Asks for the links of `id`.
+    func prefetch(_ id: UInt32)
+}
+
+/// The rows of links of one level, as they lie: pointers only, copied into a walk's locals.
+struct Layer: LinkLayer {
     let links: UnsafeMutablePointer<UInt32>
     /// Upper levels only: where a row's blocks begin.
     let starts: UnsafePointer<UInt32>?
@@ -96,12 +128,12 @@ struct Layer {
         return count
     }
 
-    /// Copies the neighbours of `id` not visited in this epoch to `out` (room for `width` + 16), which marks none.
     @inline(__always)
     func gather(
         _ id: UInt32, visited: UnsafePointer<UInt8>, epoch: UInt8, into out: UnsafeMutablePointer<UInt32>,
-        _ kernel: ck_gather_fn
+        _ kernels: UnsafePointer<ck_kernels>
     ) -> Int {
+        let kernel = kernels.pointee.gather_unvisited
         guard let locks else { return kernel(row(id), width, visited, epoch, out) }
         ck_lock(locks + Int(id))
         let count = kernel(row(id), width, visited, epoch, out)

@@ -28,15 +28,13 @@ extension HNSWGraph {
     ///     parameters alone; with more, on who came first as well.
     ///   - extending: a graph over the first rows of the same content with the same metric and the same widths; its
     ///     links are copied and the remaining rows inserted. It stays as it is.
-    ///   - keepsSketches: whether the graph has sketches; a quarter more speed for a sixth more memory.
     ///   - progress: told how many rows are in, on the calling thread, from time to time.
     ///   - isCancelled: asked by every thread every few rows.
     /// - Throws: `HNSWParameterError` for settings outside their limits or a graph that cannot be extended;
     ///   `CancellationError`.
     package static func build(
         _ rows: BuildRows, rowCount: Int, parameters: HNSWParameters, threads: Int, extending: HNSWGraph? = nil,
-        keepsSketches: Bool = true, progress: ((Int) -> Void)? = nil,
-        isCancelled: @escaping @Sendable () -> Bool = { false }
+        progress: ((Int) -> Void)? = nil, isCancelled: @escaping @Sendable () -> Bool = { false }
     ) throws -> HNSWGraph {
         let kept = rows.kept
         precondition(rowCount >= 0 && rowCount <= kept.capacity && rowCount <= maximumRowCount)
@@ -45,7 +43,8 @@ extension HNSWGraph {
         try extending?.checkExtensible(rows: kept, rowCount: rowCount, parameters: parameters)
         let known = extending?.rowCount ?? 0
         let levels = (0..<rowCount).map { row in
-            row < known ? extending?.storage.levels[row] ?? 0 : GraphLevels.level(row: row, parameters: parameters)
+            row < known
+                ? extending?.storage.upper.levels[row] ?? 0 : GraphLevels.level(row: row, parameters: parameters)
         }
         let run = BuildRun(
             levels: levels, parameters: parameters, threads: threads, extending: extending, progress: progress,
@@ -59,7 +58,7 @@ extension HNSWGraph {
             }
         return HNSWGraph(
             rows: kept, storage: built.storage, entry: built.entry, topLevel: built.topLevel, parameters: parameters,
-            sketches: keepsSketches ? sketches : nil)
+            sketches: sketches)
     }
 
     private func checkExtensible(
@@ -123,7 +122,7 @@ private struct BuildRun {
 extension GraphBuilder {
     func makeScratch() -> BuildScratch {
         BuildScratch(
-            rowCount: storage.rowCount, width: storage.width, connections: parameters.connections,
+            rowCount: upper.rowCount, width: width, connections: parameters.connections,
             breadth: parameters.buildBreadth, walkerBytes: walkerBytes, planeWords: planeWords)
     }
 }

@@ -33,7 +33,7 @@ extension HNSWGraph {
         writer.put(UInt32(first))
         writer.put(UInt32(count))
         if index <= pieces {
-            writer.put(storage.base + first * storage.width, count: count * storage.width)
+            writer.put(storage.base, rows: first..<first + count)
         } else if let block = codeBlock {
             writer.put(block.codes + first * block.stride, count: count * block.stride)
             writer.put(block.scales + first, count: count)
@@ -43,7 +43,7 @@ extension HNSWGraph {
     }
 
     private func headPart() -> [UInt8] {
-        let upperCount = storage.upperBlocks * storage.connections
+        let upperCount = storage.upper.blocks * storage.connections
         var writer = PartWriter(.head, capacity: rowCount + 4 * upperCount + 4 * rows.dimension)
         writer.put(UInt32(GraphFormat.metrics.firstIndex(of: metric) ?? 0))
         writer.put(UInt32(codeBlock?.kind.rawValue ?? 0))
@@ -56,8 +56,8 @@ extension HNSWGraph {
         writer.put(parameters.seed)
         writer.put(entry)
         writer.put(UInt32(topLevel))
-        writer.put(storage.levels, count: rowCount)
-        writer.put(storage.upper, count: upperCount)
+        writer.put(storage.upper.levels, count: rowCount)
+        writer.put(storage.upper.links, count: upperCount)
         codeBlock?.mean.withUnsafeBufferPointer { mean in
             if let start = mean.baseAddress { writer.put(start, count: mean.count) }
         }
@@ -72,7 +72,6 @@ package final class GraphReader: @unchecked Sendable {
     private let parameters: HNSWParameters
     private let entry: UInt32
     private let topLevel: Int
-    private let hasSketches: Bool
     /// Rows whose links, and rows whose codes have been read.
     private let linksRead = Atomic<Int>(0)
     private let codesRead = Atomic<Int>(0)
@@ -81,13 +80,10 @@ package final class GraphReader: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - block: the floats of the same rows, for a graph that scores by them.
-    ///   - sketches: whether the graph has sketches, once its links are there.
     /// - Throws: `GraphFormatError` for anything but what `part(0)` wrote for rows of this shape.
     package init(
-        head bytes: UnsafeRawBufferPointer, metric: Metric, dimension: Int, rowCount: Int, block: VectorBlock?,
-        sketches: Bool = true
+        head bytes: UnsafeRawBufferPointer, metric: Metric, dimension: Int, rowCount: Int, block: VectorBlock?
     ) throws {
-        hasSketches = sketches
         func fail(_ reason: String) -> GraphFormatError { GraphFormatError(reason: reason) }
         var (kind, body) = try GraphFormat.open(bytes)
         guard kind == .head else { throw fail("it does not begin with its head") }
@@ -101,9 +97,9 @@ package final class GraphReader: @unchecked Sendable {
         }
         try head.check(levels)
         storage = GraphStorage(
-            levels: levels, width: head.parameters.baseWidth, connections: head.parameters.connections,
-            leavesBase: true)
-        try body.copy(to: storage.upper, count: storage.upperBlocks * storage.connections)
+            levels: levels, width: head.parameters.baseWidth, connections: head.parameters.connections)
+        let upper = storage.upper
+        try body.copy(to: upper.links, count: upper.blocks * upper.connections)
         if let kind = head.codes {
             guard CodeBlock.supports(metric, dimension: dimension) else { throw fail("its rows cannot have codes") }
             var mean = [Float](repeating: 0, count: dimension)
@@ -122,7 +118,7 @@ package final class GraphReader: @unchecked Sendable {
         parameters = head.parameters
         entry = head.entry
         topLevel = head.topLevel
-        if let fault = storage.firstUpperFault() { throw fail(fault) }
+        if let fault = upper.firstFault() { throw fail(fault) }
     }
 
     /// Reads one part of links or codes.
@@ -135,14 +131,7 @@ package final class GraphReader: @unchecked Sendable {
         }
         switch (kind, rows) {
         case (.links, _):
-            let links = storage.base + first * storage.width
-            try body.copy(to: links, count: count * storage.width)
-            // Whoever walks believes every link: none may lead out of the graph.
-            var largest: UInt32 = 0
-            for i in 0..<count * storage.width { largest = max(largest, links[i]) }
-            guard count == 0 || Int(largest) < storage.rowCount else {
-                throw fail("a row links to \(largest) of \(storage.rowCount) rows")
-            }
+            try body.copy(to: storage.base, rows: first..<first + count)
             linksRead.add(count, ordering: .releasing)
         case (.codes, .codes(let block)):
             try body.copy(to: block.codes + first * block.stride, count: count * block.stride)
@@ -184,8 +173,7 @@ package final class GraphReader: @unchecked Sendable {
     /// Tells a graph of `finishCodes` that its links are in, or that they could not be read.
     package func finishLinks(of graph: HNSWGraph, areWhole: Bool) {
         graph.linksCame(
-            areWhole && linksRead.load(ordering: .acquiring) == storage.rowCount ? .there : .damaged,
-            sketches: hasSketches)
+            areWhole && linksRead.load(ordering: .acquiring) == storage.rowCount ? .there : .damaged)
     }
 
     private func checkCodes() throws {
@@ -203,10 +191,39 @@ package final class GraphReader: @unchecked Sendable {
 
     private func graph(links: HNSWGraph.LinkState) -> HNSWGraph {
         let sketches: SketchBlock? =
-            if links == .there, hasSketches, case .codes(let block) = rows { .paying(for: block) } else { nil }
+            if links == .there, case .codes(let block) = rows { .paying(for: block) } else { nil }
         return HNSWGraph(
             rows: rows, storage: storage, entry: entry, topLevel: topLevel, parameters: parameters, links: links,
             sketches: sketches)
+    }
+}
+
+extension PartWriter {
+    fileprivate mutating func put(_ links: PackedLinks, rows: Range<Int>) {
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: links.width + PackedLayer.slack) { own in
+            guard let own = own.baseAddress else { return }
+            for row in rows {
+                links.copy(row, to: own)
+                put(own, count: links.width)
+            }
+        }
+    }
+}
+
+extension PartReader {
+    /// - Throws: `GraphFormatError` for a link out of the graph: whoever walks believes every link.
+    fileprivate mutating func copy(to links: PackedLinks, rows: Range<Int>) throws {
+        try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: links.width) { own in
+            guard let start = own.baseAddress else { return }
+            for row in rows {
+                try copy(to: start, count: links.width)
+                let largest = own.max() ?? 0
+                guard Int(largest) < links.rowCount else {
+                    throw GraphFormatError(reason: "a row links to \(largest) of \(links.rowCount) rows")
+                }
+                links.set(row, start)
+            }
+        }
     }
 }
 

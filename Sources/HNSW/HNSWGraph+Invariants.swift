@@ -10,9 +10,9 @@ extension HNSWGraph {
             precondition(entry == 0 && topLevel == 0)
             return
         }
-        precondition(Int(entry) < rowCount && Int(storage.levels[Int(entry)]) == topLevel)
+        precondition(Int(entry) < rowCount && Int(storage.upper.levels[Int(entry)]) == topLevel)
         for row in 0..<rowCount {
-            precondition(Int(storage.levels[row]) <= topLevel)
+            precondition(Int(storage.upper.levels[row]) <= topLevel)
             precondition(rowCount == 1 || !storage.links(of: row, level: 0).isEmpty, "row \(row) has no link")
         }
     }
@@ -40,18 +40,47 @@ extension GraphStorage {
     /// words; nil when all is well.
     func firstFault() -> String? {
         var seenBy = [Int](repeating: -1, count: rowCount)
+        let slots = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: width + PackedLayer.slack)
+        defer { slots.deallocate() }
+        guard let own = slots.baseAddress else { return nil }
         for row in 0..<rowCount {
-            for level in 0...Int(levels[row]) {
-                // One number for each (row, level), so that the marks need no clearing; levels are at most 15.
-                let mark = row << 4 | level
-                if let fault = firstFault(row: row, level: level, mark: mark, seenBy: &seenBy) { return fault }
+            for level in 0...Int(upper.levels[row]) {
+                if level == 0 { base.copy(row, to: own) }
+                let links = level == 0 ? own : upper.layer(level).row(UInt32(row))
+                let count = level == 0 ? width : connections
+                let all = UnsafeBufferPointer(start: links, count: count)
+                if let fault = firstFault(row: row, level: level, links: all, seenBy: &seenBy) { return fault }
             }
         }
         return nil
     }
 
-    /// The first link of an upper level that leads out of the graph or below its level, in words.
-    func firstUpperFault() -> String? {
+    private func firstFault(
+        row: Int, level: Int, links: UnsafeBufferPointer<UInt32>, seenBy: inout [Int]
+    ) -> String? {
+        // One number for each (row, level), so that the marks need no clearing; levels are at most 15.
+        let mark = row << 4 | level
+        var ended = false
+        for id in links {
+            if id == UInt32(row) {
+                ended = true
+                continue
+            }
+            if ended { return "row \(row) has a link behind an unused slot on level \(level)" }
+            guard Int(id) < rowCount else { return "row \(row) links to \(id) of \(rowCount) rows" }
+            guard Int(upper.levels[Int(id)]) >= level else {
+                return "row \(row) links to \(id) above that row's level"
+            }
+            if seenBy[Int(id)] == mark { return "row \(row) links to \(id) twice on level \(level)" }
+            seenBy[Int(id)] = mark
+        }
+        return nil
+    }
+}
+
+extension UpperLinks {
+    /// The first link that leads out of the graph or below its level, in words.
+    func firstFault() -> String? {
         for row in 0..<rowCount {
             for level in 0..<Int(levels[row]) {
                 for id in UnsafeBufferPointer(start: layer(level + 1).row(UInt32(row)), count: connections) {
@@ -61,25 +90,6 @@ extension GraphStorage {
                     }
                 }
             }
-        }
-        return nil
-    }
-
-    private func firstFault(row: Int, level: Int, mark: Int, seenBy: inout [Int]) -> String? {
-        let layer = layer(level)
-        let links = layer.row(UInt32(row))
-        var ended = false
-        for slot in 0..<layer.width {
-            let id = links[slot]
-            if id == UInt32(row) {
-                ended = true
-                continue
-            }
-            if ended { return "row \(row) has a link behind an unused slot on level \(level)" }
-            guard Int(id) < rowCount else { return "row \(row) links to \(id) of \(rowCount) rows" }
-            guard Int(levels[Int(id)]) >= level else { return "row \(row) links to \(id) above that row's level" }
-            if seenBy[Int(id)] == mark { return "row \(row) links to \(id) twice on level \(level)" }
-            seenBy[Int(id)] = mark
         }
         return nil
     }

@@ -122,9 +122,9 @@ package final class HNSWGraph: @unchecked Sendable {
     /// Whether the links have turned out not to be what was written: every row is scored until the graph is built anew.
     package var hasDamagedLinks: Bool { linkState.load(ordering: .acquiring) == .damaged }
 
-    func linksCame(_ state: LinkState, sketches hasSketches: Bool) {
+    func linksCame(_ state: LinkState) {
         if state == .there {
-            if hasSketches, case .codes(let block) = rows { sketches = .paying(for: block) }
+            if case .codes(let block) = rows { sketches = .paying(for: block) }
             measure()
         }
         linkState.store(state, ordering: .releasing)
@@ -143,9 +143,7 @@ package final class HNSWGraph: @unchecked Sendable {
     }
 
     /// Bytes the links take in memory, without the vectors.
-    package var linkByteCount: Int {
-        rowCount * (storage.width * 4 + 5) + storage.upperBlocks * storage.connections * 4
-    }
+    package var linkByteCount: Int { storage.byteCount }
 
     /// Candidates for `Rescoring` that a search by codes for `k` neighbours at `breadth` finds at most: a few more than
     /// are returned, so that the codes' errors at the edge cost no recall.
@@ -257,11 +255,11 @@ package final class HNSWGraph: @unchecked Sendable {
         _ scratch: WalkScratch
     ) -> Bool {
         let position = entrance(scorer, scratch)
-        let base = storage.layer(0)
+        let base = storage.base.layer
         let share = task.share(of: rowCount)
         if overSelected {
             // The fewer selected rows lie around the query, the less the links lead from one to the next.
-            let around = base.selectedShare(around: position.row, UnsafePointer(scratch.selected))
+            let around = base.selectedShare(around: position.row, scratch)
             let wider = min(Self.mostWidened, max(1, share / max(around, share / Self.mostWidened)))
             let breadth = min(rowCount, Int(Double(width) * wider))
             walkSelected(
@@ -287,7 +285,7 @@ package final class HNSWGraph: @unchecked Sendable {
         var position = Position(row: entry, distance: scorer.distance(entry))
         var level = topLevel
         while level > 0 {
-            position = descend(storage.layer(level), scorer, scratch, from: position)
+            position = descend(storage.upper.layer(level), scorer, scratch, from: position)
             level -= 1
         }
         return position

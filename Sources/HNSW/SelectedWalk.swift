@@ -35,14 +35,15 @@ extension WalkScratch {
     }
 }
 
-extension Layer {
-    /// The share of selected rows among the neighbours of `row` and of its first neighbours.
-    func selectedShare(around row: UInt32, _ selected: UnsafePointer<UInt64>) -> Double {
-        let nearest = self.row(row)
+extension PackedLayer {
+    /// The share of selected rows among the neighbours of the first neighbours of `row`.
+    func selectedShare(around row: UInt32, _ scratch: WalkScratch) -> Double {
+        let links = scratch.links, nearest = scratch.ids
+        unpack(row, into: nearest)
         var kept = 0
         for i in 0..<min(rowsAround, width) {
-            let links = self.row(nearest[i])
-            for j in 0..<width { kept &+= Int(ck_has_bit(selected, links[j])) }
+            unpack(nearest[i], into: links)
+            for j in 0..<width { kept &+= Int(ck_has_bit(scratch.selected, links[j])) }
         }
         return Double(kept) / Double(min(rowsAround, width) * width)
     }
@@ -59,13 +60,14 @@ private let seedCount = 8
 ///
 /// A full pool alone ends it: where selected rows are few, what links them leads through worse ones.
 func walkSelected(
-    _ layer: Layer, _ scorer: some RowScoring, _ scratch: WalkScratch, breadth: Int, rowCount: Int,
+    _ layer: PackedLayer, _ scorer: some RowScoring, _ scratch: WalkScratch, breadth: Int, rowCount: Int,
     from position: Position, _ kernels: UnsafePointer<ck_kernels>
 ) {
     let visited = scratch.visited, epoch = scratch.nextEpoch()
     scratch.beginPool(breadth, at: position, epoch: epoch)
     let pool = scratch.pool, keys = pool.pointee.keys, insert = kernels.pointee.pool_insert
     let distances = scratch.distances, selected = UnsafePointer(scratch.selected), stepped = scratch.stepped
+    let links = scratch.links
     var pendingCount = scratch.seeds(seedCount, rowCount: rowCount)
     var ids = scratch.pending, pending = scratch.ids
     pendingCount = ck_mark_unvisited(pending, pendingCount, visited, epoch, pending)
@@ -78,8 +80,9 @@ func walkSelected(
         if current < pool.pointee.count {
             let node = ck_key_row(keys[current])
             keys[current] |= 1
+            layer.unpack(node, into: links)
             count = ck_part_unvisited(
-                layer.row(node), layer.width, selected, visited, epoch, ids, stepped, &steppedCount)
+                links, layer.width, selected, visited, epoch, ids, stepped, &steppedCount)
             scorer.prefetchSketches(ids, count)
             for i in 0..<min(steppedCount, stepsAhead) { layer.prefetch(stepped[i]) }
         } else if pendingCount == 0 {
@@ -96,7 +99,8 @@ func walkSelected(
             let over = stepped[step]
             if step &+ stepsAhead < steppedCount { layer.prefetch(stepped[step &+ stepsAhead]) }
             visited[Int(over)] = epoch
-            let more = ck_gather_selected(layer.row(over), layer.width, selected, visited, epoch, ids + count)
+            layer.unpack(over, into: links)
+            let more = ck_gather_selected(links, layer.width, selected, visited, epoch, ids + count)
             scorer.prefetchSketches(ids + count, more)
             count &+= more
             step &+= 1

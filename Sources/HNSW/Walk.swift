@@ -60,13 +60,13 @@ let mostAtOnce = 4
 /// - Returns: whether `reach` has ended it: no node within its end was turned away by a full pool.
 @discardableResult
 func walk(
-    _ layer: Layer, _ scorer: some RowScoring, _ scratch: WalkScratch, breadth: Int, from position: Position,
+    _ layer: some LinkLayer, _ scorer: some RowScoring, _ scratch: WalkScratch, breadth: Int, from position: Position,
     reach: WalkReach? = nil, _ kernels: UnsafePointer<ck_kernels>
 ) -> Bool {
     let visited = scratch.visited, epoch = scratch.nextEpoch()
     scratch.beginPool(breadth, at: position, epoch: epoch)
     let pool = scratch.pool, keys = pool.pointee.keys, distances = scratch.distances
-    let insert = kernels.pointee.pool_insert, gather = kernels.pointee.gather_unvisited
+    let insert = kernels.pointee.pool_insert
     var ids = scratch.ids, pending = scratch.pending
     var pendingCount = 0, current = 0
     var end = Float.infinity
@@ -91,7 +91,7 @@ func walk(
                 if expanded < nodes && ck_key_distance(keys[place]) <= end {
                     keys[place] |= 1
                     let new = ids + count
-                    let newCount = layer.gather(node, visited: visited, epoch: epoch, into: new, gather)
+                    let newCount = layer.gather(node, visited: visited, epoch: epoch, into: new, kernels)
                     for i in 0..<newCount { visited[Int(new[i])] = epoch }
                     scorer.prefetchSketches(new, newCount)
                     count &+= newCount

@@ -124,13 +124,13 @@ extension HNSWGraph {
             case .floats(let block, let metric):
                 let scorer = FloatScorer(query: query, block: block, metric: metric)
                 walk(
-                    storage.layer(0), scorer, scratch, breadth: Self.profileBreadth, from: entrance(scorer, scratch),
+                    storage.base.layer, scorer, scratch, breadth: Self.profileBreadth, from: entrance(scorer, scratch),
                     kernels.table)
             case .codes(let block):
                 scratch.query.pointee = block.query(query, scratch.queryCodes)
                 let scorer = scratch.scorer(of: block, sketches)
                 walk(
-                    storage.layer(0), scorer, scratch, breadth: Self.profileBreadth, from: entrance(scorer, scratch),
+                    storage.base.layer, scorer, scratch, breadth: Self.profileBreadth, from: entrance(scorer, scratch),
                     kernels.table)
             }
             let pool = scratch.pool.pointee

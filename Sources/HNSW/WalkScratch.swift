@@ -12,6 +12,8 @@ final class WalkScratch {
     let ids: UnsafeMutablePointer<UInt32>
     let pending: UnsafeMutablePointer<UInt32>
     let distances: UnsafeMutablePointer<Float>
+    /// Links of one row, made ready to be read.
+    let links: UnsafeMutablePointer<UInt32>
     /// Neighbours of the node being expanded that are not selected.
     let stepped: UnsafeMutablePointer<UInt32>
     /// A bit a row: whether it is selected. Written by whoever walks with a filter, in whole words.
@@ -43,6 +45,7 @@ final class WalkScratch {
         ids = .allocate(capacity: found)
         pending = .allocate(capacity: found)
         distances = .allocate(capacity: found)
+        links = .allocate(capacity: width + PackedLayer.slack)
         stepped = .allocate(capacity: width + 16)
         selected = .allocate(capacity: (rowCount + 63) / 64 + 1)
         pool = .allocate(capacity: 1)
@@ -58,6 +61,7 @@ final class WalkScratch {
         ids.deallocate()
         pending.deallocate()
         distances.deallocate()
+        links.deallocate()
         stepped.deallocate()
         selected.deallocate()
         pool.pointee.deallocate()

@@ -48,6 +48,7 @@ struct PageConnection {
     private let queue: DatabaseQueue
     private let checkpointer: Checkpointer
     let file: PageFile
+    private let room = PageRoom()
 
     /// nil where SQLite's file object cannot be had.
     init?(path: String, _ configuration: Configuration, _ checkpointer: Checkpointer) throws {
@@ -55,6 +56,11 @@ struct PageConnection {
         queue = try DatabaseQueue(path: path, configuration: configuration)
         guard let file = queue.unsafeRead({ PageFile($0) }) else { return nil }
         self.file = file
+    }
+
+    /// Room for one page, for whoever the connection is lent to.
+    func room(for pageBytes: Int) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: room.bytes[..<pageBytes])
     }
 
     func close() throws { try queue.close() }
@@ -71,6 +77,13 @@ struct PageConnection {
             return root
         }
     }
+}
+
+/// Room for the largest page SQLite has.
+private final class PageRoom: @unchecked Sendable {
+    let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 64)
+
+    deinit { bytes.deallocate() }
 }
 
 /// The database file as SQLite has it open.

@@ -39,6 +39,7 @@ final class RowPages: Sendable {
 
     /// Where a row is looked for; `offset` 0: anywhere in the page.
     private struct Place {
+        var key: Int64
         var page: UInt32
         var offset: UInt16
     }
@@ -67,32 +68,32 @@ final class RowPages: Sendable {
             let (isKnown, longest, pageBytes) = try known.withLock { known in
                 if known.missed >= Self.missesToLookAgain { known = try found(in: connection) }
                 guard !known.pages.isEmpty else { return (false, 0, 0) }
+                // All at once: each waits for memory, and the next need not wait for it.
                 for (place, row) in rows.enumerated() {
-                    places[place] = Place(page: known.pages[Int(row)], offset: known.offsets[Int(row)])
+                    places[place] = Place(
+                        key: keys[Int(row)], page: known.pages[Int(row)], offset: known.offsets[Int(row)])
                 }
                 return (true, known.longest, known.pageBytes)
             }
             guard isKnown else { return missing = Array(rows.indices) }
-            try withUnsafeTemporaryAllocation(byteCount: pageBytes, alignment: 64) { page in
-                for (place, row) in rows.enumerated() {
-                    let key = keys[Int(row)]
-                    // A row of which the place is known is a third of its page, and a third of the time.
-                    let known = places[place]
-                    let part = min(longest, pageBytes - Int(known.offset))
-                    if known.offset > 0,
-                        let bytes = file.read(known.page, known.offset, part, into: page),
-                        let stored = LeafRow(bytes, key), stored.isWhole
-                    {
-                        try body(place, stored.dense)
-                    } else if let whole = file.read(known.page, 0, pageBytes, into: page),
-                        let at = LeafPage(whole)?.offset(of: key),
-                        let stored = LeafRow(UnsafeRawBufferPointer(rebasing: whole[Int(at)...]), key), stored.isWhole
-                    {
-                        met.append((row, at, stored.length))
-                        try body(place, stored.dense)
-                    } else {
-                        missing.append(place)
-                    }
+            let page = connection.room(for: pageBytes)
+            for (place, row) in rows.enumerated() {
+                // A row of which the place is known is a third of its page, and a third of the time.
+                let known = places[place], key = known.key
+                let part = min(longest, pageBytes - Int(known.offset))
+                if known.offset > 0,
+                    let bytes = file.read(known.page, known.offset, part, into: page),
+                    let stored = LeafRow(bytes, key), stored.isWhole
+                {
+                    try body(place, stored.dense)
+                } else if let whole = file.read(known.page, 0, pageBytes, into: page),
+                    let at = LeafPage(whole)?.offset(of: key),
+                    let stored = LeafRow(UnsafeRawBufferPointer(rebasing: whole[Int(at)...]), key), stored.isWhole
+                {
+                    met.append((row, at, stored.length))
+                    try body(place, stored.dense)
+                } else {
+                    missing.append(place)
                 }
             }
         }

@@ -85,7 +85,7 @@ struct SegmentMerge: Sendable {
                 forEach: { try forEachRow($0, $1, $2) })
             graphs[name] = try HNSWGraph.build(
                 vectors.buildRows, rowCount: rowCount, parameters: description.hnsw, threads: threads,
-                extending: base?.graphs[name], keepsSketches: !description.isOnDisk, progress: progress,
+                extending: base?.graphs[name], progress: progress,
                 isCancelled: isCancelled)
             let stored = StoredFloats(file: file, sequences: sequences, schema: schema, slot: slot, pages: pages)
             floats.append(vectors.block.map { SegmentFloats($0, stored: stored) } ?? SegmentFloats(stored))

@@ -90,7 +90,7 @@ final class SegmentReader: Sendable {
                 try forEachPart(db, name, 0..<1) { bytes in
                     head = try GraphReader(
                         head: bytes, metric: description.metric, dimension: description.dimension,
-                        rowCount: segment.rowCount, block: block, sketches: !description.isOnDisk)
+                        rowCount: segment.rowCount, block: block)
                 }
                 guard let head else { return nil }
                 try forEachPart(db, name, head.codeParts, head.add)

@@ -3,7 +3,7 @@
 /// How many is decided by the codes' own error. Two fifths more than are wanted are scored at once; their distances by
 /// code and by floats say how far codes err here (mean m and deviation s), and the rest is scored in turn as long as
 /// d + m − 2.5 s, which one code in a hundred and sixty falls below, is nearer than the last neighbour that would be
-/// returned. Where floats are dear, fewer are scored at once.
+/// returned. Where floats are dear, as many as are wanted are scored at once, and then one at a time.
 package struct Rescoring {
     private let candidates: [Neighbor]
     private let k: Int
@@ -13,8 +13,8 @@ package struct Rescoring {
     /// Scored before anything is known of the codes' error, at least; and then as many at a time.
     private static let leastScored = 14
     private static let scoredAtATime = 4
-    /// The same where floats are dear to come by: a tenth more than are wanted, and then two at a time.
-    private static let (leastScoredFrugally, scoredAtATimeFrugally) = (12, 2)
+    /// At least, where floats are dear to come by: what says something of the codes' error.
+    private static let leastScoredFrugally = 10
     private static let deviations: Float = 2.5
 
     /// - Parameters:
@@ -37,8 +37,8 @@ package struct Rescoring {
     ) rethrows -> [Neighbor] {
         guard k > 0, !candidates.isEmpty else { return [] }
         var found: [Neighbor] = []
-        let least = isFrugal ? max(k + k / 5, Self.leastScoredFrugally) : max(k + 2 * k / 5, Self.leastScored)
-        let atATime = isFrugal ? max(k / 5, Self.scoredAtATimeFrugally) : max(2 * k / 5, Self.scoredAtATime)
+        let least = isFrugal ? max(k, Self.leastScoredFrugally) : max(k + 2 * k / 5, Self.leastScored)
+        let atATime = isFrugal ? 1 : max(2 * k / 5, Self.scoredAtATime)
         found.reserveCapacity(least + atATime)
         try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: candidates.count) { rows in
             try withUnsafeTemporaryAllocation(of: Float.self, capacity: candidates.count) { distances in

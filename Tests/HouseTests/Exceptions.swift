@@ -27,6 +27,7 @@ enum Exceptions {
         "Sources/HNSW/HNSWGraph+Invariants.swift",
         "Sources/HNSW/HNSWGraph.swift",
         "Sources/HNSW/NeighborSelection.swift",
+        "Sources/HNSW/PackedLinks.swift",
         "Sources/HNSW/RowSpace.swift",
         "Sources/HNSW/SelectedWalk.swift",
         "Sources/HNSW/Walk.swift",

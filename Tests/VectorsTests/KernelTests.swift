@@ -168,6 +168,36 @@ import Vectors
         }
     }
 
+    @Test("Every instruction set unpacks numbers of any width, and gathers those of them that were not visited")
+    func packedNumbersAgree() {
+        var generator = SplitMix(seed: 7)
+        for bits in 1...31 {
+            for count in [0, 1, 7, 8, 9, 16, 31, 48, 100] {
+                let numbers = (0..<count).map { _ in UInt32(truncatingIfNeeded: generator.next()) & (1 << bits - 1) }
+                // Zeros behind them, since a kernel may read on.
+                var packed = [UInt8](repeating: 0, count: (count * bits + 7) / 8 + 128)
+                for (place, number) in numbers.enumerated() {
+                    for bit in 0..<bits where number >> bit & 1 == 1 {
+                        packed[(place * bits + bit) / 8] |= 1 << ((place * bits + bit) % 8)
+                    }
+                }
+                // What is gathered are places in `visited`: a repeated number is gathered each time.
+                let rows = min(1 << bits, 4096)
+                let visited = (0..<rows + 4).map { _ in UInt8(generator.next() % 3) }
+                let wanted = numbers.filter { $0 < rows && visited[Int($0)] != 2 }
+                for kernels in DistanceKernels.available {
+                    let table = kernels.table.pointee
+                    var out = [UInt32](repeating: .max, count: count + 16)
+                    table.unpack(packed, bits, count, &out)
+                    #expect(Array(out[..<count]) == numbers, "\(kernels.name), \(bits) bits, \(count) numbers")
+                    guard numbers.allSatisfy({ $0 < rows }) else { continue }
+                    let gathered = table.gather_packed(packed, bits, count, visited, 2, &out)
+                    #expect(Array(out[..<gathered]) == wanted, "\(kernels.name), \(bits) bits, \(count) links")
+                }
+            }
+        }
+    }
+
     @Test("The checksum is Castagnoli's, with and without the instruction, whole or in parts")
     func checksum() {
         // RFC 3720, B.4, and the check value of the catalogue of CRC algorithms.

@@ -51,6 +51,13 @@ typedef size_t (*ck_sort_fn)(const float *distances, const uint32_t *rows, size_
 typedef size_t (*ck_gather_fn)(const uint32_t *links, size_t count, const uint8_t *visited, uint8_t epoch,
                                uint32_t *out);
 
+/// Writes `count` numbers of `bits` bits (1 to 31), packed with the lowest bits first, to `out` (room for 16 more);
+/// reads up to 128 bytes behind the last.
+typedef void (*ck_unpack_fn)(const uint8_t *packed, size_t bits, size_t count, uint32_t *out);
+/// `ck_gather_fn` for links that are packed so.
+typedef size_t (*ck_gather_packed_fn)(const uint8_t *packed, size_t bits, size_t count, const uint8_t *visited,
+                                      uint8_t epoch, uint32_t *out);
+
 /// Rows kept as codes, `stride` bytes a row, a multiple of 64. Behind the last component stands what adds nothing: 0 in
 /// a query for nibbles, 128 in bytes.
 ///
@@ -175,6 +182,8 @@ typedef struct ck_kernels {
     ck_insert_fn _Nonnull pool_insert;
     ck_sort_fn _Nonnull sort_keys;
     ck_gather_fn _Nonnull gather_unvisited;
+    ck_unpack_fn _Nonnull unpack;
+    ck_gather_packed_fn _Nonnull gather_packed;
     /// Bits set in `a[i] & ~b[i]`, `i < words`; `b` may be NULL.
     uint64_t (*_Nonnull count_bits)(const uint64_t *a, const uint64_t *_Nullable b, size_t words);
     /// Writes the numbers of the bits set in `words`, counted from `first`, to `out` (room for 64 a word); returns how
