@@ -30,5 +30,8 @@ run worker --store "$data/store" <"$data/requests" | tee "$data/answers"
 if grep -q '"error"' "$data/answers"; then echo "bench-smoke: the worker answered with an error." >&2; exit 1; fi
 echo "bench-smoke: Benchmarks/search/run.sh --smoke"
 Benchmarks/search/run.sh --smoke
+echo "bench-smoke: Benchmarks/search/in_turn.py"
+.build/search/venv/bin/python Benchmarks/search/in_turn.py --data "$data/vectors" --rounds 1 --settings 16 \
+  --store .build/search/stores/vectors/cortex "one=$bench" "other=$bench"
 echo "bench-smoke: Benchmarks/edge/edge.py --smoke"
 .build/search/venv/bin/python Benchmarks/edge/edge.py --smoke

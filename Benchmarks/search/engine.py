@@ -11,6 +11,8 @@ import numpy as np
 
 K = 10
 WARM_SETTING = 64
+# A pass of ours takes a thirtieth of a second: too short a look at a machine whose speed others share.
+LEAST_SECONDS = 0.25
 
 
 class Engine:
@@ -74,27 +76,42 @@ def at_recall(points: list[dict], wanted: float) -> float | None:
     return max(reached, default=None)
 
 
-def measure(engine: Engine, options, queries: str, truth: np.ndarray | None, **request) -> dict:
-    """One pass over a file of queries in the data's folder; recall is left out where there is no truth."""
+def measure(
+    engine: Engine, options, queries: str, truth: np.ndarray | None, least_s: float = LEAST_SECONDS, **request
+) -> dict:
+    """Passes over a file of queries in the data's folder, as many as take `least_s` together, one at least; recall, of
+    the last, is left out where there is no truth."""
     out = str(options.work / f"{engine.name}.answer")
-    done = engine.ask(op="search", queries=str(options.data / queries), max_s=3, out=out, **request)
-    ids = np.fromfile(out + ".ids", np.int32).reshape(-1, K)
-    micros = np.fromfile(out + ".us", np.float32)
-    point = {
-        "qps": done["count"] / done["seconds"],
-        "p50_us": float(np.percentile(micros, 50)), "p99_us": float(np.percentile(micros, 99)),
-    }
+    count, seconds, micros = 0, 0.0, []
+    while not micros or seconds < least_s:
+        done = engine.ask(op="search", queries=str(options.data / queries), max_s=3, out=out, **request)
+        count, seconds = count + done["count"], seconds + done["seconds"]
+        micros.append(last_micros(engine, options))
+    p50, p99 = np.percentile(np.concatenate(micros), (50, 99))
+    point = {"qps": count / seconds, "p50_us": float(p50), "p99_us": float(p99)}
     if truth is not None:
+        ids = np.fromfile(out + ".ids", np.int32).reshape(-1, K)
         point["recall"] = recall(ids, truth[: len(ids)])
     return point
 
 
+def last_micros(engine: Engine, options) -> np.ndarray:
+    """What each query of the last pass took."""
+    return np.fromfile(options.work / f"{engine.name}.answer.us", np.float32)
+
+
+def tail_of_medians(passes: list[np.ndarray]) -> float:
+    """p99 / p50 of the queries, each by its median over some passes: the tail that is the queries' own, without what
+    the machine did to whichever query was running."""
+    count = min(map(len, passes))
+    p50, p99 = np.percentile(np.median([micros[:count] for micros in passes], axis=0), (50, 99))
+    return float(p99 / p50)
+
+
 def warm(engine: Engine, options, queries: str, **request) -> None:
-    """An engine's turn begins with a pass that does not count, as wide as any of the usual ones: others have had the
+    """An engine's turn begins with passes that do not count, as wide as any of the usual ones: others have had the
     caches meanwhile, and only the first of its settings would find them cold."""
-    engine.ask(
-        op="search", queries=str(options.data / queries), max_s=3, out=str(options.work / f"{engine.name}.answer"),
-        setting=WARM_SETTING, **request)
+    measure(engine, options, queries, None, setting=WARM_SETTING, **request)
 
 
 def median(rounds: list[dict]) -> dict:

@@ -67,7 +67,7 @@ def main() -> None:
             qps, p50, p99 = (
                 statistics.median(point[field] for point in points) for field in ("qps", "p50_us", "p99_us"))
             print(
-                f"| {setting} | {engine.name} | {points[0]['recall']:.4f} | {qps:,.0f} | {ratio:.3f} "
+                f"| {setting} | {engine.name} | {points[-1]['recall']:.4f} | {qps:,.0f} | {ratio:.3f} "
                 f"| {p50:.1f} | {p99:.1f} |")
 
 
