@@ -46,7 +46,7 @@ def kills(bench, place, draw, count, options=("--seal-rows", "200"), counts=None
         check(model, session, pending, f"after kill {kill}", counts)
         writes = model.writes(draw.randint(5, 40))
         begin(session, writes)
-        interrupt(writes, draw, session)
+        interrupt(writes, draw, session, kill)
         session.kill()
         session.count_events(counts, is_killed=True)
         pending = settle(model, writes)
@@ -72,7 +72,7 @@ def power_cuts(bench, place, draw, count, options=("--seal-rows", "200"), counts
             check(model, session, pending, f"after cut {number}", counts)
             writes = model.writes(draw.randint(5, 40))
             begin(session, writes)
-            interrupt(writes, draw, session)
+            interrupt(writes, draw, session, number)
             # While the call runs the kernel answers some syncs with success whose bytes it drops (a plain file shows
             # the same): what is acknowledged from here on may be there or not.
             began = time.monotonic()

@@ -29,7 +29,7 @@ def reopenings(bench, place, draw, count, sizes=REOPENING, dimension=384):
         for number in range(count):
             writes = model.writes(40)
             begin(session, writes)
-            interrupt(writes, draw, session)
+            interrupt(writes, draw, session, number)
             session.kill()
             session.count_events(counts, is_killed=True)
             pending = settle(model, writes)
