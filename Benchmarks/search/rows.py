@@ -115,6 +115,8 @@ def changed(options, engines: list[Engine], results: dict) -> None:
             engine.ask(op="delete", ids=str(options.work / "dead.npy"))
         found = {"before": [[] for _ in BUSY], "after": [[] for _ in BUSY]}
         for _ in range(options.rounds):
+            for either in (engines[0], engine):
+                warm(either, options, "queries.npy")
             for place, setting in enumerate(BUSY):
                 found["before"][place].append(measure(engines[0], options, "queries.npy", truth, setting=setting))
                 found["after"][place].append(measure(engine, options, "queries.npy", own, setting=setting))
@@ -144,6 +146,8 @@ def on_disk(options, engines: list[Engine], results: dict) -> None:
     engine.open()
     found = {"memory": [[] for _ in BUSY], "disk": [[] for _ in BUSY]}
     for _ in range(options.rounds):
+        for either in (engines[0], engine):
+            warm(either, options, "queries.npy")
         for place, setting in enumerate(BUSY):
             found["memory"][place].append(measure(engines[0], options, "queries.npy", truth, setting=setting))
             found["disk"][place].append(measure(engine, options, "queries.npy", truth, setting=setting))

@@ -49,9 +49,38 @@ __attribute__((target("sse4.2,pclmul"))) static uint64_t three(
     word = words[2] ^ (uint64_t)_mm_cvtsi128_si64(moved);
     return _mm_crc32_u64(third, word);
 }
-__attribute__((target("sse4.2"))) static uint32_t hardware(uint32_t seed, const uint8_t *p, size_t size) {
+// What stands 2048 bits before the next is folded into it, sixteen blocks of 128 bits side by side: a block equals its
+// halves times x^(2048 + 32) and x^(2048 - 32) mod P, bits reflected; at the end of four registers one is left, by the
+// same with 512 (Gopal and others, "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction", Intel
+// 2009). What is left has the remainder of all. `size` is a multiple of 256.
+#define FOLD_TARGET __attribute__((target("avx512f,vpclmulqdq,sse4.2")))
+FOLD_TARGET static inline __m512i fold(__m512i block, __m512i factors, __m512i next) {
+    return _mm512_ternarylogic_epi64(
+        _mm512_clmulepi64_epi128(block, factors, 0x00), _mm512_clmulepi64_epi128(block, factors, 0x11), next, 0x96);
+}
+FOLD_TARGET static uint64_t folded(uint64_t crc, const uint8_t *p, size_t size) {
+    const __m512i over_2048 = _mm512_broadcast_i32x4(_mm_set_epi64x(0xb9e02b86, 0xdcb17aa4));
+    const __m512i over_512 = _mm512_broadcast_i32x4(_mm_set_epi64x(0x9e4addf8, 0x740eef02));
+    __m512i block[4];
+    for (int i = 0; i < 4; i++) block[i] = _mm512_loadu_si512(p + 64 * i);
+    block[0] = _mm512_xor_si512(block[0], _mm512_zextsi128_si512(_mm_cvtsi64_si128((int64_t)crc)));
+    for (size_t at = 256; at < size; at += 256)
+        for (int i = 0; i < 4; i++) block[i] = fold(block[i], over_2048, _mm512_loadu_si512(p + at + 64 * i));
+    for (int i = 1; i < 4; i++) block[i] = fold(block[i - 1], over_512, block[i]);
+    uint64_t words[8];
+    _mm512_storeu_si512(words, block[3]);
+    crc = 0;
+    for (int i = 0; i < 8; i++) crc = _mm_crc32_u64(crc, words[i]);
+    return crc;
+}
+static int has_folding(void) { return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq"); }
+__attribute__((target("sse4.2"))) static uint32_t hardware(uint32_t seed, const uint8_t *p, size_t size, int folds) {
     uint64_t crc = ~seed;
-    if (size >= 3 * 128 && __builtin_cpu_supports("pclmul")) {
+    if (size >= 256 && folds) {
+        const size_t whole = size / 256 * 256;
+        crc = folded(crc, p, whole);
+        p += whole, size -= whole;
+    } else if (size >= 3 * 128 && __builtin_cpu_supports("pclmul")) {
         for (; size >= 3 * 1024; p += 3 * 1024, size -= 3 * 1024) crc = three(crc, p, 1024, 0xa51b6135, 0x170076fa);
         for (; size >= 3 * 128; p += 3 * 128, size -= 3 * 128) crc = three(crc, p, 128, 0xb9e02b86, 0x0d3b6092);
     }
@@ -65,7 +94,9 @@ __attribute__((target("sse4.2"))) static uint32_t hardware(uint32_t seed, const 
 }
 static int has_hardware(void) { return __builtin_cpu_supports("sse4.2"); }
 #elif defined(__aarch64__)
-__attribute__((target("crc"))) static uint32_t hardware(uint32_t seed, const uint8_t *p, size_t size) {
+static int has_folding(void) { return 0; }
+__attribute__((target("crc"))) static uint32_t hardware(uint32_t seed, const uint8_t *p, size_t size, int folds) {
+    (void)folds;
     uint32_t crc = ~seed;
     for (; size >= 8; p += 8, size -= 8) {
         uint64_t word;
@@ -85,10 +116,18 @@ static int has_hardware(void) {
 #endif
 }
 #else
-static uint32_t hardware(uint32_t seed, const uint8_t *p, size_t size) { return ck_crc32c_portable(seed, p, size); }
+static int has_folding(void) { return 0; }
+static uint32_t hardware(uint32_t seed, const uint8_t *p, size_t size, int folds) {
+    (void)folds;
+    return ck_crc32c_portable(seed, p, size);
+}
 static int has_hardware(void) { return 0; }
 #endif
 
 uint32_t ck_crc32c(uint32_t seed, const void *bytes, size_t size) {
-    return has_hardware() ? hardware(seed, bytes, size) : ck_crc32c_portable(seed, bytes, size);
+    return has_hardware() ? hardware(seed, bytes, size, has_folding()) : ck_crc32c_portable(seed, bytes, size);
+}
+
+uint32_t ck_crc32c_unfolded(uint32_t seed, const void *bytes, size_t size) {
+    return has_hardware() ? hardware(seed, bytes, size, 0) : ck_crc32c_portable(seed, bytes, size);
 }

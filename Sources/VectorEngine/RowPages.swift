@@ -26,10 +26,8 @@ final class RowPages: Sendable {
     private let known = Mutex<Known>(Known())
 
     private struct Known {
-        /// The page of each row; empty before it has been looked for and where it cannot be found.
-        var pages: [UInt32] = []
-        /// Where in its page each row was last found to begin; 0 before.
-        var offsets: [UInt16] = []
+        /// Of each row; empty before they have been looked for and where they cannot be found.
+        var spots: [Spot] = []
         /// Bytes of the longest row met, from where it begins.
         var longest = 0
         var pageBytes = 0
@@ -37,11 +35,11 @@ final class RowPages: Sendable {
         var missed = RowPages.missesToLookAgain
     }
 
-    /// Where a row is looked for; `offset` 0: anywhere in the page.
-    private struct Place {
-        var key: Int64
+    /// Where a row is looked for.
+    private struct Spot {
         var page: UInt32
-        var offset: UInt16
+        /// Where in the page it was last found to begin; 0 before.
+        var offset: UInt16 = 0
     }
 
     /// So many rows have to be read by statements before the pages are looked for again.
@@ -64,29 +62,26 @@ final class RowPages: Sendable {
         let file = connection.file, keys = keys
         var missing: [Int] = []
         var met: [(row: UInt32, offset: UInt16, length: Int)] = []
-        try withUnsafeTemporaryAllocation(of: Place.self, capacity: rows.count) { places in
+        try withUnsafeTemporaryAllocation(of: (key: Int64, spot: Spot).self, capacity: rows.count) { places in
             let (isKnown, longest, pageBytes) = try known.withLock { known in
                 if known.missed >= Self.missesToLookAgain { known = try found(in: connection) }
-                guard !known.pages.isEmpty else { return (false, 0, 0) }
+                guard !known.spots.isEmpty else { return (false, 0, 0) }
                 // All at once: each waits for memory, and the next need not wait for it.
-                for (place, row) in rows.enumerated() {
-                    places[place] = Place(
-                        key: keys[Int(row)], page: known.pages[Int(row)], offset: known.offsets[Int(row)])
-                }
+                for (place, row) in rows.enumerated() { places[place] = (keys[Int(row)], known.spots[Int(row)]) }
                 return (true, known.longest, known.pageBytes)
             }
             guard isKnown else { return missing = Array(rows.indices) }
             let page = connection.room(for: pageBytes)
             for (place, row) in rows.enumerated() {
                 // A row of which the place is known is a third of its page, and a third of the time.
-                let known = places[place], key = known.key
-                let part = min(longest, pageBytes - Int(known.offset))
-                if known.offset > 0,
-                    let bytes = file.read(known.page, known.offset, part, into: page),
+                let (key, spot) = places[place]
+                let part = min(longest, pageBytes - Int(spot.offset))
+                if spot.offset > 0,
+                    let bytes = file.read(spot.page, spot.offset, part, into: page),
                     let stored = LeafRow(bytes, key), stored.isWhole
                 {
                     try body(place, stored.dense)
-                } else if let whole = file.read(known.page, 0, pageBytes, into: page),
+                } else if let whole = file.read(spot.page, 0, pageBytes, into: page),
                     let at = LeafPage(whole)?.offset(of: key),
                     let stored = LeafRow(UnsafeRawBufferPointer(rebasing: whole[Int(at)...]), key), stored.isWhole
                 {
@@ -99,9 +94,9 @@ final class RowPages: Sendable {
         }
         if !met.isEmpty {
             self.known.withLock { known in
-                guard known.offsets.count == rowCount else { return }
+                guard known.spots.count == rowCount else { return }
                 for row in met {
-                    known.offsets[Int(row.row)] = row.offset
+                    known.spots[Int(row.row)].offset = row.offset
                     known.longest = max(known.longest, row.length)
                 }
             }
@@ -122,19 +117,18 @@ final class RowPages: Sendable {
             return known
         }
         known.pageBytes = pageBytes
-        var pages: [UInt32] = []
-        pages.reserveCapacity(rowCount)
+        var spots: [Spot] = []
+        spots.reserveCapacity(rowCount)
         var level: [(page: UInt32, last: Int64)] = [(root, .max)]
         for _ in 0..<Self.mostLevels {
             guard let first = level.first, let kind = file.kind(first.page, pageBytes) else { return known }
             if kind == LeafPage.kind {
                 for leaf in level {
-                    while pages.count < rowCount, keys[pages.count] <= leaf.last { pages.append(leaf.page) }
+                    while spots.count < rowCount, keys[spots.count] <= leaf.last {
+                        spots.append(Spot(page: leaf.page))
+                    }
                 }
-                if pages.count == rowCount {
-                    known.pages = pages
-                    known.offsets = Array(repeating: 0, count: rowCount)
-                }
+                if spots.count == rowCount { known.spots = spots }
                 return known
             }
             var next: [(page: UInt32, last: Int64)] = []

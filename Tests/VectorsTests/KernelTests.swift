@@ -205,10 +205,11 @@ import Vectors
         #expect(ck_crc32c(0, [UInt8](repeating: 0, count: 32), 32) == 0x8a91_36aa)
         #expect(ck_crc32c(0, [UInt8](repeating: 0xff, count: 32), 32) == 0x62a8_ab43)
         var generator = SplitMix(seed: 5)
-        for count in Array(0..<70) + [383, 384, 385, 1543, 3071, 3072, 3841, 9000] {
+        for count in Array(0..<70) + [255, 256, 257, 383, 384, 385, 511, 512, 1543, 3071, 3072, 3841, 9000] {
             let bytes = (0..<max(count, 1)).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
             let whole = ck_crc32c(0, bytes, count)
             #expect(whole == ck_crc32c_portable(0, bytes, count))
+            #expect(whole == ck_crc32c_unfolded(0, bytes, count))
             let part = count / 3
             #expect(ck_crc32c(ck_crc32c(0, bytes, part), Array(bytes[part...]), count - part) == whole)
         }

@@ -207,6 +207,8 @@ void ck_sketch_row(const uint8_t *nibbles, size_t dimension, float scale, float 
 
 /// CRC-32C (Castagnoli, RFC 3720 B.4) of `size` bytes, continuing from `seed`: 0 to begin, the last result to go on.
 uint32_t ck_crc32c(uint32_t seed, const void *bytes, size_t size);
+/// The same without carry-less products of whole registers, as processors that lack those do it; visible for its test.
+uint32_t ck_crc32c_unfolded(uint32_t seed, const void *bytes, size_t size);
 /// The same from a table, for machines without the instruction; kept visible as its oracle.
 uint32_t ck_crc32c_portable(uint32_t seed, const void *bytes, size_t size);
 
