@@ -30,10 +30,10 @@ def main() -> None:
         ]
         report = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         rates = report["queriesPerSecondAtRecall"]
-        # Links, 4-bit codes with their scales, and the floats.
-        bytes_a_row = report["linkBytes"] / rows + report["dimension"] * 4.5 + 4
+        # Links, codes and sketches, and the floats.
+        bytes_in_all = report["graphBytes"] + rows * report["dimension"] * 4
         found.append(
-            {"rows": rows, "build_s": report["buildSeconds"], "mb": rows * bytes_a_row / 2**20,
+            {"rows": rows, "build_s": report["buildSeconds"], "mb": bytes_in_all / 2**20,
              "us": {at: 1e6 / rate for at, rate in rates.items()}}
         )
         print(json.dumps(found[-1]), flush=True)

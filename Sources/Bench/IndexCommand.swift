@@ -45,7 +45,7 @@ struct IndexCommand: ParsableCommand {
         let buildSeconds = secondsNow() - began
         var report = IndexReport(
             rows: set.block.count, dimension: set.block.dimension, metric: set.metric.rawValue, threads: threads,
-            kernels: DistanceKernels.best.name, buildSeconds: buildSeconds, linkBytes: index.graph.linkByteCount,
+            kernels: DistanceKernels.best.name, buildSeconds: buildSeconds, graphBytes: index.graph.byteCount,
             serializedBytes: (0..<index.graph.partCount).reduce(0) { $0 + index.graph.part($1).count }, sweep: [])
         report.sweep = try sweep(index, set)
         report.queriesPerSecondAtRecall = ["0.95", "0.99"].reduce(into: [:]) {
@@ -117,7 +117,8 @@ struct IndexReport: Codable {
     let threads: Int
     let kernels: String
     let buildSeconds: Double
-    let linkBytes: Int
+    /// Links, codes and sketches; the floats come on top.
+    let graphBytes: Int
     let serializedBytes: Int
     var sweep: [Setting]
     /// Interpolated (logarithm of queries a second over recall) between neighbouring settings; absent when out of
@@ -141,7 +142,7 @@ struct IndexReport: Codable {
             return
         }
         Swift.print("\(rows) × \(dimension), \(metric), kernels \(kernels)")
-        Swift.print(String(format: "build %.2f s on %d thread(s), links %d bytes", buildSeconds, threads, linkBytes))
+        Swift.print(String(format: "build %.2f s on %d thread(s), graph %d bytes", buildSeconds, threads, graphBytes))
         for setting in sweep {
             Swift.print(
                 String(

@@ -459,7 +459,6 @@ const ck_kernels ck_table_avx512 = {
     .bound_rows = bound_rows,
     .winnow = winnow,
     .estimate_rows = estimate_rows,
-    .nearest_sketch = nearest_sketch,
     .sketch_planes = sketch_planes,
     .pool_insert = pool_insert,
     .sort_keys = sort_keys,

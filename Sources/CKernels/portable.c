@@ -153,7 +153,6 @@ const ck_kernels ck_table_portable = {
     .bound_rows = bound_rows,
     .winnow = winnow_by_words,
     .estimate_rows = estimate_rows_by_words,
-    .nearest_sketch = nearest_sketch_by_words,
     .sketch_planes = sketch_planes,
     .pool_insert = ck_pool_insert_portable,
     .sort_keys = ck_sort_keys_portable,

@@ -59,9 +59,9 @@ package final class HNSWGraph: @unchecked Sendable {
     /// What leaves rows out before their codes are read; written before `linkState` says that the links are there, and
     /// not read before.
     private(set) var sketches: SketchBlock?
-    /// Where queries begin on level 0 without the levels above, where there are sketches; written and read as those
+    /// Where queries begin on level 0 without the levels above, where there are codes; written and read as `sketches`
     /// are.
-    private var entries: SketchTable?
+    private var entries: EntryTable?
     /// How far neighbours are from one another, where it was measured; written and read as `sketches` are.
     private var profile: DistanceProfile?
     let scratch: ScratchList
@@ -83,9 +83,8 @@ package final class HNSWGraph: @unchecked Sendable {
     static let widening = 2
     /// How many times its breadth a walk expands at most.
     package static let mostExpanded = 4
-    /// A query begins at the nearest of this many rows by their sketches, but of one row in sixteen at most: twice as
-    /// many cost as much again and save half a step of the walk.
-    static let (mostEntries, rowsPerEntry) = (448, 16)
+    /// A query begins at the nearest of so many rows, but of one row in sixteen at most.
+    static let (mostEntries, rowsPerEntry) = (4096, 16)
 
     /// The links of level 0 of a graph that is read in two steps.
     enum LinkState: UInt8, AtomicRepresentable {
@@ -132,18 +131,21 @@ package final class HNSWGraph: @unchecked Sendable {
 
     /// What queries want to know of the rows, now that all is there.
     private func measure() {
-        entries = sketches.flatMap(entryTable)
+        if case .codes(let block) = rows { entries = entryTable(block) }
         profile = measuredProfile()
     }
 
     /// Rows spread evenly over all.
-    private func entryTable(_ sketches: SketchBlock) -> SketchTable? {
+    private func entryTable(_ codes: CodeBlock) -> EntryTable? {
         let count = min(Self.mostEntries, rowCount / Self.rowsPerEntry)
-        return count == 0 ? nil : SketchTable((0..<count).map { UInt32(rowCount * $0 / count) }, of: sketches)
+        return count == 0 ? nil : EntryTable((0..<count).map { UInt32(rowCount * $0 / count) }, of: codes, sketches)
     }
 
-    /// Bytes the links take in memory, without the vectors.
-    package var linkByteCount: Int { storage.byteCount }
+    /// Bytes in memory: the links, and the codes and sketches of the rows, but not their floats.
+    package var byteCount: Int {
+        let codes = if case .codes(let block) = rows { block.byteCount } else { 0 }
+        return storage.byteCount + codes + (sketches?.byteCount ?? 0)
+    }
 
     /// Candidates for `Rescoring` that a search by codes for `k` neighbours at `breadth` finds at most: a few more than
     /// are returned, so that the codes' errors at the edge cost no recall.
@@ -254,7 +256,7 @@ package final class HNSWGraph: @unchecked Sendable {
         _ scorer: some RowScoring, _ task: WalkTask, _ bits: RowBits?, width: Int, overSelected: Bool,
         _ scratch: WalkScratch
     ) -> Bool {
-        let position = entrance(scorer, scratch)
+        let (position, others) = entrance(scorer, scratch)
         let base = storage.base.layer
         let share = task.share(of: rowCount)
         if overSelected {
@@ -267,20 +269,34 @@ package final class HNSWGraph: @unchecked Sendable {
             return false
         }
         guard let profile else {
-            return walk(base, scorer, scratch, breadth: width, from: position, kernels.table)
+            return walk(base, scorer, scratch, breadth: width, from: position, others: others, kernels.table)
         }
         let squares = metric == .dot ? kernels.table.pointee.dot(task.query, task.query, rows.dimension) : nil
         let reach = WalkReach(
             rank: task.k, margin: profile.margin(from: Double(task.k) / share, to: Double(width), squares),
             breadth: width, selected: bits)
         let breadth = min(rowCount, width * Self.mostExpanded)
-        return walk(base, scorer, scratch, breadth: breadth, from: position, reach: reach, kernels.table)
+        return walk(
+            base, scorer, scratch, breadth: breadth, from: position, others: others, reach: reach, kernels.table)
     }
 
-    /// Where a walk of level 0 begins: at the nearest of some rows by their sketches, or where the upper levels lead.
-    func entrance(_ scorer: some RowScoring, _ scratch: WalkScratch) -> Position {
-        if let entries, let row = scorer.nearest(of: entries) {
-            return Position(row: row, distance: scorer.distance(row))
+    /// Where a walk of level 0 begins: at the nearest of some rows that are spread over all, or where the upper levels
+    /// lead.
+    ///
+    /// - Returns: the nearest row; and how many others the walk may begin at as well, which are the first of
+    ///   `scratch.ids`, scored.
+    func entrance(_ scorer: some RowScoring, _ scratch: WalkScratch) -> (nearest: Position, others: Int) {
+        if let entries {
+            let (ids, distances) = (scratch.ids, scratch.distances)
+            let count = scorer.nearest(of: entries, ids)
+            if count > 0 {
+                scorer.prefetch(ids, count)
+                scorer.score(ids, count, distances)
+                // The others come first, in any order.
+                let nearest = Position(row: ids[0], distance: distances[0])
+                (ids[0], distances[0]) = (ids[count - 1], distances[count - 1])
+                return (nearest, count - 1)
+            }
         }
         var position = Position(row: entry, distance: scorer.distance(entry))
         var level = topLevel
@@ -288,7 +304,7 @@ package final class HNSWGraph: @unchecked Sendable {
             position = descend(storage.upper.layer(level), scorer, scratch, from: position)
             level -= 1
         }
-        return position
+        return (position, 0)
     }
 
     private func scanned(

@@ -56,12 +56,14 @@ let mostAtOnce = 4
 
 /// Walks one level from `position` and leaves the nearest rows met in `scratch.pool`, `breadth` of them at most.
 ///
-/// - Parameter reach: where the walk ends before all nodes of the pool have been expanded.
+/// - Parameters:
+///   - others: rows to begin at as well, and no `position` among them: the first of `scratch.ids`, scored.
+///   - reach: where the walk ends before all nodes of the pool have been expanded.
 /// - Returns: whether `reach` has ended it: no node within its end was turned away by a full pool.
 @discardableResult
 func walk(
     _ layer: some LinkLayer, _ scorer: some RowScoring, _ scratch: WalkScratch, breadth: Int, from position: Position,
-    reach: WalkReach? = nil, _ kernels: UnsafePointer<ck_kernels>
+    others: Int = 0, reach: WalkReach? = nil, _ kernels: UnsafePointer<ck_kernels>
 ) -> Bool {
     let visited = scratch.visited, epoch = scratch.nextEpoch()
     scratch.beginPool(breadth, at: position, epoch: epoch)
@@ -71,14 +73,20 @@ func walk(
     var pendingCount = 0, current = 0
     var end = Float.infinity
     var reach = reach
+    if others > 0 {
+        for i in 0..<others { visited[Int(ids[i])] = epoch }
+        _ = insert(pool, distances, ids, Int64(others))
+    }
+    var isFirst = true
     // Nothing limits the neighbours of the first node, and most of them are soon behind what its others lead to.
     let firstKept = reach?.breadth ?? .max
     while true {
         if pendingCount > 0 {
             pendingCount =
-                pool.pointee.count == 1
+                isFirst
                 ? scorer.winnow(pending, pendingCount, toNearest: firstKept)
                 : scorer.winnow(pending, pendingCount, within: pool.pointee.limit)
+            isFirst = false
         }
         let open = Int(pool.pointee.count)
         while current < open && keys[current] & 1 != 0 { current &+= 1 }

@@ -122,21 +122,22 @@ extension HNSWGraph {
         scratch.withScratch { scratch in
             switch rows {
             case .floats(let block, let metric):
-                let scorer = FloatScorer(query: query, block: block, metric: metric)
-                walk(
-                    storage.base.layer, scorer, scratch, breadth: Self.profileBreadth, from: entrance(scorer, scratch),
-                    kernels.table)
+                walkFromEntrance(FloatScorer(query: query, block: block, metric: metric), scratch)
             case .codes(let block):
                 scratch.query.pointee = block.query(query, scratch.queryCodes)
-                let scorer = scratch.scorer(of: block, sketches)
-                walk(
-                    storage.base.layer, scorer, scratch, breadth: Self.profileBreadth, from: entrance(scorer, scratch),
-                    kernels.table)
+                walkFromEntrance(scratch.scorer(of: block, sketches), scratch)
             }
             let pool = scratch.pool.pointee
             return (0..<Int(pool.count)).compactMap {
                 ck_key_row(pool.keys[$0]) == row ? nil : ck_key_distance(pool.keys[$0])
             }
         }
+    }
+
+    private func walkFromEntrance(_ scorer: some RowScoring, _ scratch: WalkScratch) {
+        let (position, others) = entrance(scorer, scratch)
+        walk(
+            storage.base.layer, scorer, scratch, breadth: Self.profileBreadth, from: position, others: others,
+            kernels.table)
     }
 }

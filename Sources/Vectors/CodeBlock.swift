@@ -79,6 +79,19 @@ package final class CodeBlock: @unchecked Sendable {
                 codes: codes, stride: stride, scales: scales, biases: biases.map { UnsafePointer($0) }, head_stride: 1))
     }
 
+    /// Copies of some rows of another block.
+    convenience init(copying rows: [UInt32], of other: CodeBlock) {
+        self.init(
+            kind: other.kind, metric: other.metric, dimension: other.dimension, count: rows.count, mean: other.mean,
+            kernels: other.kernels)
+        for (place, row) in rows.enumerated() {
+            (codes + place * stride).update(from: other.codes + Int(row) * stride, count: stride)
+            scales[place] = other.scales[Int(row)]
+            if let biases, let theirs = other.biases { biases[place] = theirs[Int(row)] }
+            if let sums, let theirs = other.sums { sums[place] = theirs[Int(row)] }
+        }
+    }
+
     deinit {
         scales.deallocate()
         biases?.deallocate()

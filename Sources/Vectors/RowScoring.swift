@@ -14,8 +14,9 @@ package protocol RowScoring {
     /// Leaves `wanted` of `rows` that seem nearest, or all where rows have no sketches, and asks for what `score` will
     /// read of them; returns how many those are.
     func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, toNearest wanted: Int) -> Int
-    /// The row of `table` that seems nearest; nil where rows have no sketches.
-    func nearest(of table: SketchTable) -> UInt32?
+    /// Writes the rows of `table` to begin at to `found` (room for `EntryTable.mostGroups`), the one that seems nearest
+    /// first; returns how many, none where rows have no codes.
+    func nearest(of table: EntryTable, _ found: UnsafeMutablePointer<UInt32>) -> Int
 }
 
 extension RowScoring {
@@ -29,7 +30,7 @@ extension RowScoring {
         count
     }
 
-    @inlinable package func nearest(of table: SketchTable) -> UInt32? { nil }
+    @inlinable package func nearest(of table: EntryTable, _ found: UnsafeMutablePointer<UInt32>) -> Int { 0 }
 
     /// The distance of one row.
     @inlinable package func distance(_ row: UInt32) -> Float {
@@ -107,6 +108,11 @@ package struct CodeScorer: RowScoring {
 
     @inlinable package func prefetch(_ rows: UnsafePointer<UInt32>, _ count: Int) {
         ck_prefetch_rows(codes, stride, prefetchBytes, rows, count)
+        // Scales and biases that stand apart; those of sketches have just been read.
+        guard layout.pointee.head_stride == 1 else { return }
+        let layout = layout.pointee
+        for i in 0..<count { ck_prefetch(layout.scales + Int(rows[i])) }
+        if let biases = layout.biases { for i in 0..<count { ck_prefetch(biases + Int(rows[i])) } }
     }
 }
 

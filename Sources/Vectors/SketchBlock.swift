@@ -192,8 +192,8 @@ package struct SketchedScorer: RowScoring {
         }
     }
 
-    package func nearest(of table: SketchTable) -> UInt32? {
-        sketchQuery.map { table.nearest($0) }
+    package func nearest(of table: EntryTable, _ found: UnsafeMutablePointer<UInt32>) -> Int {
+        table.nearest(codes.query, sketchQuery, found)
     }
 
     @inlinable package func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, within limit: Float) -> Int {

@@ -23,11 +23,13 @@ import Vectors
         }
     }
 
-    @Test("A walk that ends by distance finds no less than a fixed breadth, whatever the query", arguments: [0, 4])
-    func otherQueries(deletesOneIn: Int) throws {
-        let block = makeBlock(.clustered, rows: Self.rowCount, dimension: 97, metric: .cosine, seed: 42)
-        let own = makeQueries(.clustered, count: 60, dimension: 97, metric: .cosine, seed: 42)
-        let other = makeQueries(.uniform, count: 60, dimension: 97, metric: .cosine, seed: 43)
+    @Test(
+        "A walk that ends by distance finds no less than a fixed breadth, whatever the query", arguments: [0, 4],
+        walkedByFloatsAndByCodes)
+    func otherQueries(deletesOneIn: Int, dimension: Int) throws {
+        let block = makeBlock(.clustered, rows: Self.rowCount, dimension: dimension, metric: .cosine, seed: 42)
+        let own = makeQueries(.clustered, count: 200, dimension: dimension, metric: .cosine, seed: 42)
+        let other = makeQueries(.uniform, count: 200, dimension: dimension, metric: .cosine, seed: 43)
         // Below 4 096 rows a graph keeps to the breadth.
         let recalls = try [4090, 4100].map { rows in
             let graph = try build(block, rows, .cosine)
@@ -36,7 +38,8 @@ import Vectors
             return [own, other].map { recall(graph, $0, k: 10, breadth: 24, deleted: deleted) }
         }
         #expect(recalls[1][0] >= recalls[0][0] - 0.01, "\(recalls)")
-        #expect(recalls[1][1] >= recalls[0][1] - 0.01, "\(recalls)")
+        // Where such queries begin is another row in each of the two graphs.
+        #expect(recalls[1][1] >= recalls[0][1] - 0.03, "\(recalls)")
     }
 
     @Test("Where thousands of rows are one and the same, a search ends and finds as many as are wanted")

@@ -144,9 +144,6 @@ typedef size_t (*ck_winnow_fn)(const ck_sketch_query *query, const ck_sketches *
 typedef void (*ck_estimate_fn)(const ck_sketch_query *query, const ck_sketches *rows_of, const uint32_t *rows,
                                size_t count, float *out);
 
-/// The first of `count` rows that is estimated to be nearest, `slack` aside; 0 where there are none.
-typedef uint32_t (*ck_nearest_sketch_fn)(const ck_sketch_query *query, const ck_sketches *rows_of, uint32_t count);
-
 typedef struct ck_kernels {
     const char *name;
     ck_pair_fn _Nonnull dot;         // ⟨a, b⟩
@@ -174,7 +171,6 @@ typedef struct ck_kernels {
     ck_bound_fn _Nonnull bound_rows;
     ck_winnow_fn _Nonnull winnow;
     ck_estimate_fn _Nonnull estimate_rows;
-    ck_nearest_sketch_fn _Nonnull nearest_sketch;
     /// Writes the planes (3 · `ck_sketch_words`) of a query of signed bytes: `*step` times a value is the byte, about.
     /// Returns the values' sum and in `*squares` that of the bytes' squares.
     int32_t (*_Nonnull sketch_planes)(const uint8_t *bytes, size_t dimension, uint64_t *planes, float *step,
