@@ -98,7 +98,61 @@ ROWS(rows_l2_squared, add_square, unchanged)
 ROWS(rows_manhattan, add_gap, unchanged)
 
 #include "encode.inc"
-#include "winnow.inc"
+#include "planes.inc"
+
+// Bits are counted by looking up four of them at a time, times what their plane weighs. A byte of one plane comes to 8
+// times that at most, three planes of a line's two halves to −64 to 48.
+TARGET CK_INLINE __m256i looked_up(__m256i bits, __m256i table) {
+    const __m256i mask = _mm256_set1_epi8(15);
+    return _mm256_add_epi8(
+        _mm256_shuffle_epi8(table, _mm256_and_si256(bits, mask)),
+        _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(bits, 4), mask)));
+}
+TARGET CK_INLINE __m256i line_sum(const uint64_t *row, const uint64_t *planes, size_t stride) {
+    const __m256i ones = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+    const __m256i twos = _mm256_add_epi8(ones, ones);
+    const __m256i fours = _mm256_sub_epi8(_mm256_setzero_si256(), _mm256_add_epi8(twos, twos));
+    __m256i sum = _mm256_setzero_si256();
+    for (size_t j = 0; j < 8; j += 4) {
+        const __m256i bits = _mm256_loadu_si256((const __m256i *)(row + j));
+        const uint64_t *own = planes + j;
+        const __m256i first = _mm256_and_si256(bits, _mm256_loadu_si256((const __m256i *)own));
+        const __m256i second = _mm256_and_si256(bits, _mm256_loadu_si256((const __m256i *)(own + stride)));
+        const __m256i third = _mm256_and_si256(bits, _mm256_loadu_si256((const __m256i *)(own + 2 * stride)));
+        sum = _mm256_add_epi8(sum, _mm256_add_epi8(looked_up(first, ones), looked_up(second, twos)));
+        sum = _mm256_add_epi8(sum, looked_up(third, fours));
+    }
+    // Bytes are summed without a sign: 128 more for each.
+    return _mm256_sad_epu8(_mm256_xor_si256(sum, _mm256_set1_epi8((char)0x80)), _mm256_setzero_si256());
+}
+TARGET CK_INLINE __m256i sketch_sum(const uint64_t *row, const uint64_t *planes, size_t stride) {
+    __m256i sum = _mm256_set1_epi64x(-1024 * (int64_t)(stride / 8));
+    for (size_t j = 0; j < stride; j += 8) sum = _mm256_add_epi64(sum, line_sum(row + j, planes + j, stride));
+    return sum;
+}
+// The sums of four rows' values.
+TARGET CK_INLINE __m128i sketch_sums(const uint64_t *a, const uint64_t *b, const uint64_t *c, const uint64_t *d,
+                                     const uint64_t *planes, size_t stride) {
+    __m256i ab = _mm256_blend_epi32(sketch_sum(a, planes, stride),
+                                    _mm256_slli_epi64(sketch_sum(b, planes, stride), 32), 0xaa);
+    __m256i cd = _mm256_blend_epi32(sketch_sum(c, planes, stride),
+                                    _mm256_slli_epi64(sketch_sum(d, planes, stride), 32), 0xaa);
+    __m256i all = _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+    return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+}
+// Copies of `own` those that are `near` to `rows`; returns how many.
+TARGET CK_INLINE size_t keep_near(uint32_t *rows, __m128i own, int near) {
+    uint32_t four[4];
+    size_t kept = 0;
+    _mm_storeu_si128((__m128i *)four, own);
+    for (int n = 0; n < 4; n++) {
+        rows[kept] = four[n];
+        kept += (size_t)(near >> n & 1);
+    }
+    return kept;
+}
+#define LINES TARGET
+#include "winnow_lines.inc"
 
 TARGET CK_INLINE int32_t sum_of_lanes(__m256i x) {
     __m128i half = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
@@ -189,8 +243,8 @@ const ck_kernels ck_table_avx2 = {
     .encode_query = encode_query,
     .nibble_error = nibble_error,
     .bound_rows = bound_rows,
-    .winnow = winnow_by_words,
-    .estimate_rows = estimate_rows_by_words,
+    .winnow = winnow_by_lines,
+    .estimate_rows = estimate_rows_by_lines,
     .sketch_planes = sketch_planes,
     .pool_insert = ck_pool_insert_portable,
     .sort_keys = ck_sort_keys_portable,

@@ -97,7 +97,7 @@ ROWS(rows_l2_squared, add_square, unchanged)
 ROWS(rows_manhattan, add_gap, unchanged)
 
 #include "encode.inc"
-#include "winnow.inc"
+#include "planes.inc"
 
 // The sums of four registers of 32-bit integers as the four lanes of one.
 TARGET CK_INLINE __m128i sum_of_four_i32(__m512i a, __m512i b, __m512i c, __m512i d) {

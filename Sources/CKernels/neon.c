@@ -74,7 +74,7 @@ ROWS(rows_manhattan, add_gap, gap, )
 
 #define TARGET
 #include "encode.inc"
-#include "winnow.inc"
+#include "planes.inc"
 
 CK_INLINE int32x4_t add_products(int32x4_t sum, int8x16_t x, int8x16_t y) {
     sum = vpadalq_s16(sum, vmull_s8(vget_low_s8(x), vget_low_s8(y)));
@@ -142,8 +142,8 @@ const ck_kernels ck_table_neon = {
     .encode_query = encode_query,
     .nibble_error = nibble_error,
     .bound_rows = bound_rows,
-    .winnow = winnow_by_words,
-    .estimate_rows = estimate_rows_by_words,
+    .winnow = ck_winnow_portable,
+    .estimate_rows = ck_estimate_rows_portable,
     .sketch_planes = sketch_planes,
     .pool_insert = ck_pool_insert_portable,
     .sort_keys = ck_sort_keys_portable,

@@ -54,7 +54,7 @@ static void codes_bytes(const ck_code_query *query, const ck_codes *rows_of, con
 
 #define TARGET
 #include "encode.inc"
-#include "winnow.inc"
+#include "planes.inc"
 
 int64_t ck_pool_insert_portable(ck_pool *pool, const float *distances, const uint32_t *rows, int64_t count) {
     int64_t *keys = pool->keys, lowest = pool->capacity;
@@ -75,6 +75,36 @@ int64_t ck_pool_insert_portable(ck_pool *pool, const float *distances, const uin
         ck_pool_lower_limit(pool);
     }
     return lowest;
+}
+
+// The estimate of one row, less `slack` times its error; a word of its sketch at a time.
+CK_INLINE float least_by_words(const ck_sketch_query *query, const ck_sketches *rows_of, uint32_t row, float slack) {
+    const size_t stride = rows_of->stride;
+    const uint64_t *words = rows_of->words + (size_t)row * stride, *planes = query->planes;
+    int32_t sum = 0;
+    for (size_t j = 2; j < stride; j++) {
+        sum += __builtin_popcountll(words[j] & planes[j]) + 2 * __builtin_popcountll(words[j] & planes[stride + j]) -
+               4 * __builtin_popcountll(words[j] & planes[2 * stride + j]);
+    }
+    float head[4];
+    memcpy(head, words, sizeof head);
+    return query->base + head[2] - query->factor * head[0] * (float)(2 * sum - query->sum) - slack * head[1];
+}
+
+size_t ck_winnow_portable(const ck_sketch_query *query, const ck_sketches *rows_of, uint32_t *rows, size_t count,
+                          float limit) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t row = rows[i];
+        rows[kept] = row;
+        kept += least_by_words(query, rows_of, row, query->slack) <= limit;
+    }
+    return kept;
+}
+
+void ck_estimate_rows_portable(const ck_sketch_query *query, const ck_sketches *rows_of, const uint32_t *rows,
+                               size_t count, float *out) {
+    for (size_t i = 0; i < count; i++) out[i] = least_by_words(query, rows_of, rows[i], 0);
 }
 
 // Keys into their places from behind: those of a walk come nearly in order.
@@ -151,8 +181,8 @@ const ck_kernels ck_table_portable = {
     .encode_query = encode_query,
     .nibble_error = nibble_error,
     .bound_rows = bound_rows,
-    .winnow = winnow_by_words,
-    .estimate_rows = estimate_rows_by_words,
+    .winnow = ck_winnow_portable,
+    .estimate_rows = ck_estimate_rows_portable,
     .sketch_planes = sketch_planes,
     .pool_insert = ck_pool_insert_portable,
     .sort_keys = ck_sort_keys_portable,

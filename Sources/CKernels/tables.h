@@ -18,6 +18,11 @@ size_t ck_sort_keys_portable(const float *distances, const uint32_t *rows, size_
 size_t ck_gather_unvisited_portable(const uint32_t *links, size_t count, const uint8_t *visited, uint8_t epoch,
                                     uint32_t *out);
 
+size_t ck_winnow_portable(const ck_sketch_query *query, const ck_sketches *rows_of, uint32_t *rows, size_t count,
+                          float limit);
+void ck_estimate_rows_portable(const ck_sketch_query *query, const ck_sketches *rows_of, const uint32_t *rows,
+                               size_t count, float *out);
+
 void ck_unpack_portable(const uint8_t *packed, size_t bits, size_t count, uint32_t *out);
 size_t ck_gather_packed_portable(const uint8_t *packed, size_t bits, size_t count, const uint8_t *visited,
                                  uint8_t epoch, uint32_t *out);

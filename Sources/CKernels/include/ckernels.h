@@ -192,8 +192,8 @@ const ck_kernels *_Nullable ck_kernels_at(ck_level level);
 /// The fastest level this machine has.
 ck_level ck_best_level(void);
 
-/// Whether winnowing by this table costs less than the scoring it spares, where that was measured: with instructions
-/// that count the bits of a whole register.
+/// Whether winnowing by this table costs less than the scoring it spares, where that was measured: with registers of 32
+/// bytes and more.
 int ck_winnow_pays(const ck_kernels *table);
 
 /// Words of one sketch.
