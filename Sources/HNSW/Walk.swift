@@ -57,7 +57,7 @@ let mostAtOnce = 4
 /// Walks one level from `position` and leaves the nearest rows met in `scratch.pool`, `breadth` of them at most.
 ///
 /// - Parameters:
-///   - others: rows to begin at as well, and no `position` among them: the first of `scratch.ids`, scored.
+///   - others: rows to begin at as well: the first of `scratch.ids`, scored in `scratch.distances`.
 ///   - reach: where the walk ends before all nodes of the pool have been expanded.
 /// - Returns: whether `reach` has ended it: no node within its end was turned away by a full pool.
 @discardableResult
@@ -66,17 +66,14 @@ func walk(
     others: Int = 0, reach: WalkReach? = nil, _ kernels: UnsafePointer<ck_kernels>
 ) -> Bool {
     let visited = scratch.visited, epoch = scratch.nextEpoch()
-    scratch.beginPool(breadth, at: position, epoch: epoch)
-    let pool = scratch.pool, keys = pool.pointee.keys, distances = scratch.distances
     let insert = kernels.pointee.pool_insert
+    scratch.beginPool(breadth, at: position, epoch: epoch)
+    if others > 0 { scratch.put(others, epoch: epoch, insert) }
+    let pool = scratch.pool, keys = pool.pointee.keys, distances = scratch.distances
     var ids = scratch.ids, pending = scratch.pending
     var pendingCount = 0, current = 0
     var end = Float.infinity
     var reach = reach
-    if others > 0 {
-        for i in 0..<others { visited[Int(ids[i])] = epoch }
-        _ = insert(pool, distances, ids, Int64(others))
-    }
     var isFirst = true
     // Nothing limits the neighbours of the first node, and most of them are soon behind what its others lead to.
     let firstKept = reach?.breadth ?? .max

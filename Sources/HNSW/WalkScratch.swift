@@ -103,6 +103,18 @@ final class WalkScratch {
         pool.pointee = ck_pool(
             keys: keys, capacity: Int64(capacity), count: 1, limit: capacity == 1 ? position.distance : .infinity)
     }
+
+    /// Puts the first `count` of `ids`, scored in `distances`, into the pool and marks them; none that was visited
+    /// in this epoch.
+    func put(_ count: Int, epoch: UInt8, _ insert: ck_insert_fn) {
+        var kept = 0
+        for i in 0..<count where visited[Int(ids[i])] != epoch {
+            visited[Int(ids[i])] = epoch
+            (ids[kept], distances[kept]) = (ids[i], distances[i])
+            kept += 1
+        }
+        _ = insert(pool, distances, ids, Int64(kept))
+    }
 }
 
 /// Scratch that waits for the next query; as many as queries have ever run at once, up to a limit.

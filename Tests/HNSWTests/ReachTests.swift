@@ -54,4 +54,13 @@ import Vectors
             #expect(found.allSatisfy { abs($0.distance - found[0].distance) < 1e-5 })
         }
     }
+
+    @Test("Where distances are beyond all numbers, a search names no row twice", arguments: [Metric.dot, .euclidean])
+    func overflow(metric: Metric) throws {
+        let block = makeBlock(.uniform, rows: Self.rowCount, dimension: 97, metric: metric, seed: 44)
+        let graph = try build(block, Self.rowCount, metric)
+        let found = graph.search(
+            [Float](repeating: .greatestFiniteMagnitude, count: 97), k: 10, breadth: 24, allowed: nil, deleted: nil)
+        #expect(Set(found.map(\.row)).count == found.count)
+    }
 }
