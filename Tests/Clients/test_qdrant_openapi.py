@@ -8,8 +8,9 @@ from openapi import Generator, Judge
 from served import serving
 
 UUID = "550e8400-e29b-41d4-a716-446655440000"
-# Random bodies for each route that takes one.
+# Random bodies for each route that takes one, and where none of them is accepted.
 BODIES = 15
+MOST_BODIES = 600
 CITIES = ["amber", "b"]
 SINGLE = ("shards", "shards/delete", "cluster", "vectors/{vector_name}")
 
@@ -216,6 +217,8 @@ def test_no_documented_field_is_unknown_and_no_body_of_the_document_fails_the_se
     print("seed", seed)
     generator = Generator(judge.document, random.Random(seed))
     accepted = {}
+    # A single node has no shards to move, and the collection has its vector already.
+    refused = {f"/collections/{{collection_name}}/{rest}" for rest in SINGLE} | {"/collections/aliases"}
     with serving(binary(request.config), tmp_path / "data") as served:
         api = Judged(served, judge)
         fill(api)
@@ -223,7 +226,10 @@ def test_no_documented_field_is_unknown_and_no_body_of_the_document_fails_the_se
             if "requestBody" not in operation or template.endswith(("/upload", "/recover")):
                 continue
             path = template.replace("{vector_name}", "image")
-            for i in range(BODIES):
+            for i in range(MOST_BODIES):
+                # Of some routes few bodies mean anything: more, until one has been accepted.
+                if i >= BODIES and (template in refused or accepted[method, template]):
+                    break
                 body = generator.body(operation)
                 # A collection of its own each time it is made.
                 name = "c" if template != "/collections/{collection_name}" or method != "PUT" else f"made{i}"
@@ -237,5 +243,4 @@ def test_no_documented_field_is_unknown_and_no_body_of_the_document_fails_the_se
             served.call("DELETE", "/collections/c")
             fill(Judged(served, judge))
     never = {template for (_, template), count in accepted.items() if count == 0}
-    # A single node has no shards to move, and the collection has its vector already.
-    assert never <= {f"/collections/{{collection_name}}/{rest}" for rest in SINGLE} | {"/collections/aliases"}
+    assert never <= refused
