@@ -84,7 +84,8 @@ def exact(options, engines: list[Engine], results: dict) -> None:
 
 
 def changed(options, engines: list[Engine], results: dict) -> None:
-    """A fifth of the points deleted; half of them replaced. The store as it was is measured in turn with each."""
+    """A fifth of the points deleted, at once and when the engine has mended its graph; half of them replaced. The
+    store as it was is measured in turn with each."""
     base, queries = np.load(options.data / "base.npy"), np.load(options.data / "queries.npy")
     truth = np.load(options.data / "ground_truth.npy")[:, :K]
     generator = np.random.default_rng(11)
@@ -96,40 +97,61 @@ def changed(options, engines: list[Engine], results: dict) -> None:
     place_of = np.arange(len(base))
     place_of[source] = moved
     np.save(options.work / "dead.npy", dead[:, None])
-    truths = {"a fifth deleted": alive[nearest(queries, base[alive])], "half replaced": place_of[truth]}
-    results["changed"] = {}
-    for name, own in truths.items():
-        store = options.stores / "changed"
-        shutil.rmtree(store, ignore_errors=True)
-        shutil.copytree(options.stores / "cortex", store)
-        engine = Engine("cortex changed", options.worker, store)
-        engine.open()
-        if name == "half replaced":
-            # In ten turns, each followed by what the engine does in the background.
-            for part in np.array_split(np.arange(len(moved)), 10):
-                np.save(options.work / "ids.npy", moved[part][:, None])
-                np.save(options.work / "vectors.npy", base[source[part]])
-                engine.ask(op="replace", ids=str(options.work / "ids.npy"), vectors=str(options.work / "vectors.npy"))
-            engine.ask(op="seal", threads=1)
-        else:
-            engine.ask(op="delete", ids=str(options.work / "dead.npy"))
-        found = {"before": [[] for _ in BUSY], "after": [[] for _ in BUSY]}
-        for _ in range(options.rounds):
-            for either in (engines[0], engine):
-                warm(either, options, "queries.npy")
-            for place, setting in enumerate(BUSY):
-                found["before"][place].append(measure(engines[0], options, "queries.npy", truth, setting=setting))
-                found["after"][place].append(measure(engine, options, "queries.npy", own, setting=setting))
-        engine.close()
-        points = {side: [median(rounds) for rounds in all_points] for side, all_points in found.items()}
-        results["changed"][name] = {
-            "points": points,
-            "ratio": {
-                str(wanted): after / before if (before := at_recall(points["before"], wanted))
-                and (after := at_recall(points["after"], wanted)) else None
-                for wanted in (0.96, 0.98)
-            },
-        }
+    without_dead = alive[nearest(queries, base[alive])]
+
+    def delete(engine: Engine) -> None:
+        engine.ask(op="delete", ids=str(options.work / "dead.npy"))
+
+    def mend(engine: Engine) -> dict:
+        delete(engine)
+        return {"mending_s": engine.ask(op="seal", threads=1)["seconds"]}
+
+    def replace(engine: Engine) -> None:
+        # In ten turns, each followed by what the engine does in the background.
+        for part in np.array_split(np.arange(len(moved)), 10):
+            np.save(options.work / "ids.npy", moved[part][:, None])
+            np.save(options.work / "vectors.npy", base[source[part]])
+            engine.ask(op="replace", ids=str(options.work / "ids.npy"), vectors=str(options.work / "vectors.npy"))
+        engine.ask(op="seal", threads=1)
+
+    results["changed"] = {
+        name: compared(options, engines[0], change, truth, own, seals=change is replace)
+        for name, change, own in (
+            ("a fifth deleted, at once", delete, without_dead),
+            ("a fifth deleted, mended", mend, without_dead),
+            ("half replaced", replace, place_of[truth]),
+        )
+    }
+
+
+def compared(options, whole: Engine, change, truth: np.ndarray, own: np.ndarray, seals: bool) -> dict:
+    """A copy of the store that `change` is done to, in turn with the store as it was.
+
+    `seals`: whether the engine does by itself what it finds due."""
+    store = options.stores / "changed"
+    shutil.rmtree(store, ignore_errors=True)
+    shutil.copytree(options.stores / "cortex", store)
+    engine = Engine("cortex changed", options.worker, store)
+    engine.open(seals=seals)
+    facts = change(engine) or {}
+    found = {"before": [[] for _ in BUSY], "after": [[] for _ in BUSY]}
+    for _ in range(options.rounds):
+        for either in (whole, engine):
+            warm(either, options, "queries.npy")
+        for place, setting in enumerate(BUSY):
+            found["before"][place].append(measure(whole, options, "queries.npy", truth, setting=setting))
+            found["after"][place].append(measure(engine, options, "queries.npy", own, setting=setting))
+    engine.close()
+    points = {side: [median(rounds) for rounds in all_points] for side, all_points in found.items()}
+    return {
+        **facts,
+        "points": points,
+        "ratio": {
+            str(wanted): after / before if (before := at_recall(points["before"], wanted))
+            and (after := at_recall(points["after"], wanted)) else None
+            for wanted in (0.96, 0.98)
+        },
+    }
 
 
 def on_disk(options, engines: list[Engine], results: dict) -> None:

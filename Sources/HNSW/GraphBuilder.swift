@@ -29,7 +29,7 @@ final class GraphBuilder<Space: RowSpace> {
     private let baseSelected: UnsafeMutablePointer<UInt16>
     private(set) var entry: UInt32 = 0
     private(set) var topLevel = 0
-    private let selection: NeighborSelection<Space>
+    let selection: NeighborSelection<Space>
     private let kernels = DistanceKernels.best.table
 
     private static var slack: Int { 16 }
@@ -61,19 +61,6 @@ final class GraphBuilder<Space: RowSpace> {
 
     var walkerBytes: Int { selection.space.walkerBytes }
     var planeWords: Int { selection.space.planeWords }
-
-    /// Takes over the links of `graph`, whose rows are the first of ours.
-    func adopt(_ graph: HNSWGraph) {
-        for row in 0..<graph.rowCount {
-            let links = graph.storage.base.links(of: row)
-            for (slot, link) in links.enumerated() { base[row * width + slot] = link }
-            // Some were added behind the last selection, which the graph does not say.
-            baseCounts[row] = UInt16(links.count)
-            upper.copy(row, of: graph.storage.upper)
-        }
-        entry = graph.entry
-        topLevel = graph.topLevel
-    }
 
     /// The graph's first row.
     func begin(with row: Int) {
@@ -130,12 +117,17 @@ final class GraphBuilder<Space: RowSpace> {
     }
 
     /// Adds `row` to the links of `neighbor`, pruning them when they are full.
-    private func linkBack(from neighbor: UInt32, to row: UInt32, level: Int, _ scratch: BuildScratch) {
+    ///
+    /// - Parameter unlessLinked: whether it may be among them.
+    func linkBack(
+        from neighbor: UInt32, to row: UInt32, level: Int, _ scratch: BuildScratch, unlessLinked: Bool = false
+    ) {
         let layer = layer(level)
         let links = layer.row(neighbor)
         lock(Int(neighbor))
         defer { unlock(Int(neighbor)) }
         let count = level == 0 ? Int(baseCounts[Int(neighbor)]) : layer.count(neighbor)
+        if unlessLinked, UnsafeBufferPointer(start: links, count: count).contains(row) { return }
         if count < layer.width {
             links[count] = row
             if level == 0 { baseCounts[Int(neighbor)] += 1 }
@@ -148,6 +140,16 @@ final class GraphBuilder<Space: RowSpace> {
         } else {
             prune(neighbor, links, width: layer.width, count: count + 1, limit: limit(level), scratch)
         }
+    }
+
+    /// Writes the links of `row`, of which the first were selected together, in place of all it has; its lock is held.
+    func write(_ new: [UInt32], to row: UInt32, level: Int, selected count: Int) {
+        let layer = layer(level), links = layer.row(row)
+        for (slot, link) in new.enumerated() { links[slot] = link }
+        (links + new.count).update(repeating: row, count: layer.width - new.count)
+        guard level == 0 else { return }
+        baseCounts[Int(row)] = UInt16(new.count)
+        baseSelected[Int(row)] = UInt16(count)
     }
 
     private func selected(_ count: Int, _ row: Int) {
@@ -219,7 +221,7 @@ final class GraphBuilder<Space: RowSpace> {
     }
 
     /// Scores `rows` against `row` and leaves their keys in `scratch.keys`, nearest first; returns how many there are.
-    private func sortByDistance(
+    func sortByDistance(
         to row: Int, _ rows: UnsafePointer<UInt32>, count: Int, _ scratch: BuildScratch
     ) -> Int {
         let scorer = selection.space.scorer(row: row, in: scratch.rowQuery)
@@ -249,7 +251,7 @@ final class GraphBuilder<Space: RowSpace> {
         }
     }
 
-    private func layer(_ level: Int) -> Layer {
+    func layer(_ level: Int) -> Layer {
         var layer =
             level == 0
             ? Layer(links: base, starts: nil, offset: 0, width: width, locks: nil) : upper.layer(level)
@@ -257,9 +259,9 @@ final class GraphBuilder<Space: RowSpace> {
         return layer
     }
 
-    private func limit(_ level: Int) -> Int { level == 0 ? parameters.baseWidth : parameters.connections }
-    @inline(__always) private func lock(_ row: Int) { if locksRows { ck_lock(locks + row) } }
-    @inline(__always) private func unlock(_ row: Int) { if locksRows { ck_unlock(locks + row) } }
+    func limit(_ level: Int) -> Int { level == 0 ? parameters.baseWidth : parameters.connections }
+    @inline(__always) func lock(_ row: Int) { if locksRows { ck_lock(locks + row) } }
+    @inline(__always) func unlock(_ row: Int) { if locksRows { ck_unlock(locks + row) } }
 }
 
 /// Working memory of one building thread.
@@ -269,7 +271,7 @@ final class BuildScratch {
     let rowQuery: UnsafeMutablePointer<ck_code_query>
     let pairQuery: UnsafeMutablePointer<ck_code_query>
     let rejected: UnsafeMutablePointer<UInt32>
-    /// The rows of a walk's pool.
+    /// The rows of a walk's pool, or the candidates of a row that has lost neighbours: room for `mostMet`.
     let met: UnsafeMutablePointer<UInt32>
     let candidates: UnsafeMutablePointer<UInt32>
     let pruned: UnsafeMutablePointer<UInt32>
@@ -281,18 +283,20 @@ final class BuildScratch {
     let chosenCount: UnsafeMutablePointer<Int>
     private let chosenRows: UnsafeMutablePointer<UInt32>
     private let slots: Int
+    let mostMet: Int
 
     init(rowCount: Int, width: Int, connections: Int, breadth: Int, walkerBytes: Int, planeWords: Int) {
         slots = max(width, connections) + 16
+        mostMet = max(breadth, 3 * slots)
         walk = WalkScratch(rowCount: rowCount, width: slots, queryBytes: walkerBytes, planeWords: planeWords)
         rowQuery = .allocate(capacity: 1)
         pairQuery = .allocate(capacity: 1)
-        rejected = .allocate(capacity: max(breadth, slots))
+        rejected = .allocate(capacity: mostMet)
         candidates = .allocate(capacity: slots)
         pruned = .allocate(capacity: slots)
-        met = .allocate(capacity: max(breadth, slots))
-        distances = .allocate(capacity: max(breadth, slots))
-        keys = .allocate(capacity: max(breadth, slots) + 8)
+        met = .allocate(capacity: mostMet)
+        distances = .allocate(capacity: mostMet)
+        keys = .allocate(capacity: mostMet + 8)
         old = .allocate(capacity: slots + 1)
         merged = .allocate(capacity: slots)
         let levels = Int(GraphLevels.maximum) + 1

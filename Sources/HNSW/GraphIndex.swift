@@ -20,14 +20,11 @@ package struct GraphIndex: VectorIndex {
     /// Parameters and errors are those of `HNSWGraph.build`.
     package static func build(
         block: VectorBlock, rowCount: Int, metric: Metric, parameters: HNSWParameters, threads: Int,
-        extending: GraphIndex? = nil, isCancelled: @escaping @Sendable () -> Bool = { false }
+        extending: KnownGraph? = nil, isCancelled: @escaping @Sendable () -> Bool = { false }
     ) throws -> GraphIndex {
         let rows: BuildRows
         if CodeBlock.supports(metric, dimension: block.dimension) {
-            let mean =
-                if case .codes(let known)? = extending?.graph.rows { known.mean } else {
-                    block.mean(rowCount: rowCount)
-                }
+            let mean = extending?.codes?.mean ?? block.mean(rowCount: rowCount)
             rows = .codes(
                 building: .encoding(
                     block, .bytes, metric, rowCount: rowCount, mean: metric == .euclidean ? mean : nil),
@@ -36,7 +33,7 @@ package struct GraphIndex: VectorIndex {
             rows = .floats(block, metric)
         }
         let graph = try HNSWGraph.build(
-            rows, rowCount: rowCount, parameters: parameters, threads: threads, extending: extending?.graph,
+            rows, rowCount: rowCount, parameters: parameters, threads: threads, extending: extending,
             isCancelled: isCancelled)
         return GraphIndex(graph: graph, block: block)
     }

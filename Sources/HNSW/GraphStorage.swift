@@ -32,9 +32,7 @@ final class GraphStorage {
 
     /// The links of `row` on `level`, without the unused slots.
     func links(of row: Int, level: Int) -> [UInt32] {
-        guard level > 0 else { return base.links(of: row) }
-        let own = UnsafeBufferPointer(start: upper.layer(level).row(UInt32(row)), count: connections)
-        return own.prefix { $0 != UInt32(row) }.map { $0 }
+        level == 0 ? base.links(of: row) : upper.layer(level).links(of: UInt32(row))
     }
 }
 
@@ -127,6 +125,9 @@ struct Layer: LinkLayer {
         while count < width && links[count] != id { count &+= 1 }
         return count
     }
+
+    /// The links of `id`, without the unused slots.
+    func links(of id: UInt32) -> [UInt32] { Array(UnsafeBufferPointer(start: row(id), count: count(id))) }
 
     @inline(__always)
     func gather(

@@ -21,7 +21,8 @@ struct NeighborSelection<Space: RowSpace> {
     private let factor: Float
     private let offset: Float
     private let copyDistance: Float
-    private let fills: Bool
+    /// Whether places that stay empty are filled with what was left out.
+    let fills: Bool
 
     init(space: Space, spread: Float) {
         self.space = space

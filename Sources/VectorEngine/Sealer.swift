@@ -16,7 +16,9 @@ public struct EngineSettings: Sendable {
     public var sealThreshold = 8192
     /// Flat rows are also left until they are this share of the sealed ones, so that merging stays cheap.
     public var sealShare = 0.05
-    /// Deleted rows of a stored segment, as a share, above which its graph is built anew without them.
+    /// Deleted rows of a stored segment, as a share, above which they leave its graph, whose links are mended.
+    public var repairShare = 0.1
+    /// The same, above which the graph is built anew without them.
     public var rebuildShare = 0.3
     /// Threads that build a graph; 0 means one less than the machine has, at least one.
     public var buildThreads = 0
@@ -40,6 +42,9 @@ public struct EngineSettings: Sendable {
     package var observeSealing: @Sendable (SealingStep) -> Void = { _ in }
 
     public init() {}
+
+    /// From this share on deleted rows are dropped, the one way or the other.
+    var leastDroppedShare: Double { min(repairShare, rebuildShare) }
 
     var threads: Int { buildThreads > 0 ? buildThreads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1) }
 }
@@ -97,10 +102,10 @@ final class Sealer: Sendable {
     private static func isDue(_ collection: PointCollection, _ settings: EngineSettings) -> Bool {
         let flat = collection.unsealedCount
         guard flat >= settings.sealThreshold else {
-            // A graph that is largely deleted rows is built anew without them, and their vectors go from the file.
+            // Deleted rows make the walk longer, and their vectors stay in the file for as long as the graph has them.
             let deleted = collection.deletedSealedCount
             return deleted >= settings.sealThreshold && collection.sealedCount > 0
-                && Double(deleted) > settings.rebuildShare * Double(collection.sealedCount + deleted)
+                && Double(deleted) > settings.leastDroppedShare * Double(collection.sealedCount + deleted)
         }
         let sealed = collection.schema.dense.isEmpty ? 0 : collection.sealedCount
         return Double(flat) >= settings.sealShare * Double(sealed)
@@ -125,18 +130,18 @@ final class Sealer: Sendable {
         // Whether a graph can be extended is known when its links are.
         for segment in segments { segment.comingLinks.forEach { $0.finish() } }
         let schema = collection.schema
-        let rebuildShare = collection.settings.rebuildShare
+        let settings = collection.settings
         guard
             segments.contains(where: {
-                !$0.isSealed || $0.graphs.count < schema.dense.count || $0.deletedShare > rebuildShare
+                !$0.isSealed || $0.graphs.count < schema.dense.count || $0.deletedShare > settings.leastDroppedShare
             })
         else { return true }
         let merge = SegmentMerge(
-            segments, schema: schema, file: collection.file, rebuildShare: rebuildShare)
+            segments, schema: schema, file: collection.file, settings: settings)
         guard merge.rowCount > 0 else { return true }
         // Before the work, not after it.
         try collection.file.requireSpace(2 * merge.estimatedBytes)
-        let observe = collection.settings.observeSealing
+        let observe = settings.observeSealing
         observe(merge.extendsGraph ? .merging : .building)
         do {
             let isCancelled: @Sendable () -> Bool = { [weak self] in

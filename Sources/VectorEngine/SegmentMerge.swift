@@ -3,7 +3,8 @@ import HNSW
 import Synchronization
 import Vectors
 
-/// Several segments made into one: the largest with a graph gives its rows as they lie, the others their live rows.
+/// Several segments made into one: the largest with a graph gives its rows as they lie, or all but the deleted ones, and
+/// the others their live rows.
 struct SegmentMerge: Sendable {
     private let schema: CollectionSchema
     /// The segment whose graph is extended; nil when everything is built anew.
@@ -12,31 +13,34 @@ struct SegmentMerge: Sendable {
     private let inputs: [SegmentView]
     /// For each input and row its row in the result; nil where the row is dropped.
     private let newRows: [[UInt32?]]
+    /// Whether deleted rows of the base stay, for its graph to lead over them.
+    private let keepsDeleted: Bool
     let rowCount: Int
     private let file: CollectionFile
 
-    init(_ segments: [SegmentView], schema: CollectionSchema, file: CollectionFile, rebuildShare: Double) {
+    init(_ segments: [SegmentView], schema: CollectionSchema, file: CollectionFile, settings: EngineSettings) {
         self.schema = schema
         self.file = file
         let candidate = segments.filter { segment in
             segment.isSealed && segment.graphs.count == schema.dense.count
-                && segment.deletedShare <= rebuildShare
+                && segment.deletedShare <= settings.rebuildShare
         }.max { $0.rowCount < $1.rowCount }
         // Rows of one segment ascend by sequence: the base must lie before all others to be kept as it is.
         let others = segments.filter { $0.number != candidate?.number }.sorted { $0.firstSequence < $1.firstSequence }
         let baseEnd = candidate?.lastSequence ?? 0
         let isFirst = others.allSatisfy { $0.rowCount == 0 || $0.firstSequence > baseEnd }
         base = isFirst ? candidate : nil
+        keepsDeleted = base.map { $0.deletedShare <= settings.repairShare } ?? false
         inputs =
             base.map { [$0] + others }
             ?? segments.sorted { $0.firstSequence < $1.firstSequence }
         var next: UInt32 = 0
         var newRows: [[UInt32?]] = []
         for (i, segment) in inputs.enumerated() {
-            let keepsDeleted = i == 0 && base != nil
+            let keepsAll = i == 0 && keepsDeleted
             newRows.append(
                 (0..<segment.rowCount).map { row in
-                    if !keepsDeleted && segment.deleted.contains(row) { return nil }
+                    if !keepsAll && segment.deleted.contains(row) { return nil }
                     defer { next += 1 }
                     return next
                 })
@@ -80,13 +84,13 @@ struct SegmentMerge: Sendable {
         var graphs: [String: HNSWGraph] = [:]
         for (slot, name) in schema.denseNames.enumerated() {
             guard let description = schema.dense[name] else { continue }
+            let known = base?.graphs[name].map { keepsDeleted ? KnownGraph($0) : KnownGraph($0, newRows: newRows[0]) }
             let vectors = try MergedVectors(
-                description, slot: slot, base: base?.graphs[name], rowCount: rowCount, threads: threads,
+                description, slot: slot, known: known, rowCount: rowCount, threads: threads,
                 forEach: { try forEachRow($0, $1, $2) })
             graphs[name] = try HNSWGraph.build(
                 vectors.buildRows, rowCount: rowCount, parameters: description.hnsw, threads: threads,
-                extending: base?.graphs[name], progress: progress,
-                isCancelled: isCancelled)
+                extending: known, progress: progress, isCancelled: isCancelled)
             let stored = StoredFloats(file: file, sequences: sequences, schema: schema, slot: slot, pages: pages)
             floats.append(vectors.block.map { SegmentFloats($0, stored: stored) } ?? SegmentFloats(stored))
         }
@@ -94,9 +98,9 @@ struct SegmentMerge: Sendable {
         var merged = SegmentView(number: 0, rows: rows, rowCount: rowCount, indexes: SharedSegmentIndexes(indexes))
         merged.idIndex = IDIndex(ids, rowCount: rowCount)
         merged.graphs = graphs
-        // The base keeps its deleted rows, and its rows come first.
+        // Rows of the base come first.
         merged.deleted = RowSet(rowCount: rowCount)
-        if let base { merged.deleted.formUnion(base.deleted) }
+        if let base, keepsDeleted { merged.deleted.formUnion(base.deleted) }
         merged.deletedCount = merged.deleted.count
         return merged
     }
@@ -130,9 +134,9 @@ private struct MergedVectors {
     /// Rows the mean is taken over.
     private static let meanRows = 16_384
 
-    /// - Parameter base: a graph over the first rows; its codes are taken over.
+    /// - Parameter known: a graph over the first rows; its codes are taken over.
     init(
-        _ description: DenseVectorSchema, slot: Int, base: HNSWGraph?, rowCount: Int, threads: Int,
+        _ description: DenseVectorSchema, slot: Int, known: KnownGraph?, rowCount: Int, threads: Int,
         forEach: ForEachRow
     ) throws {
         let (dimension, metric) = (description.dimension, description.metric)
@@ -146,14 +150,12 @@ private struct MergedVectors {
         }
         let floats = description.isOnDisk ? nil : VectorBlock(dimension: dimension, capacity: rowCount)
         floats?.appendZeros(rows: rowCount)
-        let known = base.flatMap { base in if case .codes(let codes) = base.rows { codes } else { nil } }
-        let mean = try known?.mean ?? Self.mean(dimension, slot: slot, rowCount: rowCount, forEach)
+        let mean = try known?.codes?.mean ?? Self.mean(dimension, slot: slot, rowCount: rowCount, forEach)
         let building = CodeBlock(
             kind: .bytes, metric: metric, dimension: dimension, count: rowCount,
             mean: metric == .euclidean ? mean : nil)
         let walking = CodeBlock(kind: .nibbles, metric: metric, dimension: dimension, count: rowCount, mean: mean)
-        if let known { walking.adopt(known, rows: known.count) }
-        let firstNew = known?.count ?? 0
+        let firstNew = known?.copyCodes(to: walking) ?? 0
         // Every thread copies and codes rows of its own: what it has copied is in its cache.
         let failure = Mutex<(any Error)?>(nil)
         DispatchQueue.concurrentPerform(iterations: threads) { part in

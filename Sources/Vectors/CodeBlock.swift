@@ -84,12 +84,7 @@ package final class CodeBlock: @unchecked Sendable {
         self.init(
             kind: other.kind, metric: other.metric, dimension: other.dimension, count: rows.count, mean: other.mean,
             kernels: other.kernels)
-        for (place, row) in rows.enumerated() {
-            (codes + place * stride).update(from: other.codes + Int(row) * stride, count: stride)
-            scales[place] = other.scales[Int(row)]
-            if let biases, let theirs = other.biases { biases[place] = theirs[Int(row)] }
-            if let sums, let theirs = other.sums { sums[place] = theirs[Int(row)] }
-        }
+        for (place, row) in rows.enumerated() { adopt(Int(row), of: other, as: place) }
     }
 
     deinit {
@@ -185,13 +180,13 @@ package final class CodeBlock: @unchecked Sendable {
 
     // MARK: Bytes
 
-    /// What was encoded, taken over as it lies.
-    package func adopt(_ other: CodeBlock, rows: Int) {
+    /// Takes over one row of another block of the same kind, dimension and mean.
+    package func adopt(_ theirs: Int, of other: CodeBlock, as row: Int) {
         precondition(kind == other.kind && stride == other.stride && mean == other.mean)
-        precondition(rows <= min(count, other.count))
-        codes.update(from: other.codes, count: rows * stride)
-        scales.update(from: other.scales, count: rows)
-        if let biases, let theirs = other.biases { biases.update(from: theirs, count: rows) }
-        if let sums, let theirs = other.sums { sums.update(from: theirs, count: rows) }
+        precondition(row < count && theirs < other.count)
+        (codes + row * stride).update(from: other.codes + theirs * stride, count: stride)
+        scales[row] = other.scales[theirs]
+        if let biases, let known = other.biases { biases[row] = known[theirs] }
+        if let sums, let known = other.sums { sums[row] = known[theirs] }
     }
 }

@@ -67,7 +67,8 @@ func build(
     extending: GraphIndex? = nil
 ) throws -> GraphIndex {
     try GraphIndex.build(
-        block: block, rowCount: rows, metric: metric, parameters: parameters, threads: threads, extending: extending)
+        block: block, rowCount: rows, metric: metric, parameters: parameters, threads: threads,
+        extending: extending.map { KnownGraph($0.graph) })
 }
 
 extension GraphIndex {
