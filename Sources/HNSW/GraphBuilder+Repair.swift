@@ -8,6 +8,7 @@ extension GraphBuilder {
     /// Takes over the links between rows of `known` that are both adopted, all in their new numbers.
     func adopt(_ known: KnownGraph) {
         let graph = known.graph
+        guard graph.rowCount > 0 else { return }
         for old in 0..<UInt32(graph.rowCount) {
             guard let row = known.adoptedRow(old) else { continue }
             let highest = Int(upper.levels[Int(row)])
@@ -60,7 +61,8 @@ extension GraphBuilder {
         }
     }
 
-    /// Writes `known` and the neighbours of those that were lost to `scratch.met`; returns how many these are.
+    /// Writes `own` and the neighbours of those that were lost to `scratch.met`, each once and `scratch.mostMet` at
+    /// most; returns how many these are.
     private func meet(
         _ lost: [UInt32], of row: UInt32, linkedTo own: [UInt32], in known: KnownGraph, level: Int,
         _ scratch: BuildScratch

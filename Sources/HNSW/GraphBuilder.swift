@@ -283,6 +283,7 @@ final class BuildScratch {
     let chosenCount: UnsafeMutablePointer<Int>
     private let chosenRows: UnsafeMutablePointer<UInt32>
     private let slots: Int
+    /// As many rows as a walk's pool holds, and three times the links of a row.
     let mostMet: Int
 
     init(rowCount: Int, width: Int, connections: Int, breadth: Int, walkerBytes: Int, planeWords: Int) {

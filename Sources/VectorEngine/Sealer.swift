@@ -100,15 +100,12 @@ final class Sealer: Sendable {
     }
 
     private static func isDue(_ collection: PointCollection, _ settings: EngineSettings) -> Bool {
-        let flat = collection.unsealedCount
-        guard flat >= settings.sealThreshold else {
-            // Deleted rows make the walk longer, and their vectors stay in the file for as long as the graph has them.
-            let deleted = collection.deletedSealedCount
-            return deleted >= settings.sealThreshold && collection.sealedCount > 0
-                && Double(deleted) > settings.leastDroppedShare * Double(collection.sealedCount + deleted)
-        }
-        let sealed = collection.schema.dense.isEmpty ? 0 : collection.sealedCount
-        return Double(flat) >= settings.sealShare * Double(sealed)
+        let (flat, sealed) = (collection.unsealedCount, Double(collection.sealedCount))
+        let leastFlat = collection.schema.dense.isEmpty ? 0 : settings.sealShare * sealed
+        if flat >= settings.sealThreshold && Double(flat) >= leastFlat { return true }
+        // Deleted rows make the walk longer, and their vectors stay in the file for as long as the graph has them.
+        let deleted = Double(collection.deletedSealedCount)
+        return sealed > 0 && deleted > settings.leastDroppedShare * (sealed + deleted)
     }
 
     func stop() { state.withLock { $0.isStopped = true } }

@@ -3,8 +3,8 @@ import HNSW
 import Synchronization
 import Vectors
 
-/// Several segments made into one: the largest with a graph gives its rows as they lie, or all but the deleted ones, and
-/// the others their live rows.
+/// Several segments made into one: the largest with a graph gives its rows as they lie, or all but the deleted ones,
+/// and the others their live rows.
 struct SegmentMerge: Sendable {
     private let schema: CollectionSchema
     /// The segment whose graph is extended; nil when everything is built anew.

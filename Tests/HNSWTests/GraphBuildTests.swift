@@ -91,6 +91,7 @@ import Vectors
         let empty = try build(block, 0, .euclidean)
         let anew = try build(block, 200, .euclidean).parts
         #expect(try build(block, 200, .euclidean, extending: empty).parts == anew)
+        try build(block, 0, .euclidean, extending: empty).checkInvariants()
         var graph = empty
         for rows in 1...200 {
             graph = try build(block, rows, .euclidean, extending: graph)
