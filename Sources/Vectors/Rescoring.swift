@@ -3,7 +3,8 @@
 /// How many is decided by the codes' own error. Two fifths more than are wanted are scored at once; their distances by
 /// code and by floats say how far codes err here (mean m and deviation s), and the rest is scored in turn as long as
 /// d + m − 2.5 s, which one code in a hundred and sixty falls below, is nearer than the last neighbour that would be
-/// returned. Where floats are dear, as many as are wanted are scored at once, and then one at a time.
+/// returned. Where floats are dear, as many as are wanted are scored at once, and then one at a time, with fewer
+/// deviations where candidates are few: a walk that narrow misses more neighbours than are left out here.
 package struct Rescoring {
     private let candidates: [Neighbor]
     private let k: Int
@@ -16,6 +17,8 @@ package struct Rescoring {
     /// At least, where floats are dear to come by: what says something of the codes' error.
     private static let leastScoredFrugally = 10
     private static let deviations: Float = 2.5
+    /// Where floats are dear: one for every candidate a neighbour, within these bounds.
+    private static let frugalDeviations: ClosedRange<Float> = 1.5...deviations
 
     /// - Parameters:
     ///   - candidates: nearest first, by code.
@@ -67,7 +70,7 @@ package struct Rescoring {
         return found
     }
 
-    /// m − 2.5 s of the first `count` candidates.
+    /// m − 2.5 s of the first `count` candidates, or with fewer deviations.
     private func nearestUnlikely(_ distances: UnsafePointer<Float>, _ count: Int) -> Float {
         var sum: Float = 0, squares: Float = 0, counted: Float = 0
         for i in 0..<count where !distances[i].isNaN {
@@ -78,6 +81,8 @@ package struct Rescoring {
         }
         guard counted > 1 else { return -.infinity }
         let mean = sum / counted
-        return mean - Self.deviations * max(0, squares / counted - mean * mean).squareRoot()
+        let perNeighbor = Float(candidates.count) / Float(k), bounds = Self.frugalDeviations
+        let deviations = isFrugal ? min(max(perNeighbor, bounds.lowerBound), bounds.upperBound) : Self.deviations
+        return mean - deviations * max(0, squares / counted - mean * mean).squareRoot()
     }
 }
