@@ -26,6 +26,7 @@ def options_given() -> argparse.Namespace:
     arguments.add_argument("--rounds", type=int, default=16)
     arguments.add_argument("--settings", default="11,12,14,24,32", help="breadths, with commas between")
     arguments.add_argument("--other", action="store_true", help="queries of another kind")
+    arguments.add_argument("--on-disk", action="store_true", help="a store whose floats stay in the file")
     arguments.add_argument("--percent", type=int, help="a filter that keeps so many in a hundred")
     arguments.add_argument("builds", nargs="+", metavar="NAME=BENCH")
     return arguments.parse_args()
@@ -46,7 +47,7 @@ def main() -> None:
         engines = []
         for build in options.builds:
             name, bench = build.split("=", 1)
-            engine = Engine(name, [bench, "worker"], options.store)
+            engine = Engine(name, [bench, "worker", *(["--on-disk"] if options.on_disk else [])], options.store)
             engine.open()
             warm(engine, options, queries, **request)
             engines.append(engine)

@@ -334,6 +334,9 @@ package final class PointCollection: Sendable {
     /// Deleted rows that stored graphs still walk over.
     var deletedSealedCount: Int { live.withLock { $0.live.deletedSealedCount } }
 
+    /// Counts how often segments have been replaced by merged ones.
+    var generation: Int64 { live.withLock { $0.live.generation } }
+
     /// Ends the growing segment and hands out every segment as it is now.
     func freezeForSealing() throws -> (segments: [SegmentView], generation: Int64) {
         try live.withLock { state in

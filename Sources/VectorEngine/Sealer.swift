@@ -77,7 +77,7 @@ final class Sealer: Sendable {
         queue = DispatchQueue(label: "cortex.seal.\(collection.name)", qos: .utility)
     }
 
-    /// Seals in the background when enough flat rows have come together; at most one run waits.
+    /// Seals in the background when enough flat or deleted rows have come together; at most one run waits.
     func wake() {
         let settings = collection.settings
         guard settings.sealsAutomatically, Self.isDue(collection, settings) else { return }
@@ -87,15 +87,15 @@ final class Sealer: Sendable {
         }
         guard mustStart else { return }
         queue.async { [self] in
-            let sealed = collection.sealedCount
+            let generation = collection.generation
             do {
                 _ = try seal(threads: settings.threads, givesWay: true)
             } catch {
                 // The rows stay flat and exact; the next write wakes the sealer again.
             }
             state.withLock { $0.isScheduled = false }
-            // What was written meanwhile has found a run scheduled, and there may be no further write.
-            if collection.sealedCount > sealed { wake() }
+            // What was written or deleted meanwhile has found a run scheduled, and there may be no further write.
+            if collection.generation > generation { wake() }
         }
     }
 

@@ -161,6 +161,39 @@ import Vectors
         try await store.close()
     }
 
+    @Test(.timeLimit(.minutes(1))) func whatIsDeletedWhileLinksAreMendedLeavesWithoutAFurtherWrite() async throws {
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        let (mending, begins) = AsyncStream<Void>.makeStream()
+        let isDeleted = DispatchSemaphore(value: 0)
+        let merges = Mutex(0)
+        var settings = settings()
+        settings.observeSealing = { step in
+            guard step == .merging else { return }
+            let isFirst = merges.withLock { merges in
+                merges += 1
+                return merges == 1
+            }
+            guard isFirst else { return }
+            begins.yield()
+            isDeleted.wait()
+        }
+        let store = try EmbeddedStore(directory: scratch.path, settings: settings)
+        try await store.createCollection("c", schema: Sample.schema)
+        var random = SplitMix(seed: 11)
+        try await store.upsert((1...300).map { try Sample.point($0, &random) }, in: "c")
+        while try await store.describe("c")?.indexedPointCount != 300 { await Task.yield() }
+        // A tenth stays in the graph; one more, and it is mended.
+        try await store.delete(.ids((1...30).map { .number($0) }), in: "c")
+        try await store.delete(.ids([.number(31)]), in: "c")
+        for await _ in mending { break }
+        try await store.delete(.ids((32...90).map { .number($0) }), in: "c")
+        isDeleted.signal()
+        while try await vectorCount(scratch) != 210 { await Task.yield() }
+        #expect(merges.withLock { $0 } == 2)
+        try await store.close()
+    }
+
     @Test func deletedRowsLeaveTheFileWhenTheyAreMany() async throws {
         let scratch = ScratchDirectory()
         let steps = Mutex<[SealingStep]>([])
