@@ -7,6 +7,34 @@ import Testing
 import VectorEngine
 import Vectors
 
+/// Holds sealing up where it comes to one step for the first time.
+private final class SealingGate: Sendable {
+    private let step: SealingStep
+    private let (arrivals, arrival) = AsyncStream<Void>.makeStream()
+    private let isOpen = DispatchSemaphore(value: 0)
+    private let count = Mutex(0)
+
+    init(_ step: SealingStep) { self.step = step }
+
+    /// How often sealing has come to the step.
+    var passed: Int { count.withLock { $0 } }
+
+    @Sendable func pass(_ step: SealingStep) {
+        guard step == self.step else { return }
+        let isFirst = count.withLock { count in
+            count += 1
+            return count == 1
+        }
+        guard isFirst else { return }
+        arrival.yield()
+        isOpen.wait()
+    }
+
+    func reached() async { for await _ in arrivals { break } }
+
+    func open() { isOpen.signal() }
+}
+
 /// Sealing in the background, while others write, search and seal.
 @Suite struct SealingTests {
     private static let count: UInt64 = 600
@@ -135,27 +163,16 @@ import Vectors
     @Test(.timeLimit(.minutes(1))) func whatIsWrittenWhileAGraphIsBuiltIsSealedWithoutAFurtherWrite() async throws {
         let scratch = ScratchDirectory()
         defer { withExtendedLifetime(scratch) {} }
-        let (building, begins) = AsyncStream<Void>.makeStream()
-        let isWritten = DispatchSemaphore(value: 0)
-        let isFirst = Mutex(true)
+        let gate = SealingGate(.building)
         var settings = settings()
-        settings.observeSealing = { step in
-            guard step == .building,
-                isFirst.withLock({ first in
-                    defer { first = false }
-                    return first
-                })
-            else { return }
-            begins.yield()
-            isWritten.wait()
-        }
+        settings.observeSealing = gate.pass
         let store = try EmbeddedStore(directory: scratch.path, settings: settings)
         try await store.createCollection("c", schema: Sample.schema)
         var random = SplitMix(seed: 5)
         try await store.upsert((1...60).map { try Sample.point($0, &random) }, in: "c")
-        for await _ in building { break }
+        await gate.reached()
         try await store.upsert((61...120).map { try Sample.point($0, &random) }, in: "c")
-        isWritten.signal()
+        gate.open()
         while try await store.describe("c")?.indexedPointCount != 120 { await Task.yield() }
         #expect(try await store.describe("c")?.segmentCount == 1)
         try await store.close()
@@ -164,20 +181,9 @@ import Vectors
     @Test(.timeLimit(.minutes(1))) func whatIsDeletedWhileLinksAreMendedLeavesWithoutAFurtherWrite() async throws {
         let scratch = ScratchDirectory()
         defer { withExtendedLifetime(scratch) {} }
-        let (mending, begins) = AsyncStream<Void>.makeStream()
-        let isDeleted = DispatchSemaphore(value: 0)
-        let merges = Mutex(0)
+        let gate = SealingGate(.merging)
         var settings = settings()
-        settings.observeSealing = { step in
-            guard step == .merging else { return }
-            let isFirst = merges.withLock { merges in
-                merges += 1
-                return merges == 1
-            }
-            guard isFirst else { return }
-            begins.yield()
-            isDeleted.wait()
-        }
+        settings.observeSealing = gate.pass
         let store = try EmbeddedStore(directory: scratch.path, settings: settings)
         try await store.createCollection("c", schema: Sample.schema)
         var random = SplitMix(seed: 11)
@@ -186,11 +192,11 @@ import Vectors
         // A tenth stays in the graph; one more, and it is mended.
         try await store.delete(.ids((1...30).map { .number($0) }), in: "c")
         try await store.delete(.ids([.number(31)]), in: "c")
-        for await _ in mending { break }
+        await gate.reached()
         try await store.delete(.ids((32...90).map { .number($0) }), in: "c")
-        isDeleted.signal()
+        gate.open()
         while try await vectorCount(scratch) != 210 { await Task.yield() }
-        #expect(merges.withLock { $0 } == 2)
+        #expect(gate.passed == 2)
         try await store.close()
     }
 
