@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Write Sources/Embedding/BertFolding+Table.swift: what BERT's uncased normaliser does to every Unicode scalar.
+"""Write Sources/Embedding/Model/BertFolding+Table.swift: what BERT's uncased normaliser does to every Unicode scalar.
 
-    make-bert-folding.py TOKENIZER_JSON > Sources/Embedding/BertFolding+Table.swift
+    make-bert-folding.py TOKENIZER_JSON > Sources/Embedding/Model/BertFolding+Table.swift
 
 The reference is asked about each scalar by itself (PyPI: tokenizers), so the table holds its Unicode version, whatever
 version the program that reads it was built with: the same text gives the same tokens on every system.

@@ -4,7 +4,7 @@ import Foundation
 ///
 /// Masked bytes are blanks; lines stay where they are.
 struct SourceFile: Sendable {
-    /// Relative to the repository, for example `Sources/HNSW/HNSWGraph.swift`.
+    /// Relative to the repository, for example `Sources/HNSW/Search/HNSWGraph.swift`.
     let path: String
     let text: String
     /// Without comments and without what stands inside string and regular-expression literals.

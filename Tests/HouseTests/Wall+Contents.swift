@@ -31,7 +31,7 @@ extension Wall {
             SourceFile(path: "Sources/Embedding/A.swift", text: "setenv(\"A\", \"1\", 1)\n"),
         ],
         passes: [
-            SourceFile(path: "Sources/cortex/Environment.swift", text: "ProcessInfo.processInfo.environment\n"),
+            SourceFile(path: "Sources/cortex/Shell/Environment.swift", text: "ProcessInfo.processInfo.environment\n"),
             SourceFile(path: "Sources/cortex/A.swift", text: "child.environment = [:]\n// getenv(x)\n"),
         ]
     ) { file in
@@ -67,7 +67,7 @@ extension Wall {
             SourceFile(path: "Sources/HNSW/A.swift", text: "nonisolated(unsafe) var a = 1\n"),
         ],
         passes: [
-            SourceFile(path: "Sources/Vectors/VectorBlock.swift", text: "let a: UnsafePointer<Float>\n"),
+            SourceFile(path: "Sources/Vectors/Rows/VectorBlock.swift", text: "let a: UnsafePointer<Float>\n"),
             SourceFile(path: "Sources/Memory/A.swift", text: "/// Takes no UnsafePointer.\nlet unsafeName = 1\n"),
         ]
     ) { file in

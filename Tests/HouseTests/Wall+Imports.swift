@@ -78,11 +78,11 @@ extension Wall {
         trespasses: [
             SourceFile(path: "Sources/Vectors/A.swift", text: "let lock = Mutex(0)\n"),
             SourceFile(path: "Sources/HNSW/GraphSearch.swift", text: "pthread_mutex_lock(&lock)\n"),
-            SourceFile(path: "Sources/HNSW/HNSWGraph.swift", text: "let coming = DispatchGroup()\n"),
+            SourceFile(path: "Sources/HNSW/Search/HNSWGraph.swift", text: "let coming = DispatchGroup()\n"),
             SourceFile(path: "Sources/Vectors/GraphBuilder.swift", text: "actor Rows {}\n"),
         ],
         passes: [
-            SourceFile(path: "Sources/HNSW/GraphBuilder.swift", text: "let lock = Mutex(0)\n"),
+            SourceFile(path: "Sources/HNSW/Build/GraphBuilder.swift", text: "let lock = Mutex(0)\n"),
             SourceFile(path: "Sources/Memory/A.swift", text: "let lock = Mutex(0)\n"),
         ]
     ) { file in
