@@ -1,9 +1,11 @@
 """A served store for one test: started on a port of the system's choice, ended with the test."""
 
+import collections
 import contextlib
 import json
 import re
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 
@@ -16,6 +18,10 @@ class Served:
     def __init__(self, url, process):
         self.url = url
         self.process = process
+        #: The last lines of its standard error. Nobody may leave that pipe full: the server would wait for its reader.
+        self.complaints = collections.deque(maxlen=200)
+        self.listener = threading.Thread(target=self.complaints.extend, args=(process.stderr,), daemon=True)
+        self.listener.start()
 
     def call(self, method, path, body=None, headers=None, raw=None):
         """Status and body (parsed where it is JSON) of one call."""
@@ -48,11 +54,16 @@ def serving(binary, directory, *flags, **variables):
         text=True,
         env=surroundings(**variables),
     )
+    served = None
     try:
         line = process.stderr.readline()
         found = re.search(r"http://[^ ,]+:\d+", line)
         assert found, line + process.stderr.read()
-        yield Served(found.group(0), process)
+        served = Served(found.group(0), process)
+        yield served
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.wait(timeout=30)
+        if served:
+            served.listener.join()
+        process.stderr.close()
