@@ -81,8 +81,13 @@ let package = Package(
         .testTarget(name: "VectorsTests", dependencies: ["Vectors", "CKernels", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "HNSWTests", dependencies: ["HNSW", "Vectors", "CKernels", "TestSupport"], swiftSettings: strict),
+        // The program of docs/vector-engine.md: it sees what users of the library see, the public API alone.
+        .target(
+            name: "LibraryExample", dependencies: ["VectorEngine"], path: "Tests/LibraryExample", packageAccess: false,
+            swiftSettings: strict),
         .testTarget(
-            name: "VectorEngineTests", dependencies: ["VectorEngine", "Vectors", "HNSW", "JSON", "TestSupport"] + grdb,
+            name: "VectorEngineTests",
+            dependencies: ["VectorEngine", "Vectors", "HNSW", "JSON", "TestSupport", "LibraryExample"] + grdb,
             exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
