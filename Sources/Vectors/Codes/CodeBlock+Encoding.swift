@@ -1,8 +1,8 @@
 extension VectorBlock {
-    /// Rows a mean is taken over; more change it by less than a code's step.
+    /// Rows over which the mean is taken; more rows change it by less than a code's step.
     private static let meanRows = 16_384
 
-    /// The mean of the first `rowCount` rows, or of that many spread over them.
+    /// The mean of the first `rowCount` rows, or of `meanRows` rows spread over them.
     package func mean(rowCount: Int) -> [Float] {
         var sums = [Double](repeating: 0, count: dimension)
         let step = max(1, rowCount / Self.meanRows)
@@ -17,9 +17,9 @@ extension VectorBlock {
 }
 
 extension CodeBlock {
-    /// The first `rowCount` rows of `block` as codes.
+    /// Codes of the first `rowCount` rows of `block`.
     ///
-    /// - Parameter mean: nil takes off the mean where L2 is coded in bytes, and nothing otherwise.
+    /// - Parameter mean: nil subtracts the mean for L2 coded in bytes, and nothing otherwise.
     package static func encoding(
         _ block: VectorBlock, _ kind: CodeKind, _ metric: Metric, rowCount: Int, mean: [Float]?
     ) -> CodeBlock {
@@ -29,7 +29,7 @@ extension CodeBlock {
         return codes
     }
 
-    /// Codes `rows` of `block`. Different rows may be encoded at the same time.
+    /// Codes `rows` of `block`. Several threads may encode different rows at the same time.
     package func encode(_ rows: Range<Int>, of block: VectorBlock) {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { scratch in
             guard let scratch = scratch.baseAddress else { return }

@@ -6,11 +6,13 @@ import CKernels
     import Darwin
 #endif
 
-// Vectors as codes: an eighth or a quarter of the bytes, so that a walk waits less for memory (Aguerrebere et al.,
-// LVQ, doi:10.14778/3611479.3611537). Distances from codes rank candidates; the best are scored again by their floats.
+// Vectors as codes, which take an eighth or a quarter of the bytes, so that a walk waits less for memory (Aguerrebere
+// et al., LVQ, doi:10.14778/3611479.3611537). Distances by codes rank the candidates; the best candidates are scored
+// again by their floats.
 //
-// A row x is coded as scale · code of r = x − mean (the mean of the first rows; for bytes it is zero but for L2). With
-// ⟨q, x⟩ = ⟨q, mean⟩ + ⟨q, r⟩ and |q − x|² = |q − mean|² + |r|² − 2 ⟨q − mean, r⟩, one form serves every metric:
+// A row x is coded as scale · code of r = x − mean. The mean is that of the first rows; for bytes it is zero unless the
+// metric is L2. With ⟨q, x⟩ = ⟨q, mean⟩ + ⟨q, r⟩ and |q − x|² = |q − mean|² + |r|² − 2 ⟨q − mean, r⟩, one formula
+// serves every metric:
 //
 //     distance = base(q) + bias(x) − factor(q) · scale(x) · Σ code(x) · code(q)
 
@@ -18,39 +20,40 @@ import CKernels
 package enum CodeKind: UInt8, Sendable, Codable {
     /// 4 bits, for walking: 192 bytes for 384 components.
     case nibbles = 4
-    /// 8 bits, for building, where two rows are compared.
+    /// 8 bits, for building a graph, which compares rows with each other.
     case bytes = 8
 }
 
-/// `count` rows as codes, in memory that never moves. Rows that are encoded never change.
+/// `count` rows as codes, in memory that never moves. An encoded row never changes.
 package final class CodeBlock: @unchecked Sendable {
     package let kind: CodeKind
     package let metric: Metric
     package let dimension: Int
     package let count: Int
-    /// `dimension` floats, zeros when nothing is taken off.
+    /// `dimension` floats; zeros where no mean is subtracted.
     package let mean: [Float]
     /// Bytes of a row, a multiple of 64.
     package let stride: Int
     package let codes: UnsafeMutablePointer<UInt8>
     package let scales: UnsafeMutablePointer<Float>
-    /// |r|² of each row, for L2 alone.
+    /// |r|² of each row; only for L2.
     package let biases: UnsafeMutablePointer<Float>?
-    /// The sum of what each row's codes stand for; bytes alone, where a row can be the query.
+    /// For each row the sum of the components that its code represents; only for bytes, where a row can be the query.
     private let sums: UnsafeMutablePointer<Int32>?
     package let layout: UnsafeMutablePointer<ck_codes>
     private let mapping: PageMapping
     @usableFromInline let kernels: DistanceKernels
 
-    /// Below this many components a row of floats is as quick to fetch as its codes, and 4 bits say too little of each.
+    /// With fewer components than this, reading a row's floats is as quick as reading its codes, and 4 bits lose too
+    /// much of each component.
     package static let minimumDimension = 64
 
-    /// Whether rows of this shape can be coded: Manhattan distances do not come apart into inner products.
+    /// Whether rows of this shape can be coded: a Manhattan distance cannot be split into inner products.
     package static func supports(_ metric: Metric, dimension: Int) -> Bool {
         metric != .manhattan && dimension >= minimumDimension
     }
 
-    /// Room for `count` rows, none of them encoded yet.
+    /// Memory for `count` rows; none of them is encoded yet.
     package init(
         kind: CodeKind, metric: Metric, dimension: Int, count: Int, mean: [Float]? = nil,
         kernels: DistanceKernels = .best
@@ -79,7 +82,7 @@ package final class CodeBlock: @unchecked Sendable {
                 codes: codes, stride: stride, scales: scales, biases: biases.map { UnsafePointer($0) }, head_stride: 1))
     }
 
-    /// Copies of some rows of another block.
+    /// A block with copies of some rows of another block.
     convenience init(copying rows: [UInt32], of other: CodeBlock) {
         self.init(
             kind: other.kind, metric: other.metric, dimension: other.dimension, count: rows.count, mean: other.mean,
@@ -97,7 +100,7 @@ package final class CodeBlock: @unchecked Sendable {
     /// Bytes in memory: codes, scales and biases.
     package var byteCount: Int { count * (stride + 4 + (biases == nil ? 0 : 4) + (sums == nil ? 0 : 4)) }
 
-    /// Codes one row. Different rows may be encoded at the same time; `scratch` has room for `dimension` floats.
+    /// Codes one row. Several threads may encode different rows at the same time; `scratch` has `dimension` floats.
     package func encode(_ row: Int, _ vector: UnsafePointer<Float>, scratch: UnsafeMutablePointer<Float>) {
         precondition(row >= 0 && row < count)
         let own = codes + row * stride
@@ -120,12 +123,12 @@ package final class CodeBlock: @unchecked Sendable {
 
     // MARK: Queries
 
-    /// Bytes a coded query needs: its codes, and for L2 the floats they are made of.
+    /// Bytes of a coded query: its codes, and for L2 the floats from which they were made.
     package var queryBytes: Int {
         (kind == .nibbles ? 2 * stride : stride) + (metric == .euclidean ? dimension * MemoryLayout<Float>.stride : 0)
     }
 
-    /// Codes a query into `buffer` (`queryBytes` from a 64-byte boundary), which must outlive the result.
+    /// Codes a query into `buffer`, which has `queryBytes` bytes from a 64-byte boundary and must outlive the result.
     package func query(_ vector: UnsafePointer<Float>, _ buffer: UnsafeMutableRawPointer) -> ck_code_query {
         let table = kernels.table.pointee
         let codeBytes = kind == .nibbles ? 2 * stride : stride
@@ -147,27 +150,28 @@ package final class CodeBlock: @unchecked Sendable {
         return coded(codes, base: base, step: step, sum: sum)
     }
 
-    /// One of the rows as the query; bytes alone.
+    /// One of the rows as the query; only for bytes.
     package func query(row: Int) -> ck_code_query {
-        guard let sums else { preconditionFailure("a row of nibbles is too coarse for a query") }
+        guard let sums else { preconditionFailure("only a row of bytes can be a query; nibbles are too coarse") }
         return coded(codes + row * stride, base: biases?[row] ?? 0, step: scales[row], sum: sums[row])
     }
 
-    /// A row of `finer`, the same vectors in bytes, as a query for the nibbles of this block, coded into `buffer`
-    /// (`queryBytes`). For cosine and dot its distances lack what the mean adds to all of them alike.
+    /// A row of `finer`, which holds the same vectors in bytes, as a query for the nibbles of this block; it is coded
+    /// into `buffer` (`queryBytes`). For cosine and dot its distances lack the part that the mean adds to all of them
+    /// equally.
     package func query(row: Int, of finer: CodeBlock, _ buffer: UnsafeMutableRawPointer) -> ck_code_query {
         precondition(kind == .nibbles && finer.kind == .bytes && dimension == finer.dimension)
-        precondition(metric != .euclidean || mean == finer.mean, "L2 codes of one row are taken from one mean")
+        precondition(metric != .euclidean || mean == finer.mean, "L2 codes of one row must have the same mean")
         let codes = buffer.bindMemory(to: UInt8.self, capacity: 2 * stride)
         let own = finer.codes + row * finer.stride
-        // 128 more than the signed byte, modulo 256, is the byte with its highest bit turned.
+        // Adding 128 to the signed byte, modulo 256, gives the byte with its highest bit flipped.
         for i in 0..<dimension { codes[i] = own[i] ^ 0x80 }
         (codes + dimension).update(repeating: 0, count: 2 * stride - dimension)
         return coded(codes, base: finer.biases?[row] ?? 0, step: finer.scales[row], sum: finer.sums?[row] ?? 0)
     }
 
     private func coded(_ codes: UnsafePointer<UInt8>, base: Float, step: Float, sum: Int32) -> ck_code_query {
-        // A nibble c stands for c − 7.5: the kernel doubles its sum, so that the half stays an integer.
+        // A nibble c represents c − 7.5. The kernel doubles its sum, so that the half stays an integer.
         let factor = (metric == .euclidean ? 2 : 1) * (kind == .nibbles ? step / 2 : step)
         return ck_code_query(
             values: codes, base: base, factor: factor, correction: kind == .nibbles ? 15 * sum : 128 * sum)
@@ -180,7 +184,7 @@ package final class CodeBlock: @unchecked Sendable {
 
     // MARK: Bytes
 
-    /// Takes over one row of another block of the same kind, dimension and mean.
+    /// Copies one row of another block of the same kind, dimension and mean.
     package func adopt(_ theirs: Int, of other: CodeBlock, as row: Int) {
         precondition(kind == other.kind && stride == other.stride && mean == other.mean)
         precondition(row < count && theirs < other.count)

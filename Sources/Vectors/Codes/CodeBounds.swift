@@ -1,24 +1,24 @@
 import CKernels
 
-// How far a distance by 4-bit codes can lie from the one by floats. With r = x − mean, its code r̂ and the coded
-// query q̂, by Cauchy and Schwarz:
+// How far a distance by 4-bit codes can be from the distance by floats. With r = x − mean, its code r̂ and the coded
+// query q̂, the Cauchy–Schwarz inequality gives:
 //
 //     |⟨q, r⟩ − ⟨q̂, r̂⟩| = |⟨q, r − r̂⟩ + ⟨q − q̂, r̂⟩| ≤ |q| · |r − r̂| + |q − q̂| · |r̂|
 //
-// Twice as much for L2. |r − r̂| and |r̂| are kept for every row; what rounding adds, to either distance, is bounded by
-// the number of terms and the lengths (Higham, Accuracy and Stability of Numerical Algorithms, 3.1).
+// For L2 it is twice as much. |r − r̂| and |r̂| are kept for every row. The error of rounding, in either distance, is
+// bounded by the number of terms and the lengths (Higham, Accuracy and Stability of Numerical Algorithms, 3.1).
 
-/// What bounds the errors of the codes of some rows.
+/// Bounds on the errors of the codes of some rows.
 package final class CodeBounds: @unchecked Sendable {
     package let rowCount: Int
     private let codes: CodeBlock
     private let errors: UnsafeMutablePointer<Float>
     private let lengths: UnsafeMutablePointer<Float>
     private let meanLength: Float
-    /// Not finite where some row's length is not.
+    /// The length of the longest row; not finite if the length of some row is not.
     private let longest: Float
 
-    /// Measures the first `rowCount` rows; reads the floats of those that `known` has not measured once.
+    /// Measures the first `rowCount` rows; reads once the floats of the rows that `known` does not cover.
     package init(
         _ codes: CodeBlock, floats: VectorBlock, rowCount: Int, after known: CodeBounds? = nil,
         kernels: DistanceKernels = .best
@@ -47,7 +47,7 @@ package final class CodeBounds: @unchecked Sendable {
                 errors[row] = kernels.table.pointee.nibble_error(
                     residual, dimension, codes.codes + row * codes.stride, codes.scales[row], &length)
                 lengths[row] = length
-                // What is not a number is not less than anything either; once not finite, it stays so.
+                // NaN is not less than anything; once the value is not finite, it stays so.
                 if longest.isFinite, !(longest >= length + errors[row]) { longest = length + errors[row] }
             }
             return longest
@@ -60,14 +60,14 @@ package final class CodeBounds: @unchecked Sendable {
         lengths.deallocate()
     }
 
-    /// A little more than what the sums above round to.
+    /// A little more than the rounding error of the sums above.
     private static let roundingShare: Float = 1.001
 
-    /// Squares of components a ten-thousandth of this are still numbers of full precision.
+    /// Squares of components a ten-thousandth of this size still have full precision.
     private static let leastLength: Float = 1e-12
 
-    /// The bound for one query; `coded` is `query` as `CodeBlock.query` made it. nil where the squares that make a
-    /// length may leave the range of floats: nothing is bounded then.
+    /// The bound for one query; `coded` is `query` as `CodeBlock.query` made it. Nil if the squares of which a length
+    /// consists may leave the range of floats: then there is no bound.
     func bound(_ query: UnsafePointer<Float>, _ coded: ck_code_query) -> ck_code_bound? {
         let isL2 = codes.metric == .euclidean
         let step = coded.factor * (isL2 ? 1 : 2)

@@ -1,36 +1,38 @@
 import CKernels
 
-// One bit a component in front of the four of a code. Most rows that a walk meets are far behind the last of its pool:
-// the signs of a row, in one cache line for 384 components, say so, and the three lines of its code stay unread.
+// One bit a component, read before the four bits of the code. Most rows that a walk meets are much farther than the
+// last row of its pool. The signs of a row, in one cache line for 384 components, show this, and the three lines of its
+// code need not be read.
 //
-// The inner product of a query with a row's signs, scaled, has no bias; were the components all alike, how far it is
-// off would spread by |q| · error(row) (`ck_sketch_row`). They are not, so some rows are tried against others first:
-// the spread that is seen, as a share of that one, goes into the margin. A row is left out when it would have to be off
-// by more than `deviations` spreads to be nearer than the last of the pool.
+// The inner product of a query with a row's signs, scaled, has no bias. If all components were alike, its error would
+// have a standard deviation of |q| · error(row) (`ck_sketch_row`). They are not alike, so some rows are compared with
+// others first, and the ratio of the measured deviation to that one enters the margin. A row is left out if its error
+// would have to exceed `deviations` standard deviations for the row to be nearer than the last of the pool.
 
 /// The sketches of the rows of one `CodeBlock`.
 package final class SketchBlock: @unchecked Sendable {
     package let codes: CodeBlock
     package let layout: UnsafeMutablePointer<ck_sketches>
-    /// The codes with their scales and biases read from the sketches, which whoever winnows has at hand.
+    /// The codes, with their scales and biases read from the sketches, which the processor has just loaded.
     @usableFromInline let codeLayout: UnsafeMutablePointer<ck_codes>
-    /// Words of a sketch, whole cache lines.
+    /// Words of a sketch; whole cache lines.
     package let stride: Int
-    /// What the errors of these rows spread by, as a share of what they would if all components were alike.
+    /// The standard deviation of these rows' errors, divided by the one they would have if all components were alike.
     package private(set) var spread: Float = 1
     private let mapping: PageMapping
 
-    /// A code of fewer lines than three is as quick to read as a sketch.
+    /// Reading a code of fewer than three cache lines is as quick as reading a sketch.
     private static let leastCodeBytes = 192
-    /// Spreads by which a row may be nearer than it seems. Of rows near the limit two leave out one in forty; who walks
-    /// does with less, since a row that is left out once seldom matters, and who builds with less again.
+    /// The margins, in standard deviations of the error. With two, one in forty of the rows near the limit is left out
+    /// by mistake. A walk uses less, because one row left out by mistake seldom matters, and building a graph uses less
+    /// again.
     package static let (scanDeviations, walkDeviations, buildDeviations): (Float, Float, Float) = (2, 1.5, 1)
-    /// Where the errors spread more, nearly every row would have to be kept.
+    /// If the errors deviate more than this, nearly every row would have to be kept.
     private static let mostSpread: Float = 2
-    /// Rows that are tried as queries, and rows each is tried against.
+    /// How many rows are tried as queries, and with how many rows each is compared.
     private static let (triedQueries, triedRows) = (32, 64)
 
-    /// Draws the sketches of all rows; nil where they would spare nothing.
+    /// Makes the sketches of all rows; nil if they would not save anything.
     package init?(_ codes: CodeBlock) {
         guard codes.kind == .nibbles, codes.stride >= Self.leastCodeBytes, codes.count > 0 else { return nil }
         self.codes = codes
@@ -51,11 +53,11 @@ package final class SketchBlock: @unchecked Sendable {
                 codes: codes.codes, stride: codes.stride, scales: heads + 3,
                 biases: codes.biases == nil ? nil : heads + 2, head_stride: 2 * stride))
         spread = spreadSeen()
-        // Not a number where all rows are alike.
+        // NaN if all rows are alike.
         guard spread <= Self.mostSpread else { return nil }
     }
 
-    /// The sketches of `codes` where they spare something and this processor winnows quickly; nil elsewhere.
+    /// The sketches of `codes` if they save reads and this processor counts bits quickly; otherwise nil.
     package static func paying(for codes: CodeBlock) -> SketchBlock? {
         ck_winnow_pays(codes.kernels.table) == 0 ? nil : SketchBlock(codes)
     }
@@ -68,19 +70,20 @@ package final class SketchBlock: @unchecked Sendable {
     /// Bytes in memory.
     package var byteCount: Int { codes.count * stride * MemoryLayout<UInt64>.stride }
 
-    /// Words that hold the planes of a query.
+    /// Words of a query's planes.
     package static func planeWords(dimension: Int) -> Int { 3 * ck_sketch_words(dimension) }
 
-    /// Turns a coded query into one for sketches, its planes in `planes` (`planeWords`), which must outlive the result.
+    /// Turns a coded query into a query for sketches. Its planes are written to `planes` (`planeWords`), which must
+    /// outlive the result.
     ///
-    /// - Parameter deviations: spreads by which a row may be nearer than it seems and is left out nonetheless.
+    /// - Parameter deviations: A row is left out although it may be nearer by at most this many standard deviations.
     package func query(
         _ coded: ck_code_query, _ planes: UnsafeMutablePointer<UInt64>, deviations: Float = scanDeviations
     ) -> ck_sketch_query {
         var step: Float = 0
         var squares: Int32 = 0
         let sum = codes.kernels.table.pointee.sketch_planes(coded.values, codes.dimension, planes, &step, &squares)
-        // A nibble's factor is half of what a byte stands for.
+        // A nibble's factor is half of a byte's.
         let factor = 2 * coded.factor
         let length = factor * Float(squares).squareRoot()
         return ck_sketch_query(
@@ -88,7 +91,8 @@ package final class SketchBlock: @unchecked Sendable {
             sum: sum)
     }
 
-    /// The distance of `row` by its sketch, and what it spreads by for a query of length 1.
+    /// The distance of `row` by its sketch, and the standard deviation of that distance's error for a query of length
+    /// 1.
     package func estimate(_ row: Int, _ query: ck_sketch_query) -> (distance: Float, error: Float) {
         let words = UnsafePointer(layout.pointee.words) + row * stride
         let head = UnsafeRawPointer(words).loadUnaligned(as: SIMD4<Float>.self)
@@ -101,7 +105,7 @@ package final class SketchBlock: @unchecked Sendable {
         return (query.base + head[2] - query.factor * head[0] * Float(2 * sum - query.sum), head[1])
     }
 
-    /// Some rows tried against others: how far sketches are off what codes say, as a share of `slack · error`.
+    /// Compares some rows with others: the error of sketches against codes, as a share of `slack · error`.
     private func spreadSeen() -> Float {
         let vector = UnsafeMutablePointer<Float>.allocate(capacity: codes.dimension)
         let planes = UnsafeMutablePointer<UInt64>.allocate(capacity: 3 * stride)
@@ -132,7 +136,7 @@ package final class SketchBlock: @unchecked Sendable {
 }
 
 extension CodeBlock {
-    /// What the code of `row` stands for; nibbles alone.
+    /// The vector that the code of `row` represents; only for nibbles.
     package func decode(_ row: Int, to vector: UnsafeMutablePointer<Float>) {
         precondition(kind == .nibbles)
         let own = codes + row * stride
@@ -144,14 +148,15 @@ extension CodeBlock {
     }
 }
 
-/// Rows of codes with their sketches in front, where there are any.
+/// Rows of codes with their sketches, if they have any.
 package struct SketchedScorer: RowScoring {
     @usableFromInline let codes: CodeScorer
     @usableFromInline let sketches: UnsafePointer<ck_sketches>?
     @usableFromInline let sketchQuery: UnsafePointer<ck_sketch_query>?
     @usableFromInline let kernel: ck_winnow_fn
 
-    /// `query`, which comes with `sketches`, and what it points to must outlive the scorer, as must what `codes` needs.
+    /// `query`, which belongs to `sketches`, and the memory it points to must outlive the scorer, as must the query of
+    /// `codes`.
     package init(codes: CodeScorer, sketches: SketchBlock? = nil, query: UnsafePointer<ck_sketch_query>? = nil) {
         self.codes = sketches.map { codes.reading($0.codeLayout) } ?? codes
         self.sketches = sketches.map { UnsafePointer($0.layout) }

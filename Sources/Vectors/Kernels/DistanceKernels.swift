@@ -1,11 +1,12 @@
 import CKernels
 
-/// The distance kernels of one instruction set. `best` is chosen once for the process, by the processor alone.
+/// The distance kernels of one instruction set. `best` is chosen once in a process; the choice depends on the processor
+/// alone.
 package struct DistanceKernels: @unchecked Sendable {
-    /// A constant of the C target: it lives as long as the process and nobody writes to it.
+    /// A constant of the C target: it lives as long as the process, and no code writes to it.
     package let table: UnsafePointer<ck_kernels>
 
-    /// The fastest set of this machine.
+    /// The fastest set that this machine can run.
     package static let best: DistanceKernels =
         DistanceKernels(level: ck_best_level()) ?? available[0]
 

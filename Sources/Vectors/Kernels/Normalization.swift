@@ -1,9 +1,9 @@
 /// Scales `vector` to length 1 in place, for the cosine metric.
 ///
-/// - Returns: false, with the vector untouched, when its length is zero or not finite: it has no direction.
+/// - Returns: false, with the vector unchanged, if its length is zero or not finite: it has no direction.
 @discardableResult
 package func normalize(_ vector: UnsafeMutableBufferPointer<Float>) -> Bool {
-    // In Double, so that neither 1e-30 nor 1e30 leaves the range when squared.
+    // In Double, so that the squares of 1e-30 and 1e30 stay in range.
     var squares = 0.0
     for x in vector { squares += Double(x) * Double(x) }
     guard squares > 0, squares.isFinite else { return false }
@@ -18,9 +18,10 @@ package func normalized(_ vector: [Float]) -> [Float]? {
     return copy.withUnsafeMutableBufferPointer { normalize($0) } ? copy : nil
 }
 
-/// Where the first component stands that is infinite or not a number; nil when all are finite.
+/// The position of the first component that is infinite or NaN; nil if all are finite.
 package func firstNonFinite(_ vector: UnsafeBufferPointer<Float>) -> Int? {
-    // All exponent bits set says infinite or NaN; one pass without branches, and a second one only on bad news.
+    // Infinity and NaN have all exponent bits set. One pass without branches looks for them; a second pass finds the
+    // position.
     let exponent: UInt32 = 0x7f80_0000
     var bad = false
     for x in vector { bad = bad || x.bitPattern & exponent == exponent }

@@ -6,10 +6,10 @@ import CKernels
     import Darwin
 #endif
 
-/// Zeroed memory straight from the system: pages are taken as they are first written, and given back as one piece.
+/// Zeroed memory from the system: a page takes memory when it is first written, and all pages are returned together.
 ///
-/// From 2 MiB on it is aligned to whole huge pages and asked to be made of them (12–18 % more queries a second,
-/// measured on a graph of 200 000 × 384 floats).
+/// From 2 MiB on, the memory is aligned to huge pages, and the system is asked to use them (12–18 % more queries a
+/// second, measured on a graph of 200 000 × 384 floats).
 package final class PageMapping: @unchecked Sendable {
     package let start: UnsafeMutableRawPointer
     package let byteCount: Int
@@ -18,7 +18,7 @@ package final class PageMapping: @unchecked Sendable {
 
     private static let hugePageBytes = 2 << 20
 
-    /// Stops the process when there is no memory.
+    /// Stops the process when there is no memory left.
     package init(byteCount: Int) {
         precondition(byteCount >= 0 && byteCount < Int.max / 2, "\(byteCount) bytes exceed all memory")
         self.byteCount = byteCount

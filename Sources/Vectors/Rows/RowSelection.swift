@@ -15,19 +15,19 @@ package struct RowSelection {
         self.deleted = deleted
     }
 
-    /// Whether every row is selected without a look at it.
+    /// Whether every row is selected, known without reading the sets.
     package var isAll: Bool { allowed == nil && deleted == nil }
 
-    /// The selected rows, where they have been listed.
+    /// The selected rows, if they have been listed.
     private var listed: [UInt32]? {
         guard deleted == nil, let list = allowed?.list, list.last.map({ $0 < rowCount }) ?? true else { return nil }
         return list
     }
 
-    /// Whether `set` has a bit for each row and none for others, but for the last word's.
+    /// Whether `set` has a bit for each row and no bits for other rows, except in the last word.
     private func coversExactly(_ set: RowSet) -> Bool { set.words.count == (rowCount + 63) >> 6 }
 
-    /// Hands `body` the rows of one of the sets as they lie where that says all; nil where it does not.
+    /// Passes the words of one set to `body` if that set alone describes the selection; otherwise returns nil.
     package func withBits<Result>(_ body: (RowBits) throws -> Result) rethrows -> Result? {
         guard let set = allowed ?? deleted, allowed == nil || deleted == nil, coversExactly(set) else { return nil }
         return try set.words.withUnsafeBufferPointer { words in
@@ -42,7 +42,7 @@ package struct RowSelection {
         return true
     }
 
-    /// How many rows; one pass over the words of the sets.
+    /// The number of selected rows; one pass over the words of the sets.
     package func count(_ kernels: DistanceKernels = .best) -> Int {
         if isAll { return rowCount }
         if let listed { return listed.count }
@@ -50,7 +50,8 @@ package struct RowSelection {
         guard let allowed else { return rowCount - members(of: deleted?.words ?? [], kernels) }
         let keeps = members(of: allowed.words, kernels)
         guard let deleted else { return keeps }
-        // Allowed rows that are deleted as well are those of `allowed` less those left when `deleted` is taken off.
+        // The allowed rows that are also deleted are the allowed rows minus those that remain when `deleted` is
+        // subtracted.
         let words = min(rowCount >> 6, allowed.words.count, deleted.words.count)
         let both = allowed.words.withUnsafeBufferPointer { a in
             deleted.words.withUnsafeBufferPointer { d -> Int in
@@ -70,14 +71,14 @@ package struct RowSelection {
         return whole + lastWord(words).nonzeroBitCount
     }
 
-    /// The rows of a set in the word that the last row only partly fills; 0 when it fills it.
+    /// The bits of the last word that belong to rows, if only some of them do; otherwise 0.
     private func lastWord(_ words: [UInt64]) -> UInt64 {
         let word = rowCount >> 6
         guard rowCount & 63 != 0, word < words.count else { return 0 }
         return words[word] & ((1 << UInt64(rowCount & 63)) - 1)
     }
 
-    /// Writes the selected rows as a bitmap of `wordCount` words, those of all rows at least.
+    /// Writes the selected rows as a bitmap of `wordCount` words, which must cover all rows.
     package func copyWords(to target: UnsafeMutablePointer<UInt64>, wordCount: Int) {
         precondition(wordCount >= (rowCount + 63) >> 6)
         if let allowed {
@@ -98,7 +99,7 @@ package struct RowSelection {
         (target + rest + 1).update(repeating: 0, count: wordCount - rest - 1)
     }
 
-    /// The selected rows from `row` on.
+    /// The selected rows from `row` on, as a selection.
     package func rows(from row: Int) -> RowSet {
         RowSet(rowCount: rowCount) { words in
             guard let base = words.baseAddress else { return }
@@ -124,7 +125,7 @@ package struct RowSelection {
         }
     }
 
-    /// Calls `body` with the selected rows, ascending, some of them at a time.
+    /// Calls `body` with the selected rows in ascending order, several at a time.
     func forEachBlock(_ body: (UnsafePointer<UInt32>, Int) -> Void) {
         let words = (rowCount + 63) >> 6, wordsAtATime = 32
         if let listed {
@@ -150,18 +151,18 @@ package struct RowSelection {
     }
 }
 
-/// A bit a row that says whether it is selected.
+/// One bit for each row that says whether the row is selected.
 package struct RowBits {
     package let words: UnsafePointer<UInt64>
-    /// 1 where a row is selected whose bit is not set, 0 where one is whose bit is.
+    /// 0 if a bit of 1 selects its row, 1 if a bit of 0 does.
     package let flip: Int32
 
-    /// - Parameter leavesOut: whether a row is selected whose bit is not set.
+    /// - Parameter leavesOut: whether a bit of 0 selects its row.
     package init(words: UnsafePointer<UInt64>, leavesOut: Bool = false) {
         self.words = words
         flip = leavesOut ? 1 : 0
     }
 
-    /// 1 where `row` is selected, 0 elsewhere.
+    /// 1 if `row` is selected, otherwise 0.
     @inlinable @inline(__always) package func has(_ row: UInt32) -> Int { Int(ck_has_bit(words, row) ^ flip) }
 }

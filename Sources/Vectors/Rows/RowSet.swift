@@ -1,15 +1,15 @@
 /// A set of row offsets in one segment, as a bitmap: one bit a row, 64 rows a word.
 package struct RowSet: Sendable, Equatable {
-    /// Bit `r & 63` of word `r >> 6` says whether row `r` is a member; bits beyond the last row are clear.
+    /// Bit `r & 63` of word `r >> 6` says whether row `r` is a member. Bits beyond the last row are 0.
     package internal(set) var words: [UInt64] { didSet { (list, knownCount) = (nil, nil) } }
-    /// The members, ascending, where they have been listed and nothing has changed since.
+    /// The members in ascending order, if they have been listed and the set has not changed since.
     private(set) var list: [UInt32]?
-    /// How many members, where they have been counted and nothing has changed since.
+    /// The number of members, if it has been counted and the set has not changed since.
     private(set) var knownCount: Int?
 
     package init() { words = [] }
 
-    /// The empty set with room for rows `0..<rowCount`.
+    /// The empty set, with words for the rows `0..<rowCount`.
     package init(rowCount: Int) { words = Array(repeating: 0, count: (rowCount + 63) >> 6) }
 
     /// All rows `0..<rowCount`.
@@ -20,7 +20,7 @@ package struct RowSet: Sendable, Equatable {
 
     package init(words: [UInt64]) { self.words = words }
 
-    /// A set whose bits `fill` sets in zeroed words, for when many rows are inserted at once.
+    /// A set whose bits `fill` sets in zeroed words; for inserting many rows at once.
     package init(rowCount: Int, filling fill: (UnsafeMutableBufferPointer<UInt64>) -> Void) {
         words = Array(repeating: 0, count: (rowCount + 63) >> 6)
         words.withUnsafeMutableBufferPointer { fill($0) }
@@ -28,8 +28,7 @@ package struct RowSet: Sendable, Equatable {
 
     package static func == (a: RowSet, b: RowSet) -> Bool { a.words == b.words }
 
-    /// Counts the members for those who will ask for them again and again, and lists them where a list takes no more
-    /// memory than the bits.
+    /// Counts the members for later calls. Lists them too, if the list takes no more memory than the bits.
     package mutating func listMembers() {
         knownCount = count
         guard list == nil, count <= 2 * words.count else { return }
@@ -52,7 +51,7 @@ package struct RowSet: Sendable, Equatable {
         if word < words.count { words[word] &= ~(1 << UInt64(row & 63)) }
     }
 
-    /// Members; costs one pass over the words unless they are known.
+    /// The number of members; costs one pass over the words unless it is known.
     package var count: Int { knownCount ?? words.reduce(0) { $0 + $1.nonzeroBitCount } }
     package var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
 

@@ -1,16 +1,16 @@
 import CKernels
 
 // The k nearest of a stream of (distance, row) pairs, as one ascending array of 64-bit keys (`ck_key`: the distance as
-// an ordered integer, then the row), so that comparing two keys compares distance first and row second. A candidate
-// that is farther than the last key is dismissed by one vector comparison; the others are put in place by comparing and
-// moving whole registers of keys. For small k this beats a heap: no branch depends on the order of the keys.
+// an ordered integer, then the row). Comparing two keys compares the distances first and the rows second. One vector
+// comparison rejects the candidates that are farther than the last key; the others are inserted by comparing and moving
+// whole registers of keys. For small k this is faster than a heap, because no branch depends on the order of the keys.
 //
-// Invariants: those of `ck_pool`.
+// Invariants: see `ck_pool`.
 
-/// Rows one segment may hold: a row shares its key with a bit beside it.
+/// The most rows of one segment: a row shares its half of the key with one bit.
 package let maximumRowCount = Int(Int32.max)
 
-/// A bounded list of the nearest rows offered so far. NaN distances are never taken.
+/// A bounded list of the nearest rows offered so far. A NaN distance is never kept.
 package struct TopK: ~Copyable {
     package let capacity: Int
     private var pool: ck_pool
@@ -25,23 +25,23 @@ package struct TopK: ~Copyable {
 
     deinit { pool.deallocate() }
 
-    /// The distance of the last, which no candidate may exceed; infinity while there are empty slots.
+    /// The distance of the last row, which no later candidate may exceed; infinity while there are free slots.
     package var worst: Float { pool.limit }
 
-    /// Offers `count` rows; costs one comparison a row and one move for each row that is taken.
+    /// Offers `count` rows; costs one comparison for each row, and one move for each row that is kept.
     package mutating func offer(_ distances: UnsafePointer<Float>, rows: UnsafePointer<UInt32>, count: Int) {
         _ = insert(&pool, distances, rows, Int64(count))
     }
 
-    /// What was kept, nearest first, equal distances by row.
+    /// The rows that were kept, nearest first; equal distances by row.
     package func neighbors() -> [Neighbor] { pool.neighbors() }
 }
 
 extension ck_pool {
-    /// A pool of `capacity` empty slots in memory of its own, which whoever asked for it deallocates.
+    /// A pool of `capacity` free slots in memory of its own, which the caller deallocates.
     package static func empty(_ capacity: Int) -> ck_pool {
         let slots = ck_pool_slots(capacity)
-        // Keys are moved eight at a time, which takes twice as long across the border of two cache lines.
+        // Keys are moved eight at a time; a move across two cache lines takes twice as long.
         let keys = UnsafeMutableRawPointer.allocate(byteCount: slots * MemoryLayout<Int64>.stride, alignment: 64)
             .bindMemory(to: Int64.self, capacity: slots)
         keys.initialize(repeating: .max, count: slots)
@@ -50,7 +50,7 @@ extension ck_pool {
 
     package func deallocate() { UnsafeMutableRawPointer(keys).deallocate() }
 
-    /// What the pool holds, nearest first.
+    /// The rows in the pool, nearest first.
     func neighbors() -> [Neighbor] {
         (0..<Int(count)).map { Neighbor(distance: ck_key_distance(keys[$0]), row: ck_key_row(keys[$0])) }
     }

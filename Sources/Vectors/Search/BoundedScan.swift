@@ -1,28 +1,28 @@
 import CKernels
 
-// Exact search that reads an eighth of the floats' bytes. The codes of all rows are scored, and every distance is
-// bounded from both sides (`CodeBounds`):
+// Exact search that reads an eighth of the floats' bytes. The codes of all rows are scored, and every distance has a
+// lower and an upper bound (`CodeBounds`):
 //
-//     for some rows: distance by code ± bound → keep the k least upper bounds; the k-th is the limit
-//                    rows whose lower bound is within the limit are candidates
-//     then the candidates by their floats, those with the least lower bounds first; the k-th distance is the limit now,
-//     and candidates beyond it are left unread
+//     for some rows: distance by code ± bound → keep the k smallest upper bounds; the k-th is the limit
+//                    a row whose lower bound is within the limit is a candidate
+//     then score the candidates by their floats, smallest lower bound first; the k-th distance is now the limit,
+//     and candidates beyond it are not read
 //
-// No row that is left out can be among the nearest, whatever the data: it may only happen that most rows are
-// candidates. Many queries share each block of rows while it is in the second cache.
+// A row that is left out can never be among the nearest, for any data; at worst most rows are candidates. Several
+// queries share each block of rows while it is in the second cache.
 
 extension CodeBlock {
-    /// Rows scored for one query after the other: their codes stay in the second cache.
+    /// Rows that are scored for one query after the other, so that their codes stay in the second cache.
     private static let scanBlockRows = 512
-    /// Up to this many neighbours a list of upper bounds is kept in place.
+    /// The largest number of neighbours for which the list of upper bounds is kept sorted in place.
     package static let maximumBoundedNeighbors = 256
 
-    /// The `k` nearest of the selected rows to each query, exactly as by `FlatIndex`.
+    /// The `k` nearest of the selected rows to each query, with the same result as `FlatIndex`.
     ///
     /// - Parameters:
     ///   - queries: `queryCount × dimension`, row-major; normalised for cosine.
     ///   - k: at most `maximumBoundedNeighbors`.
-    ///   - floats: the rows that were coded.
+    ///   - floats: the rows from which the codes were made.
     /// - Returns: one list a query, nearest first.
     package func nearestExactly(
         _ k: Int, to queries: UnsafePointer<Float>, queryCount: Int, floats: VectorBlock, bounds: CodeBounds,
@@ -60,7 +60,7 @@ private final class BoundedScan {
     private var bound: ck_code_bound
     private var upper: TopK
     private let distances: UnsafeMutablePointer<Float>
-    /// Rows that may be among the nearest, and the least their distances may be.
+    /// Rows that may be among the nearest, with the lower bounds of their distances.
     private var rows: UnsafeMutablePointer<UInt32>
     private var least: UnsafeMutablePointer<Float>
     private var count = 0
@@ -68,12 +68,13 @@ private final class BoundedScan {
     private let blockRows: Int
 
     private static let firstCapacity = 4096
-    /// Candidates scored before the others are looked at again.
+    /// Candidates that are scored before the other candidates are checked again.
     private static let scoredFirst = 64
-    /// Rows are asked for so far ahead, a few at a time between those that are scored: many at once would hold them up.
+    /// Rows are prefetched this far ahead, a few at a time between the rows that are scored: many prefetches at once
+    /// would delay those.
     private static let (rowsAhead, rowsAtOnce) = (32, 8)
 
-    /// nil where nothing bounds the query's distances.
+    /// Nil if the query's distances have no bound.
     init?(_ codes: CodeBlock, _ bounds: CodeBounds, query: UnsafePointer<Float>, k: Int, blockRows: Int) {
         buffer = .allocate(byteCount: codes.queryBytes, alignment: 64)
         coded = .allocate(capacity: 1)
@@ -105,7 +106,7 @@ private final class BoundedScan {
         least.deallocate()
     }
 
-    /// Scores `added` rows by their codes, at most `blockRows`; the first query to do so fetches them for all.
+    /// Scores `added` rows by their codes, at most `blockRows`; the first query brings them into the cache for all.
     func add(_ block: UnsafePointer<UInt32>, _ added: Int, isFirst: Bool) {
         if capacity - count < added { makeRoom(added) }
         if isFirst { fetchAndScore(block, added) } else { scorer.score(block, added, distances) }
@@ -125,7 +126,7 @@ private final class BoundedScan {
         }
     }
 
-    /// Drops candidates that the limit has left behind since; grows where that is not enough.
+    /// Drops the candidates that are now beyond the limit; grows the list if that does not free enough slots.
     private func makeRoom(_ added: Int) {
         drop(beyond: upper.worst)
         guard capacity - count < max(added, capacity / 2) else { return }
@@ -175,7 +176,7 @@ private final class BoundedScan {
             score()
             guard let last = first.last else { return }
             for i in 0..<count where least[i] <= top.worst {
-                // The likely ones have been scored already.
+                // The most likely candidates have already been scored.
                 guard last < Neighbor(distance: least[i], row: rows[i]) else { continue }
                 asked[waiting] = rows[i]
                 waiting += 1

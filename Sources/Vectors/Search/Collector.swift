@@ -1,9 +1,10 @@
 import CKernels
 
-/// Up to this many neighbours are kept in place as they are found; more are collected and sorted.
+/// Up to this many neighbours are kept sorted as they are found; larger numbers are collected first and sorted at the
+/// end.
 let maximumKeptInPlace = 1024
 
-/// The `k` nearest of the selected rows, nearest first; one distance a row.
+/// The `k` nearest of the selected rows, nearest first; one distance for each row.
 func nearest(
     _ k: Int, in selection: RowSelection, _ scorer: some RowScoring, kernels: DistanceKernels
 ) -> [Neighbor] {
@@ -15,14 +16,15 @@ func nearest(
 }
 
 extension SketchedScorer {
-    /// The `k` rows of the selection that are nearest by their codes; a sketch a row, and a distance for those left.
+    /// The `k` selected rows that are nearest by their codes; one sketch for each row, and one distance for each row
+    /// that is not winnowed out.
     package func nearest(_ k: Int, in selection: RowSelection) -> [Neighbor] {
         Vectors.nearest(k, in: selection, self, kernels: codes.kernels)
     }
 }
 
-/// Gathers rows into chunks and keeps the nearest. What is read of a chunk is asked for one chunk ahead, twice: when
-/// one has been gathered, the one before is winnowed, and what was left of the one before that is scored.
+/// Gathers rows into chunks and keeps the nearest. Each chunk is prefetched one chunk ahead, in two stages: when a
+/// chunk has been gathered, the chunk before it is winnowed, and the rest of the chunk before that is scored.
 struct Collector<Scorer: RowScoring>: ~Copyable {
     private let scorer: Scorer
     private let k: Int
@@ -37,7 +39,7 @@ struct Collector<Scorer: RowScoring>: ~Copyable {
     private var gatheredCount = 0
     private var waitingCount = 0
 
-    /// Rows scored between two looks at the list of the nearest; small enough for the first cache.
+    /// Rows that are scored before the list of the nearest is updated; few enough for the first cache.
     private static var chunkRows: Int { 64 }
 
     init(_ scorer: Scorer, k: Int, kernels: DistanceKernels) {
@@ -45,7 +47,7 @@ struct Collector<Scorer: RowScoring>: ~Copyable {
         self.k = k
         collectsAll = k > maximumKeptInPlace
         top = TopK(collectsAll ? 1 : k, kernels: kernels)
-        // Winnowing may write three rows beyond.
+        // Winnowing may write three rows beyond the end.
         rows = .allocate(capacity: Self.chunkRows + 3)
         gathered = .allocate(capacity: Self.chunkRows + 3)
         waiting = .allocate(capacity: Self.chunkRows + 3)
@@ -71,7 +73,7 @@ struct Collector<Scorer: RowScoring>: ~Copyable {
         }
     }
 
-    /// One chunk further.
+    /// Moves on by one chunk.
     private mutating func advance() {
         scoreWaiting()
         swap(&gathered, &waiting)

@@ -1,36 +1,36 @@
 import CKernels
 
-/// Copies of some rows, by which a query finds where to begin: at those of them that are nearest.
+/// Copies of some rows. A query begins its walk at those of them that are nearest to it.
 ///
-/// The rows stand in groups, each around a leader, one of a few rows: the one they are nearest to. A query is compared
-/// with the leaders, and then with the groups of the nearest leaders alone. What it reads lies side by side, while each
-/// step through a graph waits for memory anew. Rows are compared by their sketches where there are any, by their codes
-/// elsewhere.
+/// The rows are in groups. Each group has a leader, and a row belongs to the leader that is nearest to it. A query is
+/// compared with the leaders, and then only with the groups of the nearest leaders. These rows are next to each other
+/// in memory, while each step through a graph waits for memory again. Rows are compared by their sketches if they have
+/// any, otherwise by their codes.
 package final class EntryTable: @unchecked Sendable {
-    /// The leaders, if there are any, then the rows of each group.
+    /// The leaders, if there are any, and then the rows of each group.
     private let rows: [UInt32]
     private let leaderCount: Int
-    /// Where in `rows` each group begins, and where the last ends.
+    /// The positions in `rows` at which each group begins, and at which the last one ends.
     private let bounds: [Int]
-    /// 0 and up: kernels know the copies by where they stand.
+    /// 0, 1, 2, …: kernels address the copies by position.
     private let places: [UInt32]
     private let copies: EntryCopies
 
-    /// Groups that a query is compared with at most; each gives one row to begin at.
+    /// The most groups with which a query is compared; each gives one row to begin at.
     package static let mostGroups = 4
-    /// Rows of those groups that it is compared with at most; so many need no leaders.
+    /// The most rows of those groups with which it is compared; a table with no more rows needs no leaders.
     private static let mostCompared = 192
 
     /// - Parameters:
-    ///   - chosen: rows of `codes`, one at least.
-    ///   - sketches: of the rows of `codes`; nil where they have none.
+    ///   - chosen: rows of `codes`, at least one.
+    ///   - sketches: the sketches of the rows of `codes`; nil if they have none.
     package init(_ chosen: [UInt32], of codes: CodeBlock, _ sketches: SketchBlock?) {
         precondition(!chosen.isEmpty)
         var ordered = chosen, bounds = [0, chosen.count], leaders: [UInt32] = []
         if chosen.count > Self.mostCompared {
             let count = Int(Float(chosen.count).squareRoot())
             leaders = (0..<count).map { chosen[chosen.count * $0 / count] }
-            // Leaders stand in a group as well, their own as a rule.
+            // Each leader is in a group too, usually its own.
             let nearest = EntryCopies(chosen, of: codes, sketches).nearest(among: leaders, of: codes, sketches)
             var groups: [[UInt32]] = Array(repeating: [], count: count)
             for (row, leader) in zip(chosen, nearest) { groups[leader].append(row) }
@@ -44,12 +44,12 @@ package final class EntryTable: @unchecked Sendable {
         copies = EntryCopies(rows, of: codes, sketches)
     }
 
-    /// Writes rows that seem near to a query to `found` (room for `mostGroups`), the nearest first; returns how many,
-    /// one at least.
+    /// Writes rows that seem near to a query to `found` (which has `mostGroups` slots), the nearest first; returns how
+    /// many, at least one.
     ///
     /// - Parameters:
-    ///   - query: the query coded.
-    ///   - sketchQuery: the same for sketches, where rows have any.
+    ///   - query: the coded query.
+    ///   - sketchQuery: the same query for sketches, if the rows have any.
     package func nearest(
         _ query: UnsafePointer<ck_code_query>, _ sketchQuery: UnsafePointer<ck_sketch_query>?,
         _ found: UnsafeMutablePointer<UInt32>
@@ -76,8 +76,8 @@ package final class EntryTable: @unchecked Sendable {
         }
     }
 
-    /// Calls `body` with the groups to compare a query with, none of them empty; `distances` are those of the leaders,
-    /// and are written over.
+    /// Calls `body` with the groups with which to compare a query, none of them empty. `distances` holds the distances
+    /// of the leaders and is overwritten.
     @inline(__always)
     private func forEachGroup(_ distances: UnsafeMutablePointer<Float>, _ body: (Range<Int>) -> Void) {
         guard leaderCount > 0 else { return body(bounds[0]..<bounds[1]) }
@@ -93,7 +93,7 @@ package final class EntryTable: @unchecked Sendable {
         }
     }
 
-    /// Where the least of `count` values stands, of equal ones the first.
+    /// The position of the smallest of `count` values; of equal values, the first.
     @inline(__always)
     private static func least(_ values: UnsafePointer<Float>, _ count: Int) -> Int {
         var least = Int64.max
@@ -102,7 +102,7 @@ package final class EntryTable: @unchecked Sendable {
     }
 }
 
-/// Rows side by side: their sketches where there are any, else their codes.
+/// Rows next to each other in memory: their sketches if they have any, otherwise their codes.
 private final class EntryCopies: @unchecked Sendable {
     private let count: Int
     private let codes: CodeBlock?
@@ -133,7 +133,7 @@ private final class EntryCopies: @unchecked Sendable {
 
     deinit { sketches?.deallocate() }
 
-    /// Writes the distances of the copies at `places`, estimated by their sketches where there are any.
+    /// Writes the distances of the copies at `places`; by sketches, if they have any.
     @inline(__always)
     func score(
         _ query: UnsafePointer<ck_code_query>, _ sketchQuery: UnsafePointer<ck_sketch_query>?,
@@ -146,7 +146,7 @@ private final class EntryCopies: @unchecked Sendable {
         }
     }
 
-    /// For each copy which of `leaders` it is nearest to; they are rows of `codes`, as the copies are.
+    /// For each copy, the nearest of `leaders`; both are rows of `codes`.
     func nearest(among leaders: [UInt32], of codes: CodeBlock, _ sketches: SketchBlock?) -> [Int] {
         let buffer = UnsafeMutableRawPointer.allocate(byteCount: codes.queryBytes, alignment: 64)
         let vector = UnsafeMutablePointer<Float>.allocate(capacity: codes.dimension)

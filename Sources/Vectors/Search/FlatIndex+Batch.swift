@@ -1,40 +1,40 @@
 import CBLAS
 import CKernels
 
-// Many queries against one block. Reading the block from memory is what a single scan costs, so a block of rows is
-// brought into the second cache once and scored against every query before the next is read:
+// Many queries against one block. Most of the cost of a scan is reading the block from memory. So some rows are brought
+// into the second cache once and scored against every query before the next rows are read:
 //
 //     for rows r ..< r + n (n: 512 for a matrix product, fewer for the kernel):
 //         distances [queries × n] = −Q · Rᵀ                        one sgemm (dot, cosine), or
-//                                   = the row kernel, query by query
+//                                   = the row kernel, one query after the other
 //         offer each query's n distances to its list of the nearest
 //
-// Squared L2 is not taken from |q|² + |r|² − 2⟨q, r⟩: the subtraction loses the digits that order near neighbours.
+// Squared L2 is not computed as |q|² + |r|² − 2⟨q, r⟩: the subtraction loses the digits that order near neighbours.
 
-/// How a batch is scored. Both are exact; which is faster depends on the BLAS the system has.
+/// How a batch is scored. Both ways are exact; which one is faster depends on the system's BLAS.
 package enum BatchScoring: Sendable, CaseIterable {
     case kernels
-    /// One matrix product a block; for `dot` and `cosine`, other metrics use the kernels.
+    /// One matrix product for each block of rows, for `dot` and `cosine`; other metrics use the kernels.
     case matrixProduct
 }
 
 extension FlatIndex {
-    /// Rows a block at most: the width of one tile of distances.
+    /// The most rows of a block: the width of one tile of distances.
     static let maximumBatchRows = 512
-    /// Bytes of rows a block when the row kernel reads them again for every query: they stay in the second cache.
+    /// The bytes of a block when the row kernel reads it again for every query: it stays in the second cache.
     static let batchBytes = 256 << 10
-    /// Queries scored together; more are done in turns.
+    /// Queries scored together; more queries are scored in several rounds.
     static let batchQueries = 256
 
-    /// The `k` nearest rows to each of `queries`, exact, as `search` would find them one by one.
+    /// The `k` nearest rows to each of `queries`, exactly, with the same result as `search` for each query.
     ///
     /// - Parameters:
     ///   - queries: `queryCount × dimension`, row-major; normalised for cosine.
     ///   - allowed: only these rows are returned; nil allows all.
     ///   - deleted: these rows are never returned; nil means none.
     ///   - scoring: see `BatchScoring`; measured by `Bench kernels`.
-    /// - Returns: one list a query, nearest first. Distances may differ from `search` in the last bits, since a matrix
-    ///   product sums in another order.
+    /// - Returns: one list for each query, nearest first. Distances may differ from those of `search` in the last bits,
+    ///   because a matrix product sums in another order.
     package func searchBatch(
         _ queries: UnsafeBufferPointer<Float>, queryCount: Int, k: Int, allowed: RowSet? = nil, deleted: RowSet? = nil,
         scoring: BatchScoring = .kernels
@@ -43,7 +43,8 @@ extension FlatIndex {
         guard let base = queries.baseAddress, k > 0, rowCount > 0 else {
             return Array(repeating: [], count: queryCount)
         }
-        // A filter leaves holes in the block, and a long list is better collected and sorted: one by one then.
+        // With a filter, a block would have gaps; for a long list, collecting and sorting is faster. Then queries are
+        // searched one by one.
         guard allowed == nil, deleted == nil, k <= maximumKeptInPlace else {
             return (0..<queryCount).map {
                 search(base + $0 * block.dimension, k: k, allowed: allowed, deleted: deleted)
@@ -100,7 +101,7 @@ extension FlatIndex {
     }
 }
 
-/// Memory of one batch: a tile of distances and every query's list of the nearest.
+/// Memory of one batch: a tile of distances, and a list of the nearest for every query.
 private final class BatchScratch {
     let rows: UnsafeMutablePointer<UInt32>
     let distances: UnsafeMutablePointer<Float>

@@ -1,6 +1,7 @@
 import CKernels
 
-/// The exact index: scores every allowed row. A growing segment is searched by it, and it is the graph's oracle.
+/// The exact index: it scores every allowed row. A growing segment is searched with it, and tests use it as the oracle
+/// of the graph.
 package struct FlatIndex: VectorIndex {
     package let block: VectorBlock
     package let metric: Metric
@@ -16,7 +17,7 @@ package struct FlatIndex: VectorIndex {
         self.kernels = kernels
     }
 
-    /// Exact; one distance for every row that is allowed and not deleted. `breadth` is ignored.
+    /// Exact; computes one distance for every row that is allowed and not deleted. `breadth` is ignored.
     package func search(
         _ query: UnsafePointer<Float>, k: Int, breadth: Int = 0, allowed: RowSet?, deleted: RowSet?
     ) -> [Neighbor] {
@@ -25,14 +26,14 @@ package struct FlatIndex: VectorIndex {
             FloatScorer(query: query, block: block, metric: metric, kernels: kernels), kernels: kernels)
     }
 
-    /// Exact over the rows given, each of which must be below `rowCount`; one distance a row. Rows given twice are
-    /// found twice.
+    /// Exact over the given rows, each of which must be below `rowCount`; one distance for each row. A row that is
+    /// given twice is found twice.
     package func search(_ query: UnsafePointer<Float>, k: Int, rows: [UInt32]) -> [Neighbor] {
         precondition(k >= 0)
         guard k > 0, !rows.isEmpty else { return [] }
         let scorer = FloatScorer(query: query, block: block, metric: metric, kernels: kernels)
         var collector = Collector(scorer, k: min(k, rows.count), kernels: kernels)
-        for row in rows { precondition(row < rowCount, "row \(row) is not among the \(rowCount) of this index") }
+        for row in rows { precondition(row < rowCount, "row \(row) is not one of the \(rowCount) rows of this index") }
         rows.withUnsafeBufferPointer { rows in
             if let start = rows.baseAddress { collector.add(start, rows.count) }
         }

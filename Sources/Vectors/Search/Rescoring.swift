@@ -1,29 +1,31 @@
 /// The last step of a search by codes: the best candidates are scored by their floats.
 ///
-/// How many is decided by the codes' own error. Two fifths more than are wanted are scored at once; their distances by
-/// code and by floats say how far codes err here (mean m and deviation s), and the rest is scored in turn as long as
-/// d + m − 2.5 s, which one code in a hundred and sixty falls below, is nearer than the last neighbour that would be
-/// returned. Where floats are dear, as many as are wanted are scored at once, and then one at a time, with fewer
-/// deviations where candidates are few: a walk that narrow misses more neighbours than are left out here.
+/// The codes' own error decides how many. At first, two fifths more rows than are wanted are scored. Their distances by
+/// code and by floats give the error of the codes here (mean m and standard deviation s). The other candidates are
+/// scored in turn as long as d + m − 2.5 s is nearer than the last neighbour of the answer; one code in a hundred and
+/// sixty falls below that. If reading floats is expensive, only as many rows as are wanted are scored at first, and
+/// then one at a time, with fewer deviations if there are few candidates: a narrow walk misses more neighbours than are
+/// left out here.
 package struct Rescoring {
     private let candidates: [Neighbor]
     private let k: Int
     private let scoresAll: Bool
     private let isFrugal: Bool
 
-    /// Scored before anything is known of the codes' error, at least; and then as many at a time.
+    /// The least number of rows that are scored before the codes' error is known, and the number that is scored at a
+    /// time after that.
     private static let leastScored = 14
     private static let scoredAtATime = 4
-    /// At least, where floats are dear to come by: what says something of the codes' error.
+    /// The least number if floats are expensive to read: enough rows to estimate the codes' error.
     private static let leastScoredFrugally = 10
     private static let deviations: Float = 2.5
-    /// Where floats are dear: one for every candidate a neighbour, within these bounds.
+    /// If floats are expensive to read: one row for each wanted neighbour, within these bounds.
     private static let frugalDeviations: ClosedRange<Float> = 1.5...deviations
 
     /// - Parameters:
     ///   - candidates: nearest first, by code.
-    ///   - scoresAll: whether every candidate is scored, however far behind it lies.
-    ///   - isFrugal: whether a row's floats cost so much that it pays to ask after every few of them.
+    ///   - scoresAll: whether every candidate is scored, however far it is.
+    ///   - isFrugal: whether a row's floats are so expensive to read that it pays to decide again after every few rows.
     package init(_ candidates: [Neighbor], k: Int, scoresAll: Bool = false, isFrugal: Bool = false) {
         self.candidates = candidates
         self.k = k
@@ -33,7 +35,7 @@ package struct Rescoring {
 
     /// The `k` nearest candidates by their floats, nearest first.
     ///
-    /// - Parameter score: writes the distances of some rows; NaN for a row that is to be left out.
+    /// - Parameter score: writes the distances of some rows; NaN for a row that must be left out.
     @inline(__always)
     package func run(
         _ score: (UnsafePointer<UInt32>, Int, UnsafeMutablePointer<Float>) throws -> Void
@@ -70,7 +72,7 @@ package struct Rescoring {
         return found
     }
 
-    /// m − 2.5 s of the first `count` candidates, or with fewer deviations.
+    /// m − 2.5 s of the first `count` candidates; fewer deviations for a narrow walk.
     private func nearestUnlikely(_ distances: UnsafePointer<Float>, _ count: Int) -> Float {
         var sum: Float = 0, squares: Float = 0, counted: Float = 0
         for i in 0..<count where !distances[i].isNaN {

@@ -1,21 +1,21 @@
 import CKernels
 
-/// Scores rows of one block against one query; smaller is nearer. Walks and scans know only this.
+/// Scores rows of one block against one query; smaller is nearer. Walks and scans use rows only through this protocol.
 package protocol RowScoring {
     /// Writes the distance of `rows[i]` to `distances[i]`, `i < count`.
     func score(_ rows: UnsafePointer<UInt32>, _ count: Int, _ distances: UnsafeMutablePointer<Float>)
-    /// Asks for what `score` will read of `rows[i]`, `i < count`.
+    /// Prefetches the memory that `score` will read of `rows[i]`, `i < count`.
     func prefetch(_ rows: UnsafePointer<UInt32>, _ count: Int)
-    /// Asks for what `winnow` will read.
+    /// Prefetches the memory that `winnow` will read.
     func prefetchSketches(_ rows: UnsafePointer<UInt32>, _ count: Int)
-    /// Leaves out of `rows` (room for three more) those that cannot be expected to be nearer than `limit`, and asks for
-    /// what `score` will read of the others; returns how many those are.
+    /// Removes from `rows` (which has three more slots) those that are unlikely to be nearer than `limit`, prefetches
+    /// the memory that `score` will read of the others, and returns how many remain.
     func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, within limit: Float) -> Int
-    /// Leaves `wanted` of `rows` that seem nearest, or all where rows have no sketches, and asks for what `score` will
-    /// read of them; returns how many those are.
+    /// Keeps the `wanted` rows of `rows` that seem nearest, or all if rows have no sketches, prefetches the memory that
+    /// `score` will read of them, and returns how many remain.
     func winnow(_ rows: UnsafeMutablePointer<UInt32>, _ count: Int, toNearest wanted: Int) -> Int
-    /// Writes the rows of `table` to begin at to `found` (room for `EntryTable.mostGroups`), the one that seems nearest
-    /// first; returns how many, none where rows have no codes.
+    /// Writes the rows of `table` at which to begin to `found` (which has `EntryTable.mostGroups` slots), the one that
+    /// seems nearest first; returns how many, or zero if rows have no codes.
     func nearest(of table: EntryTable, _ found: UnsafeMutablePointer<UInt32>) -> Int
 }
 
@@ -41,7 +41,7 @@ extension RowScoring {
     }
 }
 
-/// Bytes of a row asked for ahead at most; the processor's own prefetcher brings the rest of a longer one.
+/// The most bytes of a row that are prefetched; the processor's own prefetcher brings the rest of a longer row.
 @usableFromInline let maximumPrefetchBytes = 384
 
 /// Rows of floats, scored exactly.
@@ -72,7 +72,7 @@ package struct FloatScorer: RowScoring {
     }
 }
 
-/// Rows of codes: distances to within what the codes keep.
+/// Rows of codes; distances are as accurate as the codes.
 package struct CodeScorer: RowScoring {
     @usableFromInline let query: UnsafePointer<ck_code_query>
     @usableFromInline private(set) var layout: UnsafePointer<ck_codes>
@@ -93,7 +93,7 @@ package struct CodeScorer: RowScoring {
         kernels = block.kernels
     }
 
-    /// The same codes, what stands beside them read from elsewhere.
+    /// The same codes, with their scales and biases read from elsewhere.
     func reading(_ layout: UnsafePointer<ck_codes>) -> CodeScorer {
         var other = self
         other.layout = layout
@@ -108,7 +108,7 @@ package struct CodeScorer: RowScoring {
 
     @inlinable package func prefetch(_ rows: UnsafePointer<UInt32>, _ count: Int) {
         ck_prefetch_rows(codes, stride, prefetchBytes, rows, count)
-        // Scales and biases that stand apart; those of sketches have just been read.
+        // Scales and biases in arrays of their own; those in sketches have just been read.
         guard layout.pointee.head_stride == 1 else { return }
         let layout = layout.pointee
         for i in 0..<count { ck_prefetch(layout.scales + Int(rows[i])) }

@@ -13,7 +13,7 @@ public struct Neighbor: Sendable, Equatable, Comparable {
     }
 }
 
-/// Finds the rows of one block that lie nearest to a query: `FlatIndex` exactly, `HNSWGraph` by walking a graph.
+/// Finds the rows of one block that are nearest to a query: `FlatIndex` exactly, `HNSWGraph` by walking a graph.
 package protocol VectorIndex: Sendable {
     /// Rows the index covers: `0..<rowCount` of its block.
     var rowCount: Int { get }
