@@ -1,11 +1,11 @@
 import Vectors
 
-// Deleted rows leave a graph as in FreshDiskANN (Singh et al., arXiv:2105.09613, algorithm 4): whoever was linked to
-// one has that one's neighbours as candidates in its place and selects anew. What is gained is linked back, as where a
-// row is inserted. A row few of whose neighbours are left is inserted once more (`KnownGraph`).
+// Deleted rows leave a graph as in FreshDiskANN (Singh et al., arXiv:2105.09613, algorithm 4): a row that was linked to
+// a deleted row takes the deleted row's neighbours as candidates and selects its links again. New links are linked
+// back, as when a row is inserted. A row that has kept few of its neighbours is inserted again (`KnownGraph`).
 
 extension GraphBuilder {
-    /// Takes over the links between rows of `known` that are both adopted, all in their new numbers.
+    /// Copies the links between rows of `known` that are both adopted, with the rows' new numbers.
     func adopt(_ known: KnownGraph) {
         let graph = known.graph
         guard graph.rowCount > 0 else { return }
@@ -14,17 +14,17 @@ extension GraphBuilder {
             let highest = Int(upper.levels[Int(row)])
             for level in 0...highest {
                 let links = graph.storage.links(of: Int(old), level: level).compactMap(known.adoptedRow)
-                // Some were added behind the last selection, which the graph does not say.
+                // Some of them were added after the last selection; the graph does not say which.
                 write(links, to: row, level: level, selected: 0)
             }
         }
         guard known.leavesOut else { return begin(with: Int(graph.entry)) }
-        // Of several rows on the highest level the first.
+        // Of several rows on the highest level, the first.
         let adopted = (0..<UInt32(graph.rowCount)).lazy.compactMap(known.adoptedRow).map { Int($0) }
         if let highest = adopted.max(by: { (upper.levels[$0], $1) < (upper.levels[$1], $0) }) { begin(with: highest) }
     }
 
-    /// Gives the row that was `old` in `known` new links in place of those to rows that were left out.
+    /// Gives a row, which was `old` in `known`, new links in place of its links to rows that were left out.
     func repair(_ old: UInt32, of known: KnownGraph, _ scratch: BuildScratch) {
         guard let row = known.adoptedRow(old) else { return }
         for level in 0...Int(upper.levels[Int(row)]) {
@@ -34,24 +34,24 @@ extension GraphBuilder {
         }
     }
 
-    /// - Parameter lost: old neighbours of `row` that are not in the graph any more, by their old numbers.
+    /// - Parameter lost: the old neighbours of `row` that are no longer in the graph, by their old numbers.
     private func replace(_ lost: [UInt32], of row: UInt32, in known: KnownGraph, level: Int, _ scratch: BuildScratch) {
         let links = layer(level)
         lock(Int(row))
         let before = links.links(of: row)
         unlock(Int(row))
         let metCount = meet(lost, of: row, linkedTo: before, in: known, level: level, scratch)
-        // Where places are filled, links lead to the longest vectors as well, and to all others only because these were
-        // inserted once: what is left of them stays.
+        // Where free slots are filled, links also lead to the longest vectors. They lead to all other rows only because
+        // those rows were inserted once; the remaining links to them stay.
         let kept = selection.fills ? before : []
         let count = sortByDistance(to: Int(row), scratch.met + kept.count, count: metCount - kept.count, scratch)
         let chosen = scratch.chosen(level)
-        // Others may have linked to the row before.
+        // Other threads may have linked to the row before.
         let limit = max(0, limit(level) - kept.count)
         let chosenCount = selection.select(scratch.keys, count: count, limit: limit, into: chosen, scratch)
         let selected = (0..<chosenCount).map { chosen[$0] }
         lock(Int(row))
-        // What others have linked back meanwhile stays too.
+        // Links that other threads have added meanwhile stay too.
         let added = links.links(of: row).filter { !before.contains($0) && !selected.contains($0) }
         let staying = (kept + added).prefix(links.width - selected.count)
         write(selected + staying, to: row, level: level, selected: chosenCount)
@@ -61,8 +61,8 @@ extension GraphBuilder {
         }
     }
 
-    /// Writes `own` and the neighbours of those that were lost to `scratch.met`, each once and `scratch.mostMet` at
-    /// most; returns how many these are.
+    /// Writes `own` and the neighbours of the lost rows to `scratch.met`, each once and at most `scratch.mostMet`;
+    /// returns how many there are.
     private func meet(
         _ lost: [UInt32], of row: UInt32, linkedTo own: [UInt32], in known: KnownGraph, level: Int,
         _ scratch: BuildScratch

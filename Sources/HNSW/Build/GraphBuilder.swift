@@ -4,15 +4,15 @@ import Vectors
 
 // Insertion (algorithm 1 of doi:10.1109/TPAMI.2018.2889473), by one or several threads.
 //
-// Levels are drawn before the first row is inserted, each from the seed and its own row number, so they depend on no
-// order. The row with the highest level goes first and stays the entry: no lock guards it. A row's own links are
-// written on all its levels before the first neighbour links back, so a walk never meets a half-built row. One byte a
-// row is the lock on its links.
+// Levels are drawn before the first row is inserted. Each is drawn from the seed and its own row number, so the levels
+// do not depend on the order of insertion. The row with the highest level is inserted first and stays the entry, so the
+// entry needs no lock. A row's own links are written on all its levels before the first neighbour links back, so a walk
+// never meets a half-built row. One byte for each row is the lock on its links.
 //
-// Level 0 has `slack` more slots than the graph will keep. A neighbour's links are pruned only when those are full,
-// once in `slack` links back instead of every time, and every row once at the end (`seal`).
+// On level 0 a row has `slack` more slots than the graph will keep. A neighbour's links are pruned only when all slots
+// are full, which happens once in `slack` links back. Every row is pruned once more at the end (`seal`).
 
-/// Builds one graph; used once.
+/// Builds one graph; can only be used once.
 final class GraphBuilder<Space: RowSpace> {
     let upper: UpperLinks
     /// Slots of a row on level 0.
@@ -22,10 +22,10 @@ final class GraphBuilder<Space: RowSpace> {
     let parameters: HNSWParameters
     let locks: UnsafeMutablePointer<UInt8>
     let locksRows: Bool
-    /// How many links each row has on level 0, guarded as they are: to look for the first free slot would bring in all
-    /// lines of a row, and one is to be written.
+    /// How many links each row has on level 0; guarded by the same locks. Without it, finding the first free slot would
+    /// read all cache lines of a row, of which only one is written.
     private let baseCounts: UnsafeMutablePointer<UInt16>
-    /// How many of them, the first and nearest first, were selected together; the others have been added since.
+    /// How many of them, the first and nearest ones, were selected together; the others were added later.
     private let baseSelected: UnsafeMutablePointer<UInt16>
     private(set) var entry: UInt32 = 0
     private(set) var topLevel = 0
@@ -35,7 +35,7 @@ final class GraphBuilder<Space: RowSpace> {
     private static var slack: Int { 16 }
 
     init(levels: [UInt8], space: Space, parameters: HNSWParameters, locksRows: Bool) {
-        // Whole cache lines a row: 48 + 16 slots are four.
+        // Whole cache lines for each row: 48 + 16 slots are four lines.
         width = (parameters.baseWidth + Self.slack + 15) & ~15
         upper = UpperLinks(levels: levels, connections: parameters.connections)
         let slots = levels.count * width
@@ -68,13 +68,14 @@ final class GraphBuilder<Space: RowSpace> {
         topLevel = Int(upper.levels[row])
     }
 
-    /// Inserts `row` and makes it the entry if it stands higher than the present one; no other thread may be inserting.
+    /// Inserts `row` and makes it the entry if its level is higher than the present entry's. No other thread may be
+    /// inserting.
     func insertAlone(_ row: Int, _ scratch: BuildScratch) {
         insert(row, scratch)
         if Int(upper.levels[row]) > topLevel { begin(with: row) }
     }
 
-    /// Links `row` on all its levels. About 1 200 distance computations at the default breadth and 100 000 rows.
+    /// Links `row` on all its levels. Costs about 1 200 distance computations at the default breadth and 100 000 rows.
     func insert(_ row: Int, _ scratch: BuildScratch) {
         let walker = selection.space.walker(row: row, in: scratch.walk)
         let highest = min(Int(upper.levels[row]), topLevel)
@@ -104,7 +105,8 @@ final class GraphBuilder<Space: RowSpace> {
             if level == 0 { selected(scratch.chosenCount[0], row) }
             unlock(row)
         }
-        // The slots that will be written are asked for; a count that another thread is just changing does no harm here.
+        // Prefetches the slots that will be written. A count that another thread is changing at this moment does no
+        // harm.
         for i in 0..<scratch.chosenCount[0] {
             let neighbor = Int(scratch.chosen(0)[i])
             ck_prefetch(base + neighbor * width + Int(baseCounts[neighbor]))
@@ -116,9 +118,9 @@ final class GraphBuilder<Space: RowSpace> {
         }
     }
 
-    /// Adds `row` to the links of `neighbor`, pruning them when they are full.
+    /// Adds `row` to the links of `neighbor`, and prunes these if they are full.
     ///
-    /// - Parameter unlessLinked: whether it may be among them.
+    /// - Parameter unlessLinked: whether `row` may already be one of the links.
     func linkBack(
         from neighbor: UInt32, to row: UInt32, level: Int, _ scratch: BuildScratch, unlessLinked: Bool = false
     ) {
@@ -142,7 +144,7 @@ final class GraphBuilder<Space: RowSpace> {
         }
     }
 
-    /// Writes the links of `row`, of which the first were selected together, in place of all it has; its lock is held.
+    /// Replaces all links of `row`; the first of the new ones were selected together. The row's lock is held.
     func write(_ new: [UInt32], to row: UInt32, level: Int, selected count: Int) {
         let layer = layer(level), links = layer.row(row)
         for (slot, link) in new.enumerated() { links[slot] = link }
@@ -157,7 +159,7 @@ final class GraphBuilder<Space: RowSpace> {
         baseSelected[row] = UInt16(count)
     }
 
-    /// Prunes links of level 0, of which the first were selected before.
+    /// Prunes links of level 0, the first of which were selected before.
     private func pruneBase(
         _ row: UInt32, _ links: UnsafeMutablePointer<UInt32>, count: Int, _ scratch: BuildScratch
     ) {
@@ -170,7 +172,7 @@ final class GraphBuilder<Space: RowSpace> {
         selected(kept, Int(row))
     }
 
-    /// Replaces `links` by the best `limit` of `scratch.candidates` and returns how many those are; the row's lock is
+    /// Replaces `links` by the best `limit` of `scratch.candidates` and returns how many there are. The row's lock is
     /// held.
     @discardableResult
     private func prune(
@@ -184,7 +186,7 @@ final class GraphBuilder<Space: RowSpace> {
         return kept
     }
 
-    /// Writes the `kept` rows of `scratch.pruned` in place of all links.
+    /// Replaces all links by the `kept` rows of `scratch.pruned`.
     private func replace(
         _ links: UnsafeMutablePointer<UInt32>, of row: UInt32, width: Int, kept: Int, _ scratch: BuildScratch
     ) {
@@ -192,8 +194,8 @@ final class GraphBuilder<Space: RowSpace> {
         (links + kept).update(repeating: row, count: width - kept)
     }
 
-    /// Scores `rows`, of which the first `selected` are nearest first, against `row` and leaves their keys in
-    /// `scratch.merged`, nearest first and those of the others odd; returns how many there are.
+    /// Scores `rows` against `row` and writes their keys to `scratch.merged`, nearest first. The first `selected` of
+    /// `rows` are already sorted; the keys of the others are odd. Returns how many there are.
     private func mergeByDistance(
         to row: Int, _ rows: UnsafePointer<UInt32>, count: Int, selected: Int, _ scratch: BuildScratch
     ) -> Int {
@@ -220,7 +222,7 @@ final class GraphBuilder<Space: RowSpace> {
         return oldCount + newCount
     }
 
-    /// Scores `rows` against `row` and leaves their keys in `scratch.keys`, nearest first; returns how many there are.
+    /// Scores `rows` against `row` and writes their keys to `scratch.keys`, nearest first; returns how many there are.
     func sortByDistance(
         to row: Int, _ rows: UnsafePointer<UInt32>, count: Int, _ scratch: BuildScratch
     ) -> Int {
@@ -230,14 +232,14 @@ final class GraphBuilder<Space: RowSpace> {
         return kernels.pointee.sort_keys(scratch.distances, rows, count, scratch.keys)
     }
 
-    /// Room for the finished links, level 0 without the slack.
+    /// Storage for the finished links, level 0 without the slack.
     func roomForSealed() -> GraphStorage {
         let levels = Array(UnsafeBufferPointer(start: upper.levels, count: upper.rowCount))
         return GraphStorage(levels: levels, width: parameters.baseWidth, connections: parameters.connections)
     }
 
-    /// Copies the links of `rows` to `sealed`, those of level 0 pruned to its width. All rows have been inserted;
-    /// different rows may be sealed at the same time.
+    /// Copies the links of `rows` to `sealed`, those of level 0 pruned to its width. All rows must have been inserted.
+    /// Several threads may seal different rows at the same time.
     func seal(_ rows: Range<Int>, into sealed: GraphStorage, _ scratch: BuildScratch) {
         for row in rows {
             let links = base + row * width
@@ -264,26 +266,26 @@ final class GraphBuilder<Space: RowSpace> {
     @inline(__always) func unlock(_ row: Int) { if locksRows { ck_unlock(locks + row) } }
 }
 
-/// Working memory of one building thread.
+/// Working memory of one thread that builds.
 final class BuildScratch {
     let walk: WalkScratch
-    /// The row being inserted or pruned, and the one of a pair that is compared, as queries.
+    /// The row that is inserted or pruned, and one row of a compared pair, as queries.
     let rowQuery: UnsafeMutablePointer<ck_code_query>
     let pairQuery: UnsafeMutablePointer<ck_code_query>
     let rejected: UnsafeMutablePointer<UInt32>
-    /// The rows of a walk's pool, or the candidates of a row that has lost neighbours: room for `mostMet`.
+    /// The rows of a walk's pool, or the candidates of a row that has lost neighbours; it has `mostMet` slots.
     let met: UnsafeMutablePointer<UInt32>
     let candidates: UnsafeMutablePointer<UInt32>
     let pruned: UnsafeMutablePointer<UInt32>
     let distances: UnsafeMutablePointer<Float>
     let keys: UnsafeMutablePointer<Int64>
-    /// Keys of links that were selected before, and those with others in between.
+    /// Keys of links that were selected before, and the same keys with others between them.
     let old: UnsafeMutablePointer<Int64>
     let merged: UnsafeMutablePointer<Int64>
     let chosenCount: UnsafeMutablePointer<Int>
     private let chosenRows: UnsafeMutablePointer<UInt32>
     private let slots: Int
-    /// As many rows as a walk's pool holds, and three times the links of a row.
+    /// As many rows as the pool of a walk has, and three times the links of a row.
     let mostMet: Int
 
     init(rowCount: Int, width: Int, connections: Int, breadth: Int, walkerBytes: Int, planeWords: Int) {

@@ -2,11 +2,11 @@ import Dispatch
 import Synchronization
 import Vectors
 
-/// What a graph is built from.
+/// The rows from which a graph is built.
 package enum BuildRows: Sendable {
     case floats(VectorBlock, Metric)
-    /// Rows as 8-bit codes to be compared, and as 4-bit codes to be walked over, while building and later; for L2 both
-    /// of one mean.
+    /// Rows as 8-bit codes for comparing rows, and as 4-bit codes for walking, during the build and later. For L2 both
+    /// have the same mean.
     case codes(building: CodeBlock, walking: CodeBlock)
 
     fileprivate var kept: GraphRows {
@@ -24,13 +24,13 @@ extension HNSWGraph {
     ///
     /// - Parameters:
     ///   - rows: normalised vectors for cosine; every component finite. They must not change.
-    ///   - threads: the calling thread and `threads − 1` others. With one thread the graph depends on the rows and the
-    ///     parameters alone; with more, on who came first as well.
-    ///   - extending: a graph with the same metric and the same widths whose rows, or those of them that are kept, are
-    ///     the first ones here, with the same content; its links are taken over, those to rows that are left out are
-    ///     replaced, and the remaining rows inserted. It stays as it is.
-    ///   - progress: told how many rows are in, on the calling thread, from time to time.
-    ///   - isCancelled: asked by every thread every few rows.
+    ///   - threads: the calling thread and `threads − 1` others. With one thread the graph only depends on the rows and
+    ///     the parameters; with more threads, it also depends on their timing.
+    ///   - extending: a graph with the same metric and the same widths. Its rows, or those of them that are kept, are
+    ///     the first rows here and have the same content. Their links are copied, links to rows that are left out are
+    ///     replaced, and the other rows are inserted. The given graph does not change.
+    ///   - progress: is told from time to time, on the calling thread, how many rows have been inserted.
+    ///   - isCancelled: every thread asks it every few rows.
     /// - Throws: `HNSWParameterError` for settings outside their limits or a graph that cannot be extended;
     ///   `CancellationError`.
     package static func build(
@@ -61,7 +61,7 @@ extension HNSWGraph {
     }
 }
 
-/// One build: what is the same whatever rows are scored by.
+/// One build: the part that does not depend on how rows are scored.
 private struct BuildRun {
     let levels: [UInt8]
     let parameters: HNSWParameters
@@ -79,7 +79,7 @@ private struct BuildRun {
             builder.adopt(extending)
             if extending.leavesOut { try onEveryThread(work, scratch) { work.repair(extending, $0) } }
         }
-        // Of several rows on the highest level the first, before all others.
+        // Of several rows on the highest level, the first; it is inserted before all others.
         if let top = rows.map({ levels[$0] }).max(), let place = rows.firstIndex(where: { levels[$0] == top }) {
             if rows.count == levels.count {
                 builder.begin(with: rows.remove(at: place))
@@ -96,8 +96,8 @@ private struct BuildRun {
     }
 
     /// - Parameters:
-    ///   - scratch: of the calling thread; the others have their own.
-    ///   - here: what the calling thread does in place of `part`.
+    ///   - scratch: the memory of the calling thread; the other threads have their own.
+    ///   - here: the work of the calling thread, in place of `part`.
     private func onEveryThread(
         _ work: BuildWork<some RowSpace>, _ scratch: BuildScratch, here: (() -> Void)? = nil,
         _ part: @escaping @Sendable (BuildScratch) -> Void
@@ -118,7 +118,7 @@ extension GraphBuilder {
     }
 }
 
-/// The rows of one build, handed out to its threads: those to be repaired, then those to be inserted, then all.
+/// The rows of one build, handed out to its threads: first the rows to repair, then those to insert, then all rows.
 ///
 /// `@unchecked`: the builder's rows are guarded by its locks, and everything else here is constant or atomic.
 private final class BuildWork<Space: RowSpace>: @unchecked Sendable {
@@ -131,8 +131,8 @@ private final class BuildWork<Space: RowSpace>: @unchecked Sendable {
     /// The finished links.
     let sealed: GraphStorage
 
-    /// Rows a thread takes at a time, half a millisecond's work; between two takes it looks whether the build was
-    /// cancelled.
+    /// Rows that a thread takes at a time, about half a millisecond of work; before each take the thread checks whether
+    /// the build was cancelled.
     private static var rowsInserted: Int { 4 }
     private static var rowsRepaired: Int { 16 }
     private static var rowsSealed: Int { 256 }
@@ -147,14 +147,14 @@ private final class BuildWork<Space: RowSpace>: @unchecked Sendable {
 
     var wasCancelled: Bool { cancelled.load(ordering: .acquiring) }
 
-    /// Repairs rows that no other thread has taken until there are none left.
+    /// Repairs rows that no other thread has taken, until none is left.
     func repair(_ known: KnownGraph, _ scratch: BuildScratch) {
         takeRows(from: nextRepaired, at: Self.rowsRepaired, of: known.graph.rowCount) { taken in
             for row in taken { builder.repair(UInt32(row), of: known, scratch) }
         }
     }
 
-    /// - Parameter progress: told how many rows are in.
+    /// - Parameter progress: is told how many rows have been inserted.
     func insert(_ rows: [Int], _ scratch: BuildScratch, progress: ((Int) -> Void)?) {
         takeRows(from: nextInserted, at: Self.rowsInserted, of: rows.count) { taken in
             for place in taken { builder.insert(rows[place], scratch) }

@@ -3,17 +3,17 @@ import Vectors
 
 // Which candidates become neighbours (algorithm 4 of doi:10.1109/TPAMI.2018.2889473, with the α of DiskANN).
 //
-// Candidates come nearest first. One is kept unless a neighbour already kept is so much nearer to it than the row
-// itself that a walk would come by it anyway:
+// Candidates come nearest first. A candidate is left out if a kept neighbour is so much nearer to it than the row is
+// that a walk would reach it through that neighbour anyway:
 //
 //     leave c out  ⇔  some kept s:  α · d(c, s) < d(c, row)
 //
-// The rule compares sizes, so distances must not be negative: cosine's −⟨a, b⟩ is moved up by 1. An inner product of
-// vectors of any length has no such floor; for `dot` α is 1, the signs are compared as they are (ip-NSW, Morozov and
-// Babenko, NeurIPS 2018), and what was left out fills the places that stay empty.
+// The rule compares ratios, so distances must not be negative: 1 is added to cosine's −⟨a, b⟩. An inner product of
+// vectors of any length has no lower bound. For `dot`, α is 1, distances are compared with their signs (ip-NSW, Morozov
+// and Babenko, NeurIPS 2018), and candidates that were left out fill the slots that stay free.
 //
-// Copies of one vector are at distance 0 of each other and of nothing else, so the rule would keep all of them and a
-// crowd of copies would link only to itself. A quarter of the places is theirs at most.
+// Copies of one vector have the distance 0 to each other and not to any other row, so the rule would keep all of them,
+// and many copies would only link to each other. They get at most a quarter of the slots.
 
 /// The rule above, for one metric.
 struct NeighborSelection<Space: RowSpace> {
@@ -21,7 +21,7 @@ struct NeighborSelection<Space: RowSpace> {
     private let factor: Float
     private let offset: Float
     private let copyDistance: Float
-    /// Whether places that stay empty are filled with what was left out.
+    /// Whether candidates that were left out fill the free slots.
     let fills: Bool
 
     init(space: Space, spread: Float) {
@@ -33,8 +33,7 @@ struct NeighborSelection<Space: RowSpace> {
         fills = metric == .dot
     }
 
-    /// Writes at most `limit` rows of `candidates` (ascending keys, `count` of them) to `kept`, nearest first; returns
-    /// how many.
+    /// Writes at most `limit` rows of `candidates` (`count` ascending keys) to `kept`, nearest first; returns how many.
     func select(
         _ candidates: UnsafePointer<Int64>, count: Int, limit: Int, into kept: UnsafeMutablePointer<UInt32>,
         _ scratch: BuildScratch
@@ -65,10 +64,10 @@ struct NeighborSelection<Space: RowSpace> {
         return keptCount
     }
 
-    /// What `select` would, where the candidates with even keys have all been selected for the same row before: each of
-    /// them is compared with those of odd keys alone.
+    /// The same as `select` if the candidates with even keys have already been selected together for the same row: each
+    /// of them is only compared with candidates that have odd keys.
     ///
-    /// - Returns: nil where the rule does not say all: copies are counted, or places are filled.
+    /// - Returns: nil where more than the rule decides: copies are counted, or free slots are filled.
     func selectAgain(
         _ candidates: UnsafePointer<Int64>, count: Int, limit: Int, into kept: UnsafeMutablePointer<UInt32>,
         _ scratch: BuildScratch
@@ -96,13 +95,14 @@ struct NeighborSelection<Space: RowSpace> {
         return keptCount
     }
 
-    /// The least distance of `row` to those kept; stops at the first four of which one already leaves `row` out.
+    /// The least distance of `row` to the kept rows; stops after the first four rows of which one already leaves `row`
+    /// out.
     @inline(__always)
     private func nearestKept(
         _ row: UInt32, _ kept: UnsafePointer<UInt32>, _ count: Int, leaveBelow own: Float,
         _ slot: UnsafeMutablePointer<ck_code_query>
     ) -> Float {
-        // A little less than what the rule asks for: what rounding adds must not end the search too early.
+        // A little less than the rule asks for: rounding must not end the search too early.
         let enough = own / factor - offset
         return offset + space.nearest(to: row, among: kept, count, enough: enough - 1e-6 * abs(enough), slot)
     }

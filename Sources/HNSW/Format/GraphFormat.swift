@@ -1,8 +1,8 @@
 import CKernels
 import Vectors
 
-// A graph as bytes, little endian, version 2: parts of bounded size, so that several are read side by side and none
-// exceeds what a database keeps in one value. Every part:
+// A graph as bytes, little endian, version 2. It consists of parts of bounded size, so that several are read at the
+// same time and none exceeds the size of one value in a database. Every part:
 //
 //     0   "CXGRAPH\n"                    8
 //     8   format version                 u32
@@ -26,9 +26,9 @@ import Vectors
 //     24  links of level 0               u32 [rows][width]              unused slots: the row's own number; or
 //         codes                          u8  [rows][stride], then scales f32 [rows], then for L2 biases f32 [rows]
 //
-// The floats are not part of it. Bytes come from disk: nothing of them is used before it has been checked.
+// The floats are not part of it. The bytes come from disk: they are checked before they are used.
 
-/// Bytes that are no graph of these rows: damaged, of another version, or made for others. Rebuild the graph.
+/// The bytes are not a graph of these rows: they are damaged, of another version, or of other rows. Rebuild the graph.
 package struct GraphFormatError: Error, Equatable, CustomStringConvertible {
     package let reason: String
     package var description: String { "the graph cannot be read: \(reason); rebuild it" }
@@ -45,7 +45,7 @@ enum GraphFormat {
         case head, links, codes
     }
 
-    /// The bytes of one part behind `kind`, once its frame has been checked.
+    /// The bytes of one part after `kind`, once its frame has been checked.
     static func open(_ bytes: UnsafeRawBufferPointer) throws(GraphFormatError) -> (kind: Kind, body: PartReader) {
         func fail(_ reason: String) -> GraphFormatError { GraphFormatError(reason: reason) }
         guard let start = bytes.baseAddress, bytes.count >= rowsHeadBytes + 4 else {
@@ -64,7 +64,7 @@ enum GraphFormat {
     }
 }
 
-/// Reads the numbers of one part; every read is bounded by the bytes that are there.
+/// Reads the numbers of one part; no read goes beyond its bytes.
 struct PartReader {
     let bytes: UnsafeRawBufferPointer
     var at: Int
@@ -80,7 +80,7 @@ struct PartReader {
         return Number(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: Number.self))
     }
 
-    /// Copies `count` elements as they lie; a part is written and read by machines of one byte order.
+    /// Copies `count` elements without conversion; a part is written and read by machines of one byte order.
     mutating func copy<Element: BitwiseCopyable>(
         to target: UnsafeMutablePointer<Element>, count: Int
     ) throws(GraphFormatError) {

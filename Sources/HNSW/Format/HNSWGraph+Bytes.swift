@@ -3,7 +3,7 @@ import Synchronization
 import Vectors
 
 extension HNSWGraph {
-    /// Bytes of rows in one part; a few parts to read side by side already at 50 000 rows.
+    /// Bytes of rows in one part; 50 000 rows already make a few parts to read at the same time.
     private static let partBytes = 8 << 20
 
     fileprivate static func rowsPerPart(_ rows: GraphRows, width: Int) -> Int {
@@ -14,7 +14,7 @@ extension HNSWGraph {
 
     private var rowsPerPart: Int { Self.rowsPerPart(rows, width: storage.width) }
 
-    /// Parts of the graph as bytes: a head, then links, then codes.
+    /// The number of parts of the graph as bytes: a head, then links, then codes.
     package var partCount: Int {
         let pieces = (rowCount + rowsPerPart - 1) / rowsPerPart
         return 1 + pieces * (codeBlock == nil ? 1 : 2)
@@ -22,7 +22,7 @@ extension HNSWGraph {
 
     private var codeBlock: CodeBlock? { if case .codes(let block) = rows { block } else { nil } }
 
-    /// One part as bytes; `GraphReader` reads them. The links must be in.
+    /// One part as bytes; `GraphReader` reads them. The links must have been read.
     package func part(_ index: Int) -> [UInt8] {
         precondition((0..<partCount).contains(index) && hasLinks)
         if index == 0 { return headPart() }
@@ -65,22 +65,22 @@ extension HNSWGraph {
     }
 }
 
-/// Puts a graph together from its parts, of which several may be read at the same time.
+/// Assembles a graph from its parts, several of which may be read at the same time.
 package final class GraphReader: @unchecked Sendable {
     private let storage: GraphStorage
     private let rows: GraphRows
     private let parameters: HNSWParameters
     private let entry: UInt32
     private let topLevel: Int
-    /// Rows whose links, and rows whose codes have been read.
+    /// How many rows' links, and how many rows' codes, have been read.
     private let linksRead = Atomic<Int>(0)
     private let codesRead = Atomic<Int>(0)
 
     /// Begins with the head.
     ///
     /// - Parameters:
-    ///   - block: the floats of the same rows, for a graph that scores by them.
-    /// - Throws: `GraphFormatError` for anything but what `part(0)` wrote for rows of this shape.
+    ///   - block: the floats of the same rows, for a graph that scores by floats.
+    /// - Throws: `GraphFormatError` unless the bytes are what `part(0)` wrote for rows of this shape.
     package init(
         head bytes: UnsafeRawBufferPointer, metric: Metric, dimension: Int, rowCount: Int, block: VectorBlock?
     ) throws {
@@ -143,7 +143,7 @@ package final class GraphReader: @unchecked Sendable {
         try body.checkEnd()
     }
 
-    /// Numbers of the parts that hold links, and of those that hold codes.
+    /// The numbers of the parts that hold links, and of those that hold codes.
     package var linkParts: Range<Int> { 1..<1 + pieces }
     package var codeParts: Range<Int> {
         guard case .codes = rows else { return 1 + pieces..<1 + pieces }
@@ -155,14 +155,14 @@ package final class GraphReader: @unchecked Sendable {
         return (storage.rowCount + each - 1) / each
     }
 
-    /// The graph, once every part is in.
+    /// The graph, once every part has been read.
     package func finish() throws -> HNSWGraph {
         try checkCodes()
         try checkLinks()
         return graph(links: .there)
     }
 
-    /// The graph, once every part of its codes is in. It scores all rows until its links have been added and
+    /// The graph, once every part of its codes has been read. It scores all rows until its links have been read and
     /// `finishLinks` was called.
     package func finishCodes() throws -> HNSWGraph {
         guard case .codes = rows else { throw GraphFormatError(reason: "it has no codes") }
@@ -170,7 +170,7 @@ package final class GraphReader: @unchecked Sendable {
         return graph(links: .coming)
     }
 
-    /// Tells a graph of `finishCodes` that its links are in, or that they could not be read.
+    /// Tells a graph of `finishCodes` that its links have been read, or that they could not be read.
     package func finishLinks(of graph: HNSWGraph, areWhole: Bool) {
         graph.linksCame(
             areWhole && linksRead.load(ordering: .acquiring) == storage.rowCount ? .there : .damaged)
@@ -211,7 +211,7 @@ extension PartWriter {
 }
 
 extension PartReader {
-    /// - Throws: `GraphFormatError` for a link out of the graph: whoever walks believes every link.
+    /// - Throws: `GraphFormatError` for a link out of the graph: a walk does not check links.
     fileprivate mutating func copy(to links: PackedLinks, rows: Range<Int>) throws {
         try withUnsafeTemporaryAllocation(of: UInt32.self, capacity: links.width) { own in
             guard let start = own.baseAddress else { return }
@@ -227,7 +227,7 @@ extension PartReader {
     }
 }
 
-/// The numbers of the head, each within its limits.
+/// The numbers of the head; each is within its limits.
 private struct GraphHead {
     let metric: Metric
     let codes: CodeKind?
@@ -266,13 +266,13 @@ private struct GraphHead {
 
     func check(_ levels: [UInt8]) throws(GraphFormatError) {
         guard levels.allSatisfy({ $0 <= topLevel }) else {
-            throw GraphFormatError(reason: "a row stands above the highest level")
+            throw GraphFormatError(reason: "a row is above the highest level")
         }
         if rowCount == 0 {
             guard entry == 0, topLevel == 0 else { throw GraphFormatError(reason: "it is empty but has an entry") }
         } else {
             guard Int(entry) < rowCount, Int(levels[Int(entry)]) == topLevel else {
-                throw GraphFormatError(reason: "its entry does not stand on the highest level")
+                throw GraphFormatError(reason: "its entry is not on the highest level")
             }
         }
     }

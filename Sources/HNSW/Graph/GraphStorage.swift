@@ -3,21 +3,21 @@ import Vectors
 
 // Links of a graph as flat arrays of row numbers.
 //
-//     level 0                                while a graph is built, in the builder (`GraphBuilder`), wider than what
-//                                            comes of it; then packed (`PackedLinks`)
-//     levels       [rowCount] u8             the highest level a row stands on; 0 for most
-//     starts       [rowCount] u32            where the row's upper levels begin, in blocks of `connections`
+//     level 0                                in the builder (`GraphBuilder`) while a graph is built, wider than in the
+//                                            finished graph; then packed (`PackedLinks`)
+//     levels       [rowCount] u8             the highest level of a row; 0 for most rows
+//     starts       [rowCount] u32            the position of the row's upper levels, in blocks of `connections`
 //     links        [blocks][connections] u32 one block a level from 1 up, padded with the row's own number
 //
-// Unused slots of any level hold the row's own number, so that a walk, which has already visited it, skips them without
-// a count and without a branch.
+// A free slot of any level holds the row's own number. A walk has already visited that row, so it skips the slot
+// without a count and without a branch.
 
-/// The links of a finished graph. Once they are written they never change.
+/// The links of a finished graph. They never change once they are written.
 final class GraphStorage {
     let upper: UpperLinks
     let base: PackedLinks
 
-    /// Every row stands on the level given; level 0 is for whoever writes all of it.
+    /// Gives every row its level; the caller writes all of level 0.
     init(levels: [UInt8], width: Int, connections: Int) {
         upper = UpperLinks(levels: levels, connections: connections)
         base = PackedLinks(rowCount: levels.count, width: width)
@@ -30,7 +30,7 @@ final class GraphStorage {
     /// Bytes in memory.
     var byteCount: Int { base.byteCount + upper.byteCount }
 
-    /// The links of `row` on `level`, without the unused slots.
+    /// The links of `row` on `level`, without the free slots.
     func links(of row: Int, level: Int) -> [UInt32] {
         level == 0 ? base.links(of: row) : upper.layer(level).links(of: UInt32(row))
     }
@@ -46,7 +46,7 @@ final class UpperLinks {
     /// Blocks of `links`: the sum of all levels.
     let blocks: Int
 
-    /// Every row stands on the level given and has no link yet.
+    /// Gives every row its level and no links.
     init(levels given: [UInt8], connections: Int) {
         rowCount = given.count
         self.connections = connections
@@ -80,7 +80,7 @@ final class UpperLinks {
         Layer(links: links, starts: UnsafePointer(starts), offset: level - 1, width: connections, locks: nil)
     }
 
-    /// Takes over the links of `row`, which stands on the same levels in `other`.
+    /// Copies the links of `row`, which has the same level in `other`.
     func copy(_ row: Int, of other: UpperLinks) {
         (links + Int(starts[row]) * connections)
             .update(from: other.links + Int(other.starts[row]) * connections, count: Int(levels[row]) * connections)
@@ -89,27 +89,28 @@ final class UpperLinks {
 
 /// The links of one level, as a walk reads them.
 protocol LinkLayer {
-    /// How many links a row has at most.
+    /// The most links of a row.
     var width: Int { get }
 
-    /// Copies the neighbours of `id` not visited in this epoch to `out` (room for `width` + 16), which marks none.
+    /// Copies the neighbours of `id` that were not visited in this epoch to `out` (which has `width` + 16 slots); does
+    /// not mark them as visited.
     func gather(
         _ id: UInt32, visited: UnsafePointer<UInt8>, epoch: UInt8, into out: UnsafeMutablePointer<UInt32>,
         _ kernels: UnsafePointer<ck_kernels>
     ) -> Int
 
-    /// Asks for the links of `id`.
+    /// Prefetches the links of `id`.
     func prefetch(_ id: UInt32)
 }
 
-/// The rows of links of one level, as they lie: pointers only, copied into a walk's locals.
+/// The rows of links of one level: only pointers, which a walk copies into its local variables.
 struct Layer: LinkLayer {
     let links: UnsafeMutablePointer<UInt32>
-    /// Upper levels only: where a row's blocks begin.
+    /// Only for upper levels: the position of a row's blocks.
     let starts: UnsafePointer<UInt32>?
     let offset: Int
     let width: Int
-    /// One byte a row while a graph is built by several threads; nil once it is sealed.
+    /// One byte for each row while several threads build the graph; nil once it is sealed.
     var locks: UnsafeMutablePointer<UInt8>?
 
     @inline(__always)
@@ -118,7 +119,7 @@ struct Layer: LinkLayer {
         return links + Int(id) &* width
     }
 
-    /// How many links `id` has.
+    /// The number of links of `id`.
     func count(_ id: UInt32) -> Int {
         let links = row(id)
         var count = 0
@@ -126,7 +127,7 @@ struct Layer: LinkLayer {
         return count
     }
 
-    /// The links of `id`, without the unused slots.
+    /// The links of `id`, without the free slots.
     func links(of id: UInt32) -> [UInt32] { Array(UnsafeBufferPointer(start: row(id), count: count(id))) }
 
     @inline(__always)

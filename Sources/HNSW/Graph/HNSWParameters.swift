@@ -4,17 +4,18 @@ import Vectors
 public struct HNSWParameters: Sendable, Equatable, Codable {
     /// Links of a node on the upper levels (*M*).
     public var connections = 16
-    /// Links of a node on level 0 (*Mmax0*); nil takes `3 · connections`, half as many again as the paper: from codes a
-    /// distance costs less than the step from node to node that it saves (`Bench index --base-connections`).
+    /// Links of a node on level 0 (*Mmax0*); nil means `3 · connections`, half as many again as in the paper: with
+    /// codes, computing a distance costs less than the step from node to node that it saves (`Bench index
+    /// --base-connections`).
     public var baseConnections: Int?
     /// Candidates kept while a row is inserted (*efConstruction*).
     public var buildBreadth = 150
-    /// Candidates kept while a query walks, unless the query says otherwise (*ef*).
+    /// Candidates kept while a query walks, unless the query sets its own number (*ef*).
     public var searchBreadth = 64
-    /// How much nearer to a kept neighbour than to the row itself a candidate must be to be left out (α of DiskANN,
-    /// Subramanya et al., NeurIPS 2019). 1 is the paper's rule; more keeps longer links. Ignored for `dot`.
+    /// A candidate is left out if it is this many times nearer to a kept neighbour than to the row itself (α of
+    /// DiskANN, Subramanya et al., NeurIPS 2019). 1 is the paper's rule; more keeps longer links. Ignored for `dot`.
     public var spread: Float = 1.15
-    /// Where levels come from: the same seed and rows give the same levels.
+    /// The seed of the levels: the same seed and rows give the same levels.
     public var seed: UInt64 = 42
 
     public init() {}
@@ -50,7 +51,7 @@ public struct HNSWParameters: Sendable, Equatable, Codable {
     }
 }
 
-/// A setting of a graph lies outside its limits, or does not fit the graph that is to be extended.
+/// A setting of a graph is outside its limits, or does not fit the graph that is to be extended.
 package struct HNSWParameterError: Error, Equatable, CustomStringConvertible {
     package let message: String
     package var description: String { message }

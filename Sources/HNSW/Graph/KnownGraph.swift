@@ -1,11 +1,11 @@
 import Vectors
 
-/// A graph that a build begins with, and what becomes of its rows.
+/// The graph with which a build begins, and the new number of each of its rows.
 package struct KnownGraph: Sendable {
     let graph: HNSWGraph
-    /// For each row of the graph its number in what is built; `none` where it is left out.
+    /// For each row of the graph its number in the new graph; `none` if the row is left out.
     private let newRows: [UInt32]
-    /// The same; `none` also where so few of a row's neighbours are kept that it is better linked anew.
+    /// The same, but also `none` if so few of a row's neighbours are kept that inserting the row again is better.
     private let adoptedRows: [UInt32]
     /// How many rows are kept.
     let keptCount: Int
@@ -17,7 +17,7 @@ package struct KnownGraph: Sendable {
 
     /// Some rows of `graph`.
     ///
-    /// - Parameter newRows: for each row of the graph its number, ascending from 0, or nil where it is left out.
+    /// - Parameter newRows: for each row of the graph its new number, ascending from 0, or nil if the row is left out.
     package init(_ graph: HNSWGraph, newRows: [UInt32?]) { self.init(graph, newRows: newRows.map { $0 ?? Self.none }) }
 
     private init(_ graph: HNSWGraph, newRows: [UInt32]) {
@@ -39,14 +39,14 @@ package struct KnownGraph: Sendable {
     /// Whether any row is left out.
     var leavesOut: Bool { keptCount < graph.rowCount }
 
-    /// What `row` of the graph becomes; nil where it is left out.
+    /// The new number of `row`; nil if the row is left out.
     func newRow(_ row: UInt32) -> UInt32? { newRows[Int(row)] == Self.none ? nil : newRows[Int(row)] }
 
-    /// What `row` of the graph becomes where its links are taken over.
+    /// The new number of `row` if its links are copied.
     @inline(__always)
     func adoptedRow(_ row: UInt32) -> UInt32? { adoptedRows[Int(row)] == Self.none ? nil : adoptedRows[Int(row)] }
 
-    /// Rows of what is built that are yet to be linked: `rowCount` in all.
+    /// The rows of the new graph that must be inserted; `rowCount` is the number of all its rows.
     func unlinkedRows(rowCount: Int) -> [Int] {
         zip(newRows, adoptedRows).compactMap { $0 == $1 ? nil : Int($0) } + Array(keptCount..<rowCount)
     }
@@ -56,10 +56,10 @@ package struct KnownGraph: Sendable {
         (0..<UInt32(graph.rowCount)).lazy.filter { newRow($0) != nil }.map { graph.storage.upper.levels[Int($0)] }
     }
 
-    /// The codes its rows are walked over by; nil where rows are floats.
+    /// The codes by which its rows are walked over; nil if rows are floats.
     package var codes: CodeBlock? { if case .codes(let codes) = graph.rows { codes } else { nil } }
 
-    /// Copies the codes of kept rows to the first rows of `block`; returns how many these are.
+    /// Copies the codes of kept rows to the first rows of `block`; returns how many there are.
     package func copyCodes(to block: CodeBlock) -> Int {
         guard let codes else { return 0 }
         for row in 0..<UInt32(graph.rowCount) {
@@ -68,7 +68,7 @@ package struct KnownGraph: Sendable {
         return keptCount
     }
 
-    /// Refuses what cannot be taken over as the first of `rowCount` rows.
+    /// Refuses a graph whose rows cannot be the first of `rowCount` rows.
     func checkExtensible(
         rows: GraphRows, rowCount: Int, parameters: HNSWParameters
     ) throws(HNSWParameterError) {
@@ -82,7 +82,7 @@ package struct KnownGraph: Sendable {
                 message: "\(keptCount) rows of a graph, \(graph.rows.dimension) dimensions, \(graph.metric), "
                     + "\(own.connections)/\(own.baseWidth) connections cannot become one of "
                     + "\(rowCount), \(rows.dimension), \(rows.metric), "
-                    + "\(parameters.connections)/\(parameters.baseWidth); build it anew")
+                    + "\(parameters.connections)/\(parameters.baseWidth); build it from scratch")
         }
     }
 }

@@ -1,13 +1,13 @@
 import CKernels
 import Vectors
 
-/// The links of level 0 of a finished graph: row numbers in as many bits as the largest of them takes, so that 48 links
-/// between 100 000 rows are two cache lines in place of three.
+/// The links of level 0 of a finished graph. A row number takes as many bits as the largest number needs, so that 48
+/// links between 100 000 rows take two cache lines instead of three.
 ///
 ///     packed       [rowCount][rowBytes] u8   `width` numbers of `bits` bits, the lowest bits first, then zeros up to a
 ///                                            whole line. Unused slots hold the row's own number
 ///
-/// Different rows may be written at the same time; a row that is written does not change.
+/// Several threads may write different rows at the same time; a row does not change once it is written.
 final class PackedLinks {
     let rowCount: Int
     let width: Int
@@ -16,10 +16,10 @@ final class PackedLinks {
     private let packed: UnsafeMutablePointer<UInt8>
     private let mapping: PageMapping
 
-    /// What unpacking may read behind the last row.
+    /// Bytes that unpacking may read beyond the last row.
     private static let bytesReadBeyond = 128
 
-    /// Zeros, for whoever writes every row.
+    /// All zeros; the caller writes every row.
     init(rowCount: Int, width: Int) {
         self.rowCount = rowCount
         self.width = width
@@ -58,10 +58,10 @@ final class PackedLinks {
             unpack: DistanceKernels.best.table.pointee.unpack)
     }
 
-    /// Writes the links of one row, unused slots and all, to `out` (room for `width` and `PackedLayer.slack` more).
+    /// Writes the links of one row with its free slots to `out` (which has `width` and `PackedLayer.slack` more slots).
     func copy(_ row: Int, to out: UnsafeMutablePointer<UInt32>) { layer.unpack(UInt32(row), into: out) }
 
-    /// The links of `row`, without the unused slots.
+    /// The links of `row`, without the free slots.
     func links(of row: Int) -> [UInt32] {
         [UInt32](unsafeUninitializedCapacity: width + PackedLayer.slack) { links, count in
             guard let start = links.baseAddress else { return }
@@ -71,7 +71,7 @@ final class PackedLinks {
     }
 }
 
-/// Links of level 0 of a finished graph: pointers only, copied into a walk's locals.
+/// Links of level 0 of a finished graph: only pointers, which a walk copies into its local variables.
 struct PackedLayer: LinkLayer {
     fileprivate let packed: UnsafePointer<UInt8>
     fileprivate let rowBytes: Int
@@ -79,7 +79,7 @@ struct PackedLayer: LinkLayer {
     let width: Int
     fileprivate let unpack: ck_unpack_fn
 
-    /// How many numbers more than there are links are written where one row is unpacked.
+    /// How many numbers beyond the links unpacking a row writes.
     static let slack = 16
 
     fileprivate init(
@@ -89,7 +89,7 @@ struct PackedLayer: LinkLayer {
         (self.rowBytes, self.bits, self.width, self.unpack) = (rowBytes, bits, width, unpack)
     }
 
-    /// Writes the links of `id` to `out` (room for `width` and `slack` more).
+    /// Writes the links of `id` to `out` (which has `width` and `slack` more slots).
     @inline(__always)
     func unpack(_ id: UInt32, into out: UnsafeMutablePointer<UInt32>) {
         unpack(packed + Int(id) &* rowBytes, bits, width, out)

@@ -1,37 +1,37 @@
 import CKernels
 import Vectors
 
-/// The rows a graph is built over: any of them can be the query.
+/// The rows over which a graph is built: each of them can be the query.
 protocol RowSpace: Sendable {
     associatedtype Scorer: RowScoring
 
     var metric: Metric { get }
 
-    /// Up to this distance (1 − cosine for cosine) two rows are taken for copies of one vector.
+    /// Two rows count as copies of one vector up to this distance (1 − cosine for cosine).
     var copyDistance: Float { get }
 
-    /// The least distance of `row` to those of `rows`, infinity where there are none; stops behind the first four of
-    /// which one is nearer than `enough`. `slot` may be overwritten.
+    /// The least distance of `row` to the rows of `rows`, infinity if there are none; stops after the first four rows
+    /// of which one is nearer than `enough`. May overwrite `slot`.
     func nearest(
         to row: UInt32, among rows: UnsafePointer<UInt32>, _ count: Int, enough: Float,
         _ slot: UnsafeMutablePointer<ck_code_query>
     ) -> Float
 
-    /// Scores against `row`; `slot` must stay untouched as long as the scorer is used.
+    /// Scores against `row`; `slot` must not change as long as the scorer is used.
     func scorer(row: Int, in slot: UnsafeMutablePointer<ck_code_query>) -> Scorer
 
-    /// What a walk to the neighbours of a row scores with; may be coarser than `Scorer`.
+    /// The scorer of a walk to the neighbours of a row; may be coarser than `Scorer`.
     associatedtype Walker: RowScoring
 
-    /// Bytes `walker` needs for a coded query, and words for one of sketches.
+    /// Bytes that `walker` needs for a coded query, and words for a query for sketches.
     var walkerBytes: Int { get }
     var planeWords: Int { get }
 
-    /// Whether walkers score as scorers do, so that what a walk has found need not be scored again.
+    /// Whether walkers give the same distances as scorers, so that the rows a walk finds need not be scored again.
     var walksExactly: Bool { get }
 
-    /// Walks towards `row`; the coded query in `scratch` must stay untouched as long as the walker is used. Its
-    /// distances may be moved by what is the same for all rows.
+    /// Scores a walk towards `row`. The coded query in `scratch` must not change as long as the walker is used. Its
+    /// distances may differ from the true ones by a number that is the same for all rows.
     func walker(row: Int, in scratch: WalkScratch) -> Walker
 }
 
@@ -40,7 +40,7 @@ struct FloatSpace: RowSpace {
     let block: VectorBlock
     let metric: Metric
 
-    /// Cosine's 1 − ⟨a, a⟩ is not exactly 0 in float32; dot has no distance that says "the same".
+    /// Cosine's 1 − ⟨a, a⟩ is not exactly 0 in float32; for dot, no distance means "the same vector".
     var copyDistance: Float { metric == .cosine ? 1e-6 : metric == .dot ? -.infinity : 0 }
 
     @inline(__always)
@@ -75,8 +75,8 @@ struct FloatSpace: RowSpace {
     func walker(row: Int, in scratch: WalkScratch) -> FloatScorer { scorer(row: row, in: scratch.query) }
 }
 
-/// Rows of 8-bit codes, walked over by their 4-bit codes: half the bytes for the thousand rows a walk scores, the finer
-/// ones for those among which neighbours are chosen.
+/// Rows of 8-bit codes that are walked over by their 4-bit codes: a walk scores a thousand rows by half the bytes, and
+/// neighbours are chosen by the finer codes.
 struct CodeSpace: RowSpace {
     let block: CodeBlock
     let walking: CodeBlock
@@ -87,7 +87,7 @@ struct CodeSpace: RowSpace {
 
     var metric: Metric { block.metric }
 
-    /// Half a step of 127 in every component, as a share of a vector's squared length.
+    /// Half a step of 127 in every component, as a share of the squared length of a vector.
     private static let codeError: Float = 2e-3
 
     init(block: CodeBlock, walking: CodeBlock, sketches: SketchBlock?) {

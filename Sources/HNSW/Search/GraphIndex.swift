@@ -1,21 +1,21 @@
 import CKernels
 import Vectors
 
-/// A graph beside the floats of its rows: neighbours with exact distances.
+/// A graph with the floats of its rows: it returns neighbours with exact distances.
 package struct GraphIndex: VectorIndex {
     package let graph: HNSWGraph
     package let block: VectorBlock
 
     package var rowCount: Int { graph.rowCount }
 
-    /// `block` holds the rows the graph was built from.
+    /// `block` holds the rows from which the graph was built.
     package init(graph: HNSWGraph, block: VectorBlock) {
         precondition(block.dimension == graph.rows.dimension && block.capacity >= graph.rowCount)
         self.graph = graph
         self.block = block
     }
 
-    /// Builds a graph over `block` by the codes of its rows where they can be coded, by the rows themselves otherwise.
+    /// Builds a graph over `block` by the codes of its rows if they can be coded, otherwise by the rows themselves.
     ///
     /// Parameters and errors are those of `HNSWGraph.build`.
     package static func build(

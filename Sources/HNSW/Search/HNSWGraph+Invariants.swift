@@ -17,7 +17,7 @@ extension HNSWGraph {
         }
     }
 
-    /// Rows that no path of level 0 reaches from the entry: how many, in one pass over all links.
+    /// The number of rows that no path of level 0 from the entry reaches; costs one pass over all links.
     package func unreachableRowCount() -> Int {
         guard rowCount > 0 else { return 0 }
         var reached = [Bool](repeating: false, count: rowCount)
@@ -36,8 +36,8 @@ extension HNSWGraph {
 }
 
 extension GraphStorage {
-    /// The first link that is out of range, stands on the wrong level, comes after an unused slot or comes twice, in
-    /// words; nil when all is well.
+    /// A sentence about the first link that is out of range, is on the wrong level, comes after a free slot or comes
+    /// twice; nil if there is none.
     func firstFault() -> String? {
         var seenBy = [Int](repeating: -1, count: rowCount)
         let slots = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: width + PackedLayer.slack)
@@ -79,7 +79,7 @@ extension GraphStorage {
 }
 
 extension UpperLinks {
-    /// The first link that leads out of the graph or below its level, in words.
+    /// A sentence about the first link that leads out of the graph or below its level.
     func firstFault() -> String? {
         for row in 0..<rowCount {
             for level in 0..<Int(levels[row]) {

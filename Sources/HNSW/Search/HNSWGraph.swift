@@ -4,21 +4,21 @@ import Vectors
 
 // Hierarchical navigable small world (Malkov and Yashunin, doi:10.1109/TPAMI.2018.2889473).
 //
-// Every row stands on level 0; one in `connections` of the rows of a level stands on the next as well. A query descends
-// greedily from the entry row on the highest level to level 1 and walks level 0 with a pool of `breadth` candidates.
-// Where rows have sketches, it begins at the nearest of a few hundred rows instead: their sketches lie side by side and
-// cost less to read than steps from row to row, each of which waits for memory. A query at recall .95 on 100 000 rows
-// looks at some 600 of them and scores a hundred.
+// Every row is on level 0; one in `connections` of the rows of a level is on the next level too. A query descends
+// greedily from the entry row on the highest level to level 1 and walks level 0 with a pool of `breadth` candidates. If
+// rows have sketches, it begins at the nearest of a few thousand rows instead. The sketches of these rows are next to
+// each other and cost less to read than steps from row to row, each of which waits for memory. A query at recall .95 on
+// 100 000 rows reads some 600 sketches and scores a hundred rows.
 //
-// Rows are scored by 4-bit codes where the metric and the dimension allow it, by floats otherwise; codes rank the
-// candidates, and whoever has the floats scores the best of them again.
+// Rows are scored by 4-bit codes if the metric and the dimension allow it, otherwise by floats. Codes rank the
+// candidates; a caller that has the floats scores the best of them again.
 //
-// Invariants (checked by `checkInvariants()`): links are rows of the graph and stand on the level of the link; no row
-// links to itself but in unused slots, which all come last; no link twice; the entry stands on the highest level.
-// A graph is immutable: any number of threads may search it. One that is read from a file may do without the links of
-// level 0 at first: its rows are scored by their codes, all of them, until the links have come.
+// Invariants (checked by `checkInvariants()`): links are rows of the graph and are on the level of the link; no row
+// links to itself except in free slots, which all come last; no link comes twice; the entry is on the highest level. A
+// graph is immutable: any number of threads may search it. A graph that is read from a file may lack the links of level
+// 0 at first: all its rows are scored by their codes until the links have been read.
 
-/// What a graph scores rows by.
+/// What a graph uses to score rows.
 package enum GraphRows: Sendable {
     case floats(VectorBlock, Metric)
     case codes(CodeBlock)
@@ -51,42 +51,42 @@ package final class HNSWGraph: @unchecked Sendable {
     package let rows: GraphRows
     package let parameters: HNSWParameters
     let storage: GraphStorage
-    /// Where a descent begins: a row of the highest level. 0 in an empty graph.
+    /// The row where a descent begins, on the highest level. 0 in an empty graph.
     let entry: UInt32
     let topLevel: Int
     /// Whether level 0 has been read.
     private let linkState: Atomic<LinkState>
-    /// What leaves rows out before their codes are read; written before `linkState` says that the links are there, and
-    /// not read before.
+    /// The sketches that leave rows out before their codes are read; written before `linkState` says that the links
+    /// have been read, and not read before that.
     private(set) var sketches: SketchBlock?
-    /// Where queries begin on level 0 without the levels above, where there are codes; written and read as `sketches`
+    /// Where queries begin on level 0 without using the levels above; only with codes. Written and read as `sketches`
     /// are.
     private var entries: EntryTable?
-    /// How far neighbours are from one another, where it was measured; written and read as `sketches` are.
+    /// The distances between neighbours, if they were measured; written and read as `sketches` are.
     private var profile: DistanceProfile?
     let scratch: ScratchList
     let kernels = DistanceKernels.best
 
-    /// A walk costs as much as scoring this many rows for every slot of its pool, and this many more to begin with;
-    /// when there are fewer matching rows than that, scoring those is quicker, and exact (`Bench index --filters`).
+    /// A walk costs as much as scoring this many rows for every slot of its pool, plus this many rows at its beginning.
+    /// If fewer rows match, scoring them all is quicker, and exact (`Bench index --filters`).
     static let rowsScoredPerSlot = 40
     static let rowsScoredAtStart = 1000
-    /// Stepping over a row that is not selected costs as much as scoring so many.
+    /// Stepping over a row that is not selected costs as much as scoring this many rows.
     static let rowsScoredPerStep = 3
-    /// From this share of selected rows on a walk takes every row as it comes and leaves those out at the end.
+    /// From this share of selected rows on, a walk visits every row and removes unselected rows at the end.
     static let shareWalkedPlainly = 0.2
-    /// How much wider a walk over selected rows is at most where fewer of them lie around the query than elsewhere.
+    /// The most by which a walk over selected rows is widened if fewer of them are near the query than elsewhere.
     static let mostWidened = 4.0
-    /// Below this share even the neighbours of a node's neighbours hold too few selected rows to go on from.
+    /// Below this share, even the neighbours of a node's neighbours contain too few selected rows to continue.
     static let leastShareWalked = 0.01
-    /// How much wider a walk is repeated that met too few selected rows.
+    /// How much wider a walk that met too few selected rows is repeated.
     static let widening = 2
-    /// How many times its breadth a walk expands at most.
+    /// The most nodes that a walk expands, as a multiple of its breadth.
     package static let mostExpanded = 4
-    /// A query begins at the nearest of so many rows, but of one row in sixteen at most.
+    /// A query begins at the nearest of this many rows, but of at most one row in sixteen.
     static let (mostEntries, rowsPerEntry) = (4096, 16)
 
-    /// The links of level 0 of a graph that is read in two steps.
+    /// The state of the links of level 0 of a graph that is read in two steps.
     enum LinkState: UInt8, AtomicRepresentable {
         case there, coming, damaged
     }
@@ -115,10 +115,10 @@ package final class HNSWGraph: @unchecked Sendable {
 
     package var metric: Metric { rows.metric }
 
-    /// Whether the links of level 0 are in.
+    /// Whether the links of level 0 have been read.
     package var hasLinks: Bool { linkState.load(ordering: .acquiring) == .there }
 
-    /// Whether the links have turned out not to be what was written: every row is scored until the graph is built anew.
+    /// Whether the links turned out to be damaged: every row is scored until the graph is rebuilt.
     package var hasDamagedLinks: Bool { linkState.load(ordering: .acquiring) == .damaged }
 
     func linksCame(_ state: LinkState) {
@@ -129,7 +129,7 @@ package final class HNSWGraph: @unchecked Sendable {
         linkState.store(state, ordering: .releasing)
     }
 
-    /// What queries want to know of the rows, now that all is there.
+    /// Measures what queries need to know about the rows, now that all parts have been read.
     private func measure() {
         if case .codes(let block) = rows { entries = entryTable(block) }
         profile = measuredProfile()
@@ -147,22 +147,22 @@ package final class HNSWGraph: @unchecked Sendable {
         return storage.byteCount + codes + (sketches?.byteCount ?? 0)
     }
 
-    /// Candidates for `Rescoring` that a search by codes for `k` neighbours at `breadth` finds at most: a few more than
-    /// are returned, so that the codes' errors at the edge cost no recall.
+    /// The most candidates for `Rescoring` that a search by codes for `k` neighbours at `breadth` finds: a few more
+    /// than are returned, so that errors of the codes at the edge cost no recall.
     package static func candidateCount(breadth: Int, forNearest k: Int) -> Int { max(breadth, k + max(4, k / 4)) }
 
-    /// The nearest rows by what the graph scores with, exact by floats and nearly so by codes: `breadth` or a few more
-    /// (`candidateCount`) at most, `k` of them at least if there are as many, and never one that is not selected.
+    /// The nearest rows by the distances of this graph, which are exact for floats and nearly exact for codes. At most
+    /// `breadth` or a few more (`candidateCount`), at least `k` if there are as many, and only selected rows.
     ///
-    /// `breadth` is what it would be without a filter. Where most rows are selected the walk is made wider by what is
-    /// left out, where fewer are it steps over the others (`walkSelected`), and where few are, or too few of them were
-    /// met, all of those are scored.
+    /// `breadth` is the value without a filter. If most rows are selected, the walk is widened by the share that is
+    /// left out. If fewer are selected, it steps over the others (`walkSelected`). If only few are selected, or a walk
+    /// met too few of them, all selected rows are scored.
     ///
     /// - Parameters:
     ///   - query: `dimension` floats, normalised for cosine.
-    ///   - breadth: nodes that a walk expands at least, where there are as many (*ef*); up to `mostExpanded` times as
-    ///     many where the graph has a profile of its distances and the query has so many rows alike.
-    ///   - selectedCount: how many rows `selection` has; counted when it is nil.
+    ///   - breadth: the least nodes that a walk expands, if there are as many (*ef*); up to `mostExpanded` times as
+    ///     many if the graph has a profile of its distances and many rows are equally near to the query.
+    ///   - selectedCount: the number of rows of `selection`; counted if it is nil.
     package func candidates(
         _ query: UnsafePointer<Float>, k: Int, breadth: Int, in selection: RowSelection, selectedCount: Int? = nil
     ) -> [Neighbor] {
@@ -194,14 +194,14 @@ package final class HNSWGraph: @unchecked Sendable {
         }
     }
 
-    /// What a walk is asked for.
+    /// The request for a walk.
     private struct WalkTask {
         let query: UnsafePointer<Float>
         let k: Int
-        /// Candidates that are wanted, `k` at least unless there are fewer.
+        /// The number of candidates that are wanted, at least `k` unless there are fewer.
         let wanted: Int
         let selection: RowSelection
-        /// How many rows `selection` has.
+        /// The number of rows of `selection`.
         let selected: Int
 
         func share(of rowCount: Int) -> Double { Double(selected) / Double(rowCount) }
@@ -211,7 +211,7 @@ package final class HNSWGraph: @unchecked Sendable {
     private func walkPays(over selected: Int, width: Int) -> Bool {
         let share = Double(selected) / Double(rowCount)
         guard share >= Self.leastShareWalked else { return false }
-        // A node has `width · share` selected neighbours; a step brings as many more, until the row is full.
+        // A node has `width · share` selected neighbours; each step adds as many, until the slots are full.
         let neighbors = Double(storage.width) * share
         let steps = min(Double(storage.width), Double(storage.width) / neighbors - 1)
         let slots = Double(width * Self.rowsScoredPerSlot + Self.rowsScoredAtStart)
@@ -219,7 +219,7 @@ package final class HNSWGraph: @unchecked Sendable {
         return slots * perSlot < Double(selected)
     }
 
-    /// The candidates of one walk; nil when it met too few.
+    /// The candidates of one walk; nil if it met too few.
     private func walked(
         _ task: WalkTask, width: Int, overSelected: Bool, _ scratch: WalkScratch
     ) -> [Neighbor]? {
@@ -242,7 +242,7 @@ package final class HNSWGraph: @unchecked Sendable {
             return isEnough ? found : nil
         }
         if task.selection.isAll { return walked(nil) }
-        // A walk over selected rows alone reads whole words of them, bits beyond the last row and all.
+        // A walk over selected rows reads whole words of the bitmap, including bits beyond the last row.
         if !overSelected, task.selection.rowCount == rowCount, let found = task.selection.withBits(walked) {
             return found
         }
@@ -250,8 +250,8 @@ package final class HNSWGraph: @unchecked Sendable {
         return walked(RowBits(words: scratch.selected))
     }
 
-    /// - Parameter overSelected: for a walk over selected rows alone.
-    /// - Returns: what `walk` returns.
+    /// - Parameter overSelected: whether the walk is over selected rows only.
+    /// - Returns: the return value of `walk`.
     private func walkLevels(
         _ scorer: some RowScoring, _ task: WalkTask, _ bits: RowBits?, width: Int, overSelected: Bool,
         _ scratch: WalkScratch
@@ -260,7 +260,7 @@ package final class HNSWGraph: @unchecked Sendable {
         let base = storage.base.layer
         let share = task.share(of: rowCount)
         if overSelected {
-            // The fewer selected rows lie around the query, the less the links lead from one to the next.
+            // The fewer selected rows are around the query, the less links lead from one to the next.
             let around = base.selectedShare(around: position.row, scratch)
             let wider = min(Self.mostWidened, max(1, share / max(around, share / Self.mostWidened)))
             let breadth = min(rowCount, Int(Double(width) * wider))
@@ -280,11 +280,11 @@ package final class HNSWGraph: @unchecked Sendable {
             base, scorer, scratch, breadth: breadth, from: position, others: others, reach: reach, kernels.table)
     }
 
-    /// Where a walk of level 0 begins: at the nearest of some rows that are spread over all, or where the upper levels
-    /// lead.
+    /// Where a walk of level 0 begins: at the nearest of some rows that are spread over all rows, or at the row that a
+    /// descent through the upper levels reaches.
     ///
-    /// - Returns: the nearest row; and how many others the walk may begin at as well, which are the first of
-    ///   `scratch.ids`, scored.
+    /// - Returns: the nearest row, and how many other rows the walk may begin at; these are the first of `scratch.ids`,
+    ///   and they are scored.
     func entrance(_ scorer: some RowScoring, _ scratch: WalkScratch) -> (nearest: Position, others: Int) {
         if let entries {
             let (ids, distances) = (scratch.ids, scratch.distances)

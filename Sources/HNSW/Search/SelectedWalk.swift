@@ -1,25 +1,25 @@
 import CKernels
 import Vectors
 
-// The walk of level 0 over selected rows alone (after ACORN-1: Patel et al., doi:10.1145/3654923). The pool holds only
-// rows that are selected, so it need be no wider than without a filter, and only those are scored. Where a node has too
-// few selected neighbours, the walk steps over the others: the neighbours of its neighbours take their place.
+// The walk of level 0 over selected rows only (after ACORN-1: Patel et al., doi:10.1145/3654923). The pool holds only
+// selected rows, so it need be no wider than without a filter, and only selected rows are scored. If a node has too few
+// selected neighbours, the walk steps over the other neighbours and takes their neighbours instead.
 //
-//     pop the nearest unexpanded node → part its unvisited neighbours: selected ones are gathered, the links of the
-//     others asked for → score the batch gathered a step ago → while fewer than `width` are gathered, gather the
-//     selected neighbours of the next that is not selected
+//     pop the nearest unexpanded node → split its unvisited neighbours: gather the selected ones, prefetch the links
+//     of the others → score the batch gathered a step ago → while fewer than `width` are gathered, gather the selected
+//     neighbours of the next unselected one
 //
-// A filter may keep no row anywhere near the query. Therefore the walk begins not only where the descent ended but also
-// at some selected rows spread over all.
+// A filter may keep no row near the query. Therefore the walk begins not only at the row that the descent reached but
+// also at some selected rows spread over all rows.
 
 extension WalkScratch {
-    /// Puts the rows of `selection` into `selected`, in one pass over their words.
+    /// Writes the rows of `selection` to `selected`, in one pass over their words.
     func select(_ selection: RowSelection, rowCount: Int) {
         selection.copyWords(to: selected, wordCount: (rowCount + 63) / 64)
     }
 
-    /// Up to `count` selected rows, one from each of as many equal stretches of the rows, put into `ids`; returns how
-    /// many there are.
+    /// Writes up to `count` selected rows to `ids`, one from each of `count` equal ranges of the rows; returns how many
+    /// there are.
     func seeds(_ count: Int, rowCount: Int) -> Int {
         let words = (rowCount + 63) / 64
         var found = 0
@@ -49,16 +49,17 @@ extension PackedLayer {
     }
 }
 
-/// Of so many neighbours of a row the neighbours are looked at.
+/// How many neighbours of a row have their own neighbours looked at.
 private let rowsAround = 8
 
-/// Rows spread over all at which a walk over selected rows begins beside the end of the descent.
+/// Rows spread over all rows at which a walk over selected rows begins, in addition to the row that the descent
+/// reached.
 private let seedCount = 8
 
-/// Walks level 0 over the rows in `scratch.selected` and leaves the nearest met in `scratch.pool`, `breadth` of them at
-/// most. `position`, where the descent ended, is among them whether it is selected or not.
+/// Walks level 0 over the rows in `scratch.selected` and leaves the nearest in `scratch.pool`, at most `breadth` of
+/// them. `position`, the row that the descent reached, is in the pool even if it is not selected.
 ///
-/// A full pool alone ends it: where selected rows are few, what links them leads through worse ones.
+/// Only a full pool ends the walk: if selected rows are few, the links between them lead through farther rows.
 func walkSelected(
     _ layer: PackedLayer, _ scorer: some RowScoring, _ scratch: WalkScratch, breadth: Int, rowCount: Int,
     from position: Position, _ kernels: UnsafePointer<ck_kernels>
@@ -110,5 +111,5 @@ func walkSelected(
     }
 }
 
-/// How many of the rows that are stepped over have their links asked for ahead.
+/// How many of the rows that are stepped over have their links prefetched.
 private let stepsAhead = 4

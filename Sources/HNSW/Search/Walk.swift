@@ -2,25 +2,26 @@ import CKernels
 import Vectors
 
 // The walk of one level (algorithm 2 of doi:10.1109/TPAMI.2018.2889473) in the form of DiskANN's search list: instead
-// of two heaps one ascending pool of `breadth` keys, each with a bit that says whether its node has been expanded. A
-// step expands the nearest node that has not been, or a few; the walk ends when all nodes of the pool have.
+// of two heaps, one ascending pool of `breadth` keys, each with a bit that says whether its node has been expanded. A
+// step expands the nearest unexpanded node, or a few of them; the walk ends when all nodes of the pool have been
+// expanded.
 //
-// The step is pipelined by one node. While the codes of node n's neighbours are on their way from memory, the
-// neighbours of node n − 1, asked for one step earlier, are scored:
+// The step is pipelined by one node. While the codes of node n's neighbours are being read from memory, the neighbours
+// of node n − 1, which were prefetched one step earlier, are scored:
 //
 //     pop the nearest unexpanded nodes → gather their unvisited neighbours → prefetch those vectors and the next nodes'
-//     links → score the batch gathered a step ago → put the near ones into the pool → if one is nearer than all that
-//     wait, prefetch its links → see where the walk ends (`WalkReach`)
+//     links → score the batch gathered a step ago → insert the near ones into the pool → if one is nearer than all
+//     unexpanded nodes, prefetch its links → check where the walk ends (`WalkReach`)
 //
-// All state lives in locals and raw memory: no allocation, no reference counting, no existential inside the loop.
+// All state is in local variables and raw memory: no allocation, no reference counting, no existential inside the loop.
 
-/// A row and its distance while a walk descends.
+/// A row and its distance, during a descent.
 struct Position {
     var row: UInt32
     var distance: Float
 }
 
-/// Walks from `position` to whichever neighbour is nearest until none is nearer, on one upper level.
+/// Walks on one upper level from `position` to the nearest neighbour, until no neighbour is nearer.
 func descend(
     _ layer: Layer, _ scorer: some RowScoring, _ scratch: WalkScratch, from position: Position
 ) -> Position {
@@ -48,18 +49,19 @@ func descend(
     return best
 }
 
-/// A step expands one node more for every so many of the nearest that have been expanded. What is left then is seldom
-/// overtaken by what a step finds: few nodes are expanded in vain, and more is on its way from memory at a time.
+/// A step expands one more node for every this many of the nearest nodes that have been expanded. After those, a step
+/// seldom finds nodes that overtake the unexpanded ones: few nodes are expanded in vain, and more memory is read at a
+/// time.
 private let nearestPerNode = 4
-/// Nodes that one step expands at most.
+/// The most nodes that one step expands.
 let mostAtOnce = 4
 
-/// Walks one level from `position` and leaves the nearest rows met in `scratch.pool`, `breadth` of them at most.
+/// Walks one level from `position` and leaves the nearest rows in `scratch.pool`, at most `breadth` of them.
 ///
 /// - Parameters:
-///   - others: rows to begin at as well: the first of `scratch.ids`, scored in `scratch.distances`.
-///   - reach: where the walk ends before all nodes of the pool have been expanded.
-/// - Returns: whether `reach` has ended it: no node within its end was turned away by a full pool.
+///   - others: other rows at which to begin: the first of `scratch.ids`, with their distances in `scratch.distances`.
+///   - reach: decides where the walk ends before all nodes of the pool have been expanded.
+/// - Returns: whether `reach` ended the walk and no node within its end was rejected because the pool was full.
 @discardableResult
 func walk(
     _ layer: some LinkLayer, _ scorer: some RowScoring, _ scratch: WalkScratch, breadth: Int, from position: Position,
@@ -75,7 +77,8 @@ func walk(
     var end = Float.infinity
     var reach = reach
     var isFirst = true
-    // Nothing limits the neighbours of the first node, and most of them are soon behind what its others lead to.
+    // The neighbours of the first node are not limited by a distance, and most of them are soon behind the neighbours
+    // of the others.
     let firstKept = reach?.breadth ?? .max
     while true {
         if pendingCount > 0 {

@@ -7,23 +7,24 @@ import Vectors
     import Darwin
 #endif
 
-// How far a walk looks. A pool of fixed breadth expands as many nodes for a query that has many rows alike as for one
-// whose neighbours stand out, and the first misses some. So a walk goes on beyond its breadth as long as the next node
-// lies within a margin behind the k-th best: recall is higher at the same cost (distance-adaptive beam search,
-// Al-Jazzazi et al., arXiv:2505.15636). The margin that is worth a breadth follows from the rows themselves: by how
-// much the neighbour of rank `breadth` is farther than the k-th, on average over some of them.
+// How far a walk goes. A pool of fixed breadth expands as many nodes for a query with many equally near rows as for a
+// query whose neighbours stand out, and the first query misses some. So a walk continues beyond its breadth as long as
+// the next node is within a margin behind the k-th best: recall is higher at the same cost (distance-adaptive beam
+// search, Al-Jazzazi et al., arXiv:2505.15636). The margin for a breadth follows from the rows: it is how much farther
+// the neighbour of rank `breadth` is than the k-th, on average over some of them.
 
-/// How far the nearest neighbours of a graph's rows are, by rank; means over some rows.
+/// The distances of the nearest neighbours of a graph's rows, by rank; means over some rows.
 struct DistanceProfile: Sendable {
     /// Mean distances of the neighbours of ranks 1, 2, 4, …; at least two, ascending.
     private let means: [Float]
-    /// The mean length of the rows that were tried.
+    /// The mean length of the rows that were measured.
     private let queryLength: Float
 
-    /// Ranks that are looked at: the powers of two up to this.
+    /// The measured ranks: the powers of two up to this one.
     static let largestRank = 128
 
-    /// - Parameter distances: of every row tried, those of its neighbours, nearest first, `largestRank` at least.
+    /// - Parameter distances: for every measured row, the distances of its neighbours, nearest first, at least
+    ///   `largestRank`.
     init?(_ distances: [[Float]], queryLength: Float) {
         guard !distances.isEmpty, queryLength > 0 else { return nil }
         var rank = 1
@@ -37,15 +38,15 @@ struct DistanceProfile: Sendable {
         self.queryLength = queryLength
     }
 
-    /// How much farther the neighbour of rank `breadth` is than the one of rank `k`, on average.
+    /// How much farther the neighbour of rank `breadth` is than the neighbour of rank `k`, on average.
     ///
-    /// - Parameter squaredLength: of the query, where distances grow with it.
+    /// - Parameter squaredLength: the query's squared length, where distances grow with it.
     func margin(from k: Double, to breadth: Double, _ squaredLength: Float?) -> Float {
         let margin = max(0, distance(at: breadth) - distance(at: k))
         return squaredLength.map { margin * $0.squareRoot() / queryLength } ?? margin
     }
 
-    /// A straight line over the logarithm of the rank between those that were looked at, and beyond the last.
+    /// A straight line over the logarithm of the rank, between the measured ranks and beyond the last one.
     private func distance(at rank: Double) -> Float {
         let place = Float(max(0, log2(max(rank, 1))))
         let low = min(Int(place), means.count - 2)
@@ -53,25 +54,25 @@ struct DistanceProfile: Sendable {
     }
 }
 
-/// Where a walk ends: `margin` beyond the `rank`-th nearest of the rows that count, or once the nearest `breadth` have
-/// been expanded, whichever comes later.
+/// Where a walk ends: `margin` beyond the `rank`-th nearest of the rows that count, or once the nearest `breadth` nodes
+/// have been expanded, whichever is later.
 struct WalkReach {
     let rank: Int
     let margin: Float
     let breadth: Int
-    /// The rows that count; nil where all do.
+    /// The rows that count; nil if all rows do.
     let selected: RowBits?
-    /// Keys from this place on do not matter to where the walk ends, as the pool was when that was last asked.
+    /// Keys from this position of the pool on did not affect the end of the walk when it was last computed.
     private var decided = Int.max
 
     init(rank: Int, margin: Float, breadth: Int, selected: RowBits?) {
         (self.rank, self.margin, self.breadth, self.selected) = (rank, margin, breadth, selected)
     }
 
-    /// The distance beyond which nothing is expanded: infinity while the pool holds too few rows to say, or where
-    /// nothing has changed.
+    /// The distance beyond which no node is expanded: infinity while the pool holds too few rows to tell, or if nothing
+    /// has changed.
     ///
-    /// - Parameter lowest: the first place of the pool that has changed since this was last asked.
+    /// - Parameter lowest: the first position of the pool that has changed since the last call.
     @inline(__always)
     mutating func end(_ pool: ck_pool, changedFrom lowest: Int) -> Float {
         let count = Int(pool.count)
@@ -89,12 +90,12 @@ struct WalkReach {
 }
 
 extension HNSWGraph {
-    /// Rows that are tried, and how many there must be for that to say something.
+    /// How many rows are measured, and the least number of rows for which a mean is meaningful.
     private static let (triedRows, leastProfiledRows) = (64, 4096)
-    /// A walk somewhat wider than what is wanted of it.
+    /// The breadth of a measuring walk, somewhat wider than the largest rank.
     private static let profileBreadth = DistanceProfile.largestRank * 5 / 4
 
-    /// Walks to some of the rows; nil where there are too few. The links must be in.
+    /// Walks to some of the rows; nil if there are too few. The links must have been read.
     func measuredProfile() -> DistanceProfile? {
         guard rowCount >= Self.leastProfiledRows else { return nil }
         var distances: [[Float]] = []
@@ -117,7 +118,7 @@ extension HNSWGraph {
         return DistanceProfile(distances, queryLength: (squares / Float(Self.triedRows)).squareRoot())
     }
 
-    /// Distances of the nearest rows to `query`, which is `row`, but for itself.
+    /// Distances of the nearest rows to `query`, which is `row`, without that row itself.
     private func neighborDistances(_ query: UnsafePointer<Float>, of row: UInt32) -> [Float] {
         scratch.withScratch { scratch in
             switch rows {

@@ -2,43 +2,44 @@ import CKernels
 import Synchronization
 import Vectors
 
-/// Working memory of one walk; reused, so that a query allocates nothing that grows with the graph.
+/// Working memory of one walk. It is reused, so that a query allocates nothing that grows with the graph.
 final class WalkScratch {
-    /// The epoch in which a row was last met: marking a new epoch forgets all of them without touching memory.
+    /// The epoch in which a row was last visited. Beginning a new epoch forgets all marks without writing memory.
     let visited: UnsafeMutablePointer<UInt8>
     private let rowCount: Int
     private var epoch: UInt8 = 0
-    /// Ids found by this step and by the one before; room for the widest rows of all its nodes and one batch beyond.
+    /// Ids found by this step and by the one before, with slots for the widest rows of all its nodes and one batch
+    /// more.
     let ids: UnsafeMutablePointer<UInt32>
     let pending: UnsafeMutablePointer<UInt32>
     let distances: UnsafeMutablePointer<Float>
-    /// Links of one row, made ready to be read.
+    /// Links of one row, unpacked.
     let links: UnsafeMutablePointer<UInt32>
-    /// Neighbours of the node being expanded that are not selected.
+    /// The unselected neighbours of the node that is being expanded.
     let stepped: UnsafeMutablePointer<UInt32>
-    /// A bit a row: whether it is selected. Written by whoever walks with a filter, in whole words.
+    /// One bit for each row: whether it is selected. A walk with a filter writes it, in whole words.
     let selected: UnsafeMutablePointer<UInt64>
-    /// Room for a coded query, and what it says.
+    /// Memory for a coded query, and the query itself.
     let queryCodes: UnsafeMutableRawPointer
     let query: UnsafeMutablePointer<ck_code_query>
     /// The same for sketches.
     let planes: UnsafeMutablePointer<UInt64>
     let sketchQuery: UnsafeMutablePointer<ck_sketch_query>
-    /// What the last walk has left.
+    /// The pool after the last walk.
     let pool: UnsafeMutablePointer<ck_pool>
     private var poolSlots = 0
 
     /// - Parameters:
-    ///   - width: links of the widest row.
-    ///   - queryBytes: bytes of a coded query; 0 where rows are floats.
-    ///   - planeWords: words of a query for sketches; 0 where rows are floats.
+    ///   - width: the most links of a row.
+    ///   - queryBytes: bytes of a coded query; 0 if rows are floats.
+    ///   - planeWords: words of a query for sketches; 0 if rows are floats.
     init(rowCount: Int, width: Int, queryBytes: Int, planeWords: Int) {
         self.rowCount = rowCount
         queryCodes = .allocate(byteCount: max(queryBytes, 64), alignment: 64)
         query = .allocate(capacity: 1)
         planes = .allocate(capacity: max(planeWords, 1))
         sketchQuery = .allocate(capacity: 1)
-        // A gather reads four bytes where it wants one.
+        // A gather reads four bytes where one is needed.
         visited = .allocate(capacity: rowCount + 4)
         visited.initialize(repeating: 0, count: rowCount + 4)
         let found = mostAtOnce * width + 16
@@ -68,7 +69,7 @@ final class WalkScratch {
         pool.deallocate()
     }
 
-    /// Scores rows of `block` against the coded query, what `sketches` leave out first.
+    /// Scores rows of `block` against the coded query; `sketches` leave rows out first.
     @inline(__always)
     func scorer(
         of block: CodeBlock, _ sketches: SketchBlock?, deviations: Float = SketchBlock.scanDeviations
@@ -78,7 +79,7 @@ final class WalkScratch {
             codes: CodeScorer(query: query, block: block), sketches: sketches, query: sketchQuery)
     }
 
-    /// An epoch no row is marked with.
+    /// Begins an epoch with which no row is marked.
     func nextEpoch() -> UInt8 {
         if epoch == .max {
             visited.update(repeating: 0, count: rowCount)
@@ -88,7 +89,7 @@ final class WalkScratch {
         return epoch
     }
 
-    /// The pool, with `capacity` slots and nothing but `position` in it, which is marked as visited.
+    /// The pool, with `capacity` slots and only `position` in it, which is marked as visited.
     func beginPool(_ capacity: Int, at position: Position, epoch: UInt8) {
         if ck_pool_slots(capacity) > poolSlots {
             pool.pointee.deallocate()
@@ -104,8 +105,8 @@ final class WalkScratch {
             keys: keys, capacity: Int64(capacity), count: 1, limit: capacity == 1 ? position.distance : .infinity)
     }
 
-    /// Puts the first `count` of `ids`, scored in `distances`, into the pool and marks them; none that was visited
-    /// in this epoch.
+    /// Puts the first `count` of `ids`, whose distances are in `distances`, into the pool and marks them; none of them
+    /// was visited in this epoch.
     func put(_ count: Int, epoch: UInt8, _ insert: ck_insert_fn) {
         var kept = 0
         for i in 0..<count where visited[Int(ids[i])] != epoch {
@@ -117,7 +118,7 @@ final class WalkScratch {
     }
 }
 
-/// Scratch that waits for the next query; as many as queries have ever run at once, up to a limit.
+/// Scratch memory that waits for the next query; as many pieces as the most queries that ran at once, up to a limit.
 final class ScratchList: Sendable {
     private static let maximumKept = 64
     private let free = Mutex<[Kept]>([])
@@ -126,7 +127,7 @@ final class ScratchList: Sendable {
     private let queryBytes: Int
     private let planeWords: Int
 
-    /// Handed from one thread to the next through the mutex, used by one at a time.
+    /// The mutex passes it from one thread to the next; one thread uses it at a time.
     private struct Kept: @unchecked Sendable {
         let scratch: WalkScratch
     }
