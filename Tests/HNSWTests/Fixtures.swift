@@ -2,17 +2,17 @@ import TestSupport
 import HNSW
 import Vectors
 
-/// Rows of the larger fixtures: an unoptimised build makes the walk thirty times slower.
+/// Rows of the larger fixtures: in an unoptimised build a walk is thirty times slower.
 #if DEBUG
     let largeRowCount = 2_500
 #else
     let largeRowCount = 12_000
 #endif
 
-/// Dimensions on both sides of `CodeBlock.minimumDimension`, one of them no multiple of anything.
+/// Dimensions on both sides of `CodeBlock.minimumDimension`; one is not a multiple of a register's width.
 let walkedByFloatsAndByCodes = [24, 97]
 
-/// How the rows of a fixture lie.
+/// How the rows of a fixture are distributed.
 enum Shape: CaseIterable {
     case uniform, clustered
 }
@@ -36,13 +36,13 @@ func makeBlock(_ shape: Shape, rows: Int, dimension: Int, metric: Metric, seed: 
     return block
 }
 
-/// Queries of the same kind that are no rows: the same clusters, other random numbers.
+/// Queries of the same distribution that are not rows: the same clusters, other random numbers.
 func makeQueries(_ shape: Shape, count: Int, dimension: Int, metric: Metric, seed: UInt64) -> [[Float]] {
     let block = makeBlock(shape, rows: count, dimension: dimension, metric: metric, seed: seed, stream: 1)
     return (0..<count).map { row in (0..<dimension).map { block.vector(row)[$0] } }
 }
 
-/// The share of the true neighbours found, counted by distance so that ties do not matter.
+/// The share of the true neighbours that were found, counted by distance so that ties do not matter.
 func recall(
     _ graph: GraphIndex, _ queries: [[Float]], k: Int, breadth: Int, allowed: RowSet? = nil, deleted: RowSet? = nil
 )

@@ -4,7 +4,7 @@ import Testing
 import Vectors
 
 @Suite struct GraphBuildTests {
-    @Test("No row, one row and two rows make a graph", arguments: Metric.allCases)
+    @Test("A graph can be built of no row, one row and two rows", arguments: Metric.allCases)
     func smallest(metric: Metric) throws {
         for rows in 0...2 {
             for dimension in walkedByFloatsAndByCodes {
@@ -18,7 +18,7 @@ import Vectors
         }
     }
 
-    @Test("Copies of one vector, and zero vectors, are all found", arguments: Metric.allCases, [Float(0), 0.5])
+    @Test("All copies of one vector, and all zero vectors, are found", arguments: Metric.allCases, [Float(0), 0.5])
     func copies(metric: Metric, value: Float) throws {
         for dimension in walkedByFloatsAndByCodes { try copies(metric, value, dimension: dimension) }
     }
@@ -38,7 +38,7 @@ import Vectors
         #expect(graph.search(vector, k: 5, breadth: 20, allowed: allowed, deleted: nil).map(\.row) == [1777])
     }
 
-    @Test("A crowd of copies does not hide the rows around it", arguments: [8, 70])
+    @Test("Many copies of one vector do not hide the rows around them", arguments: [8, 70])
     func crowdOfCopies(dimension: Int) throws {
         let block = makeBlock(.clustered, rows: 4000, dimension: dimension, metric: .euclidean, seed: 32)
         for row in 1000..<1600 { for j in 0..<dimension { block.base[row * dimension + j] = 0.25 } }
@@ -48,7 +48,7 @@ import Vectors
         #expect(recall(graph, queries, k: 10, breadth: 60) >= 0.95)
     }
 
-    @Test("One thread builds the same graph twice, another seed another one")
+    @Test("One thread builds the same graph twice, and a different graph with another seed")
     func deterministic() throws {
         let block = makeBlock(.clustered, rows: 1500, dimension: 12, metric: .cosine, seed: 34)
         let first = try build(block, 1500, .cosine).parts
@@ -59,7 +59,8 @@ import Vectors
     }
 
     @Test(
-        "Two and five threads build a sound graph with the same recall", arguments: [2, 5], walkedByFloatsAndByCodes)
+        "Two and five threads build a graph that keeps the invariants and has the same recall", arguments: [2, 5],
+        walkedByFloatsAndByCodes)
     func threads(count: Int, dimension: Int) throws {
         let block = makeBlock(.clustered, rows: largeRowCount, dimension: dimension, metric: .cosine, seed: 35)
         let graph = try build(block, largeRowCount, .cosine, threads: count)
@@ -70,7 +71,7 @@ import Vectors
     }
 
     @Test(
-        "An extended graph finds old and new rows; the old graph stays as it was", arguments: Metric.allCases,
+        "An extended graph finds old and new rows; the old graph does not change", arguments: Metric.allCases,
         walkedByFloatsAndByCodes)
     func extending(metric: Metric, dimension: Int) throws {
         let rows = largeRowCount / 2, half = rows / 2
@@ -85,7 +86,7 @@ import Vectors
         #expect(recall(extended, queries, k: 10, breadth: 100) >= 0.95)
     }
 
-    @Test("Extending the empty graph, by nothing, or row by row works")
+    @Test("The empty graph can be extended; a graph can be extended by no row, and row by row")
     func extendingAtTheEdges() throws {
         let block = makeBlock(.uniform, rows: 200, dimension: 6, metric: .euclidean, seed: 37)
         let empty = try build(block, 0, .euclidean)
@@ -113,7 +114,7 @@ import Vectors
         #expect(throws: HNSWParameterError.self) { try build(other, 50, .dot, extending: graph) }
     }
 
-    @Test("Settings outside their limits are refused by name; those at the limits build")
+    @Test("Settings outside their limits are refused by name; settings at the limits are accepted")
     func limits() throws {
         let block = makeBlock(.uniform, rows: 150, dimension: 6, metric: .euclidean, seed: 39)
         func with(_ change: (inout HNSWParameters) -> Void) -> HNSWParameters {
@@ -162,7 +163,7 @@ import Vectors
     }
 }
 
-/// Says "over" after it has been asked `limit` times, by any thread.
+/// Answers true after `limit` calls, by any thread.
 final class CountedAsks: Sendable {
     private let count = Atomic<Int>(0)
     private let limit: Int

@@ -6,7 +6,7 @@ import Vectors
 
 @Suite struct GraphFormatTests {
     static let rows = 600
-    /// One graph that walks over floats, one that walks over codes.
+    /// A graph that walks over floats, and one that walks over codes.
     static let dimensions = [8, 70]
 
     func makeGraph(_ dimension: Int, _ metric: Metric = .euclidean) throws -> GraphIndex {
@@ -29,13 +29,15 @@ import Vectors
         return GraphIndex(graph: try reader.finish(), block: index.block)
     }
 
-    /// The same bytes with a checksum that fits them again.
+    /// The same bytes with a checksum that is right again.
     func resealed(_ bytes: [UInt8]) -> [UInt8] {
         let body = Array(bytes.dropLast(4))
         return body + withUnsafeBytes(of: ck_crc32c(0, body, body.count).littleEndian) { Array($0) }
     }
 
-    @Test("A graph read back is the same graph and finds the same rows", arguments: Metric.allCases, dimensions)
+    @Test(
+        "A graph that was written and read has the same links and finds the same rows", arguments: Metric.allCases,
+        dimensions)
     func roundTrip(metric: Metric, dimension: Int) throws {
         let graph = try makeGraph(dimension, metric)
         let parts = graph.parts
@@ -50,7 +52,7 @@ import Vectors
         }
     }
 
-    @Test("Graphs of no and one row survive the way to bytes and back", arguments: [0, 1], [3, 70])
+    @Test("Graphs of no row and of one row can be written and read", arguments: [0, 1], [3, 70])
     func smallRoundTrip(rows: Int, dimension: Int) throws {
         let block = makeBlock(.uniform, rows: rows, dimension: dimension, metric: .dot, seed: 52)
         let graph = try build(block, rows, .dot)
@@ -72,7 +74,7 @@ import Vectors
     }
 
     @Test(
-        "Damage with a checksum that fits is refused, or the graph it makes answers with rows it has",
+        "Damage with a right checksum is refused, or the graph only answers with rows that it has",
         arguments: dimensions)
     func damagedBytesWithFittingChecksum(dimension: Int) throws {
         let graph = try makeGraph(dimension)
@@ -82,7 +84,7 @@ import Vectors
         var refused = 0
         for round in 0..<300 {
             var damaged = parts
-            // Half of the damage in the head, where most of what is checked stands.
+            // Half of the damage is in the head, which has most of the checked numbers.
             let part = round.isMultiple(of: 2) ? 0 : 1 + Int(generator.next() % UInt64(parts.count - 1))
             let range = part == 0 ? 72 + Self.rows : parts[part].count - 4
             let at = Int(generator.next() % UInt64(range))
@@ -100,7 +102,7 @@ import Vectors
     }
 
     @Test(
-        "A part cut short, lengthened, missing or given twice is refused, whatever its checksum", arguments: dimensions)
+        "A part that is cut, lengthened, missing or given twice is refused, with any checksum", arguments: dimensions)
     func cutParts(dimension: Int) throws {
         let graph = try makeGraph(dimension)
         let parts = graph.parts
@@ -134,7 +136,9 @@ import Vectors
         _ = try read(parts, like: graph)
     }
 
-    @Test("A graph answers by its codes before its links have come, and by walking after", arguments: [true, false])
+    @Test(
+        "A graph answers by its codes before its links have been read, and by a walk afterwards",
+        arguments: [true, false])
     func linksComeLater(areWhole: Bool) throws {
         let index = try makeGraph(70)
         let parts = index.parts
@@ -153,7 +157,7 @@ import Vectors
         if areWhole {
             for part in reader.linkParts { try parts[part].withUnsafeBytes { try reader.add($0) } }
         }
-        // Links that were said to be whole and are not count as damaged.
+        // Links that were reported as complete but are not count as damaged.
         reader.finishLinks(of: graph, areWhole: true)
         #expect(graph.hasLinks == areWhole)
         #expect(graph.hasDamagedLinks != areWhole)

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Vectors
 
-/// A graph without some of its rows, and the block of those that are left.
+/// A graph without some of its rows, and the block of the rows that are left.
 private func mended(
     _ index: GraphIndex, without isLeftOut: (Int) -> Bool, adding added: [[Float]] = [], threads: Int = 1
 ) throws -> GraphIndex {
@@ -22,7 +22,7 @@ private func mended(
     return graph
 }
 
-/// The same rows, built anew.
+/// A graph of the same rows, built from scratch.
 private func anew(_ index: GraphIndex) throws -> GraphIndex {
     try build(index.block, index.rowCount, index.graph.metric)
 }
@@ -35,7 +35,7 @@ private func drawn(_ share: Double, of rows: Int, seed: UInt64) -> Set<Int> {
 
 @Suite struct GraphRepairTests {
     @Test(
-        "A graph that rows have left finds as much as one built anew, and the old one stays as it was",
+        "A graph that rows have left finds as much as one built from scratch, and the old graph does not change",
         arguments: Metric.allCases, walkedByFloatsAndByCodes)
     func leaving(metric: Metric, dimension: Int) throws {
         let rows = largeRowCount / 2
@@ -48,7 +48,7 @@ private func drawn(_ share: Double, of rows: Int, seed: UInt64) -> Set<Int> {
             let graph = try mended(whole, without: left.contains)
             #expect(graph.rowCount == rows - left.count)
             let reference = try anew(graph)
-            // By inner products short rows are nobody's neighbours, in any graph.
+            // By inner product, short rows are not neighbours of any row, in any graph.
             let unreachable = reference.graph.unreachableRowCount()
             #expect(graph.graph.unreachableRowCount() <= unreachable + graph.rowCount / 100)
             #expect(
@@ -58,7 +58,7 @@ private func drawn(_ share: Double, of rows: Int, seed: UInt64) -> Set<Int> {
         #expect(whole.parts == before)
     }
 
-    @Test("Where whole neighbourhoods leave, those at their edges are linked anew", arguments: walkedByFloatsAndByCodes)
+    @Test("If whole neighbourhoods leave, the rows at their edges get new links", arguments: walkedByFloatsAndByCodes)
     func leavingTogether(dimension: Int) throws {
         let rows = largeRowCount / 2
         let block = makeBlock(.uniform, rows: rows, dimension: dimension, metric: .euclidean, seed: 53)
@@ -73,7 +73,9 @@ private func drawn(_ share: Double, of rows: Int, seed: UInt64) -> Set<Int> {
         #expect(recall(graph, queries, k: 10, breadth: 60) >= reference - 0.03)
     }
 
-    @Test("Recall holds while rows leave and others come, ten times a tenth", arguments: walkedByFloatsAndByCodes)
+    @Test(
+        "Recall stays the same while ten times a tenth of the rows leave and others are inserted",
+        arguments: walkedByFloatsAndByCodes)
     func leavingAndComing(dimension: Int) throws {
         let rows = largeRowCount / 4
         let block = makeBlock(.clustered, rows: 2 * rows, dimension: dimension, metric: .cosine, seed: 55)
@@ -90,7 +92,7 @@ private func drawn(_ share: Double, of rows: Int, seed: UInt64) -> Set<Int> {
         #expect(recall(graph, queries, k: 10, breadth: 30) >= reference - 0.03)
     }
 
-    @Test("Two and five threads mend a graph soundly", arguments: [2, 5], walkedByFloatsAndByCodes)
+    @Test("Two and five threads repair a graph and keep its invariants", arguments: [2, 5], walkedByFloatsAndByCodes)
     func threads(count: Int, dimension: Int) throws {
         let block = makeBlock(.clustered, rows: largeRowCount, dimension: dimension, metric: .euclidean, seed: 56)
         let queries = makeQueries(.clustered, count: 50, dimension: dimension, metric: .euclidean, seed: 56)
@@ -100,7 +102,7 @@ private func drawn(_ share: Double, of rows: Int, seed: UInt64) -> Set<Int> {
         #expect(graph.graph.unreachableRowCount() <= graph.rowCount / 100)
     }
 
-    @Test("All rows, all but one, one by one and none may leave", arguments: walkedByFloatsAndByCodes)
+    @Test("All rows, all but one, one after the other, and none can leave", arguments: walkedByFloatsAndByCodes)
     func edges(dimension: Int) throws {
         let block = makeBlock(.uniform, rows: 400, dimension: dimension, metric: .euclidean, seed: 58)
         let whole = try build(block, 400, .euclidean)
@@ -111,7 +113,7 @@ private func drawn(_ share: Double, of rows: Int, seed: UInt64) -> Set<Int> {
             let query = (0..<dimension).map { block.vector(kept)[$0] }
             #expect(one.search(query, k: 3, breadth: 10, allowed: nil, deleted: nil).map(\.row) == [0])
         }
-        // Whoever is the entry leaves in its turn, and so do all above level 0.
+        // The entry leaves too, and so do all rows above level 0.
         var graph = whole
         let queries = makeQueries(.uniform, count: 20, dimension: dimension, metric: .euclidean, seed: 58)
         while graph.rowCount > 1 {

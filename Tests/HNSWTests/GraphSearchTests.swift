@@ -6,7 +6,7 @@ import Vectors
 @Suite struct GraphSearchTests {
     @Test("Recall@10 is at least .95 for every metric and shape", arguments: Metric.allCases, Shape.allCases)
     func recallIsHigh(metric: Metric, shape: Shape) throws {
-        // Far apart in every direction, uniform rows of many dimensions have no neighbours to speak of.
+        // Uniform rows of many dimensions are nearly equally far from each other.
         for dimension in shape == .uniform ? [24] : walkedByFloatsAndByCodes {
             try recallIsHigh(metric, shape, dimension: dimension)
         }
@@ -21,19 +21,20 @@ import Vectors
         #expect(found >= 0.95, "recall \(found)")
     }
 
-    @Test("A wider walk never finds less than a tenth of a point less")
+    @Test("A wider walk finds at most .001 less than a narrow one")
     func widerIsBetter() throws {
         let block = makeBlock(.uniform, rows: largeRowCount, dimension: 24, metric: .cosine, seed: 22)
         let graph = try build(block, largeRowCount, .cosine)
         let queries = makeQueries(.uniform, count: 60, dimension: 24, metric: .cosine, seed: 22)
         let recalls = [10, 20, 40, 80].map { recall(graph, queries, k: 10, breadth: $0) }
         for (a, b) in zip(recalls, recalls.dropFirst()) { #expect(b >= a - 0.001, "\(recalls)") }
-        // The control: a walk with one candidate must miss some, or the test above says nothing.
+        // The control: a walk with one candidate must miss some rows, or this test cannot fail.
         #expect(recall(graph, queries, k: 1, breadth: 1) < 1)
     }
 
     @Test(
-        "A filter is kept, filled and answered with recall .9", arguments: [1, 10, 50, 100], walkedByFloatsAndByCodes)
+        "A filtered answer has only matching rows, as many as were asked for, and recall .9",
+        arguments: [1, 10, 50, 100], walkedByFloatsAndByCodes)
     func filters(percent: Int, dimension: Int) throws {
         let block = makeBlock(.clustered, rows: largeRowCount, dimension: dimension, metric: .euclidean, seed: 23)
         let graph = try build(block, largeRowCount, .euclidean)
@@ -51,7 +52,7 @@ import Vectors
         #expect(share >= 0.9, "recall \(share)")
     }
 
-    @Test("A filter that keeps only the farthest rows is still answered in full and with recall .9")
+    @Test("A filter that keeps only the farthest rows gives a full answer with recall .9")
     func filterAgainstTheQuery() throws {
         let block = makeBlock(.uniform, rows: largeRowCount, dimension: 16, metric: .euclidean, seed: 25)
         let graph = try build(block, largeRowCount, .euclidean)
@@ -68,7 +69,7 @@ import Vectors
         }
     }
 
-    @Test("Deleted rows are never found, and those around them still are", arguments: walkedByFloatsAndByCodes)
+    @Test("Deleted rows are never found, and the rows around them still are", arguments: walkedByFloatsAndByCodes)
     func deletions(dimension: Int) throws {
         let block = makeBlock(.clustered, rows: largeRowCount, dimension: dimension, metric: .cosine, seed: 26)
         let graph = try build(block, largeRowCount, .cosine)
@@ -88,7 +89,7 @@ import Vectors
         #expect(graph.search(queries[0], k: 5, breadth: 9, allowed: nil, deleted: RowSet(allOf: largeRowCount)).isEmpty)
     }
 
-    @Test("k beyond the rows finds every row once")
+    @Test("A k above the number of rows finds every row once")
     func kBeyondRows() throws {
         let block = makeBlock(.uniform, rows: 300, dimension: 8, metric: .dot, seed: 28)
         let graph = try build(block, 300, .dot)
@@ -101,7 +102,7 @@ import Vectors
         #expect(graph.search(query, k: 3, breadth: Int.max, allowed: nil, deleted: nil).count == 3)
     }
 
-    @Test("Many threads search one graph and find what one finds")
+    @Test("Many threads that search one graph find the same rows as one thread")
     func concurrentSearch() async throws {
         let block = makeBlock(.uniform, rows: 3000, dimension: 12, metric: .euclidean, seed: 29)
         let graph = try build(block, 3000, .euclidean)
@@ -117,7 +118,7 @@ import Vectors
         }
     }
 
-    @Test("Three hundred searches leave no trace in one another")
+    @Test("Six hundred searches in one scratch do not affect each other")
     func epochsWrapAround() throws {
         let block = makeBlock(.uniform, rows: 2000, dimension: 8, metric: .euclidean, seed: 30)
         let graph = try build(block, 2000, .euclidean)

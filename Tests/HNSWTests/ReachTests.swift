@@ -3,18 +3,18 @@ import TestSupport
 import Testing
 import Vectors
 
-/// Walks that end by distance and not by how many nodes they have expanded.
+/// Walks that end by distance and not by the number of expanded nodes.
 @Suite struct ReachTests {
-    /// Enough rows for a graph to know how far its neighbours are from one another, in any build.
+    /// Enough rows for a graph to measure the distances of its neighbours, in any build.
     static let rowCount = 6000
 
-    @Test("By inner product the length of a query changes scores alone", arguments: walkedByFloatsAndByCodes)
+    @Test("By inner product, the length of a query only changes scores", arguments: walkedByFloatsAndByCodes)
     func lengthChangesNothing(dimension: Int) throws {
         let block = makeBlock(.clustered, rows: Self.rowCount, dimension: dimension, metric: .dot, seed: 41)
         let graph = try build(block, Self.rowCount, .dot)
         for query in makeQueries(.clustered, count: 20, dimension: dimension, metric: .dot, seed: 41) {
             let found = graph.search(query, k: 10, breadth: 24, allowed: nil, deleted: nil)
-            // Powers of two, so that nothing is rounded otherwise.
+            // Powers of two, so that rounding stays the same.
             for factor: Float in [0x1p-10, 0x1p12] {
                 let scaled = graph.search(
                     query.map { $0 * factor }, k: 10, breadth: 24, allowed: nil, deleted: nil)
@@ -24,13 +24,14 @@ import Vectors
     }
 
     @Test(
-        "A walk that ends by distance finds no less than a fixed breadth, whatever the query", arguments: [0, 4],
+        "A walk that ends by distance finds no less than one of fixed breadth, for queries of any kind",
+        arguments: [0, 4],
         walkedByFloatsAndByCodes)
     func otherQueries(deletesOneIn: Int, dimension: Int) throws {
         let block = makeBlock(.clustered, rows: Self.rowCount, dimension: dimension, metric: .cosine, seed: 42)
         let own = makeQueries(.clustered, count: 200, dimension: dimension, metric: .cosine, seed: 42)
         let other = makeQueries(.uniform, count: 200, dimension: dimension, metric: .cosine, seed: 43)
-        // Below 4 096 rows a graph keeps to the breadth.
+        // Below 4 096 rows a graph walks with a fixed breadth.
         let recalls = try [4090, 4100].map { rows in
             let graph = try build(block, rows, .cosine)
             var deleted = RowSet(rowCount: rows)
@@ -38,11 +39,11 @@ import Vectors
             return [own, other].map { recall(graph, $0, k: 10, breadth: 24, deleted: deleted) }
         }
         #expect(recalls[1][0] >= recalls[0][0] - 0.01, "\(recalls)")
-        // Where such queries begin is another row in each of the two graphs.
+        // The two graphs begin such queries at different rows.
         #expect(recalls[1][1] >= recalls[0][1] - 0.03, "\(recalls)")
     }
 
-    @Test("Where thousands of rows are one and the same, a search ends and finds as many as are wanted")
+    @Test("A search among thousands of equal rows ends and finds as many as are wanted")
     func copies() throws {
         let block = VectorBlock(dimension: 97, capacity: Self.rowCount)
         let vector = [Float](repeating: 1 / Float(97).squareRoot(), count: 97)
@@ -55,7 +56,7 @@ import Vectors
         }
     }
 
-    @Test("Where distances are beyond all numbers, a search names no row twice", arguments: [Metric.dot, .euclidean])
+    @Test("A search returns no row twice if distances overflow", arguments: [Metric.dot, .euclidean])
     func overflow(metric: Metric) throws {
         let block = makeBlock(.uniform, rows: Self.rowCount, dimension: 97, metric: metric, seed: 44)
         let graph = try build(block, Self.rowCount, metric)

@@ -3,15 +3,15 @@ import TestSupport
 import Testing
 import Vectors
 
-/// Walks that step over rows a filter leaves out, against exact search.
+/// Walks that step over rows that a filter leaves out, compared with exact search.
 @Suite struct SelectedWalkTests {
     /// Which rows a filter keeps.
     enum Kept: CaseIterable {
-        /// A share of them, whichever.
+        /// A random share of them.
         case random
-        /// Those nearest to one direction, and those farthest from it.
+        /// The rows nearest to one direction, and the rows farthest from it.
         case nearOne, farFromOne
-        /// Runs of rows that were inserted one after the other.
+        /// Ranges of rows that were inserted one after the other.
         case runs
     }
 
@@ -37,7 +37,7 @@ import Vectors
     }
 
     @Test(
-        "Whatever a filter keeps, its rows alone are found, in full, and most of those that are nearest",
+        "A filtered search finds only matching rows, as many as are wanted, and most of the nearest",
         arguments: Kept.allCases, [12, 18, 40])
     func filtersOfEveryKind(kept: Kept, percent: Int) throws {
         for dimension in walkedByFloatsAndByCodes {
@@ -45,7 +45,7 @@ import Vectors
             let allowed = rows(kept, percent: percent, of: graph.block, .cosine, seed: 42)
             let queries = makeQueries(.clustered, count: 40, dimension: dimension, metric: .cosine, seed: 41)
             for query in queries {
-                // Narrow enough that walking pays.
+                // Narrow enough for a walk to be cheaper.
                 let found = graph.search(query, k: 5, breadth: 10, allowed: allowed, deleted: nil)
                 #expect(found.count == 5)
                 #expect(found.allSatisfy { allowed.contains(Int($0.row)) })
@@ -57,7 +57,7 @@ import Vectors
         }
     }
 
-    /// One graph a dimension for all cases.
+    /// One graph for each dimension, shared by all cases.
     private static let graphs = Dictionary(
         uniqueKeysWithValues: walkedByFloatsAndByCodes.map { dimension in
             let graph = Result {
@@ -67,12 +67,12 @@ import Vectors
             return (dimension, graph)
         })
 
-    @Test("Deleted rows are stepped over like those a filter leaves out")
+    @Test("A walk steps over deleted rows as over rows that a filter leaves out")
     func deletedAndFiltered() throws {
         let dimension = 97
         let graph = try #require(Self.graphs[dimension]).get()
         var generator = SplitMix(seed: 43)
-        // Shorter than the rows: the set of a view that was made before the last rows came.
+        // Fewer bits than rows: the set of a view that was made before the last rows were added.
         var allowed = RowSet(rowCount: largeRowCount - 500), deleted = RowSet(rowCount: largeRowCount)
         for row in 0..<largeRowCount {
             if row < largeRowCount - 500, generator.next() % 5 == 0 { allowed.insert(row) }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Vectors
 
-/// Exact search by codes and bounds, against the plain scan of the floats.
+/// Exact search by codes and bounds, compared with a plain scan of the floats.
 @Suite struct BoundedScanTests {
     static let metrics: [Metric] = [.cosine, .dot, .euclidean]
 
@@ -17,7 +17,7 @@ import Vectors
 
     static let queryCount = 5
 
-    /// - Parameter spread: how far rows lie from their cluster's centre; 0 makes copies.
+    /// - Parameter spread: the distance of rows from their cluster's centre; 0 makes copies.
     func make(
         _ metric: Metric, rows: Int, dimension: Int, spread: Float, _ generator: inout SplitMix,
         _ kernels: DistanceKernels = .best
@@ -56,7 +56,9 @@ import Vectors
         }
     }
 
-    @Test("A bounded scan finds just what a scan of the floats finds", arguments: metrics, [0.05, 0.5, 3] as [Float])
+    @Test(
+        "A bounded scan finds exactly the rows that a scan of the floats finds", arguments: metrics,
+        [0.05, 0.5, 3] as [Float])
     func findsTheSame(metric: Metric, spread: Float) {
         var generator = SplitMix(seed: 81)
         for kernels in DistanceKernels.available {
@@ -78,7 +80,7 @@ import Vectors
         }
     }
 
-    @Test("Bounds measured in turns bound as those measured at once", arguments: metrics)
+    @Test("Bounds that were measured in several steps equal bounds measured in one step", arguments: metrics)
     func boundsInTurns(metric: Metric) {
         var generator = SplitMix(seed: 83)
         let rows = 1_500
@@ -92,10 +94,11 @@ import Vectors
         check(turned, RowSelection(rowCount: rows, allowed: nil, deleted: nil), k: 10, "in turns")
     }
 
-    @Test("Copies, rows of zeros and more neighbours than rows are answered like any others", arguments: metrics)
+    @Test(
+        "Copies, rows of zeros and more neighbours than rows give the same answer as a plain scan", arguments: metrics)
     func degenerate(metric: Metric) {
         var generator = SplitMix(seed: 82)
-        // Six different rows, many times over: every bound is met by hundreds, and equal distances go by row number.
+        // Six different rows, repeated many times: hundreds meet every bound, and equal distances are ordered by row.
         let copies = make(metric, rows: 9_000, dimension: 64, spread: 0, &generator)
         check(copies, RowSelection(rowCount: 9_000, allowed: nil, deleted: nil), k: 20, "copies")
         let few = make(metric, rows: 30, dimension: 64, spread: 1, &generator)
@@ -110,7 +113,8 @@ import Vectors
         check(made, RowSelection(rowCount: 40, allowed: nil, deleted: nil), k: 5, "zeros")
     }
 
-    @Test("Lengths that no float can hold are no reason to miss a row", arguments: [Metric.dot, .euclidean])
+    @Test(
+        "No row is missed if the squares of components leave the range of floats", arguments: [Metric.dot, .euclidean])
     func extremes(metric: Metric) {
         var generator = SplitMix(seed: 85)
         for (sizeOfRows, sizeOfQueries) in [
@@ -136,7 +140,7 @@ import Vectors
         }
     }
 
-    @Test("What a code lacks of its vector is what Double says, on every instruction set and dimension")
+    @Test("The measured error of a code is the one computed in Double, on every instruction set and dimension")
     func errorsAreMeasured() {
         var generator = SplitMix(seed: 83)
         for kernels in DistanceKernels.available {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Vectors
 
-/// Rows and queries as codes, against arithmetic in Double and between the instruction sets.
+/// Rows and queries as codes, compared with arithmetic in Double and between the instruction sets.
 @Suite struct CodeTests {
     static let dimensions = Array(1...130) + [384, 768, 1536]
     static let rows = 9
@@ -38,7 +38,7 @@ import Vectors
         return body(codes.query(vector, buffer))
     }
 
-    /// What the codes of one row stand for, read byte by byte as ckernels.h lays them out.
+    /// The vector that the codes of one row represent, read byte by byte in the layout of ckernels.h.
     func decoded(_ codes: CodeBlock, _ row: Int) -> [Double] {
         (0..<codes.dimension).map { i in
             let value: Double
@@ -53,7 +53,7 @@ import Vectors
     }
 
     @Test(
-        "The nearest of some rows is the nearest of their scores, or of the first fours up to one that is near enough",
+        "The least distance to some rows is the least of their scores, or of the fours up to the first near enough one",
         arguments: [Metric.cosine, .dot, .euclidean], [65, 384, 768])
     func nearestIsTheLeastScore(metric: Metric, dimension: Int) {
         var generator = SplitMix(seed: 73)
@@ -78,7 +78,7 @@ import Vectors
     }
 
     @Test(
-        "Scores are those of the decoded rows, on every instruction set and dimension, with rows in any order",
+        "Scores equal those of the decoded rows, on every instruction set and dimension, with rows in any order",
         arguments: [CodeKind.nibbles, .bytes], [Metric.cosine, .dot, .euclidean])
     func scoresAreThoseOfTheCodes(kind: CodeKind, metric: Metric) {
         var generator = SplitMix(seed: 71)
@@ -102,7 +102,7 @@ import Vectors
         }
     }
 
-    /// The distance the decoded row has, and the size of what is summed.
+    /// The distance of the decoded row, and the sum of the magnitudes of its terms.
     func distanceByCodes(_ codes: CodeBlock, _ query: [Float], _ row: Int) -> (distance: Double, size: Double) {
         let decoded = decoded(codes, row)
         let mean = codes.mean.map(Double.init)
@@ -141,7 +141,8 @@ import Vectors
     }
 
     @Test(
-        "A row as the query scores what the same codes score as a vector", arguments: [Metric.cosine, .dot, .euclidean])
+        "A row as the query gives the same scores as its codes given as a vector",
+        arguments: [Metric.cosine, .dot, .euclidean])
     func rowsAsQueries(metric: Metric) {
         var generator = SplitMix(seed: 73)
         for kernels in DistanceKernels.available {
@@ -162,7 +163,7 @@ import Vectors
     }
 
     @Test(
-        "Codes keep the order: of a thousand rows the true nearest is among the first ten by bytes, twenty by nibbles")
+        "Of a thousand rows the true nearest is among the first ten by bytes and the first twenty by nibbles")
     func codesKeepTheOrder() {
         var generator = SplitMix(seed: 74)
         let dimension = 384
@@ -188,7 +189,7 @@ import Vectors
         }
     }
 
-    @Test("A vector of zeros has a code, and scores like one")
+    @Test("A vector of zeros can be coded, and its code scores like a vector of zeros")
     func zeros() {
         for kernels in DistanceKernels.available {
             for kind in [CodeKind.nibbles, .bytes] {

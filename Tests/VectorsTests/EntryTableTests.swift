@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 import Vectors
 
-/// Tables of rows where queries begin.
+/// Tables of the rows at which queries begin.
 @Suite struct EntryTableTests {
     static let rows = 1000
 
@@ -12,7 +12,7 @@ import Vectors
         let sketches: SketchBlock?
         let vectors: [[Float]]
 
-        /// The rows `table` names for `vector`.
+        /// The rows that `table` returns for `vector`.
         func found(_ table: EntryTable, for vector: [Float]) -> [UInt32] {
             let buffer = UnsafeMutableRawPointer.allocate(byteCount: codes.queryBytes, alignment: 64)
             defer { buffer.deallocate() }
@@ -24,11 +24,11 @@ import Vectors
                 var query = sketches.query(coded, start)
                 return table.nearest(&coded, &query, &found)
             }
-            #expect(found[count...].allSatisfy { $0 == .max }, "it writes no more than it says")
+            #expect(found[count...].allSatisfy { $0 == .max }, "it writes no more rows than it returns")
             return Array(found[..<count])
         }
 
-        /// The distance of `row` by what the table compares.
+        /// The distance of `row` by sketches or codes, as the table compares it.
         func distance(_ row: UInt32, to vector: [Float]) -> Float {
             let buffer = UnsafeMutableRawPointer.allocate(byteCount: codes.queryBytes, alignment: 64)
             defer { buffer.deallocate() }
@@ -60,7 +60,7 @@ import Vectors
     }
 
     @Test(
-        "A small table names the nearest of its rows, on every instruction set",
+        "A small table returns the nearest of its rows, on every instruction set",
         arguments: [Metric.cosine, .dot, .euclidean], [true, false])
     func smallTable(metric: Metric, sketched: Bool) throws {
         for kernels in DistanceKernels.available {
@@ -81,7 +81,7 @@ import Vectors
     }
 
     @Test(
-        "A large table names a row of each group it looks at, the nearest first, and finds most rows it holds",
+        "A large table returns a row of each group it compares, the nearest first, and finds most of its own rows",
         arguments: [Metric.cosine, .dot, .euclidean], [true, false])
     func largeTable(metric: Metric, sketched: Bool) throws {
         for kernels in DistanceKernels.available {
@@ -97,12 +97,12 @@ import Vectors
                 #expect(distances[0] <= (distances.min() ?? .nan) + 1e-4)
                 met += found[0] == row ? 1 : 0
             }
-            // Chance would be one row in eight hundred.
+            // At random it would be one row in eight hundred.
             #expect(met > chosen.count / 3, "\(kernels.name): \(met) of \(chosen.count)")
         }
     }
 
-    @Test("Where all rows are alike a table names some of them", arguments: [true, false])
+    @Test("A table of equal rows returns some of them", arguments: [true, false])
     func rowsThatAreAlike(sketched: Bool) throws {
         let all = try entries(.cosine, dimension: 384, kernels: .best, sketched: sketched)
         let table = EntryTable(Array(repeating: 7, count: 300), of: all.codes, all.sketches)

@@ -31,7 +31,7 @@ func randomBlock(rows: Int, dimension: Int, seed: UInt64, normalizes: Bool = fal
             && zip(a, b).allSatisfy { abs($0.distance - $1.distance) <= 1e-4 * max(1, abs($0.distance)) }
     }
 
-    @Test("A search finds what sorting all rows finds, for every metric, filter and instruction set")
+    @Test("A search finds the same rows as sorting all rows, for every metric, filter and instruction set")
     func searchAgreesWithSorting() {
         let rows = 700
         let block = randomBlock(rows: rows, dimension: 19, seed: 11)
@@ -61,7 +61,7 @@ func randomBlock(rows: Int, dimension: Int, seed: UInt64, normalizes: Bool = fal
         }
     }
 
-    @Test("More than the kept-in-place limit of neighbours are found as well")
+    @Test("More neighbours are found than the limit up to which they are kept sorted in place")
     func longLists() {
         let block = randomBlock(rows: 3000, dimension: 4, seed: 13)
         let index = FlatIndex(block: block, metric: .euclidean, rowCount: 3000)
@@ -72,7 +72,7 @@ func randomBlock(rows: Int, dimension: Int, seed: UInt64, normalizes: Bool = fal
         }
     }
 
-    @Test("A list of rows is searched exactly and nothing else is found")
+    @Test("A list of rows is searched exactly, and no other row is found")
     func listedRows() {
         let block = randomBlock(rows: 500, dimension: 8, seed: 14)
         let index = FlatIndex(block: block, metric: .dot, rowCount: 500)
@@ -109,7 +109,7 @@ func randomBlock(rows: Int, dimension: Int, seed: UInt64, normalizes: Bool = fal
         #expect(RowSelection(rowCount: 70, allowed: nil, deleted: deleted).count() == 69)
     }
 
-    @Test("A batch finds what single searches find, with and without a filter", arguments: Metric.allCases)
+    @Test("A batch finds the same rows as single searches, with and without a filter", arguments: Metric.allCases)
     func batchAgrees(metric: Metric) {
         let rows = 1300, dimension = 24
         let block = randomBlock(rows: rows, dimension: dimension, seed: 17, normalizes: metric == .cosine)
@@ -151,7 +151,7 @@ func randomBlock(rows: Int, dimension: Int, seed: UInt64, normalizes: Bool = fal
         #expect(normalized([]) == nil)
     }
 
-    @Test("The first component that is not finite is named")
+    @Test("The position of the first component that is not finite is returned")
     func nonFinite() {
         func first(_ vector: [Float]) -> Int? { vector.withUnsafeBufferPointer { firstNonFinite($0) } }
         #expect(first([]) == nil)
@@ -162,7 +162,7 @@ func randomBlock(rows: Int, dimension: Int, seed: UInt64, normalizes: Bool = fal
 }
 
 @Suite struct VectorBlockTests {
-    @Test("A block beyond a huge page gives back what was appended and is zero elsewhere")
+    @Test("A block larger than a huge page returns the rows that were appended and is zero elsewhere")
     func largeBlock() {
         let block = VectorBlock(dimension: 3, capacity: 400_000)
         [Float]([1, 2, 3]).withUnsafeBufferPointer { block.append($0) }

@@ -3,11 +3,11 @@ import TestSupport
 import Testing
 import Vectors
 
-/// Every kernel of every instruction set this machine has, against Double arithmetic.
+/// Every kernel of every instruction set of this machine, compared with arithmetic in Double.
 @Suite struct KernelTests {
     static let dimensions = Array(1...130) + [384, 768, 1536]
 
-    /// What float32 may lose over n terms of size t: a few units in the last place of Σ|t| (Higham, Accuracy and
+    /// The error of float32 over n terms of size t: a few units in the last place of Σ|t| (Higham, Accuracy and
     /// Stability of Numerical Algorithms, 2nd ed., (3.5): n · u; vector kernels sum in 32 or more parts, so n / 8 is
     /// generous).
     static func tolerance(sumOfMagnitudes: Double, dimension: Int) -> Double {
@@ -32,7 +32,7 @@ import Vectors
     func pairsAgree() {
         var generator = SplitMix(seed: 1)
         for dimension in Self.dimensions {
-            // One float in front, so that nothing is aligned by luck.
+            // One float before them, so that they are not aligned by chance.
             let a = generator.floats(dimension + 1), b = generator.floats(dimension + 1)
             let exact = Exact(a[1...], b[1...])
             for kernels in DistanceKernels.available {
@@ -57,7 +57,7 @@ import Vectors
         }
     }
 
-    @Test("Scoring rows gives each row's distance, for every count up to nine, and writes nothing behind it")
+    @Test("Scoring rows writes each row's distance, for every count up to nine, and nothing beyond the last")
     func rowsAgree() {
         var generator = SplitMix(seed: 2)
         for dimension in Self.dimensions {
@@ -69,7 +69,7 @@ import Vectors
                     let ids = (0..<count).map { _ in UInt32(generator.next() % UInt64(rows)) }
                     var out = [Float](repeating: -77, count: count + 4)
                     kernels.rows(metric)(query, base, dimension, ids.isEmpty ? [0] : ids, count, &out)
-                    #expect(out[count...].allSatisfy { $0 == -77 }, "\(kernels.name) \(metric) wrote behind \(count)")
+                    #expect(out[count...].allSatisfy { $0 == -77 }, "\(kernels.name) \(metric) wrote beyond \(count)")
                     for (i, id) in ids.enumerated() {
                         let exact = Exact(query[...], base[(Int(id) * dimension)..<((Int(id) + 1) * dimension)])
                         let (wanted, size): (Double, Double) =
@@ -87,7 +87,7 @@ import Vectors
         }
     }
 
-    @Test("Every instruction set keeps the same pool as sorting does, ties and NaN included")
+    @Test("On every instruction set the pool holds the same keys as sorting, with ties and NaN")
     func poolsAgreeWithSorting() {
         var generator = SplitMix(seed: 4)
         for capacity in [1, 2, 7, 8, 9, 16, 17, 40, 73, 128, 200, 256, 300, 700, 1000] {
@@ -115,7 +115,7 @@ import Vectors
         }
     }
 
-    @Test("Every instruction set sorts keys, ties included, and leaves NaN out")
+    @Test("Every instruction set sorts keys, with ties, and leaves NaN out")
     func keysAreSorted() {
         var generator = SplitMix(seed: 8)
         for count in Array(0...20) + [63, 64, 65, 120, 255, 256, 257, 400] {
@@ -138,7 +138,7 @@ import Vectors
         }
     }
 
-    @Test("Every instruction set gathers the rows that were not visited, and lists and counts the bits that are set")
+    @Test("Every instruction set gathers the unvisited rows, and lists and counts the bits that are set")
     func setsOfRowsAgree() {
         var generator = SplitMix(seed: 6)
         for count in Array(0...50) + [96, 255] {
@@ -147,7 +147,7 @@ import Vectors
             var links = (0..<UInt32(rows)).map { $0 }
             links.shuffle(using: &generator)
             let wanted = links.prefix(count).filter { visited[Int($0)] != 2 }
-            // Words of no bit, of few and of many.
+            // Words with no bits, few bits and many bits.
             let words = (0..<count).map { _ in
                 let (a, b, c) = (generator.next(), generator.next(), generator.next())
                 return [0, a & b & c & (a >> 7) & (b >> 9) & (c >> 5), a, ~0][Int(c % 4)]
@@ -168,20 +168,20 @@ import Vectors
         }
     }
 
-    @Test("Every instruction set unpacks numbers of any width, and gathers those of them that were not visited")
+    @Test("Every instruction set unpacks numbers of any width, and gathers the unvisited ones")
     func packedNumbersAgree() {
         var generator = SplitMix(seed: 7)
         for bits in 1...31 {
             for count in [0, 1, 7, 8, 9, 16, 31, 48, 100] {
                 let numbers = (0..<count).map { _ in UInt32(truncatingIfNeeded: generator.next()) & (1 << bits - 1) }
-                // Zeros behind them, since a kernel may read on.
+                // Zeros after them, because a kernel may read beyond the end.
                 var packed = [UInt8](repeating: 0, count: (count * bits + 7) / 8 + 128)
                 for (place, number) in numbers.enumerated() {
                     for bit in 0..<bits where number >> bit & 1 == 1 {
                         packed[(place * bits + bit) / 8] |= 1 << ((place * bits + bit) % 8)
                     }
                 }
-                // What is gathered are places in `visited`: a repeated number is gathered each time.
+                // Gathered numbers are positions in `visited`: a repeated number is gathered each time.
                 let rows = min(1 << bits, 4096)
                 let visited = (0..<rows + 4).map { _ in UInt8(generator.next() % 3) }
                 let wanted = numbers.filter { $0 < rows && visited[Int($0)] != 2 }
@@ -215,7 +215,7 @@ import Vectors
         }
     }
 
-    @Test("A pool key orders as its distance and gives distance and row back")
+    @Test("Pool keys have the order of their distances, and distance and row can be read from a key")
     func keysOrder() {
         let least = Float.leastNonzeroMagnitude
         let values: [Float] = [-.infinity, -3e38, -1, -least, 0, least, 0.5, 1, 3e38, .infinity]

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 import Vectors
 
-/// The best candidates scored again by what stands for their floats.
+/// The best candidates scored again, by distances that stand for those of their floats.
 @Suite struct RescoringTests {
     /// Distances of some rows by code and by floats, ordered by code.
     struct Case {
@@ -11,7 +11,7 @@ import Vectors
 
         init(candidates: [Neighbor], exact: [UInt32: Float]) { (self.candidates, self.exact) = (candidates, exact) }
 
-        /// - Parameter error: codes are off by up to this much, and by a tenth to one side.
+        /// - Parameter error: the largest error of a code; a tenth of it is always to the same side.
         init(count: Int, error: Float, seed: UInt64) {
             var generator = SplitMix(seed: seed)
             var candidates: [Neighbor] = [], exact: [UInt32: Float] = [:]
@@ -27,7 +27,7 @@ import Vectors
 
         var nearest: [UInt32] { exact.sorted { $0.value < $1.value }.map(\.key) }
 
-        /// What is found, and the rows that were scored for it.
+        /// The rows that are found, and the rows that were scored to find them.
         func run(
             k: Int, scoresAll: Bool = false, isFrugal: Bool = false, lost: Set<UInt32> = []
         ) -> (found: [Neighbor], scored: [UInt32]) {
@@ -43,7 +43,7 @@ import Vectors
     }
 
     @Test(
-        "Every candidate is scored once at most, nearest by code first, and the best of them are returned with scores")
+        "Every candidate is scored at most once, nearest by code first, and the best scored ones are returned")
     func returnsTheBestOfWhatIsScored() {
         for (seed, isFrugal) in [(1, false), (2, true), (3, false), (4, true)] as [(UInt64, Bool)] {
             let made = Case(count: 60, error: 0.1, seed: seed)
@@ -56,7 +56,7 @@ import Vectors
         }
     }
 
-    @Test("Exact codes need no more rows than are scored at first; asking for all scores all")
+    @Test("Exact codes need only the rows that are scored at first; on request all candidates are scored")
     func scoresWhatItMust() {
         let exact = Case(count: 60, error: 0, seed: 5)
         #expect(exact.run(k: 10).scored.count == 14)
@@ -69,7 +69,7 @@ import Vectors
     }
 
     @Test(
-        "The coarser the codes and the more candidates there are, the more rows are scored, and few neighbours are lost"
+        "Coarser codes and more candidates make more rows scored, and few neighbours are lost"
     )
     func scoresAsManyAsCodesErr() {
         var fine = 0, coarse = 0, narrow = 0, wide = 0, lost = 0
@@ -79,7 +79,7 @@ import Vectors
             let (found, scored) = made.run(k: 10, isFrugal: true)
             coarse += scored.count
             lost += Set(made.nearest.prefix(10)).subtracting(found.map(\.row)).count
-            // The same near ones, among as few as a narrow walk brings and among others that are far off.
+            // The same near candidates, once among as few as a narrow walk finds, and once among many far ones.
             let near = Case(candidates: Array(made.candidates.prefix(14)), exact: made.exact)
             let far = (60..<120 as Range<UInt32>).map { Neighbor(distance: 10, row: $0) }
             let among = Case(candidates: near.candidates + far, exact: made.exact)

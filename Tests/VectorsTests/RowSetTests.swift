@@ -2,9 +2,10 @@ import TestSupport
 import Testing
 import Vectors
 
-/// Sets of rows, and what is selected by them.
+/// Sets of rows, and selections made of them.
 @Suite struct RowSetTests {
-    @Test func rowsOfASelectionFromOneOnAreTheOnesAfterIt() {
+    @Test("The rows of a selection from a row on are the selected rows that are not before it")
+    func rowsFromOneOn() {
         var generator = SplitMix(seed: 84)
         let rows = 333
         var allowed = RowSet(rowCount: rows), deleted = RowSet(rowCount: rows)
@@ -23,7 +24,8 @@ import Vectors
         }
     }
 
-    @Test func bitsWhereTheyLieSayWhatTheSelectionSays() {
+    @Test("Words that are passed on without a copy select the same rows as the selection")
+    func wordsWithoutACopy() {
         var generator = SplitMix(seed: 85)
         let rows = 333
         var set = RowSet(rowCount: rows)
@@ -37,7 +39,7 @@ import Vectors
             }
             #expect(agree == true)
         }
-        // Two sets, none, or one that is shorter than the rows do not lie anywhere as one.
+        // The words of two sets, of no set, or of a set with too few words cannot be passed on.
         for selection in [
             RowSelection(rowCount: rows, allowed: set, deleted: set),
             RowSelection(rowCount: rows, allowed: nil, deleted: nil),
@@ -47,7 +49,8 @@ import Vectors
         }
     }
 
-    @Test func aListOfTheMembersIsWhatTheBitsSay() {
+    @Test("The list of a set's members has the rows whose bits are set")
+    func listOfMembers() {
         var generator = SplitMix(seed: 86)
         let rows = 1000
         for members in [0, 1, 20, 31, 400] {

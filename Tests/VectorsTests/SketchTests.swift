@@ -3,12 +3,12 @@ import TestSupport
 import Testing
 import Vectors
 
-/// Sketches of coded rows, against the codes they are drawn from.
+/// Sketches of coded rows, compared with the codes from which they are made.
 @Suite struct SketchTests {
     static let rows = 400
     static let loud = 3
 
-    /// Codes of random rows and their sketches; the first `loud` components are `loudness` times as large as the rest.
+    /// Codes of random rows and their sketches; the first `loud` components are `loudness` times as large as others.
     func make(
         _ metric: Metric, dimension: Int, kernels: DistanceKernels = .best, seed: UInt64 = 5, loudness: Float = 1
     ) throws -> (codes: CodeBlock, sketches: SketchBlock?) {
@@ -41,7 +41,7 @@ import Vectors
     }
 
     @Test(
-        "Winnowing keeps the rows whose estimates say so, in order, on every instruction set",
+        "Winnowing keeps the rows whose estimates are within the limit, in order, on every instruction set",
         arguments: [Metric.cosine, .dot, .euclidean], [257, 384, 500, 768, 1536])
     func winnowingFollowsTheEstimates(metric: Metric, dimension: Int) throws {
         for kernels in DistanceKernels.available {
@@ -54,7 +54,7 @@ import Vectors
                 }
                 let ordered = least.sorted()
                 for count in [0, 1, 2, 3, 4, 5, 11, Self.rows] {
-                    // Between two estimates, where rounding decides nothing.
+                    // Halfway between two estimates, so that rounding does not matter.
                     let limit = (ordered[Self.rows / 3] + ordered[Self.rows / 3 + 1]) / 2
                     let asked = (0..<count).map { UInt32(($0 * 7) % Self.rows) }
                     var rows = asked + [9, 9, 9]
@@ -90,7 +90,7 @@ import Vectors
         }
     }
 
-    @Test("Winnowing to a number keeps the rows whose estimates are least", arguments: [Metric.dot, .euclidean])
+    @Test("Winnowing to a number of rows keeps those with the least estimates", arguments: [Metric.dot, .euclidean])
     func winnowingToANumber(metric: Metric) throws {
         let (codes, drawn) = try make(metric, dimension: 384)
         let sketches = try #require(drawn)
@@ -131,7 +131,7 @@ import Vectors
     }
 
     @Test(
-        "Estimates are off as much as they say and not to one side, also where a few components are loud",
+        "Errors of estimates have the stated spread and no bias, also if a few components are large",
         arguments: [Metric.cosine, .dot, .euclidean], [Float(1), 2])
     func estimatesAreAsGoodAsTheySay(metric: Metric, loudness: Float) throws {
         let (codes, drawn) = try make(metric, dimension: 384, loudness: loudness)
@@ -154,21 +154,21 @@ import Vectors
             }
         }
         #expect(abs(sum / Double(counted)) < 0.1)
-        // Two spreads; one in twenty of a normal distribution lies beyond on either side.
+        // Two standard deviations; one value in twenty of a normal distribution is outside.
         #expect(Double(beyond) / Double(counted) < 0.1)
     }
 
-    @Test("Rows have no sketches where those would spare nothing")
+    @Test("Rows have no sketches if sketches would not save reads")
     func sketchesThatSpareNothing() throws {
         #expect(try make(.cosine, dimension: 256).sketches == nil, "two lines of code, one of sketch")
         let same = CodeBlock(kind: .nibbles, metric: .dot, dimension: 384, count: 10)
         #expect(SketchBlock(same) == nil, "rows of zeros")
-        #expect(try make(.dot, dimension: 384, loudness: 40).sketches == nil, "three components say all")
+        #expect(try make(.dot, dimension: 384, loudness: 40).sketches == nil, "three components decide everything")
         #expect(SketchBlock(CodeBlock(kind: .nibbles, metric: .dot, dimension: 384, count: 0)) == nil)
         #expect(SketchBlock(CodeBlock(kind: .bytes, metric: .dot, dimension: 384, count: 10)) == nil)
     }
 
-    @Test("A scan with sketches finds what a scan without finds, but for one row in a hundred")
+    @Test("A scan with sketches finds the same rows as a scan without, except for one row in a hundred")
     func scansAgree() throws {
         let (codes, drawn) = try make(.cosine, dimension: 384, seed: 77)
         let sketches = try #require(drawn)
