@@ -100,8 +100,8 @@ ROWS(rows_manhattan, add_gap, unchanged)
 #include "encode.inc"
 #include "planes.inc"
 
-// Bits are counted by looking up four of them at a time, times what their plane weighs. A byte of one plane comes to 8
-// times that at most, three planes of a line's two halves to −64 to 48.
+// Bits are counted with a table of four bits, and each count is multiplied by its plane's weight. One byte of one plane
+// adds at most 8 times that weight; the three planes of both halves of a line add −64 to 48.
 TARGET CK_INLINE __m256i looked_up(__m256i bits, __m256i table) {
     const __m256i mask = _mm256_set1_epi8(15);
     return _mm256_add_epi8(
@@ -122,7 +122,7 @@ TARGET CK_INLINE __m256i line_sum(const uint64_t *row, const uint64_t *planes, s
         sum = _mm256_add_epi8(sum, _mm256_add_epi8(looked_up(first, ones), looked_up(second, twos)));
         sum = _mm256_add_epi8(sum, looked_up(third, fours));
     }
-    // Bytes are summed without a sign: 128 more for each.
+    // Bytes are summed as unsigned numbers, so 128 is added to each.
     return _mm256_sad_epu8(_mm256_xor_si256(sum, _mm256_set1_epi8((char)0x80)), _mm256_setzero_si256());
 }
 TARGET CK_INLINE __m256i sketch_sum(const uint64_t *row, const uint64_t *planes, size_t stride) {
@@ -130,7 +130,7 @@ TARGET CK_INLINE __m256i sketch_sum(const uint64_t *row, const uint64_t *planes,
     for (size_t j = 0; j < stride; j += 8) sum = _mm256_add_epi64(sum, line_sum(row + j, planes + j, stride));
     return sum;
 }
-// The sums of four rows' values.
+// The sums of the values of four rows.
 TARGET CK_INLINE __m128i sketch_sums(const uint64_t *a, const uint64_t *b, const uint64_t *c, const uint64_t *d,
                                      const uint64_t *planes, size_t stride) {
     __m256i ab = _mm256_blend_epi32(sketch_sum(a, planes, stride),
@@ -140,7 +140,7 @@ TARGET CK_INLINE __m128i sketch_sums(const uint64_t *a, const uint64_t *b, const
     __m256i all = _mm256_add_epi32(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
     return _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
 }
-// Copies of `own` those that are `near` to `rows`; returns how many.
+// Copies the rows of `own` that are `near` to `rows`; returns how many.
 TARGET CK_INLINE size_t keep_near(uint32_t *rows, __m128i own, int near) {
     uint32_t four[4];
     size_t kept = 0;
@@ -160,7 +160,7 @@ TARGET CK_INLINE int32_t sum_of_lanes(__m256i x) {
     return _mm_cvtsi128_si32(_mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1)));
 }
 
-// A line of 64 bytes is four products of at most 2 · 15 · 128, so two lines fit into 16 bits.
+// A line of 64 bytes adds four products of at most 2 · 15 · 128, so the sum of two lines fits into 16 bits.
 TARGET CK_INLINE __m256i nibble_line(const uint8_t *codes, const uint8_t *values) {
     const __m256i mask = _mm256_set1_epi8(15);
     __m256i x = _mm256_loadu_si256((const __m256i *)codes), y = _mm256_loadu_si256((const __m256i *)(codes + 32));

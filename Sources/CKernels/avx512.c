@@ -46,7 +46,7 @@ PAIR(dot, add_product)
 PAIR(l2_squared, add_square)
 PAIR(manhattan, add_gap)
 
-// Four rows a turn share the query's loads; two sums a row hide the latency of the fused multiply-add.
+// Four rows at a time share the loads of the query; two sums for each row hide the latency of the fused multiply-add.
 #define FOUR(OFFSET, STEP, LOAD, A, B, C, D)       \
     {                                              \
         __m512 x = LOAD(query + (OFFSET));         \
@@ -108,7 +108,7 @@ TARGET CK_INLINE __m128i sum_of_four_i32(__m512i a, __m512i b, __m512i c, __m512
     return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
 }
 
-// Four single loads cost no more than a gather, which has many steps on some processors.
+// Four single loads cost no more than a gather, which takes many steps on some processors.
 TARGET CK_INLINE __m128 heads_of(const float *values, size_t stride, const uint32_t *four) {
     return _mm_setr_ps(values[four[0] * stride], values[four[1] * stride], values[four[2] * stride],
                        values[four[3] * stride]);
@@ -133,7 +133,7 @@ TARGET CK_INLINE __m512i add_bytes(__m512i sum, const uint8_t *codes, __m512i va
     return _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(codes), values);
 }
 
-// One loop for any stride; with a constant one the compiler unrolls it and keeps the query in registers.
+// One loop for any stride; with a constant stride the compiler unrolls it and keeps the query in registers.
 #define CODES(name, LOAD, ADD, SUM)                                                                                 \
     TARGET CK_INLINE void name##_of(const ck_code_query *query, const ck_codes *rows_of, size_t stride,             \
                                     const uint32_t *rows, size_t count, float *out) {                               \
@@ -177,7 +177,7 @@ TARGET CK_INLINE __m512i add_bytes(__m512i sum, const uint8_t *codes, __m512i va
 CODES(codes_nibbles, LOAD_NIBBLES, ADD_NIBBLES, TWICE)
 CODES(codes_bytes, LOAD_BYTES, ADD_BYTES, ONCE)
 
-// A row repeated is no nearer than it was. With a constant stride the query stays in registers.
+// Repeating a row does not make it nearer. With a constant stride the query stays in registers.
 TARGET CK_INLINE float nearest_bytes_of(const ck_code_query *query, const ck_codes *rows_of, size_t stride,
                                         const uint32_t *rows, size_t count, float enough) {
     const __m128i correction = _mm_set1_epi32(query->correction);
@@ -227,9 +227,9 @@ TARGET CK_INLINE int64_t position(const int64_t *keys, int64_t count, int64_t ke
     }
 }
 
-// Puts `count` keys of `wanted` among the first 8 · REGISTERS of `keys` and leaves in their place those that fall out
-// behind. All of these are in registers meanwhile. No branch depends on where a key belongs: with x in its place, slot
-// i of an ascending list holds min(keys[i], max(keys[i - 1], x)).
+// Inserts `count` keys of `wanted` into the first 8 · REGISTERS of `keys`, and writes the keys that fall out to
+// `wanted`. All keys are in registers meanwhile. No branch depends on the position of a key: when x is inserted, slot i
+// of an ascending list holds min(keys[i], max(keys[i - 1], x)).
 #define INSERT_INTO(name, REGISTERS)                                                                                \
     TARGET static void name(int64_t *keys, int64_t *wanted, size_t count) {                                         \
         __m512i own[REGISTERS];                                                                                     \
@@ -258,7 +258,7 @@ TARGET CK_INLINE __m512i keys_of(__m256i distances, __m256i rows) {
                            _mm512_slli_epi64(_mm512_cvtepu32_epi64(rows), 1));
 }
 
-// From this many keys on it pays to look for the place of the lowest new one.
+// From this many keys on, it pays to search for the position of the lowest new one.
 #define KEYS_SKIPPED 256
 
 TARGET static int64_t pool_insert(ck_pool *pool, const float *distances, const uint32_t *rows, int64_t count) {
@@ -298,7 +298,7 @@ TARGET static int64_t pool_insert(ck_pool *pool, const float *distances, const u
     return position(keys, pool->count, lowest);
 }
 
-// Up to this many keys are sorted by counting for each how many are smaller.
+// Up to this many keys are sorted by counting for each key how many are smaller.
 #define KEYS_COUNTED 256
 
 TARGET static size_t sort_keys(const float *distances, const uint32_t *rows, size_t count, int64_t *keys) {
@@ -321,8 +321,8 @@ TARGET static size_t sort_keys(const float *distances, const uint32_t *rows, siz
     return known;
 }
 
-// Writes those of the `valid` ids that were not visited to `out`; returns how many. Ids are below 2³¹, so that they can
-// be signed offsets.
+// Writes the unvisited ones of the `valid` ids to `out`; returns how many. Ids are below 2³¹, so that they can be
+// signed offsets.
 TARGET CK_INLINE size_t gathered(__m512i ids, __mmask16 valid, const uint8_t *visited, uint8_t epoch, uint32_t *out) {
     __m512i marks = _mm512_mask_i32gather_epi32(ids, valid, ids, visited, 1);
     __mmask16 fresh = _mm512_mask_cmpneq_epi32_mask(
@@ -344,7 +344,7 @@ TARGET static size_t gather_unvisited(const uint32_t *links, size_t count, const
 #define PERMUTING \
     __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512vbmi,avx2,fma,bmi,bmi2,popcnt")))
 
-// Where eight numbers of some bits begin: the bytes that hold each, and how far it is to be shifted.
+// The positions of eight numbers of some bits: the bytes that hold each number, and the shift that it needs.
 typedef struct packing {
     __m512i bytes, shifts, mask;
     size_t bits;
@@ -362,10 +362,11 @@ PERMUTING CK_INLINE packing packing_of(size_t bits) {
     };
 }
 
-// The sixteen numbers from `packed` on: the bytes of each are brought into 64 bits of its own and shifted down.
+// The sixteen numbers from `packed` on: the bytes of each number are moved into 64 bits of their own and shifted down.
 PERMUTING CK_INLINE __m512i sixteen_of(const packing *in, const uint8_t *packed) {
     const __m512i halves = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    // Eight take 31 bytes at most. What lies beyond is not read: it may be far away.
+    // Eight numbers take at most 31 bytes. Bytes beyond those are not read: they may be in memory that is slow to
+    // reach.
     __m512i low = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)packed));
     __m512i high = _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)(packed + in->bits)));
     low = _mm512_srlv_epi64(_mm512_permutexvar_epi8(in->bytes, low), in->shifts);
@@ -415,7 +416,8 @@ TARGET static uint64_t count_bits(const uint64_t *a, const uint64_t *b, size_t w
     return __builtin_cpu_supports("avx512vpopcntdq") ? count_bits_by_lines(a, b, words) : ck_count_bits(a, b, words);
 }
 
-// Few bits a word are written two at a time, without a branch that depends on how many there are; many, sixteen.
+// If a word has few bits, they are written two at a time, without a branch that depends on their number; otherwise
+// sixteen at a time.
 TARGET static size_t list_bits(const uint64_t *words, size_t count, uint32_t first, uint32_t *out) {
     const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     size_t listed = 0;
@@ -431,7 +433,7 @@ TARGET static size_t list_bits(const uint64_t *words, size_t count, uint32_t fir
             for (uint32_t part = 0; part < 64; part += 16) {
                 __mmask16 own = (__mmask16)(word >> part);
                 __m512i rows = _mm512_add_epi32(places, _mm512_set1_epi32((int)(from + part)));
-                // All sixteen are written: compressing into memory takes some processors a hundred cycles.
+                // All sixteen are written: compressing into memory takes a hundred cycles on some processors.
                 _mm512_storeu_si512(at, _mm512_maskz_compress_epi32(own, rows));
                 at += __builtin_popcount(own);
             }

@@ -10,7 +10,7 @@
 #endif
 #endif
 
-// Half a byte a step: the table is 64 bytes of constants, so that nothing has to be set up at run time.
+// Half a byte at a time: the table is 64 bytes of constants, so that nothing must be set up at run time.
 static const uint32_t nibbles[16] = {
     0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
     0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75,
@@ -28,9 +28,9 @@ uint32_t ck_crc32c_portable(uint32_t seed, const void *bytes, size_t size) {
 }
 
 #if defined(__x86_64__)
-// An instruction takes three cycles and a new one begins every cycle: three stretches of `size` bytes are summed side
-// by side. What the first two came to is moved over the bytes that follow by a carry-less product with x^(8 n - 33),
-// and goes into the last word of the third (Gopal and others, "Fast CRC computation for iSCSI polynomial using CRC32
+// The instruction takes three cycles, and one can begin every cycle, so three ranges of `size` bytes are summed at the
+// same time. The sums of the first two are moved over the bytes that follow by a carry-less product with x^(8 n - 33)
+// and are added to the last word of the third (Gopal and others, "Fast CRC computation for iSCSI polynomial using CRC32
 // instruction", Intel 2011).
 __attribute__((target("sse4.2,pclmul"))) static uint64_t three(
     uint64_t crc, const uint8_t *p, size_t size, uint64_t over_two, uint64_t over_one) {
@@ -49,10 +49,10 @@ __attribute__((target("sse4.2,pclmul"))) static uint64_t three(
     word = words[2] ^ (uint64_t)_mm_cvtsi128_si64(moved);
     return _mm_crc32_u64(third, word);
 }
-// What stands 2048 bits before the next is folded into it, sixteen blocks of 128 bits side by side: a block equals its
-// halves times x^(2048 + 32) and x^(2048 - 32) mod P, bits reflected; at the end of four registers one is left, by the
-// same with 512 (Gopal and others, "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction", Intel
-// 2009). What is left has the remainder of all. `size` is a multiple of 256.
+// Each block of 128 bits is folded into the block 2048 bits later, sixteen blocks at the same time: a block equals its
+// halves times x^(2048 + 32) and x^(2048 - 32) mod P, bits reflected. At the end four registers are folded into one in
+// the same way with 512 (Gopal and others, "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction",
+// Intel 2009). That register has the same remainder as all bytes. `size` is a multiple of 256.
 #define FOLD_TARGET __attribute__((target("avx512f,vpclmulqdq,sse4.2")))
 FOLD_TARGET static inline __m512i fold(__m512i block, __m512i factors, __m512i next) {
     return _mm512_ternarylogic_epi64(

@@ -1,4 +1,4 @@
-// Which tables this machine may run. The processor is asked, nothing else: no environment is read here.
+// Which tables this machine can run. Only the processor decides; the environment is not read.
 #include "tables.h"
 
 #if defined(__x86_64__)

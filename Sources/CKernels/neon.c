@@ -1,4 +1,4 @@
-// NEON, which every aarch64 has. Tails are scalar.
+// NEON, which every aarch64 processor has. Tails are scalar.
 #include "tables.h"
 #if defined(__aarch64__)
 #include <arm_neon.h>
@@ -88,7 +88,7 @@ static void codes_nibbles(const ck_code_query *query, const ck_codes *rows_of, c
         const uint8_t *codes = rows_of->codes + (size_t)rows[i] * rows_of->stride;
         int32x4_t low = vdupq_n_s32(0), high = low;
         for (size_t j = 0; j < rows_of->stride; j += 16) {
-            // 64 bytes of codes stand beside 128 of the query.
+            // 64 bytes of codes are multiplied with 128 bytes of the query.
             const int8_t *value = values + 2 * (j & ~(size_t)63) + (j & 63);
             uint8x16_t x = vld1q_u8(codes + j);
             low = add_products(low, vreinterpretq_s8_u8(vandq_u8(x, vdupq_n_u8(15))), vld1q_s8(value));
@@ -99,7 +99,7 @@ static void codes_nibbles(const ck_code_query *query, const ck_codes *rows_of, c
     }
 }
 
-// Both sides signed, so that nothing needs to be corrected.
+// Both sides are signed, so no correction is needed.
 static void codes_bytes(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows, size_t count,
                         float *out) {
     const uint8x16_t sign = vdupq_n_u8(0x80);

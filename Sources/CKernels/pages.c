@@ -1,4 +1,4 @@
-// madvise is Linux's; elsewhere the call does nothing.
+// madvise is a Linux call; on other systems the function does nothing.
 #define _GNU_SOURCE
 #include "tables.h"
 #if defined(__linux__)
@@ -10,7 +10,7 @@ void ck_advise_huge_pages(void *start, size_t size_bytes) {
     const uintptr_t page = 2u << 20;
     uintptr_t from = ((uintptr_t)start + page - 1) & ~(page - 1);
     uintptr_t to = ((uintptr_t)start + size_bytes) & ~(page - 1);
-    // A kernel built without transparent huge pages says EINVAL; ordinary pages work as well, only slower.
+    // A kernel without transparent huge pages returns EINVAL; ordinary pages work too, only slower.
     if (to > from) (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
 #else
     (void)start;

@@ -1,7 +1,7 @@
-// Plain C for every machine: the reference the other levels are read against, and the fallback.
+// Plain C for every machine: the reference for the other levels, and the fallback.
 #include "tables.h"
 
-// Four partial sums, so that a baseline compiler may use the vectors it has without reordering anything itself.
+// Four partial sums, so that a compiler can use the registers of the baseline without reordering sums.
 #define PAIR(name, TERM)                                                          \
     static float name(const float *a, const float *b, size_t dimension) {        \
         float s[4] = {0, 0, 0, 0};                                                \
@@ -77,7 +77,7 @@ int64_t ck_pool_insert_portable(ck_pool *pool, const float *distances, const uin
     return lowest;
 }
 
-// The estimate of one row, less `slack` times its error; a word of its sketch at a time.
+// The estimate of one row minus `slack` times its error; one word of its sketch at a time.
 CK_INLINE float least_by_words(const ck_sketch_query *query, const ck_sketches *rows_of, uint32_t row, float slack) {
     const size_t stride = rows_of->stride;
     const uint64_t *words = rows_of->words + (size_t)row * stride, *planes = query->planes;
@@ -107,7 +107,7 @@ void ck_estimate_rows_portable(const ck_sketch_query *query, const ck_sketches *
     for (size_t i = 0; i < count; i++) out[i] = least_by_words(query, rows_of, rows[i], 0);
 }
 
-// Keys into their places from behind: those of a walk come nearly in order.
+// Inserts keys from the end: the keys of a walk come nearly in order.
 size_t ck_sort_keys_portable(const float *distances, const uint32_t *rows, size_t count, int64_t *keys) {
     size_t sorted = 0;
     for (size_t i = 0; i < count; i++) {

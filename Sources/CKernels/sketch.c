@@ -1,8 +1,8 @@
-// Sketches of rows (ckernels.h), for every machine: a row is drawn once.
+// Sketches of rows (ckernels.h), for every machine: the sketch of a row is made once.
 #include "tables.h"
 
-// With u = 2 c − 15 a row is scale · u / 2. Its signs stand for as much of it as lies along them, divided by the share
-// of its length that does, so that inner products have no bias (RaBitQ's estimator, doi:10.1145/3654970).
+// With u = 2 c − 15, a row is scale · u / 2. Its signs represent the part of it along their direction, divided by that
+// part's share of the length, so that inner products have no bias (RaBitQ's estimator, doi:10.1145/3654970).
 void ck_sketch_row(const uint8_t *nibbles, size_t dimension, float scale, float bias, uint64_t *sketch) {
     int32_t sizes = 0, squares = 0;
     for (size_t line = 0; line * 128 < dimension; line++) {

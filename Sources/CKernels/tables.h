@@ -1,4 +1,4 @@
-// The function tables, one a file; for dispatch.c alone.
+// The function tables, one for each file; only dispatch.c includes this.
 #pragma once
 #include "include/ckernels.h"
 
@@ -12,7 +12,7 @@ extern const ck_kernels ck_table_avx2, ck_table_avx512;
 extern const ck_kernels ck_table_neon;
 #endif
 
-// Shared by every level without a vector form of its own.
+// Shared by every level without a vector version of its own.
 int64_t ck_pool_insert_portable(ck_pool *pool, const float *distances, const uint32_t *rows, int64_t count);
 size_t ck_sort_keys_portable(const float *distances, const uint32_t *rows, size_t count, int64_t *keys);
 size_t ck_gather_unvisited_portable(const uint32_t *links, size_t count, const uint8_t *visited, uint8_t epoch,
@@ -54,7 +54,7 @@ CK_INLINE uint64_t ck_bits_of(const uint8_t *bytes, int bit) {
     return word;
 }
 
-// One key more; of a full pool the last has fallen out, just behind the others.
+// Adds one key; in a full pool the last key falls out, into the slot after the others.
 CK_INLINE void ck_pool_grown(ck_pool *pool) {
     if (pool->count < pool->capacity) {
         pool->count++;
@@ -69,8 +69,8 @@ CK_INLINE void ck_pool_lower_limit(ck_pool *pool) {
     if (last < pool->limit) pool->limit = last;
 }
 
-// Where the four rows after the four at `i` begin; while these are scored, those are asked for. At the end of the list,
-// the last row again: asking for what is there costs nothing.
+// The addresses of the four rows after the four at `i`: they are prefetched while those at `i` are scored. At the end
+// of the list, the last row again: prefetching a line that is in the cache costs nothing.
 CK_INLINE void next_rows(const float *next[4], const float *base, size_t dimension, const uint32_t *rows, size_t i,
                          size_t count) {
     for (size_t n = 0; n < 4; n++) {
@@ -79,7 +79,7 @@ CK_INLINE void next_rows(const float *next[4], const float *base, size_t dimensi
     }
 }
 
-// The nearest of rows that are scored four at a time.
+// The least distance of rows that are scored four at a time.
 CK_INLINE float ck_nearest_of_fours(ck_codes_fn score, const ck_code_query *query, const ck_codes *rows_of,
                                     const uint32_t *rows, size_t count, float enough) {
     float nearest = __builtin_inff();
@@ -92,7 +92,7 @@ CK_INLINE float ck_nearest_of_fours(ck_codes_fn score, const ck_code_query *quer
     return nearest;
 }
 
-// What a sum of code products means as a distance.
+// The distance that a sum of code products gives.
 CK_INLINE float ck_code_distance(const ck_code_query *query, const ck_codes *rows_of, uint32_t row, int32_t sum) {
     size_t at = (size_t)row * rows_of->head_stride;
     float distance = query->base - query->factor * rows_of->scales[at] * (float)sum;

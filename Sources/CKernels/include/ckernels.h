@@ -1,8 +1,8 @@
 // Distance kernels, one function per instruction set, and the few primitives a graph walk needs from C.
 //
-// A *level* is a family of instructions; `ck_best_level` is chosen once, from the processor alone, and
-// `ck_kernels_at` hands out the function table of any level this machine has, so that tests and benches can run
-// every one of them. No kernel allocates, no kernel keeps state, and pointers need no alignment.
+// A *level* is a set of instructions. `ck_best_level` is chosen once, by the processor alone, and `ck_kernels_at`
+// returns the function table of any level that this machine has, so that tests and benchmarks can run all of them. No
+// kernel allocates memory or keeps state, and pointers need no alignment.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -23,79 +23,82 @@ typedef float (*ck_pair_fn)(const float *a, const float *b, size_t dimension);
 /// Writes the distance of `query` to row `rows[i]` of `base` (rows × dimension, row-major) to `out[i]`, `i < count`.
 typedef void (*ck_rows_fn)(const float *query, const float *base, size_t dimension, const uint32_t *rows, size_t count,
                            float *out);
-/// The nearest rows met so far: `count` keys (`ck_key`), ascending, then INT64_MAX in the rest of the
-/// `ck_pool_slots(capacity)` slots.
+/// The nearest rows so far: `count` ascending keys (`ck_key`), then INT64_MAX in the other slots of
+/// `ck_pool_slots(capacity)`.
 typedef struct ck_pool {
     int64_t *keys;
     int64_t capacity;
     int64_t count;
-    /// The distance a candidate must not exceed: infinity to begin with, that of the last key once the pool is full.
-    /// Whoever fills the pool may lower it.
+    /// The distance that a candidate must not exceed: infinity at first, and that of the last key once the pool is
+    /// full. The code that fills the pool may lower it.
     float limit;
 } ck_pool;
-/// Keys are moved by 64, eight cache lines: those that fall out of a full pool need room for a moment.
+/// Keys are moved 64 at a time, eight cache lines: keys that fall out of a full pool need slots for a moment.
 static inline size_t ck_pool_slots(size_t capacity) { return (capacity + 16 + 63) & ~(size_t)63; }
-/// Puts every (`distances[i]`, `rows[i]`), `i < count`, within the limit into its place; the farthest fall out of a
+/// Inserts every (`distances[i]`, `rows[i]`), `i < count`, that is within the limit; the farthest keys fall out of a
 /// full pool.
 ///
-/// Equal distances are ordered by row; NaN is never inserted. Returns the lowest position
-/// written, `capacity` when nothing was.
+/// Equal distances are ordered by row; NaN is never inserted. Returns the lowest position that was written, or
+/// `capacity` if none was.
 typedef int64_t (*ck_insert_fn)(ck_pool *pool, const float *distances, const uint32_t *rows, int64_t count);
 
-/// Writes the keys of (`distances[i]`, `rows[i]`), `i < count`, all rows different, to `keys` (room for 8 more),
-/// ascending, NaN left out; returns how many.
+/// Writes the keys of (`distances[i]`, `rows[i]`), `i < count`, to `keys` (which has 8 more slots), ascending and
+/// without NaN; returns how many. All rows must be different.
 typedef size_t (*ck_sort_fn)(const float *distances, const uint32_t *rows, size_t count, int64_t *keys);
 
-/// Copies the ids of `links`, all different, that were not visited in this epoch to `out` (room for `count` + 16) in
-/// their order; returns how many. Marks none of them. `visited` has four bytes more than there are rows.
+/// Copies the ids of `links`, all different, that were not visited in this epoch to `out` (which has `count` + 16
+/// slots) in their order; returns how many. Marks none of them. `visited` has four bytes more than there are rows.
 typedef size_t (*ck_gather_fn)(const uint32_t *links, size_t count, const uint8_t *visited, uint8_t epoch,
                                uint32_t *out);
 
-/// Writes `count` numbers of `bits` bits (1 to 31), packed with the lowest bits first, to `out` (room for 16 more);
-/// reads up to 128 bytes behind the last.
+/// Writes `count` numbers of `bits` bits (1 to 31), packed with the lowest bits first, to `out` (which has 16 more
+/// slots); reads up to 128 bytes beyond the last number.
 typedef void (*ck_unpack_fn)(const uint8_t *packed, size_t bits, size_t count, uint32_t *out);
-/// `ck_gather_fn` for links that are packed so.
+/// `ck_gather_fn` for packed links.
 typedef size_t (*ck_gather_packed_fn)(const uint8_t *packed, size_t bits, size_t count, const uint8_t *visited,
                                       uint8_t epoch, uint32_t *out);
 
-/// Rows kept as codes, `stride` bytes a row, a multiple of 64. Behind the last component stands what adds nothing: 0 in
-/// a query for nibbles, 128 in bytes.
+/// Rows as codes, `stride` bytes for each row, a multiple of 64. After the last component come values that add nothing:
+/// 0 in a query for nibbles, 128 in bytes.
 ///
-/// *Nibbles* are 4 bits a component: byte j of the 64-byte line L holds component 128 L + j in its low half and
-/// 128 L + 64 + j in its high one; code c stands for c − 7.5. *Bytes* are 8 bits: code u stands for u − 128. Row r is
-/// `scales[r · head_stride]` times what its codes stand for.
+/// *Nibbles* are 4 bits a component: byte j of the 64-byte line L holds component 128 L + j in its low half and 128 L +
+/// 64 + j in its high half; code c represents c − 7.5. *Bytes* are 8 bits: code u represents u − 128. Row r is
+/// `scales[r · head_stride]` times the numbers that its codes represent.
 typedef struct ck_codes {
     const uint8_t *codes;
     size_t stride;
     const float *scales;
     /// Added to the distance of each row; NULL adds nothing.
     const float *_Nullable biases;
-    /// Floats from the scale of one row to the next's, and from bias to bias: 1 where they stand alone.
+    /// Floats from the scale of one row to the scale of the next, and from bias to bias: 1 if they have arrays of their
+    /// own.
     size_t head_stride;
 } ck_codes;
 
-/// A query for rows kept as codes: `base + bias − factor · scale · Σ (what the row's codes stand for)`.
+/// A query for rows as codes: `base + bias − factor · scale · Σ (component of the row's codes · component of the
+/// query)`.
 typedef struct ck_code_query {
-    /// For nibbles 2 · stride signed bytes in the order of the components, for bytes `stride` codes like a row's.
+    /// For nibbles 2 · stride signed bytes in the order of the components, for bytes `stride` codes as in a row.
     const uint8_t *values;
     float base;
     float factor;
-    /// For nibbles 15 times the sum of the signed bytes, for bytes 128 times that of what the codes stand for.
+    /// For nibbles 15 times the sum of the signed bytes, for bytes 128 times the sum of the numbers that the codes
+    /// represent.
     int32_t correction;
 } ck_code_query;
 
-/// Writes the distance of `query` to row `rows[i]` to `out[i]`, `i < count`; exact in the codes for up to 65 536
+/// Writes the distance of `query` to row `rows[i]` to `out[i]`, `i < count`; exact for the codes up to 65 536
 /// components.
 typedef void (*ck_codes_fn)(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows, size_t count,
                             float *out);
-/// The least distance of `query` to rows kept as bytes, `count` of them, infinity where there are none; stops behind
-/// the first four of which one is nearer than `enough`.
+/// The least distance of `query` to `count` rows of bytes, infinity if there are none; stops after the first four of
+/// which one is nearer than `enough`.
 typedef float (*ck_nearest_fn)(const ck_code_query *query, const ck_codes *rows_of, const uint32_t *rows, size_t count,
                                float enough);
-/// Codes `dimension` floats; the bytes behind them are left alone. Returns the scale, 0 for a vector of zeros.
+/// Codes `dimension` floats; does not change the bytes after them. Returns the scale, 0 for a vector of zeros.
 typedef float (*ck_encode_fn)(const float *vector, size_t dimension, uint8_t *codes);
 
-/// How far the distance by codes of any row may lie from the true one:
+/// The largest difference between the distance by codes of a row and the true one:
 /// `error · errors[r] + length · lengths[r] + rest`.
 typedef struct ck_code_bound {
     const float *errors;
@@ -105,17 +108,17 @@ typedef struct ck_code_bound {
     float rest;
 } ck_code_bound;
 
-/// Turns `distances[i]` of `rows[i]` by codes into the most they may be, and copies the rows whose distance may be no
-/// more than `limit`, with the least it may be, to `out` and `least` (room for `count`). Returns how many it copied.
+/// Replaces each distance by codes in `distances[i]` of `rows[i]` by its upper bound. Copies the rows whose lower bound
+/// is at most `limit` to `out`, and their lower bounds to `least` (each has `count` slots). Returns how many it copied.
 typedef size_t (*ck_bound_fn)(const ck_code_bound *bound, const uint32_t *rows, size_t count, float limit,
                               float *distances, uint32_t *out, float *least);
 
-/// Rows as *sketches*, drawn from their nibbles: one bit a component, its sign, so that most rows a walk meets are left
-/// out after one cache line in place of three or more.
+/// Rows as *sketches*, made from their nibbles: one bit a component, its sign, so that most rows that a walk meets are
+/// left out after one cache line instead of three or more.
 ///
 /// A row is `stride` words, whole lines: the floats scale, error, bias and the scale of its nibbles, then two words of
-/// signs for every 128 components. The row is about `scale` times its signs; how far an inner product with a query is
-/// off spreads by `error` times the query's length; `bias` is added to the distance.
+/// signs for every 128 components. The row is about `scale` times its signs. The error of an inner product with a query
+/// has a standard deviation of `error` times the query's length. `bias` is added to the distance.
 typedef struct ck_sketches {
     const uint64_t *words;
     size_t stride;
@@ -123,10 +126,11 @@ typedef struct ck_sketches {
     int has_biases;
 } ck_sketches;
 
-/// A query for sketches: the least a distance is taken to be is
+/// A query for sketches. The lower estimate of a distance is
 /// `base + bias − factor · scale · Σ (sign · value) − slack · error`.
 typedef struct ck_sketch_query {
-    /// Three planes of `stride` words: bits 0 and 1 of the values and, weighing −4, bit 2, in the order of the signs.
+    /// Three planes of `stride` words: bits 0 and 1 of the values and, with the weight −4, bit 2, in the order of the
+    /// signs.
     const uint64_t *planes;
     float base;
     float factor;
@@ -135,12 +139,12 @@ typedef struct ck_sketch_query {
     int32_t sum;
 } ck_sketch_query;
 
-/// Keeps of `rows` (room for three more) those whose distance may be no more than `limit`, in their order; returns how
-/// many.
+/// Keeps the rows of `rows` (which has three more slots) whose lower estimate is at most `limit`, in their order;
+/// returns how many.
 typedef size_t (*ck_winnow_fn)(const ck_sketch_query *query, const ck_sketches *rows_of, uint32_t *rows, size_t count,
                                float limit);
 
-/// Writes what the distance of `rows[i]` is estimated to be, `slack` aside, to `out[i]`, `i < count`.
+/// Writes the estimated distance of `rows[i]`, without `slack`, to `out[i]`, `i < count`.
 typedef void (*ck_estimate_fn)(const ck_sketch_query *query, const ck_sketches *rows_of, const uint32_t *rows,
                                size_t count, float *out);
 
@@ -155,24 +159,24 @@ typedef struct ck_kernels {
     ck_codes_fn _Nonnull codes_nibbles;
     ck_codes_fn _Nonnull codes_bytes;
     ck_nearest_fn _Nonnull nearest_bytes;
-    /// The step is the one of eight whose codes point most nearly where the vector points; the scale makes the inner
+    /// The step is the one of eight whose codes have the direction nearest to the vector's. The scale makes the inner
     /// product of the vector with its code equal to the vector's squared length (RaBitQ's estimator,
     /// doi:10.1145/3654970), so that estimated inner products have no bias.
     ck_encode_fn _Nonnull encode_nibbles;
     /// The largest component becomes ±127.
     ck_encode_fn _Nonnull encode_bytes;
-    /// Writes the components as signed bytes plus `bias`; `*step` times a byte is the component. Returns the bytes'
-    /// sum.
+    /// Writes the components as signed bytes plus `bias`; `*step` times a byte is the component. Returns the sum of the
+    /// bytes.
     int32_t (*_Nonnull encode_query)(const float *vector, size_t dimension, uint8_t bias, uint8_t *codes, float *step);
-    /// The length of what the nibbles of a row lack of `vector`, their difference; `*length` is the length of what they
-    /// stand for.
+    /// The length of the difference between `vector` and the vector that the nibbles of a row represent; `*length` is
+    /// the length of the latter.
     float (*_Nonnull nibble_error)(const float *vector, size_t dimension, const uint8_t *codes, float scale,
                                    float *length);
     ck_bound_fn _Nonnull bound_rows;
     ck_winnow_fn _Nonnull winnow;
     ck_estimate_fn _Nonnull estimate_rows;
-    /// Writes the planes (3 · `ck_sketch_words`) of a query of signed bytes: `*step` times a value is the byte, about.
-    /// Returns the values' sum and in `*squares` that of the bytes' squares.
+    /// Writes the planes (3 · `ck_sketch_words`) of a query of signed bytes: `*step` times a value is about the byte.
+    /// Returns the sum of the values, and in `*squares` the sum of the squares of the bytes.
     int32_t (*_Nonnull sketch_planes)(const uint8_t *bytes, size_t dimension, uint64_t *planes, float *step,
                                       int32_t *squares);
     ck_insert_fn _Nonnull pool_insert;
@@ -180,49 +184,50 @@ typedef struct ck_kernels {
     ck_gather_fn _Nonnull gather_unvisited;
     ck_unpack_fn _Nonnull unpack;
     ck_gather_packed_fn _Nonnull gather_packed;
-    /// Bits set in `a[i] & ~b[i]`, `i < words`; `b` may be NULL.
+    /// The number of bits set in `a[i] & ~b[i]`, `i < words`; `b` may be NULL.
     uint64_t (*_Nonnull count_bits)(const uint64_t *a, const uint64_t *_Nullable b, size_t words);
-    /// Writes the numbers of the bits set in `words`, counted from `first`, to `out` (room for 64 a word); returns how
-    /// many.
+    /// Writes the numbers of the bits set in `words`, counted from `first`, to `out` (which has 64 slots for each
+    /// word); returns how many.
     size_t (*_Nonnull list_bits)(const uint64_t *words, size_t count, uint32_t first, uint32_t *out);
 } ck_kernels;
 
-/// The table of `level`, or NULL where this machine or this build lacks it.
+/// The table of `level`, or NULL if this machine or this build does not have it.
 const ck_kernels *_Nullable ck_kernels_at(ck_level level);
-/// The fastest level this machine has.
+/// The fastest level of this machine.
 ck_level ck_best_level(void);
 
-/// Whether winnowing by this table costs less than the scoring it spares, where that was measured: with registers of 32
+/// Whether winnowing by this table costs less than the scoring it saves, where that was measured: with registers of 32
 /// bytes and more.
 int ck_winnow_pays(const ck_kernels *table);
 
 /// Words of one sketch.
 static inline size_t ck_sketch_words(size_t dimension) { return (2 + (dimension + 127) / 128 * 2 + 7) / 8 * 8; }
-/// Draws the sketch of a row from its nibbles, whose scale and bias are given.
+/// Makes the sketch of a row from its nibbles, whose scale and bias are given.
 void ck_sketch_row(const uint8_t *nibbles, size_t dimension, float scale, float bias, uint64_t *sketch);
 
-/// CRC-32C (Castagnoli, RFC 3720 B.4) of `size` bytes, continuing from `seed`: 0 to begin, the last result to go on.
+/// CRC-32C (Castagnoli, RFC 3720 B.4) of `size` bytes, continuing from `seed`: 0 at the beginning, then the last
+/// result.
 uint32_t ck_crc32c(uint32_t seed, const void *bytes, size_t size);
-/// The same without carry-less products of whole registers, as processors that lack those do it; visible for its test.
+/// The same without carry-less products of whole registers, for processors without those; visible for its test.
 uint32_t ck_crc32c_unfolded(uint32_t seed, const void *bytes, size_t size);
-/// The same from a table, for machines without the instruction; kept visible as its oracle.
+/// The same with a table, for processors without the instruction; visible as the oracle of the others.
 uint32_t ck_crc32c_portable(uint32_t seed, const void *bytes, size_t size);
 
-/// Asks for huge pages over whole 2 MiB pages inside the range; a kernel that has none is no error.
+/// Asks for huge pages in the whole 2 MiB pages of the range; a kernel without huge pages is not an error.
 void ck_advise_huge_pages(void *start, size_t size_bytes);
 
-/// Gives memory that was freed back to the system where the allocator keeps it; nothing elsewhere.
+/// Returns freed memory to the system if the allocator has kept it; does nothing on other systems.
 void ck_return_freed_memory(void);
 
-/// Asks for a cache line, into the second cache: that has more lines under way at a time than the first, and a line is
-/// read from there in a few nanoseconds (docs/performance.md says what it gives, and where).
+/// Prefetches a cache line into the second cache. The second cache can wait for more lines at a time than the first,
+/// and reading a line from there takes a few nanoseconds (docs/decisions/search-speed.md has the gain).
 static inline void ck_prefetch(const void *address) { __builtin_prefetch(address, 0, 2); }
 
 static inline void ck_prefetch_range(const void *start, size_t size_bytes) {
     for (size_t i = 0; i < size_bytes; i += 64) ck_prefetch((const char *)start + i);
 }
 
-/// Asks for the first `size_bytes` of each of `count` rows, `stride` bytes apart, ahead of a walk's next step.
+/// Prefetches the first `size_bytes` of each of `count` rows, `stride` bytes apart, for the next step of a walk.
 static inline void ck_prefetch_rows(const void *base, size_t stride, size_t size_bytes, const uint32_t *rows,
                                     size_t count) {
     if (size_bytes == 64) {
@@ -244,7 +249,7 @@ static inline void ck_prefetch_rows(const void *base, size_t stride, size_t size
     }
 }
 
-/// Copies the ids of `links` not yet visited in this epoch to `out` (room for `count`), marks them, returns how many.
+/// Copies the unvisited ids of `links` to `out` (which has `count` slots), marks them, and returns how many.
 static inline size_t ck_mark_unvisited(const uint32_t *links, size_t count, uint8_t *visited, uint8_t epoch,
                                        uint32_t *out) {
     size_t kept = 0;
@@ -259,8 +264,8 @@ static inline size_t ck_mark_unvisited(const uint32_t *links, size_t count, uint
 
 static inline int ck_has_bit(const uint64_t *bits, uint32_t at) { return (int)(bits[at >> 6] >> (at & 63)) & 1; }
 
-/// Parts the ids of `links` not yet visited: those whose bit in `selected` is set go to `out` and are marked, the
-/// others to `others` and are not; either has room for `count`. Returns how many went to `out`.
+/// Splits the unvisited ids of `links`: those whose bit in `selected` is set are written to `out` and marked, the
+/// others are written to `others` and not marked; each has `count` slots. Returns how many were written to `out`.
 static inline size_t ck_part_unvisited(const uint32_t *links, size_t count, const uint64_t *selected, uint8_t *visited,
                                        uint8_t epoch, uint32_t *out, uint32_t *others, size_t *otherCount) {
     size_t kept = 0, left = 0;
@@ -277,8 +282,8 @@ static inline size_t ck_part_unvisited(const uint32_t *links, size_t count, cons
     return kept;
 }
 
-/// Copies the ids of `links` that are selected and not yet visited to `out` (room for `count`), marks them, returns how
-/// many. Most are expected not to be selected.
+/// Copies the selected and unvisited ids of `links` to `out` (which has `count` slots), marks them, and returns how
+/// many. Most ids are expected to be unselected.
 static inline size_t ck_gather_selected(const uint32_t *links, size_t count, const uint64_t *selected, uint8_t *visited,
                                         uint8_t epoch, uint32_t *out) {
     size_t kept = 0;
@@ -305,8 +310,8 @@ static inline float ck_key_distance(int64_t key) {
 }
 static inline uint32_t ck_key_row(int64_t key) { return (uint32_t)((uint64_t)key & 0xffffffffu) >> 1; }
 
-/// The place among `count` keys of the `rank`-th (from 1) whose row has its bit set, or not set where `flip` is 1; -1
-/// where there are fewer.
+/// The position among `count` keys of the `rank`-th (from 1) whose row has its bit set, or not set if `flip` is 1; -1
+/// if there are fewer.
 static inline int64_t ck_place_of_selected(const int64_t *keys, int64_t count, int64_t rank, const uint64_t *bits,
                                            int flip) {
     for (int64_t i = 0; i < count; i++) {
@@ -316,7 +321,7 @@ static inline int64_t ck_place_of_selected(const int64_t *keys, int64_t count, i
     return -1;
 }
 
-// One byte as a lock, held for a few hundred nanoseconds at most; a waiter yields its core after a short spin.
+// One byte as a lock, held for at most a few hundred nanoseconds; a waiter yields its core after a short spin.
 static inline void ck_lock(uint8_t *lock) {
     for (int spins = 0; __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE); spins++) {
         if (spins > 100) sched_yield();
