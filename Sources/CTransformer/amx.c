@@ -1,16 +1,16 @@
 // Products in bfloat16 on the tile unit of newer Xeons (AMX): one instruction multiplies 16 × 32 by 32 × 16.
 //
 // Source: Intel 64 and IA-32 Architectures Optimization Reference Manual, chapter on AMX. A product takes two by two
-// tiles: four sums (tiles 0–3), two tiles of activations (4, 5), two of weights (6, 7), so that four multiplications
-// of 16 cycles stand against four loads.
+// tiles: four sums (tiles 0–3), two tiles of activations (4, 5) and two of weights (6, 7), so that there are four
+// multiplications of 16 cycles for four loads.
 //
 //     activations  tiles of 16 rows × 32 inputs, 1 KB each:     tiled[row / 16][input / 32][row % 16][input % 32]
-//     weights      as they lie in the model: a panel of 16 columns is a run of tiles of 32 inputs, pairs of inputs
-//                  beside each other, but in whole numbers; while the first rows meet a pair of panels, it is turned
-//                  into bfloat16, which the other rows of the block then use.
+//     weights      in the layout of the model: a panel of 16 columns is a sequence of tiles of 32 inputs, pairs of
+//                  inputs next to each other, but in whole numbers; when the first rows are multiplied by a pair of
+//                  panels, the pair is converted to bfloat16, which the other rows of the block then use.
 //
-// A result depends on its own row and column alone and is added up in the same order always, so a text's vector does
-// not depend on its neighbours.
+// A result depends only on its own row and column and is always summed in the same order, so a text's vector does not
+// depend on the other texts of a batch.
 #include "amx.h"
 #include "scratch.h"
 
@@ -52,8 +52,8 @@ void ct_amx_begin(void) {
 
 void ct_amx_end(void) { _tile_release(); }
 
-/// Rows of floats into tiles of bfloat16. The rows that fill up the last tile keep what stood there: nobody reads
-/// their sums.
+/// Rows of floats into tiles of bfloat16. The unused rows of the last tile keep their old contents: their sums are not
+/// read.
 static void ct_amx_pack(const float *x, int32_t rows, int32_t inputs, uint16_t *tiled) {
     const int32_t across = inputs / tile_inputs;
     for (int32_t row = 0; row < rows; row++) {
@@ -74,10 +74,10 @@ static inline __attribute__((always_inline)) void ct_amx_convert(const int16_t *
     }
 }
 
-/// The sums of `count` (1 or 2) tiles of rows and two panels, left in `sums`: rows above columns, 1 KB a tile.
+/// The sums of `count` (1 or 2) tiles of rows and two panels, left in `sums`: rows above columns, 1 KB for each tile.
 ///
-/// With `whole`, the panels are converted on the way; else `ahead` is called for, a few lines a step: the weights of
-/// the next panels, which come from far.
+/// With `whole`, the panels are converted on the way; otherwise `ahead` is prefetched, a few lines at each step: the
+/// weights of the next panels, which are in memory.
 static inline __attribute__((always_inline)) void ct_amx_sums(const uint16_t *rows, int count, int32_t across,
                                                               const int16_t *whole, uint16_t *panels,
                                                               const char *ahead, int32_t ahead_lines, float *sums) {
@@ -115,9 +115,9 @@ static inline __attribute__((always_inline)) void ct_amx_sums(const uint16_t *ro
     }
 }
 
-/// GELU to 5e-5 of max(1, |x|), which the rounding to bfloat16 that follows drowns: x·(1/2 + c·P(c²)), where c is x
-/// cut to −4 … 4 and P the polynomial of degree 7 that is nearest to (Φ(c) − 1/2)/c there, errors weighed by c²
-/// (fitted by linear programming).
+/// GELU with an error of 5e-5 of max(1, |x|), which is less than the rounding to bfloat16 that follows: x·(1/2 +
+/// c·P(c²)), where c is x limited to −4 … 4 and P is the polynomial of degree 7 that is nearest to (Φ(c) − 1/2)/c
+/// there, with errors weighted by c² (fitted by linear programming).
 static inline __attribute__((always_inline)) __m512 ct_amx_coarse_gelu(__m512 x) {
     static const float coefficients[8] = {3.9867325e-1f,  -6.5887690e-2f, 9.5053250e-3f,  -1.0064733e-3f,
                                           7.4852855e-5f,  -3.6569757e-6f, 1.0419016e-7f,  -1.3012045e-9f};
@@ -129,7 +129,8 @@ static inline __attribute__((always_inline)) __m512 ct_amx_coarse_gelu(__m512 x)
     return _mm512_mul_ps(x, _mm512_fmadd_ps(c, p, _mm512_set1_ps(0.5f)));
 }
 
-/// A product's result for 32 columns of one row: factors, bias, GELU; to floats, or to the next product's tiles.
+/// The result of a product for 32 columns of one row: factors, bias, GELU; to floats, or to the tiles of the next
+/// product.
 static inline __attribute__((always_inline)) void ct_amx_finish(const ct_linear *layer, const float *sums,
                                                                 int32_t column, int gelu, float *out,
                                                                 uint16_t *tiled) {
@@ -149,13 +150,13 @@ static inline __attribute__((always_inline)) void ct_amx_finish(const ct_linear 
     }
 }
 
-/// At most CT_TILED_ROWS rows × the layer; the result goes to `out`, or to `tiled` when it is not NULL.
+/// At most CT_TILED_ROWS rows × the layer; the result is written to `out`, or to `tiled` if that is not NULL.
 static inline __attribute__((always_inline)) void ct_amx_product(const ct_linear *layer, const uint16_t *x,
                                                                  int32_t rows, int gelu, float *out, uint16_t *tiled,
                                                                  ct_scratch *scratch) {
     const int32_t across = layer->inputs / tile_inputs, out_across = layer->outputs / tile_inputs;
     const int32_t steps = (rows + 2 * tile_rows - 1) / (2 * tile_rows);
-    // The next pair of panels has 32 lines a tile pair; they are spread over the steps after the first.
+    // The next pair of panels has 32 lines for each pair of tiles; they are spread over the steps after the first.
     const int32_t ahead_lines = steps > 1 ? (tile_inputs + steps - 2) / (steps - 1) : 0;
     for (int32_t column = 0; column < layer->outputs; column += 2 * CT_PANEL_COLUMNS) {
         const int16_t *whole = layer->weights + (size_t)column * layer->inputs;
@@ -194,7 +195,7 @@ static void ct_amx_linear(const ct_linear *layer, const float *x, int32_t rows, 
     ct_amx_end();
 }
 
-/// The wide middle never becomes floats in memory: GELU's results go into tiles at once.
+/// The wide middle is never written as floats: GELU's results are written to tiles at once.
 static void ct_amx_feed_forward(const ct_linear *widen, const ct_linear *narrow, const float *x, int32_t rows,
                                 float *wide, float *out, ct_scratch *scratch) {
     (void)wide;
@@ -213,8 +214,8 @@ static const ct_kernels ct_amx_kernels = {
 };
 #pragma clang attribute pop
 
-/// Whether the processor has it (CPUID leaf 7: EDX bits 22 and 24) and Linux gives this process leave to use tiles,
-/// whose 8 KB every signal frame then must hold (ARCH_REQ_XCOMP_PERM for feature 18; the kernel's
+/// Whether the processor has tiles (CPUID leaf 7: EDX bits 22 and 24) and Linux permits this process to use them. With
+/// the permission, every signal frame holds their 8 KB (ARCH_REQ_XCOMP_PERM for feature 18; the kernel's
 /// Documentation/arch/x86/xstate.rst).
 const ct_kernels *ct_amx_table(void) {
     enum { request_permission = 0x1023, tile_data = 18 };

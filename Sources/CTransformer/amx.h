@@ -1,12 +1,12 @@
-// The table for processors with a tile unit (AMX), and what its two files share.
+// The table for processors with a tile unit (AMX), and the declarations that its two files share.
 #pragma once
 #include "ctransformer.h"
 
-/// NULL where the processor has no bfloat16 tiles or the system does not let this process use them.
+/// NULL if the processor has no bfloat16 tiles or the system does not permit this process to use them.
 const ct_kernels *ct_amx_table(void);
 
-/// Sets the calling thread's tiles up, all of 16 rows × 64 bytes, and gives them up, so that the system need not save
-/// them when it changes threads.
+/// Configures the tiles of the calling thread, all of 16 rows × 64 bytes, and releases them, so that the system need
+/// not save them when it switches threads.
 void ct_amx_begin(void);
 void ct_amx_end(void);
 

@@ -1,12 +1,12 @@
-// Attention in bfloat16 on the tile unit (AMX): a head's 32 floats are just the depth of one tile.
+// Attention in bfloat16 on the tile unit (AMX): the 32 floats of a head are exactly the depth of one tile.
 //
 // For each head, and for 16 queries at a time:
 //
-//     scores   16 queries × 16 keys = queries (16 × 32) × keys turned (32 × 16), one multiplication a tile
-//     weights  e^(score − the row's largest), rounded to bfloat16, as tiles of 16 queries × 32 keys
-//     context  16 queries × 16 = weights × values (32 keys × 16 columns) over all keys, twice, then over the row's sum
+//     scores   16 queries × 16 keys = queries (16 × 32) × transposed keys (32 × 16), one multiplication for each tile
+//     weights  e^(score − the largest of the row), rounded to bfloat16, as tiles of 16 queries × 32 keys
+//     context  16 queries × 16 = weights × values (32 keys × 16 columns) over all keys, twice, divided by the row's sum
 //
-// Keys beyond the text's end are zero rows whose weights are zero; queries beyond it are computed and not stored.
+// Keys beyond the text's end are zero rows with zero weights; queries beyond it are computed and not stored.
 #include "amx.h"
 #include "scratch.h"
 
@@ -26,7 +26,7 @@ static inline __attribute__((always_inline)) __m512i ct_row(const float *x) {
     return (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(x + 16), _mm512_loadu_ps(x));
 }
 
-/// 16 rows of 16 32-bit numbers, turned.
+/// 16 rows of 16 32-bit numbers, transposed.
 static inline __attribute__((always_inline)) void ct_turn(__m512i row[16], uint16_t *to) {
     __m512i pair[16], quad[16];
     CT_UNROLL
@@ -41,7 +41,7 @@ static inline __attribute__((always_inline)) void ct_turn(__m512i row[16], uint1
         quad[i + 2] = _mm512_unpacklo_epi64(pair[i + 1], pair[i + 3]);
         quad[i + 3] = _mm512_unpackhi_epi64(pair[i + 1], pair[i + 3]);
     }
-    // quad[4·g + c] holds, in lane l, column 4·l + c of rows 4·g … 4·g + 3: turn the 4 × 4 lanes of each c.
+    // quad[4·g + c] holds, in lane l, column 4·l + c of rows 4·g … 4·g + 3: transpose the 4 × 4 lanes of each c.
     CT_UNROLL
     for (int c = 0; c < 4; c++) {
         const __m512i a = _mm512_shuffle_i32x4(quad[c], quad[4 + c], 0x44);
@@ -55,12 +55,12 @@ static inline __attribute__((always_inline)) void ct_turn(__m512i row[16], uint1
     }
 }
 
-/// Whole tiles of keys.
+/// The number of tiles of keys.
 static inline __attribute__((always_inline)) int32_t padded_count(int32_t tokens) {
     return (tokens + tile_keys - 1) / tile_keys * tile_keys;
 }
 
-/// One head's queries, keys and values as tiles. `text` points at the head's first query.
+/// The queries, keys and values of one head as tiles. `text` points at the head's first query.
 static void ct_amx_pack_head(const float *text, int32_t tokens, int32_t width, ct_head_tiles *tiles) {
     const size_t stride = (size_t)3 * width;
     const __m512i zero = _mm512_setzero_si512();
@@ -92,11 +92,11 @@ static void ct_amx_pack_head(const float *text, int32_t tokens, int32_t width, c
     }
 }
 
-/// 2^x for x ≤ 0 to 5e-6 of itself; 0 for what is smaller than a float can say.
+/// 2^x for x ≤ 0 with a relative error of 5e-6; 0 for values below the smallest float.
 static inline __attribute__((always_inline)) __m512 ct_exp2(__m512 x) {
     const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     const __m512 r = _mm512_sub_ps(x, whole);
-    // Taylor's, with r·ln 2 for x: |r| ≤ 1/2.
+    // A Taylor polynomial in r·ln 2, with |r| ≤ 1/2.
     __m512 p = _mm512_set1_ps(1.3333558e-3f);
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(9.6181291e-3f));
     p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.5504109e-2f));
@@ -106,7 +106,7 @@ static inline __attribute__((always_inline)) __m512 ct_exp2(__m512 x) {
     return _mm512_scalef_ps(p, whole);
 }
 
-/// One query's scores to weights in tiles of 32 keys; answers what they must be divided by.
+/// Converts one query's scores to weights in tiles of 32 keys; returns the number by which they must be divided.
 static inline __attribute__((always_inline)) float ct_amx_softmax(const float *scores, int32_t tokens, uint16_t *to) {
     const float log2e = 1.44269504f;
     const int32_t padded = padded_count(tokens);
@@ -130,7 +130,7 @@ static inline __attribute__((always_inline)) float ct_amx_softmax(const float *s
     return _mm512_reduce_add_ps(total);
 }
 
-/// 16 queries of one head. `out` is the first query's place, `width` floats to the next.
+/// 16 queries of one head. `out` is the place of the first query; the next one is `width` floats further.
 static void ct_amx_attend(const uint16_t *queries, int32_t tokens, int32_t rows, ct_head_tiles *tiles, float *out,
                           int32_t width) {
     const int32_t padded = padded_count(tokens);

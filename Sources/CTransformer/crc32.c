@@ -1,4 +1,4 @@
-// CRC-32 with zlib's polynomial: by tables, and by carry-less multiplication where the processor has it.
+// CRC-32 with zlib's polynomial: with tables, or by carry-less multiplication if the processor has it.
 #include "ctransformer.h"
 
 typedef uint32_t ct_crc_tables[8][256];
@@ -14,8 +14,8 @@ static void ct_crc_make_tables(ct_crc_tables table) {
             table[slice][i] = (table[slice - 1][i] >> 8) ^ table[0][table[slice - 1][i] & 255];
 }
 
-/// Eight bytes a step with eight tables ("slicing by 8"; Kounavis and Berry, A Systematic Approach to Building
-/// High Performance Software-Based CRC Generators, ISCC 2005). `crc` is the register, not inverted.
+/// Eight bytes at a time with eight tables ("slicing by 8"; Kounavis and Berry, A Systematic Approach to Building High
+/// Performance Software-Based CRC Generators, ISCC 2005). `crc` is the register, not inverted.
 static uint32_t ct_crc_by_tables(ct_crc_tables table, uint32_t crc, const uint8_t *bytes, size_t size) {
     while (size >= 8) {
         uint64_t word;
@@ -33,14 +33,14 @@ static uint32_t ct_crc_by_tables(ct_crc_tables table, uint32_t crc, const uint8_
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-/// How far ahead memory is called for; the model comes from pages that no cache holds yet.
+/// How far ahead memory is prefetched; the model comes from pages that are not in a cache yet.
 enum { fold_bytes = 64, prefetch_bytes = 2048 };
 
-/// Folds the message's first `size` bytes (a multiple of 64, at least 64) into 64 bytes with the same remainder.
+/// Folds the first `size` bytes of the message (a multiple of 64, at least 64) into 64 bytes with the same remainder.
 ///
-/// Source: Gopal et al., Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction (Intel, 2009): a
-/// block of 128 bits that stands 512 bits before the next equals its halves times x^(512 + 32) and x^(512 - 32) mod P,
-/// bits reflected. Four blocks are carried side by side.
+/// Source: Gopal et al., Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction (Intel, 2009). A
+/// block of 128 bits that is 512 bits before the next equals its halves times x^(512 + 32) and x^(512 - 32) mod P, bits
+/// reflected. Four blocks are folded at the same time.
 __attribute__((target("pclmul,sse4.1"))) static void ct_crc_fold(uint32_t crc, const uint8_t *bytes, size_t size,
                                                                  uint8_t folded[fold_bytes]) {
     const __m128i factors = _mm_set_epi64x(0x1c6e41596, 0x154442bd4);

@@ -1,13 +1,13 @@
-// What a product or a text's attention keeps while it runs.
+// The intermediate values of a product, or of the attention of one text.
 #pragma once
 #include "ctransformer.h"
 
-/// Rows whose quantised form fits the scratch area at once: whole numbers, and bfloat16 in tiles.
+/// The number of rows whose quantised form fits into the scratch area at once: whole numbers, and bfloat16 in tiles.
 #define CT_BLOCK_ROWS 96
 #define CT_TILED_ROWS 256
 
-/// One head of a text as tiles of bfloat16 (amx_attention.c): 16 queries, 16 keys or 32 values a tile, and 16 queries'
-/// scores and weights.
+/// One head of a text as tiles of bfloat16 (amx_attention.c): 16 queries, 16 keys or 32 values for each tile, and the
+/// scores and weights of 16 queries.
 typedef struct {
     uint16_t queries[CT_MAX_TOKENS * CT_HEAD_SIZE] __attribute__((aligned(64)));
     uint16_t keys[CT_MAX_TOKENS * CT_HEAD_SIZE] __attribute__((aligned(64)));
@@ -19,7 +19,8 @@ typedef struct {
 struct ct_scratch {
     union {
         int16_t quantised[CT_BLOCK_ROWS * CT_MAX_INPUTS];
-        /// Activations as the tile unit reads them (amx.c), and a product's result that is the next one's input.
+        /// Activations as the tile unit reads them (amx.c), and a product's result that is the input of the next
+        /// product.
         uint16_t tiled[2][CT_TILED_ROWS * CT_MAX_INPUTS];
     } __attribute__((aligned(64)));
     /// Two panels of weights in bfloat16, and the sums of four tiles.

@@ -1,10 +1,10 @@
 // Decimal digits to the nearest double without a general library: the algorithm of Lemire, "Number parsing at a
-// gigabyte per second" (Software: Practice and Experience 51, 2021, doi:10.1002/spe.2984), for the exponents that
-// vectors and payloads have. One multiplication of 64 by 64 bits, seldom a second; what it cannot decide is left to
-// the caller.
+// gigabyte per second" (Software: Practice and Experience 51, 2021, doi:10.1002/spe.2984), for the exponents of numbers
+// in vectors and payloads. It takes one multiplication of 64 by 64 bits, seldom a second one; a number that it cannot
+// decide is left to the caller.
 
 enum DecimalNumber {
-    /// Exponents of ten for which the product decides alone (Lemire, section 8).
+    /// Exponents of ten for which the product alone decides (Lemire, section 8).
     private static let exponents = -27...22
 
     private static let exactPowers: [Double] = (0...22).map { n in (0..<n).reduce(1.0) { product, _ in product * 10 } }
@@ -32,7 +32,7 @@ enum DecimalNumber {
         return quotient + 1
     }
 
-    /// `digits` · 10^`exponent`, correctly rounded; nil when this method cannot tell.
+    /// `digits` · 10^`exponent`, correctly rounded; nil if this method cannot tell.
     static func value(_ digits: UInt64, exponent: Int) -> Double? {
         guard exponents.contains(exponent) else { return nil }
         if digits < 1 << 53 {
@@ -60,7 +60,7 @@ enum DecimalNumber {
         // 217 706 / 2^16 is log2(10).
         var binary = ((217_706 * exponent) >> 16) + 63 + Int(upper) - shift + 1023
         guard binary > 0, binary < 0x7FE else { return nil }
-        // Exactly between two doubles: the even one.
+        // Exactly between two doubles: the even one is taken.
         if low <= 1, (-4...23).contains(exponent), mantissa & 3 == 1, mantissa << width == high { mantissa &= ~1 }
         mantissa = (mantissa &+ (mantissa & 1)) >> 1
         if mantissa >= 1 << 53 {

@@ -1,13 +1,13 @@
-/// Walks over a JSON text whose shape is known, without a value for every number of it.
+/// Reads a JSON text of a known shape without making a value for every number.
 ///
-/// For the bodies that come often and are long: what does not have the expected shape is given up (nil), and the
-/// general reader says what is wrong with it. The rules are the general reader's: it reads every part.
+/// It is for long bodies that come often. If a part does not have the expected shape, it gives up (nil), and the
+/// general reader reports what is wrong. The rules are those of the general reader, which reads every part.
 package struct JSONCursor: ~Copyable {
     private var parser: JSONParser
 
     private init(_ bytes: UnsafeBufferPointer<UInt8>) { parser = JSONParser(bytes) }
 
-    /// What `body` makes of the whole of `text`; nil when it gives up, or when something follows its value.
+    /// The result of `body` for the whole of `text`; nil if it gives up, or if something follows its value.
     package static func read<Result>(
         _ text: [UInt8], _ body: (inout JSONCursor) throws(JSONError) -> Result?
     ) -> Result? {
@@ -24,13 +24,13 @@ package struct JSONCursor: ~Copyable {
         }
     }
 
-    /// The first byte of the value that comes.
+    /// The first byte of the next value.
     package func next() throws(JSONError) -> UInt8 { try parser.peek() }
 
-    /// The value that comes, as the general reader reads it.
+    /// The next value, as the general reader reads it.
     package mutating func value() throws(JSONError) -> JSONValue { try parser.value() }
 
-    /// Calls `member` with each key of the object that comes; it must read the key's value.
+    /// Calls `member` with each key of the next object; it must read the key's value.
     package mutating func object(
         _ member: (String, inout JSONCursor) throws(JSONError) -> Void
     ) throws(JSONError) {
@@ -44,14 +44,14 @@ package struct JSONCursor: ~Copyable {
         }
     }
 
-    /// Calls `element` for each element of the array that comes; it must read it.
+    /// Calls `element` for each element of the next array; it must read the element.
     package mutating func array(_ element: (inout JSONCursor) throws(JSONError) -> Void) throws(JSONError) {
         try list(from: "[", to: "]", element)
     }
 
-    /// Appends the numbers of the array that comes, each rounded to the nearest Float32.
+    /// Appends the numbers of the next array, each rounded to the nearest Float32.
     ///
-    /// - Throws: where an element is no number or too large for a Float32.
+    /// - Throws: if an element is not a number or is too large for a Float32.
     package mutating func floats(into all: inout [Float]) throws(JSONError) {
         try list(from: "[", to: "]") { cursor throws(JSONError) in
             if cursor.parser.plainFloats(into: &all) { return }

@@ -1,11 +1,11 @@
-/// What is wrong with a text that should have been JSON.
+/// The reason why a text is not JSON.
 package struct JSONError: Error, Equatable, CustomStringConvertible {
     package enum Code: Sendable {
         case unexpectedEnd, unexpectedByte, invalidNumber, invalidString, invalidUTF8, tooDeep, trailingBytes
     }
 
     package let code: Code
-    /// Offset of the first byte that cannot be right, in bytes from the start of the text.
+    /// The offset of the first wrong byte from the start of the text.
     package let byteOffset: Int
 
     package init(code: Code, byteOffset: Int) {
@@ -32,7 +32,7 @@ package struct JSONError: Error, Equatable, CustomStringConvertible {
 ///
 /// The cost is linear in the text. Numbers are read exactly (see ``JSONValue``); of two equal keys the last one counts.
 package struct JSONParser {
-    /// How deep arrays and objects may nest before a text is refused: recursion must not reach the stack's end.
+    /// The deepest nesting of arrays and objects that is accepted: recursion must not reach the end of the stack.
     package static let maximumDepth = 128
 
     let bytes: UnsafeBufferPointer<UInt8>
@@ -256,21 +256,21 @@ package struct JSONParser {
 
     // MARK: Numbers
 
-    /// Digits of a number as they are read: at most 19 of them are kept, which is what 64 bits hold.
+    /// The digits of a number; at most 19 are kept, which fit into 64 bits.
     private struct Digits {
         var value: UInt64 = 0
         var count = 0
         var isWhole: Bool { count <= 19 }
 
         mutating func append(_ digit: UInt8) {
-            // Zeros at the front say nothing.
+            // Leading zeros do not count.
             if value == 0 && digit == 0 { return }
             count += 1
             if count <= 19 { value = value &* 10 &+ UInt64(digit) }
         }
     }
 
-    /// - Returns: how many digits there were.
+    /// - Returns: the number of digits.
     private mutating func digits(into all: inout Digits) -> Int {
         let start = at
         while at < bytes.count {
@@ -310,7 +310,7 @@ package struct JSONParser {
         return try longNumber(start, isInteger)
     }
 
-    /// What follows an `e`, cut off where no double reaches any more.
+    /// The digits after an `e`, limited to exponents that a double can have.
     private mutating func power() throws(JSONError) -> Int {
         at += 1
         var isNegative = false

@@ -6,7 +6,7 @@ package typealias JSONObject = OrderedDictionary<String, JSONValue>
 /// One JSON value (RFC 8259) whose numbers keep the type they were written with.
 ///
 /// `1` is an `integer`, `1.0` and `1e3` are `number`s, and only an integer above `Int64.max` is `unsigned`; an integer
-/// that fits neither becomes a `number`. Two objects are equal when their members are, in whatever order.
+/// that fits neither becomes a `number`. Two objects are equal if their members are, in any order.
 package enum JSONValue: Sendable {
     case null
     case bool(Bool)
@@ -36,7 +36,7 @@ extension JSONValue: Equatable {
 }
 
 extension JSONValue {
-    /// The member called `key`; nil when this is no object or has no such member.
+    /// The member called `key`; nil if the value is not an object or has no such member.
     package subscript(key: String) -> JSONValue? {
         if case .object(let members) = self { return members[key] }
         return nil
@@ -52,7 +52,7 @@ extension JSONValue {
         return nil
     }
 
-    /// The value as a whole number; a `number` without a fraction counts (`3.0` is 3), all else is nil.
+    /// The value as a whole number; a `number` without a fraction counts (`3.0` is 3); otherwise nil.
     package var integerValue: Int64? {
         switch self {
         case .integer(let value): value
@@ -61,7 +61,7 @@ extension JSONValue {
         }
     }
 
-    /// The value as a double; integers are converted, with the loss that has beyond 2^53.
+    /// The value as a double; integers beyond 2^53 may lose digits.
     package var doubleValue: Double? {
         switch self {
         case .integer(let value): Double(value)
@@ -86,7 +86,7 @@ extension JSONValue {
         return false
     }
 
-    /// What a person calls this type in an error message.
+    /// The name of this type in an error message.
     package var typeName: String {
         switch self {
         case .null: "null"
@@ -110,7 +110,7 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, Ex
     package init(nilLiteral: ()) { self = .null }
     package init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
 
-    /// Members in the order written; a key written twice keeps its last value.
+    /// Members in the order in which they were written; a key that was written twice has its last value.
     package init(dictionaryLiteral elements: (String, JSONValue)...) {
         self = .object(JSONObject(elements, uniquingKeysWith: { _, last in last }))
     }

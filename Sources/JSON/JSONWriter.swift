@@ -1,7 +1,8 @@
 /// Writes values as compact JSON text.
 ///
-/// `canonical` sorts the members of every object by their key's UTF-8 bytes, so that equal values give equal bytes;
-/// otherwise members keep their order. A double that is not finite is written as `null`: JSON has no other word for it.
+/// `canonical` sorts the members of every object by the UTF-8 bytes of their keys, so that equal values give equal
+/// bytes; otherwise members keep their order. A double that is not finite is written as `null`, because JSON has no
+/// number for it.
 package struct JSONWriter {
     package private(set) var bytes: [UInt8] = []
     private let isCanonical: Bool

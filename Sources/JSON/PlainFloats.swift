@@ -1,13 +1,14 @@
-// Runs of numbers as vectors are written: a digit, a point, up to nineteen digits more, a comma, perhaps a space.
+// Sequences of numbers as vectors are written: a digit, a point, up to nineteen more digits, a comma, perhaps a space.
 //
-// A double of the digits and a power of ten is at most four units in the last place from the number, and a Float32 has
-// 29 bits less: both round to the same Float32 unless the number lies that close to the middle between two of them.
-// What does is left to the general way, as is every other shape. Digits are read eight at a time, as in `plainNumber`.
+// A double computed from the digits and a power of ten is at most four units in the last place from the number, and a
+// Float32 has 29 bits less. Both round to the same Float32 unless the number is that close to the middle between two of
+// them. Numbers that are, and all other shapes, are left to the general reader. Digits are read eight at a time, as in
+// `plainNumber`.
 
 extension JSONParser {
-    /// Bytes that are looked at beyond a number's first.
+    /// Bytes that are read beyond the first byte of a number.
     private static let reach = 32
-    /// With a zero before the point; behind another digit it is one less, so that 64 bits hold the number.
+    /// With a zero before the point. After another digit it is one less, so that 64 bits hold the number.
     private static let mostFractionDigits = 19
 
     private static let powers: [UInt64] = (0...mostFractionDigits).map { n in
@@ -15,7 +16,7 @@ extension JSONParser {
     }
     private static let inversePowers: [Double] = powers.map { 1 / Double($0) }
 
-    /// Appends the numbers that come as long as they are plain, and stands behind the last one.
+    /// Appends the next numbers as long as they are plain, and moves to the position after the last one.
     ///
     /// - Returns: whether there was one.
     mutating func plainFloats(into all: inout [Float]) -> Bool {
@@ -35,7 +36,7 @@ extension JSONParser {
         return at > start
     }
 
-    /// The number at `start` and where it ends; nil when it is not plain.
+    /// The number at `start` and its end; nil if it is not plain.
     @inline(__always)
     private static func plainFloat(
         _ base: UnsafeRawPointer, _ start: Int, _ powers: UnsafeBufferPointer<UInt64>,
@@ -50,7 +51,7 @@ extension JSONParser {
         let point = i
         var digits = UInt64(whole)
         var text = eight(base, i)
-        // Branches, not sums: that a part is full is guessed rightly, and nothing waits for its count.
+        // Branches instead of sums: the processor predicts well that a part is full, and does not wait for its count.
         if digitCount(text) == 8 {
             digits = digits &* 100_000_000 &+ number(ofDigits: text)
             i &+= 8
@@ -63,13 +64,13 @@ extension JSONParser {
         }
         let count = digitCount(text)
         i &+= count
-        // Zeros before the digits do not change their number; a full third part is too long anyway.
+        // Zeros before the digits do not change their number; if the third part is full, the number is too long anyway.
         digits = digits &* powers[count] &+ number(ofDigits: text << UInt64(64 &- 8 &* count))
         guard i > point, i &- point < mostFractionDigits || whole == 0 && i &- point == mostFractionDigits,
             digits >> 63 == 0
         else { return nil }
         let double = Double(Int64(bitPattern: digits)) * inverse[i &- point]
-        // The 29 bits a Float32 lacks, as far as they are from the middle.
+        // The distance of the 29 bits that a Float32 lacks from the middle.
         guard double.bitPattern & 0x1FFF_FFFF &- 0x0FFF_FFF8 > 0x10 else { return nil }
         let end = base.load(fromByteOffset: i, as: UInt8.self)
         guard end == UInt8(ascii: ",") || end == UInt8(ascii: "]") || end <= 0x20 else { return nil }
@@ -81,7 +82,7 @@ extension JSONParser {
         UInt64(littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
     }
 
-    /// Digits that a text of eight bytes begins with.
+    /// The number of digits with which a text of eight bytes begins.
     @inline(__always)
     private static func digitCount(_ text: UInt64) -> Int {
         let values = text ^ 0x3030_3030_3030_3030

@@ -1,8 +1,10 @@
 extension JSONParser {
-    /// The number that comes, where a few multiplications give its double: digits, a fraction, a small exponent, 19
-    /// digits at most that count. nil with nothing read for every other, which the general way reads or refuses.
+    /// The next number, if a few multiplications give its double: digits, a fraction, a small exponent, and at most 19
+    /// significant digits. Nil for every other number; then nothing has been read, and the general reader reads or
+    /// refuses it.
     ///
-    /// What vectors are made of: eight digits at a time (Lemire, "Number parsing at a gigabyte per second", section 5).
+    /// It reads the numbers of vectors, eight digits at a time (Lemire, "Number parsing at a gigabyte per second",
+    /// section 5).
     @inline(__always)
     mutating func plainNumber() -> Double? {
         var i = at
@@ -16,7 +18,7 @@ extension JSONParser {
         var count = value == 0 ? 0 : whole
         var exponent = 0
         guard i < bytes.count, bytes[i] == UInt8(ascii: ".") else {
-            // A whole number, with an exponent or too long: seldom.
+            // A whole number, a number with an exponent, or one that is too long: these are rare.
             guard count <= 18, i == bytes.count || bytes[i] | 0x20 != UInt8(ascii: "e") else { return nil }
             at = i
             return isNegative ? -Double(value) + 0 : Double(value)
@@ -36,7 +38,7 @@ extension JSONParser {
         return isNegative ? -number : number
     }
 
-    /// Reads digits from `i` on; what 64 bits do not hold wraps around.
+    /// Reads digits from `i` on; a number of more than 64 bits wraps around.
     @inline(__always)
     private func appendDigits(to value: inout UInt64, _ i: inout Int) {
         while i + 8 <= bytes.count, let eight = eightDigits(at: i) {
@@ -51,7 +53,7 @@ extension JSONParser {
         }
     }
 
-    /// Eight digits as a number; nil when one of the bytes is no digit.
+    /// Eight digits as a number; nil if one of the bytes is not a digit.
     @inline(__always)
     private func eightDigits(at i: Int) -> UInt64? {
         let eight = UInt64(
@@ -62,7 +64,7 @@ extension JSONParser {
         return isDigits ? Self.number(ofDigits: eight) : nil
     }
 
-    /// The number that eight digits write, the first in the lowest byte; what is no digit counts by its lower half.
+    /// The number of eight digits, the first in the lowest byte; of a byte that is not a digit, the lower half counts.
     @inline(__always)
     static func number(ofDigits text: UInt64) -> UInt64 {
         var eight = text & 0x0F0F_0F0F_0F0F_0F0F

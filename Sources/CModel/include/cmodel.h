@@ -1,5 +1,5 @@
-// The weights of the built-in transformer, in the read-only part of the binary: the pages a process reads are shared
-// by all processes and loaded when first touched.
+// The weights of the built-in transformer, in the read-only part of the binary. All processes share the pages that one
+// of them has read; a page is loaded when it is first read.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -1,9 +1,10 @@
-/// Cuts texts into search terms, items and queries alike.
+/// Splits texts into search terms; items and queries in the same way.
 ///
-/// Lower-case, apostrophes dropped, runs of Unicode letters and digits, Snowball's English stop list, Porter2. Latin
-/// letters also lose their accents, composed or not, so that "Zürich" is found by "Zurich". Other scripts are not
-/// stemmed; where words are not separated (Chinese, Japanese, Thai, Lao, Khmer, Burmese) a run becomes its pairs of
-/// neighbours. At most `mostTerms` terms are taken from a text, and of a longer run than `longestTermBytes` its head.
+/// Lower-case, without apostrophes, sequences of Unicode letters and digits, without the words of Snowball's English
+/// stop list, stemmed by Porter2. Latin letters also lose their accents, composed or not, so that "Zurich" finds
+/// "Zürich". Other scripts are not stemmed. If a script does not separate words (Chinese, Japanese, Thai, Lao, Khmer,
+/// Burmese), a sequence becomes its pairs of adjacent letters. At most `mostTerms` terms are taken from a text, and the
+/// first `longestTermBytes` bytes of a longer sequence.
 package struct LexicalAnalyzer: Sendable {
     /// Changes whenever the same text may give other terms; a collection records it.
     package static let revision = "english-porter2-1"
@@ -17,13 +18,13 @@ package struct LexicalAnalyzer: Sendable {
     /// The terms of an item's text, in order, with repetitions.
     package func terms(ofItem text: String) -> [String] { terms(text, isQuery: false) }
 
-    /// The terms of a query. A stop word that is capitalised inside it ("did Will call") is a name and stays.
-    /// Empty when nothing is left; then only the dense half can answer.
+    /// The terms of a query. A stop word that is capitalised inside the query ("did Will call") is a name and stays.
+    /// Empty if no term is left; then only the dense half can answer.
     package func terms(ofQuery text: String) -> [String] { terms(text, isQuery: true) }
 
     private enum Script { case latin, unseparated, other }
 
-    /// What is known of the run being read.
+    /// The state of the sequence that is being read.
     private struct Run {
         var bytes: [UInt8] = []
         var scalars: [Unicode.Scalar] = []

@@ -6,15 +6,15 @@
     import Glibc
 #endif
 
-/// BM25 as sparse vectors: an item carries its terms' saturated frequencies, a query its terms' counts, and the
-/// searcher multiplies by the inverse document frequency of the set it searches.
+/// BM25 as sparse vectors: an item has the saturated frequencies of its terms, a query has the counts of its terms, and
+/// the searcher multiplies by the inverse document frequency in the set that it searches.
 ///
 /// Source: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009), with fields as in
 /// BM25F (weights are applied to the frequencies, before saturation). A term's index is a hash of its UTF-8 bytes:
-/// FNV-1a of 32 bits with the finishing step of MurmurHash3. It never changes. Two terms may share an index — among
-/// 100 000 different terms about one pair does — and then count as one.
+/// FNV-1a of 32 bits with the last step of MurmurHash3. It never changes. Two terms may share an index (among 100 000
+/// different terms about one pair does) and then count as one.
 package struct LexicalEncoder: Sendable {
-    /// What each field's words count, and BM25's two constants.
+    /// The weight of each field's words, and the two constants of BM25.
     package struct Weights: Sendable, Equatable {
         package var body: Float = 1
         package var author: Float = 2
@@ -22,31 +22,32 @@ package struct LexicalEncoder: Sendable {
         package var title: Float = 2
         /// The item before this one in its session.
         package var previous: Float = 0.5
-        /// The one before that.
+        /// The item before that one.
         package var beforePrevious: Float = 0.4
-        /// The item after this one, where it was stored in the same call.
+        /// The item after this one, if it was stored in the same call.
         package var next: Float = 0.3
-        /// How soon repetition stops counting.
+        /// How soon repetitions of a term stop counting.
         package var k1: Float = 0.9
-        /// How much a long text pays for its length.
+        /// How much the weight of a term falls with the length of a text.
         package var b: Float = 0.4
-        /// What a word that only a neighbour has may count at most, as a share of what it counts for that neighbour.
+        /// The most that a word of a neighbour may count, as a share of its weight in that neighbour.
         package var inheritedShare: Float = 0.9
 
         package init() {}
     }
 
-    /// The texts of one item; empty ones count nothing.
+    /// The texts of one item; empty texts do not count.
     package struct Item: Sendable {
         package var body: String
         package var author = ""
-        /// As `spelled(day:month:year:)` writes it.
+        /// In the form of `spelled(day:month:year:)`.
         package var date = ""
         package var title = ""
         package var previous = ""
         package var beforePrevious = ""
         package var next = ""
-        /// Terms of the whole text that `previous` (`beforePrevious`) is the beginning of; 0 when it is whole.
+        /// The number of terms of the whole text of which `previous` (`beforePrevious`) is the beginning; 0 if it is
+        /// whole.
         package var previousLength = 0
         package var beforePreviousLength = 0
 
@@ -67,18 +68,19 @@ package struct LexicalEncoder: Sendable {
         self.analyzer = analyzer
     }
 
-    /// The L of an item: how many terms its body has. A collection keeps the mean of it.
+    /// The L of an item: the number of terms of its body. A collection keeps the mean of it.
     ///
-    /// The body alone, not the fields: on Cranfield (title as a field of weight 2) nDCG@10 is .380 so, .376 with the
-    /// weighted fields counted in, .377 with the title counted once.
+    /// Only the body counts, not the fields: on Cranfield (title as a field of weight 2) nDCG@10 is .380 in this way,
+    /// .376 with the weighted fields counted in, and .377 with the title counted once.
     package func length(of body: String) -> Int { analyzer.terms(ofItem: body).count }
 
     /// An item's vector: for each term tf'·(k1 + 1) / (tf' + k1·(1 − b + b·L/averageLength)).
     ///
-    /// A term that stands in no field of its own but was said just before (or after) counts at most `inheritedShare` of
-    /// what it counts for the item that said it, so that who has a word stands before those who stand beside it.
+    /// A term that is in no field of the item itself but in the item before or after it counts at most `inheritedShare`
+    /// of its weight in that item, so that the item with the word is ranked before its neighbours.
     ///
-    /// - Parameter averageLength: the mean L of the collection; 0 or less means unknown, and no length counts.
+    /// - Parameter averageLength: the mean L of the collection; 0 or less means that it is unknown, and lengths do not
+    ///   count.
     package func encode(_ item: Item, averageLength: Float) -> Sparse {
         let body = analyzer.terms(ofItem: item.body)
         var own: [UInt32: Float] = [:]
@@ -119,7 +121,7 @@ package struct LexicalEncoder: Sendable {
         return weights.k1 * (1 - weights.b + weights.b * relative)
     }
 
-    /// A query's vector: how often each term stands in it. Empty when only stop words were asked.
+    /// A query's vector: how often each term occurs in it. Empty if the query only has stop words.
     package func encode(query: String) -> Sparse {
         var counts: [UInt32: Float] = [:]
         for term in analyzer.terms(ofQuery: query) { counts[Self.index(of: term), default: 0] += 1 }
@@ -132,7 +134,7 @@ package struct LexicalEncoder: Sendable {
         return Float(log(1 + (all - n + 0.5) / (n + 0.5)))
     }
 
-    /// A term's index; stable for ever.
+    /// A term's index; it never changes.
     package static func index(of term: String) -> UInt32 {
         var hash: UInt32 = 2_166_136_261
         for byte in term.utf8 { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
@@ -141,7 +143,7 @@ package struct LexicalEncoder: Sendable {
         return hash ^ hash >> 16
     }
 
-    /// A date in the words that people ask with: "8 may 2023". `nil` when there is no such month.
+    /// A date in the words of a question: "8 may 2023". `nil` if there is no such month.
     package static func spelled(day: Int, month: Int, year: Int) -> String? {
         guard months.indices.contains(month - 1) else { return nil }
         return "\(day) \(months[month - 1]) \(year)"

@@ -1,4 +1,4 @@
-/// The suffixes of each step and the words that go their own way.
+/// The suffixes of each step, and the words with their own rules.
 extension Porter2 {
     enum Plural { case double, i, plain, keep }
     enum VerbEnding { case eed, ed, ing }
@@ -6,7 +6,7 @@ extension Porter2 {
         case replace([UInt8])
         /// "ogi" after an l becomes "og".
         case afterL
-        /// "li" after one of cdeghkmnrt goes.
+        /// "li" is removed after one of cdeghkmnrt.
         case afterValidLi
     }
 
@@ -36,7 +36,7 @@ extension Porter2 {
             ("bli", "ble"), ("ogist", "og"), ("lessli", "less")
         ).map { ($0.suffix, .replace(Array($0.action.utf8))) } + list(("ogi", .afterL), ("li", .afterValidLi))
 
-    /// `nil`: dropped, within the second region only.
+    /// `nil`: removed, but only within the second region.
     static let step3Endings: [(suffix: [UInt8], action: [UInt8]?)] = list(
         ("tional", "tion"), ("ational", "ate"), ("alize", "al"), ("icate", "ic"), ("iciti", "ic"), ("ical", "ic"),
         ("ful", ""), ("ness", ""), ("ative", nil)

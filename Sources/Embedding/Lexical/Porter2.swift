@@ -1,8 +1,8 @@
 /// The English stemmer of Snowball, "Porter2": "connections" and "connected" become "connect".
 ///
 /// Source: M. F. Porter and R. Boulton, https://snowballstem.org/algorithms/english/stemmer.html, as of Snowball 3.1.
-/// A word is bytes; letters outside ASCII count as consonants. R1 and R2 are offsets into the word, taken once, before
-/// a suffix is touched. `Y` is a y that acts as a consonant; it is written back at the end.
+/// A word is a sequence of bytes; letters outside ASCII count as consonants. R1 and R2 are offsets into the word,
+/// computed once, before a suffix is changed. `Y` is a y that acts as a consonant; it is written back at the end.
 package struct Porter2 {
     private var word: [UInt8]
     private var region1 = 0
@@ -60,7 +60,7 @@ package struct Porter2 {
         region2 = endOfVowelConsonant(from: region1)
     }
 
-    /// Past the first consonant that follows a vowel at or after `start`; the end when there is none.
+    /// The position after the first consonant that follows a vowel at or after `start`; the end if there is none.
     private func endOfVowelConsonant(from start: Int) -> Int {
         guard let vowel = word[start...].firstIndex(where: Self.isVowel),
             let consonant = word[vowel...].firstIndex(where: { !Self.isVowel($0) })
@@ -85,7 +85,7 @@ package struct Porter2 {
         end >= suffix.count && word[end - suffix.count..<end].elementsEqual(suffix)
     }
 
-    /// The longest suffix of the list, and where it begins.
+    /// The longest suffix of the list that the word has, and its position.
     private func longest<Action>(_ list: [(suffix: [UInt8], action: Action)]) -> (start: Int, action: Action)? {
         var best: (start: Int, action: Action)?
         for entry in list where ends(with: entry.suffix, at: word.count) {
@@ -162,7 +162,7 @@ package struct Porter2 {
 
     private mutating func step3() {
         guard let (start, ending) = longest(Self.step3Endings), region1 <= start else { return }
-        // "ative", the one without an ending here that is not simply dropped, wants the second region.
+        // "ative" has no replacement here, but is only removed in the second region.
         if ending == nil, region2 > start { return }
         replace(from: start, by: ending ?? [])
     }

@@ -1,7 +1,7 @@
-/// Snowball's English stop list (https://snowballstem.org/algorithms/english/stop.txt). Words that ask are in it: what,
-/// when, who, did.
+/// Snowball's English stop list (https://snowballstem.org/algorithms/english/stop.txt). It contains question words:
+/// what, when, who, did.
 ///
-/// The contractions are looked up before their apostrophe is dropped: else "she'll" would take "shell" with it.
+/// A contraction is looked up before its apostrophe is removed; otherwise "she'll" would remove "shell" too.
 enum StopWords {
     static let plain = set(
         """

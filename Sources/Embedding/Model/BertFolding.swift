@@ -1,21 +1,22 @@
-/// What BERT's uncased normaliser makes of one Unicode scalar: nothing, a space, or its lower-case form without
-/// accents, and whether that stands as a word by itself (punctuation, Chinese characters).
+/// The result of BERT's uncased normaliser for one Unicode scalar: nothing, a space, or its lower-case form without
+/// accents, and whether that form is a word of its own (punctuation, Chinese characters).
 ///
-/// The reference cleans, isolates Chinese characters, decomposes (NFD), drops nonspacing marks and lower-cases, one
-/// scalar at a time; so the whole normaliser is a table from scalar to scalars. It was read off the reference
+/// The reference cleans, separates Chinese characters, decomposes (NFD), removes nonspacing marks and lower-cases, one
+/// scalar at a time. So the whole normaliser is a table from scalar to scalars, which was generated with the reference
 /// (scripts/make-bert-folding.py). Hangul syllables are decomposed by arithmetic (Unicode, chapter 3.12).
 struct BertFolding: Sendable {
     enum Kind: UInt8 {
         case dropped, space, isolated
     }
 
-    /// A sorted run of scalars that share a kind.
+    /// A sorted range of scalars of one kind.
     private struct Span {
         let first, last: UInt32
         let kind: Kind
     }
 
-    /// `first`, `first + step`, … `last` become `targets`, shifted along when the run is longer than one.
+    /// `first`, `first + step`, … `last` become `targets`; in a range of several scalars, the targets are shifted with
+    /// the scalar.
     private struct Mapping {
         let first, last, step: UInt32
         let targets: [UInt32]
@@ -43,14 +44,15 @@ struct BertFolding: Sendable {
         self.mappings = mappings
     }
 
-    /// The kind of a scalar as it stands in the text; `nil` for a part of a word.
+    /// The kind of a scalar in a text; `nil` for a part of a word.
     func kind(of scalar: UInt32) -> Kind? {
         let index = Self.lastIndex(in: spans) { $0.first <= scalar }
         guard let index, spans[index].last >= scalar else { return nil }
         return spans[index].kind
     }
 
-    /// Appends the folded form of a scalar that is neither dropped nor a space, as UTF-8; answers how many scalars.
+    /// Appends the folded form of a scalar that is neither removed nor a space, as UTF-8; returns how many scalars it
+    /// has.
     func appendFolded(_ scalar: UInt32, to bytes: inout [UInt8]) -> Int {
         if (0xAC00...0xD7A3).contains(scalar) { return Self.appendHangul(scalar - 0xAC00, to: &bytes) }
         let index = Self.lastIndex(in: mappings) { $0.first <= scalar }
@@ -78,7 +80,7 @@ struct BertFolding: Sendable {
         bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
     }
 
-    /// Binary search: the last element for which `precedes` holds; the array must be partitioned by it.
+    /// Binary search: the last element for which `precedes` is true; the array must be partitioned by it.
     private static func lastIndex<Element>(in array: [Element], where precedes: (Element) -> Bool) -> Int? {
         var low = 0
         var high = array.count
@@ -90,8 +92,8 @@ struct BertFolding: Sendable {
     }
 }
 
-/// Reads the table's text, `first[-last][/2][>target.target…]` in hexadecimal, entries parted by spaces or line ends.
-/// Byte by byte, because the first search of a process waits for it.
+/// Reads the text of the table, `first[-last][/2][>target.target…]` in hexadecimal, entries separated by spaces or line
+/// ends. It reads byte by byte, because the first search of a process waits for it.
 private struct TableReader {
     private let bytes: [UInt8]
     private var position = 0

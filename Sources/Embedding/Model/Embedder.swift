@@ -1,6 +1,6 @@
 /// Turns texts into dense vectors: the transformer inside the binary, or an OpenAI-compatible service.
 package protocol Embedder: Sendable {
-    /// What a collection records, so that vectors of two models never meet in one index.
+    /// The identity that a collection records, so that one index never holds vectors of two models.
     var identity: EmbedderIdentity { get }
 
     /// One unit vector of `identity.dimension` floats for each text, in order; long texts are truncated to the
@@ -13,7 +13,7 @@ package protocol Embedder: Sendable {
 package struct EmbedderIdentity: Sendable, Equatable {
     /// The model's published name, for example `all-MiniLM-L6-v2`.
     package let name: String
-    /// The weights' digest, or what the service calls the model's version.
+    /// The digest of the weights, or the service's name for the model's version.
     package let revision: String
     package let dimension: Int
 
@@ -28,12 +28,12 @@ package struct EmbeddingError: Error, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable {
         /// The binary was built without a model.
         case noModel
-        /// The embedded weights are not what the build recorded.
+        /// The embedded weights do not match the digests that the build recorded.
         case damagedModel
         case timeout
         /// The service refused or could not be reached.
         case unavailable
-        /// The service's answer is not what its protocol says.
+        /// The service's answer breaks its protocol.
         case invalidResponse
         case cancelled
     }

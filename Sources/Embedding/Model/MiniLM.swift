@@ -5,15 +5,15 @@ import Synchronization
 
 /// all-MiniLM-L6-v2, inside the binary: 384 dimensions, a window of 256 tokens, no network, no file.
 ///
-/// Constructing one costs nothing; the first `embed` checks the weights and builds the vocabulary's table. The work
-/// runs on Dispatch threads, never on Swift's cooperative ones. The same text gives the same vector whatever stands
-/// beside it in a batch; on another processor it differs in the last few bits, or, where one of the two multiplies in
-/// bfloat16, by a cosine above .9999.
+/// Creating a value costs nothing; the first `embed` checks the weights and builds the table of the vocabulary. The
+/// work runs on Dispatch threads, never on Swift's cooperative threads. The same text gives the same vector in any
+/// batch. On another processor the vector differs in its last few bits; if one of the two processors multiplies in
+/// bfloat16, the cosine of the two vectors is above .9999.
 package final class MiniLM: Embedder {
     package static let name = "all-MiniLM-L6-v2"
-    /// Tokens that one pass takes through the layers together: more than this no longer fits a core's cache.
+    /// The most tokens that go through the layers together: more tokens do not fit into the cache of a core.
     static let packTokens = 256
-    /// A thread is added for each so many tokens.
+    /// One more thread is used for each of this many tokens.
     static let tokensPerThread = 1_024
 
     private struct Model: Sendable {
@@ -27,8 +27,8 @@ package final class MiniLM: Embedder {
     private let rooms = Mutex<[TransformerRoom]>([])
 
     /// - Parameters:
-    ///   - threads: the most threads a large batch is split over; all cores when `nil`. A single text takes one.
-    ///   - instructionSet: an index into the tables this processor can run, 0 the best (tests compare them).
+    ///   - threads: the most threads for a large batch; all cores if `nil`. A single text uses one.
+    ///   - instructionSet: an index into the tables that this processor can run, 0 for the best (tests compare them).
     package init(threads: Int? = nil, instructionSet: Int = 0) {
         self.threads = max(1, threads ?? Int(ctransformer_processor_count()))
         precondition(
@@ -37,7 +37,7 @@ package final class MiniLM: Embedder {
         self.instructionSet = Int32(instructionSet)
     }
 
-    /// The instruction sets this processor can run, the best first.
+    /// The instruction sets that this processor can run, the best first.
     package static var instructionSets: [String] {
         (0..<ctransformer_table_count()).compactMap { index in
             ctransformer_table(index).map { String(cString: $0.pointee.name) }
@@ -49,7 +49,7 @@ package final class MiniLM: Embedder {
 
     /// Name, revision ("none" without a model) and dimension; reads 64 bytes of the model.
     package var identity: EmbedderIdentity {
-        // A header that cannot be read is reported by `embed`, in full; here it only has no revision.
+        // `embed` reports a header that cannot be read; here such a model only has no revision.
         let revision = (try? ModelFile.revision(of: Self.blob)) ?? "none"
         return EmbedderIdentity(name: Self.name, revision: revision, dimension: Transformer.width)
     }
@@ -58,7 +58,7 @@ package final class MiniLM: Embedder {
         UnsafeRawBufferPointer(start: cmodel_bytes(), count: cmodel_size())
     }
 
-    /// The token ids of a text, [CLS] and [SEP] included, cut to the window.
+    /// The token ids of a text with [CLS] and [SEP], cut to the window.
     package func tokens(of text: String) throws(EmbeddingError) -> [Int32] {
         try loaded().wordPiece.encode(text, limit: Transformer.window)
     }
@@ -77,7 +77,7 @@ package final class MiniLM: Embedder {
         }
     }
 
-    /// The same on the calling thread and its helpers, for programs that are not asynchronous.
+    /// The same on the calling thread and its helper threads, for programs that are not asynchronous.
     package func embedBlocking(_ texts: [String]) throws(EmbeddingError) -> [[Float]] {
         try run(texts, EmbeddingJob(count: texts.count))
     }
@@ -128,13 +128,13 @@ package final class MiniLM: Embedder {
                     + "or set a remote embedder.")
         }
         let table = Mutex<Result<WordPiece, EmbeddingError>?>(nil)
-        // Lines of damaged bytes make a table too, which nobody then uses.
+        // Damaged bytes give a table too, but it is not used.
         let file = try ModelFile(blob) { file in
             let made = Result { () throws(EmbeddingError) in WordPiece(vocabulary: try file.bytes("vocabulary")) }
             table.withLock { $0 = made }
         }
         guard let wordPiece = try table.withLock({ $0 })?.get() else {
-            preconditionFailure("the vocabulary's table was not made beside the check")
+            preconditionFailure("the table of the vocabulary was not made during the check")
         }
         return Model(
             wordPiece: wordPiece,
@@ -146,7 +146,8 @@ package final class MiniLM: Embedder {
         EmbeddingError(.cancelled, "Embedding was cancelled.", isRetryable: true)
     }
 
-    /// Texts in the order they are computed, long ones first, and where each pack of at most `packTokens` begins.
+    /// Texts in the order in which they are computed, long ones first, and the position at which each pack of at most
+    /// `packTokens` begins.
     private struct Plan: Sendable {
         let texts: [[Int32]]
         let origins: [Int]
@@ -176,7 +177,7 @@ package final class MiniLM: Embedder {
     }
 }
 
-/// What the threads of one call share: the next pack, the vectors so far, and whether to stop.
+/// The state that the threads of one call share: the next pack, the vectors so far, and whether to stop.
 private final class EmbeddingJob: Sendable {
     private struct State {
         var next = 0
@@ -195,7 +196,7 @@ private final class EmbeddingJob: Sendable {
 
     func cancel() { stop.store(true, ordering: .relaxed) }
 
-    /// The next pack to compute; `nil` when none is left or the task was cancelled.
+    /// The next pack to compute; `nil` if none is left or the task was cancelled.
     func nextPack(of count: Int) -> Int? {
         guard !isCancelled else { return nil }
         return state.withLock { state in
@@ -212,7 +213,7 @@ private final class EmbeddingJob: Sendable {
         }
     }
 
-    /// All vectors, or `nil` when some are missing because the task was cancelled.
+    /// All vectors, or `nil` if some are missing because the task was cancelled.
     func finished() -> [[Float]]? {
         state.withLock { $0.stored == $0.vectors.count ? $0.vectors : nil }
     }

@@ -2,10 +2,10 @@ import CTransformer
 import Dispatch
 import Synchronization
 
-/// Reads the layout that scripts/convert-model.py writes, in place: a section is a stretch of the mapped bytes.
+/// Reads the layout that scripts/convert-model.py writes, in place: a section is a range of the mapped bytes.
 ///
 /// Every offset and size is checked against the file before it is used, and every section against its CRC-32 before it
-/// is lent, so a damaged blob is an error and never an answer.
+/// is given out, so a damaged model is an error and never gives a vector.
 package struct ModelFile: @unchecked Sendable {
     static let formatVersion: UInt32 = 1
     private static let headerSize = 64
@@ -21,8 +21,8 @@ package struct ModelFile: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - bytes: must outlive the value; 64-byte aligned.
-    ///   - work: done beside the checking, on another processor when there is one; what it reads of the file is not yet
-    ///     known to be whole.
+    ///   - work: runs at the same time as the check, on another processor if there is one; the bytes that it reads have
+    ///     not been checked yet.
     package init(
         _ bytes: UnsafeRawBufferPointer, beside work: @Sendable (ModelFile) -> Void = { _ in }
     ) throws(EmbeddingError) {
@@ -65,7 +65,7 @@ package struct ModelFile: @unchecked Sendable {
         var isWhole: Bool { ctransformer_crc32(body.bindMemory(to: UInt8.self).baseAddress, body.count) == crc }
     }
 
-    /// Checks all sections, the large ones first, and does `work`, on as many threads as there are processors.
+    /// Checks all sections, the large ones first, and runs `work`, on as many threads as there are processors.
     private func check(_ pieces: [Piece], beside work: @Sendable (ModelFile) -> Void) -> Bool {
         let sorted = pieces.sorted { $0.body.count > $1.body.count }
         let next = Atomic<Int>(0)
@@ -85,7 +85,7 @@ package struct ModelFile: @unchecked Sendable {
         return isWhole.load(ordering: .relaxed)
     }
 
-    /// The revision alone, from the first 64 bytes.
+    /// Only the revision, from the first 64 bytes.
     package static func revision(of bytes: UnsafeRawBufferPointer) throws(EmbeddingError) -> String {
         guard bytes.count >= headerSize, bytes[0..<8].elementsEqual("CTXMODEL".utf8) else {
             throw damaged("does not begin as one")

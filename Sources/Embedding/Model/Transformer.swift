@@ -2,9 +2,9 @@ import CTransformer
 
 /// all-MiniLM-L6-v2 from tokens to a unit vector: 6 layers, 12 heads of 32, 384 wide, 1536 in the middle.
 ///
-/// Texts are packed without padding: the tokens of a batch stand below one another in one tall matrix, on which the
-/// linear layers run at once; only attention looks at each text alone. Source: Devlin et al., BERT (2018), section 3
-/// and the published config.json (post-norm, GELU with erf, epsilon 1e-12); mean pooling, L2.
+/// Texts are packed without padding: the tokens of a batch are the rows of one tall matrix, on which the linear layers
+/// run at once; only attention looks at each text separately. Source: Devlin et al., BERT (2018), section 3 and the
+/// published config.json (post-norm, GELU with erf, epsilon 1e-12); mean pooling, L2.
 struct Transformer: @unchecked Sendable {
     static let width = 384
     static let middle = 1536
@@ -66,13 +66,13 @@ struct Transformer: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - texts: token ids, each text 1…256 of them; all together at most `room.rows`.
-    ///   - write: given the index of a text and its unit vector of 384 floats, which it must copy.
+    ///   - write: is given the index of a text and its unit vector of 384 floats, which it must copy.
     func run(
         _ texts: ArraySlice<[Int32]>, room: TransformerRoom,
         write: (Int, UnsafeBufferPointer<Float>) -> Void
     ) {
         let rows = texts.reduce(0) { $0 + $1.count }
-        precondition(rows <= room.rows, "a pack is larger than its room")
+        precondition(rows <= room.rows, "a pack is larger than its memory")
         embedTokens(texts, into: room.x)
         for layer in stack { run(layer, texts: texts, rows: rows, room: room) }
         var row = 0

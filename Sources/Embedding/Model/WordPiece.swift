@@ -1,8 +1,8 @@
 /// BERT's tokeniser for the uncased vocabulary: fold (`BertFolding`), split at spaces, punctuation and Chinese
-/// characters, then the longest piece of the vocabulary again and again ("##" before all but the first).
+/// characters, then take the longest piece of the vocabulary repeatedly ("##" before all but the first).
 ///
-/// Source: Devlin et al., BERT (2018), and the tokenizer.json published with the model. Like there, the names of
-/// special tokens inside a text ("[SEP]") become those tokens, and a word of more than 100 scalars is unknown.
+/// Source: Devlin et al., BERT (2018), and the tokenizer.json published with the model. As there, the names of special
+/// tokens inside a text ("[SEP]") become those tokens, and a word of more than 100 scalars is unknown.
 package struct WordPiece: Sendable {
     package static let unknown: Int32 = 100
     package static let start: Int32 = 101
@@ -16,14 +16,14 @@ package struct WordPiece: Sendable {
     private let folding = BertFolding()
     private let vocabulary: Vocabulary
 
-    /// - Parameter vocabulary: the pieces, one a line, in the order of their ids; UTF-8.
+    /// - Parameter vocabulary: the pieces in UTF-8, one on each line, in the order of their ids.
     package init(vocabulary: [UInt8]) {
         self.vocabulary = Vocabulary(lines: vocabulary)
     }
 
     package var vocabularyCount: Int { vocabulary.count }
 
-    /// The ids of a text between [CLS] and [SEP], cut to `limit` in all. Reads no further than it must.
+    /// The ids of a text between [CLS] and [SEP], cut to `limit` in all. Reads no more of the text than it needs.
     package func encode(_ text: String, limit: Int) -> [Int32] {
         precondition(limit >= 2, "a window holds at least [CLS] and [SEP]")
         var reader = Reader(bytes: Array(text.utf8))
@@ -45,7 +45,7 @@ package struct WordPiece: Sendable {
         return ids
     }
 
-    /// The word being gathered, folded.
+    /// The word that is being read, folded.
     private struct Word {
         var bytes: [UInt8] = []
         var scalars = 0
@@ -85,7 +85,7 @@ package struct WordPiece: Sendable {
         }
     }
 
-    /// Splits the gathered word into pieces, or into [UNK] when no split exists.
+    /// Splits the word into pieces, or into [UNK] if it cannot be split.
     private func flush(_ word: inout Word, into ids: inout [Int32]) {
         guard word.scalars > 0 else { return }
         defer {
@@ -109,7 +109,7 @@ package struct WordPiece: Sendable {
         }
     }
 
-    /// Walks the scalars of valid UTF-8.
+    /// Iterates over the scalars of valid UTF-8.
     private struct Reader {
         let bytes: [UInt8]
         var position = 0
@@ -128,7 +128,7 @@ package struct WordPiece: Sendable {
             return scalar
         }
 
-        /// Whether `name`, whose first byte was just read, stands here; if so, passes over it.
+        /// Whether `name`, whose first byte was just read, is here; if so, moves beyond it.
         mutating func consume(_ name: [UInt8]) -> Bool {
             let start = position - 1
             guard start + name.count <= bytes.count, bytes[start..<start + name.count].elementsEqual(name) else {
@@ -140,7 +140,7 @@ package struct WordPiece: Sendable {
     }
 }
 
-/// The pieces in an open-addressed table under FNV-1a, so that all prefixes of a word are looked up in one pass.
+/// The pieces in an open-addressed table of FNV-1a hashes, so that all prefixes of a word are looked up in one pass.
 private struct Vocabulary: Sendable {
     private let lines: [UInt8]
     private let starts: [Int32]
@@ -153,7 +153,7 @@ private struct Vocabulary: Sendable {
 
     private static func hash(_ byte: UInt8, _ state: UInt32) -> UInt32 { (state ^ UInt32(byte)) &* 16_777_619 }
 
-    /// A finishing step, because FNV's low bits alone crowd.
+    /// A last mixing step, because the low bits of FNV collide often.
     private static func slot(_ state: UInt32, _ count: Int) -> Int {
         Int((state ^ state >> 15) &* 0x85EB_CA6B >> 7) & (count - 1)
     }
@@ -189,7 +189,7 @@ private struct Vocabulary: Sendable {
         self.slots = slots
     }
 
-    /// The longest piece that the word continues with at `start`, and where it ends.
+    /// The longest piece with which the word continues at `start`, and its end.
     func longestPiece(of word: [UInt8], from start: Int) -> (id: Int32, end: Int)? {
         let prefix = start == 0 ? 0 : 2
         var state = start == 0 ? Self.seed : Self.continuation
