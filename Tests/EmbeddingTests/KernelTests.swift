@@ -2,7 +2,7 @@ import CTransformer
 import Foundation
 import Testing
 
-/// Every table of kernels against Double arithmetic, at sizes around the tiles' edges.
+/// Every table of kernels compared with arithmetic in Double, at sizes around the edges of the tiles.
 struct KernelTests {
     static var tables: [ct_kernels] {
         (0..<ctransformer_table_count()).compactMap { ctransformer_table($0)?.pointee }
@@ -22,7 +22,7 @@ struct KernelTests {
         body(OpaquePointer(memory))
     }
 
-    /// Weights in panels of 16 columns, pairs of inputs beside each other (ctransformer.h).
+    /// Weights in panels of 16 columns, with pairs of inputs next to each other (ctransformer.h).
     private func packed(_ weights: [Int16], inputs: Int, outputs: Int) -> [Int16] {
         var result = [Int16](repeating: 0, count: weights.count)
         for input in 0..<inputs {
@@ -34,7 +34,7 @@ struct KernelTests {
         return result
     }
 
-    /// Lays a layer out in memory and lends it.
+    /// Writes a layer to memory and passes it to `body`.
     private func withLayer(
         _ weights: [Int16], scales: [Float], bias: [Float], inputs: Int, limit: Float = 8191,
         _ body: (UnsafePointer<ct_linear>) -> Void
@@ -51,7 +51,7 @@ struct KernelTests {
         }
     }
 
-    /// A row times a layer in Double arithmetic, and the sum of the products' sizes, which bounds a rounding's harm.
+    /// A row times a layer in Double, and the sum of the magnitudes of the products, which bounds the rounding error.
     private func exactProduct(
         _ x: ArraySlice<Double>, _ weights: [Int16], scales: [Float], bias: [Float], output: Int
     ) -> (value: Double, size: Double) {
@@ -64,11 +64,13 @@ struct KernelTests {
         return (sum + Double(bias[output]), size)
     }
 
-    /// Two factors rounded to 8 significant bits are off by at most 2^-9 of themselves each.
+    /// The relative error of each of two factors that are rounded to 8 significant bits is at most 2^-9.
     private static let bfloat16Error = 1.0 / 255
 
-    @Test(arguments: [1, 2, 5, 11, 12, 13, 16, 17, 32, 33, 95, 96, 97, 255, 256, 257])
-    func productsAreThoseOfDoubleArithmeticAndWholeNumbersGiveTheSameBitsEverywhere(rows: Int) {
+    @Test(
+        "Products agree with Double, and tables of whole numbers agree with each other to the bit",
+        arguments: [1, 2, 5, 11, 12, 13, 16, 17, 32, 33, 95, 96, 97, 255, 256, 257])
+    func products(rows: Int) {
         let (inputs, outputs) = (64, 96)
         let weights = numbers(inputs * outputs, seed: 1, scale: 2047).map { Int16($0) }
         let x = numbers(rows * inputs, seed: 2, scale: 3)
@@ -97,8 +99,10 @@ struct KernelTests {
         }
     }
 
-    @Test(arguments: [1, 16, 17, 40, 96, 97, 257])
-    func feedingForwardIsTwoProductsWithGELUBetween(rows: Int) {
+    @Test(
+        "The feed-forward step gives the result of two products with GELU between them",
+        arguments: [1, 16, 17, 40, 96, 97, 257])
+    func feedForward(rows: Int) {
         let (inputs, middle, outputs) = (32, 96, 64)
         let wide = numbers(inputs * middle, seed: 31, scale: 2047).map { Int16($0) }
         let narrow = numbers(middle * outputs, seed: 32, scale: 2047).map { Int16($0) }
@@ -134,8 +138,9 @@ struct KernelTests {
         }
     }
 
-    @Test func geluIsWithinAMillionthOfItsDefinition() {
-        // A row of zeros leaves the bias alone, so the bias is what GELU sees.
+    @Test("GELU differs from its definition by at most a millionth")
+    func geluFollowsItsDefinition() {
+        // For a row of zeros the sum is the bias, so the bias is GELU's argument.
         let bias = numbers(32 * 64 - 5, seed: 9, scale: 9) + [0, -0.0, 1e-6, -40, 40]
         let weights = [Int16](repeating: 0, count: 32 * bias.count)
         let scales = [Float](repeating: 1, count: bias.count)
@@ -152,10 +157,11 @@ struct KernelTests {
         }
     }
 
-    @Test func geluBetweenTwoProductsIsWithinTheirRounding() {
+    @Test("GELU between two products is as accurate as their rounding")
+    func geluBetweenProducts() {
         let bias = numbers(512 - 7, seed: 19, scale: 9) + [0, -0.0, 1e-6, 4, -4, -40, 40]
         let nothing = [Int16](repeating: 0, count: 32 * bias.count)
-        // One factor on the diagonal and 1 / factor as the scale: what comes in goes out.
+        // One factor on the diagonal and 1 / factor as the scale: the product is the identity.
         let unit = (0..<bias.count * bias.count).map { Int16($0 / bias.count == $0 % bias.count ? 1024 : 0) }
         let scales = [Float](repeating: 1 / 1024, count: bias.count)
         let zero = [Float](repeating: 0, count: bias.count)
@@ -179,11 +185,13 @@ struct KernelTests {
 
     private func gelu(_ x: Float) -> Double { Double(x) * 0.5 * erfc(-Double(x) / 2.0.squareRoot()) }
 
-    @Test(arguments: [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 255, 256])
-    func attentionIsThatOfDoubleArithmetic(tokens: Int) {
+    @Test(
+        "Attention gives the result of arithmetic in Double",
+        arguments: [1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 255, 256])
+    func attention(tokens: Int) {
         let heads = 2
         let width = heads * 32
-        // Numbers of 8 significant bits, so that only the weights' rounding is left to differ in bfloat16.
+        // Numbers of 8 significant bits, so that in bfloat16 only the weights are rounded.
         let qkv = numbers(tokens * 3 * width, seed: 11, scale: 1.5).map {
             Float(bitPattern: $0.bitPattern & 0xFFFF_0000)
         }
@@ -191,7 +199,7 @@ struct KernelTests {
             let allowed = String(cString: table.name) == "amxbf16" ? 1.5 * Self.bfloat16Error : 1e-5
             var out = [Float](repeating: .nan, count: tokens * width)
             withScratch { scratch in
-                // What an earlier, longer text left behind must not show: here, numbers that are none.
+                // Contents that an earlier, longer text has left must not affect the result: here they are NaN.
                 UnsafeMutableRawPointer(scratch).initializeMemory(
                     as: UInt8.self, repeating: 0xFF, count: ctransformer_scratch_size())
                 table.attention(qkv, Int32(tokens), Int32(heads), &out, scratch)
@@ -218,7 +226,8 @@ struct KernelTests {
         return (0..<32).map { d in (0..<tokens).reduce(0.0) { $0 + weights[$1] / total * at($1, 2, d) } }
     }
 
-    @Test func normAndPoolAreThoseOfDoubleArithmetic() {
+    @Test("Layer norm and pooling give the results of arithmetic in Double")
+    func normAndPool() {
         let (rows, width) = (5, 384)
         let (x, y) = (numbers(rows * width, seed: 21, scale: 4), numbers(rows * width, seed: 22))
         let (gain, bias) = (numbers(width, seed: 23), numbers(width, seed: 24))

@@ -3,8 +3,8 @@ import Testing
 
 @Suite(.enabled(if: MiniLM.isPresent, "run scripts/fetch-model.sh"))
 struct MiniLMTests {
-    @Test(arguments: MiniLM.instructionSets.indices)
-    func vectorsAgreeWithDoubleArithmeticOnEveryInstructionSet(table: Int) throws {
+    @Test("Vectors agree with arithmetic in Double on every instruction set", arguments: MiniLM.instructionSets.indices)
+    func vectors(table: Int) throws {
         let model = MiniLM(threads: 1, instructionSet: table)
         let cases = try Fixture.vectors()
         try #require(cases.count == 200)
@@ -14,14 +14,16 @@ struct MiniLMTests {
         #expect(least >= 0.9995, "least cosine \(least) with \(MiniLM.instructionSets[table])")
     }
 
-    @Test func vectorsHaveLengthOne() throws {
+    @Test("Every vector has length 1")
+    func lengths() throws {
         for vector in try MiniLM(threads: 1).embedBlocking(["", "x", "a longer text with several words"]) {
             #expect(vector.count == 384)
             #expect(abs(vector.reduce(0) { $0 + $1 * $1 } - 1) < 1e-5)
         }
     }
 
-    @Test func aVectorDoesNotDependOnItsNeighboursNorOnTheThreads() throws {
+    @Test("A vector does not depend on the other texts of its batch or on the number of threads")
+    func batchesAndThreads() throws {
         let texts = (0..<60).map { index in
             Array(repeating: "word\(index) and more", count: 1 + index * 7 % 40).joined(separator: " ")
         }
@@ -30,18 +32,21 @@ struct MiniLMTests {
         #expect(try MiniLM(threads: 3).embedBlocking(texts) == alone)
     }
 
-    @Test func knownSentenceGivesKnownNumbers() async throws {
+    @Test("A known sentence gives the published numbers")
+    func knownSentence() async throws {
         let vector = try await MiniLM().embed(["This is an example sentence"])[0]
         for (found, expected) in zip(vector, [0.067657, 0.063496, 0.048713, 0.079305] as [Float]) {
             #expect(abs(found - expected) < 1e-3)
         }
     }
 
-    @Test func anEmptyBatchIsAnEmptyAnswer() async throws {
+    @Test("An empty batch gives an empty answer")
+    func emptyBatch() async throws {
         #expect(try await MiniLM().embed([]).isEmpty)
     }
 
-    @Test func aCancelledTaskEmbedsNoMore() async throws {
+    @Test("A cancelled task stops embedding")
+    func cancellation() async throws {
         let texts = Array(repeating: Array(repeating: "word", count: 250).joined(separator: " "), count: 2_000)
         let task = Task {
             withUnsafeCurrentTask { $0?.cancel() }
@@ -50,7 +55,8 @@ struct MiniLMTests {
         await #expect { try await task.value } throws: { ($0 as? EmbeddingError)?.code == .cancelled }
     }
 
-    @Test func identityNamesTheModelAndItsWeights() {
+    @Test("The identity has the model's name, the digest of its weights and its dimension")
+    func identity() {
         let identity = MiniLM().identity
         #expect(identity.name == "all-MiniLM-L6-v2" && identity.dimension == 384)
         #expect(identity.revision.count == 12 && identity.revision != "none")

@@ -4,14 +4,16 @@ import Embedding
 import Testing
 
 struct ModelFileTests {
-    @Test func crcIsThatOfZlib() {
+    @Test("The checksum is zlib's CRC-32")
+    func checksumOfZlib() {
         let bytes = Array("123456789".utf8)
         #expect(ctransformer_crc32(bytes, 9) == 0xCBF4_3926)
         #expect(ctransformer_crc32(bytes, 0) == 0)
         #expect(ctransformer_crc32(Array(0...255), 256) == 0x2905_8C73)
     }
 
-    @Test func crcIsThatOfTheDefinitionForEveryLengthAndPlace() {
+    @Test("The checksum is that of the definition, for every length and alignment")
+    func checksumOfTheDefinition() {
         let bytes = (0..<700).map { UInt8(truncatingIfNeeded: $0 &* 151 ^ $0 >> 3) }
         for start in 0..<8 {
             var register = UInt32.max  // one bit at a time, as the polynomial is defined
@@ -26,8 +28,10 @@ struct ModelFileTests {
         }
     }
 
-    @Test(.enabled(if: MiniLM.isPresent, "run scripts/fetch-model.sh"))
-    func aModelWithOneByteChangedIsRefused() throws {
+    @Test(
+        "A model with one changed byte is refused",
+        .enabled(if: MiniLM.isPresent, "run scripts/fetch-model.sh"))
+    func changedByte() throws {
         let size = cmodel_size()
         let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 64)
         defer { copy.deallocate() }

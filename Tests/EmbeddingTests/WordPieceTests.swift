@@ -5,7 +5,8 @@ import Testing
 struct WordPieceTests {
     let model = MiniLM(threads: 1)
 
-    @Test func tokensAreTheReferencesTokenByTokenOnNastyTexts() throws {
+    @Test("Difficult texts give the same tokens as the reference")
+    func tokensOfTheReference() throws {
         let cases = try Fixture.tokens()
         try #require(cases.count >= 300)
         var wrong = 0
@@ -22,14 +23,15 @@ struct WordPieceTests {
         #expect(wrong == 0, "\(wrong) of \(cases.count) texts differ")
     }
 
-    @Test(arguments: [253, 254, 255, 1_000])
-    func aTextIsCutToTheWindowOf256(words: Int) throws {
+    @Test("A text is cut to the window of 256 tokens", arguments: [253, 254, 255, 1_000])
+    func window(words: Int) throws {
         let ids = try model.tokens(of: Array(repeating: "word", count: words).joined(separator: " "))
         #expect(ids.count == min(words + 2, 256))
         #expect(ids.first == WordPiece.start && ids.last == WordPiece.end)
     }
 
-    @Test func aSmallWindowStillHoldsItsTwoMarks() {
+    @Test("A small window still has [CLS] and [SEP]")
+    func smallWindow() {
         let pieces = WordPiece(vocabulary: Array("a\nb\n##b\n".utf8))
         #expect(pieces.encode("ab ab", limit: 2) == [WordPiece.start, WordPiece.end])
         #expect(pieces.encode("ab ab", limit: 3) == [WordPiece.start, 0, WordPiece.end])

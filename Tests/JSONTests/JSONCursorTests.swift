@@ -11,7 +11,7 @@ struct JSONCursorTests {
         }
     }
 
-    @Test("Its numbers are the general reader's, rounded to Float32")
+    @Test("A cursor reads the same numbers as the general reader, rounded to Float32")
     func numbers() throws {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<2000 {
@@ -25,7 +25,7 @@ struct JSONCursorTests {
         }
     }
 
-    @Test("Numbers at the borders of its short way are the library's, to the bit")
+    @Test("Numbers near the limits of the quick method are the library's, to the bit")
     func borders() throws {
         var random = SystemRandomNumberGenerator()
         var texts = [
@@ -41,7 +41,7 @@ struct JSONCursorTests {
             let power = Bool.random(using: &random) ? "" : "e\(Int.random(in: -12...12, using: &random))"
             texts.append((Bool.random(using: &random) ? "-" : "") + whole + "." + digits + power)
         }
-        // Between two Float32 there is a middle, and doubles beside it.
+        // The middle between two Float32 numbers, and the doubles next to it.
         for _ in 0..<2000 {
             let float = Float.random(in: 1e-4..<9, using: &random)
             let middle = (Double(float) + Double(float.nextUp)) / 2
@@ -51,7 +51,7 @@ struct JSONCursorTests {
             let wanted = try #require(Double(text))
             // -0 is an integer, and an integer has no negative zero.
             let float = text == "-0" ? 0 : Float(wanted)
-            // Where the text ends nearby, numbers are read another way than in its midst.
+            // Numbers near the end of the text are read in another way.
             for space in ["", String(repeating: " ", count: 40)] {
                 let found = try #require(floats("[\(text),\(text), \(text)\(space)]"), "\(text)")
                 #expect(found.map(\.bitPattern) == Array(repeating: float.bitPattern, count: 3), "\(text)")
@@ -60,7 +60,7 @@ struct JSONCursorTests {
     }
 
     @Test(
-        "What is no array of numbers that fit is given up",
+        "A cursor gives up on a text that is not an array of Float32 numbers",
         arguments: [
             "[1", "[1,]", "[,1]", "[1 2]", "[\"1\"]", "[null]", "[1e39]", "[01]", "[1]]", "[1]x", "{}", "", "[[1]]",
             "[1.]", "[.5]", "[-]", "[-.5]", "[1.5e]", "[1.5e+]", "[1.5.2]", "[00.5]", "[-01.5]", "[1.5e99]", "[0x1]",
@@ -73,7 +73,7 @@ struct JSONCursorTests {
         #expect(floats("[0.5, 0.25," + text.dropFirst() + String(repeating: " ", count: 40)) == nil)
     }
 
-    @Test("It walks over members and elements, and gives up where the body does not read one")
+    @Test("A cursor visits members and elements, and gives up if the body does not read one")
     func walks() {
         let text = Array(#" { "a" : [ 1 , {"x":[]} ] , "b\n" : true } "#.utf8)
         let read = JSONCursor.read(text) { cursor throws(JSONError) -> [String]? in

@@ -1,11 +1,11 @@
 import JSON
 import Testing
 
-@Suite("Numbers as JSON writes them")
+@Suite("Numbers in JSON")
 struct NumberTests {
     private func read(_ text: String) throws -> Double? { try JSONParser.parse(text).doubleValue }
 
-    @Test("Every double's shortest text, and texts with other numbers of digits, read as the library reads them")
+    @Test("The shortest text of a double, and texts with more or fewer digits, are read as the library reads them")
     func agreesWithTheLibrary() throws {
         var random = SystemRandomNumberGenerator()
         for _ in 0..<100_000 {
@@ -22,7 +22,7 @@ struct NumberTests {
     }
 
     @Test(
-        "Halfway cases, long texts and large exponents read as the library reads them",
+        "Halfway cases, long texts and large exponents are read as the library reads them",
         arguments: [
             "9007199254740993.0", "0.1", "1e22", "1e23", "8.41e21", "2.2250738585072011e-308", "5e-324", "1.0e-27",
             "0.000000000000000000000000000000000001", "123456789012345678901234567890", "1.7976931348623157e308",

@@ -88,7 +88,7 @@ package struct ModelFile: @unchecked Sendable {
     /// Only the revision, from the first 64 bytes.
     package static func revision(of bytes: UnsafeRawBufferPointer) throws(EmbeddingError) -> String {
         guard bytes.count >= headerSize, bytes[0..<8].elementsEqual("CTXMODEL".utf8) else {
-            throw damaged("does not begin as one")
+            throw damaged("does not begin with the bytes of a model")
         }
         let digits = Array("0123456789abcdef")
         return bytes[24..<30].reduce(into: "") { $0 += "\(digits[Int($1 >> 4)])\(digits[Int($1 & 15)])" }
