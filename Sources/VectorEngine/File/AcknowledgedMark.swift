@@ -8,11 +8,11 @@ import Foundation
 //     28  sequence          i64    a change up to which everything was acknowledged
 //     36  CRC-32C of 0..<36 u32
 //
-// SQLite drops damaged frames of its log without a word: the file is then an older one that looks whole. The mark is
-// written after each commit and before its acknowledgement, without a sync of its own: it outlives a killed process,
-// and after a power cut it is at most older than the file. So a file that is behind its mark has lost something.
+// SQLite drops damaged frames of its log without an error: the file then looks complete but is an older one. The mark
+// is written after each commit and before its acknowledgement, without a sync of its own. It outlives a killed process,
+// and after a power cut it is at most older than the file. So a file that is behind its mark has lost changes.
 
-/// The sidecar that says which store stands beside it, and how far its changes were acknowledged.
+/// The file beside a collection that says which store the collection is, and how far its changes were acknowledged.
 struct AcknowledgedMark: Sendable, Equatable {
     let storeID: UUID
     let sequence: Int64
@@ -22,11 +22,11 @@ struct AcknowledgedMark: Sendable, Equatable {
     private static let version: UInt32 = 1
     private static let sizeBytes = 40
 
-    /// What stands where the mark should be.
+    /// The result of reading a mark.
     enum Reading: Equatable {
         case mark(AcknowledgedMark)
         case missing
-        /// Not what was written: it is made anew from the collection.
+        /// The bytes are damaged; the mark is written again from the collection.
         case damaged
     }
 
@@ -62,15 +62,15 @@ struct AcknowledgedMark: Sendable, Equatable {
         return .mark(mark)
     }
 
-    /// Makes the sidecar anew, under its name only when it is whole, and on disk when this returns.
+    /// Writes a new mark. It gets its name when it is complete, and it is on disk when this returns.
     func create(beside collection: String) throws {
         let path = Self.path(of: collection)
         try DurableFile.write(bytes, to: path)
     }
 
-    /// Raises the mark in place; a higher one, written by another process meanwhile, stays.
+    /// Raises the mark in place; a higher mark, which another process has written meanwhile, stays.
     ///
-    /// What fails here loses no data, only a part of the watch over it, and is repaired at the next opening.
+    /// A failure here loses no data; it only weakens the check, and the next opening repairs it.
     func raise(_ descriptor: Int32) {
         var old = [UInt8](repeating: 0, count: Self.sizeBytes)
         guard pread(descriptor, &old, old.count, 0) == old.count else { return }
@@ -80,9 +80,9 @@ struct AcknowledgedMark: Sendable, Equatable {
     }
 }
 
-/// Files that are whole under their name, or not there.
+/// Files that are either complete or not there.
 package enum DurableFile {
-    /// Writes `bytes` beside `path`, syncs them, and only then gives them the name; the directory is synced too.
+    /// Writes `bytes` to a temporary file, syncs it, and renames it to `path`; the directory is synced too.
     package static func write(_ bytes: [UInt8], to path: String) throws {
         let temporary = path + ".new-" + UUID().uuidString
         do {

@@ -1,10 +1,10 @@
 import CKernels
 
-// How derived data (segment row lists, indexes) is laid out as bytes. All numbers are little-endian.
+// The layout of derived data (segment row lists, indexes) as bytes. All numbers are little-endian.
 //
 //     magic u32 | version u32 | fields … | CRC-32C u32 of everything before
 //
-// A blob is a cache: whoever finds it damaged rebuilds it from the rows.
+// A blob is a cache: a reader that finds it damaged rebuilds it from the rows.
 
 /// Writes one blob.
 struct BlobWriter {
@@ -19,7 +19,7 @@ struct BlobWriter {
         withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
     }
 
-    /// An element count, then the elements as they lie in memory.
+    /// The number of elements, then the elements as they are in memory.
     mutating func put<Element: BitwiseCopyable>(_ elements: [Element]) {
         put(UInt64(elements.count))
         elements.withUnsafeBytes { bytes.append(contentsOf: $0) }
@@ -40,9 +40,9 @@ enum BlobError: Error, Equatable {
     case wrongChecksum, wrongMagic, unsupportedVersion(UInt32), truncated
 }
 
-/// Reads one blob where it lies; the checksum is verified first, and every read is bounded by the bytes that are there.
+/// Reads one blob without copying it. The checksum is checked first, and no read goes beyond the blob's bytes.
 ///
-/// The memory must outlive the reader: it is used inside the step that handed out the bytes.
+/// The memory must outlive the reader: it is only used inside the step that passed on the bytes.
 struct BlobReader {
     private let bytes: UnsafeRawBufferPointer
     private var at = 0

@@ -3,24 +3,24 @@ import GRDB
 import GRDBSQLite
 import Synchronization
 
-/// Brings the write-ahead log into the file beside the writers, where SQLite's automatic checkpoint would make a commit
-/// wait for it.
+/// Copies the write-ahead log into the file while writers go on. SQLite's automatic checkpoint would make a commit wait
+/// for it.
 ///
-/// From `pageCount` pages on a second connection copies what has been committed. A log begins anew only when all of it
-/// has been copied, which never comes to pass while commits follow each other closely: so the first commit after such
-/// a copy brings in the little that came meanwhile. From `maximumPageCount` on commits copy by themselves, as they
-/// would without this. A checkpoint of either kind waits for nobody (PASSIVE:
+/// From `pageCount` pages on, a second connection copies the committed pages. The log can only start again from its
+/// beginning when all of it has been copied, which never happens while commits follow each other closely. So the first
+/// commit after such a copy copies the few pages that were added meanwhile. From `maximumPageCount` on, commits copy by
+/// themselves, as they would without this class. A checkpoint of either kind never waits (PASSIVE:
 /// https://sqlite.org/c3ref/wal_checkpoint_v2.html) and changes nothing that a reader sees.
 package final class Checkpointer: Sendable {
-    /// Pages that have not been copied from which on the log is.
+    /// The number of uncopied pages from which on the second connection copies the log.
     static let pageCount = 500
-    /// Pages of a log from which on a commit copies what there is.
+    /// The number of pages in the log from which on a commit copies them.
     package static let maximumPageCount = 4000
-    /// Pages that a commit copies by itself so that the log can begin anew.
+    /// The most pages that a commit copies by itself so that the log can start again.
     static let restPageCount = 250
 
     private struct State {
-        /// Pages at the log's start that are known to be in the file.
+        /// The number of pages at the start of the log that are known to be in the file.
         var copied = 0
         var isCopying = false
     }
@@ -28,12 +28,13 @@ package final class Checkpointer: Sendable {
     private let path: String
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "cortex.checkpoint", qos: .utility)
-    /// Opened with the first copy.
+    /// Opened for the first copy.
     private let connection = Mutex<OpaquePointer?>(nil)
 
     init(path: String) { self.path = path }
 
-    /// Takes the place of the automatic checkpoint of a connection that writes. To be kept for as long as it is open.
+    /// Replaces the automatic checkpoint of a connection that writes. The object must be kept as long as the connection
+    /// is open.
     func follow(_ db: Database) {
         // The hook is called at the end of each commit, on the thread that commits.
         sqlite3_wal_hook(
@@ -50,9 +51,9 @@ package final class Checkpointer: Sendable {
 
     private func committed(_ connection: OpaquePointer, _ name: UnsafePointer<CChar>?, pages: Int) {
         let step = state.withLock { state -> Step in
-            // Shorter than what was copied: it has begun anew.
+            // The log is shorter than the copied part: it has started again.
             if pages < state.copied { state.copied = 0 }
-            // Also while another thread copies, which may wait for a processor: one of both is turned away.
+            // Even while another thread copies, which may be waiting for a processor: SQLite refuses one of the two.
             if pages >= Self.maximumPageCount { return .now }
             let rest = pages - state.copied
             guard !state.isCopying else { return .none }
@@ -70,8 +71,8 @@ package final class Checkpointer: Sendable {
         }
     }
 
-    /// - Returns: pages of the log that are in the file now; nil where that failed. The log stays as it is then, no
-    ///   data depend on it, and a later commit tries again.
+    /// - Returns: the pages of the log that are in the file now; nil if the copy failed. Then the log does not change,
+    ///   no data depend on the copy, and a later commit tries again.
     private static func copy(_ connection: OpaquePointer, _ name: UnsafePointer<CChar>?) -> Int? {
         var copied: Int32 = 0
         let code = sqlite3_wal_checkpoint_v2(connection, name, SQLITE_CHECKPOINT_PASSIVE, nil, &copied)
@@ -89,7 +90,7 @@ package final class Checkpointer: Sendable {
         }
     }
 
-    /// nil when the file is gone: unlike GRDB's connections this one makes no file where there is none.
+    /// Nil if the file is gone: unlike GRDB's connections, this one does not create a missing file.
     private static func open(_ path: String) -> OpaquePointer? {
         var connection: OpaquePointer?
         let code = sqlite3_open_v2(path, &connection, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nil)
@@ -100,7 +101,7 @@ package final class Checkpointer: Sendable {
         return nil
     }
 
-    /// Copies what there is; answers whether all that had been committed is in the file now.
+    /// Copies all committed pages; returns whether everything that had been committed is in the file now.
     func bringAllIn() -> Bool {
         queue.sync {
             connection.withLock { connection in
@@ -113,10 +114,10 @@ package final class Checkpointer: Sendable {
         }
     }
 
-    /// Waits for a copy that is under way.
+    /// Waits for a running copy.
     func settle() { queue.sync {} }
 
-    /// Waits for a copy that is under way, and closes its connection; a later copy opens it again.
+    /// Waits for a running copy, and closes its connection; a later copy opens it again.
     func close() {
         queue.sync {
             connection.withLock { connection in

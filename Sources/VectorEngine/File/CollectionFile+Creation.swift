@@ -1,18 +1,18 @@
 import Foundation
 import GRDB
 
-/// How the file of a collection comes to be.
+/// Creation of a collection's file.
 extension CollectionFile {
-    /// Makes the file whole and only then gives it its name, so that it appears complete or not at all.
+    /// Makes a complete file and then gives it its name, so that it appears complete or not at all.
     ///
-    /// - Throws: `collectionExists` when the name is taken, also by another process meanwhile.
+    /// - Throws: `collectionExists` if the name is taken, even if another process took it meanwhile.
     static func create(path: String, schema: CollectionSchema, key: EncryptionKey? = nil) throws(EngineError) {
         let temporary = path + ".new-\(UUID().uuidString)"
         do {
             defer { unlink(temporary) }
             if !FileManager.default.fileExists(atPath: path), AcknowledgedMark.read(beside: path) != .missing {
                 throw EngineError(
-                    .damaged, "\(path) is missing, though its mark stands beside it; restore it: cortex restore --help")
+                    .damaged, "\(path) is missing, though its mark is there; restore it: cortex restore --help")
             }
             try makeTables(at: temporary, schema: schema, dataKey: try key.map { try RowCipher.newDataKey(under: $0) })
             guard link(temporary, path) == 0 else {
@@ -35,8 +35,8 @@ extension CollectionFile {
                 try fill(db, path: path, schema: schema, dataKey: dataKey)
                 return .commit
             }
-            // Written into the file for good. Whoever opens it first would do it otherwise, and of two processes that
-            // do so at once SQLite turns one away without waiting.
+            // This setting is stored in the file. Otherwise the first process that opens the file would set it, and if
+            // two processes do so at once, SQLite refuses one of them without waiting.
             _ = try String.fetchOne(db, sql: "PRAGMA journal_mode = WAL")
         }
         try queue.close()
@@ -71,7 +71,7 @@ extension CollectionFile {
         try MetaFacts.seal(db, path: path)
     }
 
-    /// The table of the graphs' parts; files of the first version have another.
+    /// The table of the graphs' parts; files of format 1 have a different table.
     static func makeGraphTable(_ db: Database) throws {
         try db.execute(
             sql: """

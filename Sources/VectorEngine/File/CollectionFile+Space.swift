@@ -1,27 +1,28 @@
 import Foundation
 import GRDB
 
-/// Room on the volume: what a transaction needs, and what the file itself has left.
+/// Free space: what a transaction needs on the volume, and what is free within the file.
 extension CollectionFile {
-    /// Refuses a transaction that the volume has no room for, before SQLite meets the wall in the middle of it.
+    /// Refuses a transaction for which the volume has too little space, before SQLite runs out of space in the middle
+    /// of it.
     ///
-    /// - Parameter bytes: What it may write: once into the log, and again when that goes into the file.
-    /// - Parameter isFreeing: It only takes away.
+    /// - Parameter bytes: The most bytes it writes: once into the log, and again when the log is copied into the file.
+    /// - Parameter isFreeing: Whether it only removes data.
     /// - Throws: `diskFull`.
     func requireSpace(_ bytes: Int, isFreeing: Bool = false) throws(EngineError) {
         do {
             try FreeSpace.require(logBytes + bytes, at: path)
         } catch {
-            // The log may be a large file of what is in the collection already.
+            // The log may be large and hold pages that are already in the file.
             emptyLog()
             let needed = logBytes + bytes
-            // What only takes away, or finds room in the file itself, goes on down to the lower watermark.
+            // A write that only removes data, or that fits into free pages of the file, may go down to the lower limit.
             guard isFreeing || freePageBytes >= needed else { return try FreeSpace.require(needed, at: path) }
             try FreeSpace.require(needed, at: path, isFreeing: true)
         }
     }
 
-    /// Bytes of pages within the file that hold nothing.
+    /// Bytes of free pages within the file.
     private var freePageBytes: Int {
         do {
             return try pool.read { db in
@@ -30,27 +31,27 @@ extension CollectionFile {
                 return pages.multipliedReportingOverflow(by: pageBytes).partialValue
             }
         } catch {
-            // Whoever writes next is told what is wrong with the file.
+            // The next writer reports the error.
             return 0
         }
     }
 
-    /// Brings the log into the file and gives its bytes back, as far as nobody is reading older pages.
+    /// Copies the log into the file and returns its space to the volume, as far as no reader uses older pages.
     private func emptyLog() {
         settleCheckpoint()
         do {
             try pool.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA busy_timeout = 0")
-                // Answers how far it came; nothing waits.
+                // The statement returns how far it came; it does not wait.
                 _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
                 try db.execute(sql: "PRAGMA busy_timeout = \(Int(Self.busyTimeoutSeconds * 1000))")
             }
         } catch {
-            // A disk without a byte left: the log stays, and the write is refused.
+            // If the disk has no free byte, the log stays, and the write is refused.
         }
     }
 
-    /// Bytes of the write-ahead log, which must find room in the file one day.
+    /// Bytes of the write-ahead log, which must fit into the file later.
     var logBytes: Int {
         var facts = stat()
         return stat(path + "-wal", &facts) == 0 ? Int(facts.st_size) : 0

@@ -16,25 +16,26 @@ import Synchronization
 //     set_aside(sequence, id, payload, sparse, checksum, dense, dense_checksum, at)   damaged rows a repair took out
 //
 // `sequence` counts every change of the collection from 1, without gaps; a row's key is the change that wrote it.
-// Format 1 had no tally, no check, and none of the last three tables (FormatMigration).
+// Format 1 had no tally, no check, and none of the last three tables (FormatMigration). docs/file-format.md has all
+// layouts.
 
 /// Facts about the collection at one moment, read in one transaction.
 struct FileHeader: Sendable {
     var schema: CollectionSchema
     /// The last change.
     var sequence: Int64
-    /// Counts how often the stored segments were replaced.
+    /// How often the stored segments were replaced.
     var generation: Int64
     /// Every change up to this one is in a stored segment (or was deleted).
     var sealedSequence: Int64
     /// Deletes up to this change are no longer in the log.
     var deletionFloor: Int64
-    /// What the points add up to; nil in a file of format 1.
+    /// The tally of the points; nil in a file of format 1.
     var tally: PointTally?
     /// The last change in the shipped log; nil while nothing is shipped.
     var shippedSequence: Int64?
     var storeID: UUID
-    /// The facts as they were read, to be written back together.
+    /// The facts as they were read; they are written back together.
     var facts: MetaFacts
 }
 
@@ -48,23 +49,24 @@ final class CollectionFile: Sendable {
     let path: String
     let pool: DatabasePool
     private let checkpointer: Checkpointer
-    /// A connection that only ever asks whether another one has written.
+    /// A connection that only checks whether another connection has written.
     private let watch: DatabaseQueue
-    /// Past which rows are read (`RowPages`).
+    /// Reads rows directly from the file's pages (`RowPages`).
     let pages: PageConnections
     let storeID: UUID
-    /// Opens and seals rows and caches; nil when they are stored plainly, or when only the file is looked after.
+    /// Encrypts and decrypts rows and caches; nil if they are not encrypted, or if the file is opened without reading
+    /// rows.
     let cipher: RowCipher?
     static let dataKeyFact = "data_key"
-    /// The sidecar, open for writing; −1 where the directory cannot be written.
+    /// The mark, open for writing; −1 if the directory cannot be written.
     private let markDescriptor: Int32
     private let decoded: Mutex<(text: String, schema: CollectionSchema)?> = Mutex(nil)
-    /// The same without asking; nil where that is not possible.
+    /// The same without a call to the database; nil if that is not possible.
     private let commits: Mutex<CommitWatch?>
 
     /// How a file is opened.
     enum Access {
-        /// To look after it: rows stay as they are stored.
+        /// For looking after the file: rows are not decrypted.
         case files
         /// To read and write rows, with the user's key or without one.
         case rows(EncryptionKey?)
@@ -76,21 +78,23 @@ final class CollectionFile: Sendable {
     init(path: String, for access: Access = .files) throws(EngineError) {
         let lock = DirectoryLock(.opening, directoryOf: path)
         defer { withExtendedLifetime(lock) {} }
-        // Before the file: what another process acknowledges meanwhile is beyond what was read here, never behind.
+        // The mark is read before the file: changes that another process acknowledges meanwhile are beyond this mark,
+        // so the file is never wrongly found behind.
         let mark = AcknowledgedMark.read(beside: path)
         guard Self.isThere(path) else {
             if case .missing = mark {
                 throw EngineError(.collectionNotFound, "there is no collection file at \(path)")
             }
             throw EngineError(
-                .damaged, "\(path) is missing, though its mark stands beside it; restore it: cortex restore --help")
+                .damaged, "\(path) is missing, though its mark is there; restore it: cortex restore --help")
         }
         self.path = path
         try OpenFiles.enter(path) { () throws(EngineError) in try Self.checkHead(of: path) }
         do {
             let pool = try DatabasePool(path: path, configuration: Self.configuration(label: "collection"))
             self.pool = pool
-            // GRDB's pool sets NORMAL after `prepareDatabase` has run, with which a commit is not synced.
+            // GRDB's pool sets `synchronous` to NORMAL after `prepareDatabase` has run, and then commits are not
+            // synced.
             let checkpointer = Checkpointer(path: path)
             self.checkpointer = checkpointer
             pages = PageConnections(path: path, checkpointer)
@@ -103,7 +107,7 @@ final class CollectionFile: Sendable {
             watch = try DatabaseQueue(path: path, configuration: Self.configuration(label: "watch"))
             commits = Mutex(
                 try watch.unsafeRead { db in
-                    // The index is mapped by the first read.
+                    // The first read maps the index.
                     _ = try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM meta")
                     return CommitWatch(db)
                 })
@@ -126,7 +130,7 @@ final class CollectionFile: Sendable {
             throw EngineError(.keyRefused, "\(path) is encrypted; give its key in ENCRYPTION_KEY")
         case (nil, _?):
             throw EngineError(
-                .keyRefused, "\(path) is not encrypted though ENCRYPTION_KEY is set; seal it: cortex key encrypt")
+                .keyRefused, "\(path) is not encrypted though ENCRYPTION_KEY is set; encrypt it: cortex key encrypt")
         }
     }
 
@@ -135,9 +139,9 @@ final class CollectionFile: Sendable {
         OpenFiles.leave(path)
     }
 
-    /// Refuses a file that is behind its mark or of another store; makes a mark where there is none.
+    /// Refuses a file that is behind its mark or belongs to another store; makes a mark if there is none.
     ///
-    /// - Returns: the mark, open for writing; −1 where it cannot be.
+    /// - Returns: the mark, open for writing; −1 if that is not possible.
     private static func compare(
         _ header: FileHeader, with mark: AcknowledgedMark.Reading, path: String
     ) throws -> Int32 {
@@ -146,8 +150,8 @@ final class CollectionFile: Sendable {
             guard mark.storeID == header.storeID else {
                 throw EngineError(
                     .damaged,
-                    "\(path) is another store than the mark beside it says; put the right file back, or accept "
-                        + "this one: cortex verify --repair")
+                    "\(path) does not belong to the mark beside it, which names another store; put the right file back, "
+                        + "or accept this one: cortex verify --repair")
             }
             guard mark.sequence <= header.sequence else {
                 throw EngineError(
@@ -162,17 +166,17 @@ final class CollectionFile: Sendable {
             do {
                 try AcknowledgedMark(storeID: header.storeID, sequence: header.sequence).create(beside: path)
             } catch is POSIXError {
-                // A directory that may only be read, or a full disk: the mark is made when it can be.
+                // The directory cannot be written, or the disk is full: the mark is made later, when that is possible.
                 return -1
             }
         }
         return open(AcknowledgedMark.path(of: path), O_RDWR | O_CLOEXEC)
     }
 
-    /// Ends the doubt after a failed commit.
+    /// Ends the doubt about a failed commit.
     ///
-    /// What SQLite wrote of it lies behind the end of the write-ahead log and would count if the log were read anew;
-    /// any commit takes its place. So after this the failed write is not there, and does not come back.
+    /// The part of it that SQLite wrote is behind the end of the write-ahead log and would count if the log were read
+    /// again. Any commit overwrites it. So after this the failed write is not in the file, and cannot come back.
     func endDoubt() throws {
         try pool.writeWithoutTransaction { db in
             try db.inTransaction(.immediate) {
@@ -183,12 +187,12 @@ final class CollectionFile: Sendable {
         }
     }
 
-    /// Called after each commit: from now on a file without these changes is a damaged one.
+    /// Called after each commit: from now on, a file without these changes is damaged.
     func noteAcknowledged(_ sequence: Int64) {
         if markDescriptor >= 0 { AcknowledgedMark(storeID: storeID, sequence: sequence).raise(markDescriptor) }
     }
 
-    /// Waits until nobody copies the log into the file.
+    /// Waits until no copy of the log into the file is running.
     func settleCheckpoint() { checkpointer.settle() }
 
     static func configuration(label: String) -> Configuration {
@@ -201,14 +205,15 @@ final class CollectionFile: Sendable {
             try db.execute(sql: "PRAGMA secure_delete = OFF")
             try db.execute(sql: "PRAGMA wal_autocheckpoint = 1000")
             try db.execute(sql: "PRAGMA temp_store = MEMORY")
-            // Readers run through rows or pick single ones; a cache helps with the pages above those alone.
+            // Readers read many rows in order, or single rows; a cache only helps with the pages above the rows.
             if db.configuration.readonly { try db.execute(sql: "PRAGMA cache_size = -512") }
         }
         return configuration
     }
 
-    /// Looks at the file's first bytes before SQLite does, which writes to whatever it opens: a text of 16 bytes, the
-    /// user version at byte 60 and the application id at byte 68, big-endian (https://sqlite.org/fileformat2.html).
+    /// Reads the file's first bytes before SQLite opens the file, because SQLite writes to every file that it opens: a
+    /// text of 16 bytes, the user version at byte 60 and the application id at byte 68, big-endian
+    /// (https://sqlite.org/fileformat2.html).
     static func checkHead(of path: String) throws(EngineError) {
         let head: [UInt8]
         do {
@@ -223,7 +228,9 @@ final class CollectionFile: Sendable {
         guard head.count == 100, head.starts(with: Array("SQLite format 3\0".utf8)) else {
             throw EngineError(
                 .damaged,
-                "\(path) is damaged: it is no database. Restore it from a backup, or move it away to start anew")
+                "\(path) is damaged: it is not a database. Restore it from a backup, or move it away to start an empty "
+                    + "one"
+            )
         }
         func number(at offset: Int) -> Int { head[offset..<offset + 4].reduce(0) { $0 << 8 | Int($1) } }
         try check(application: number(at: 68), version: number(at: 60), path: path)
@@ -248,14 +255,14 @@ final class CollectionFile: Sendable {
 
     // MARK: Reading
 
-    /// Differs from every earlier one once anybody has committed; nil where only `dataVersion` can tell.
+    /// Differs from every earlier mark once any connection has committed; nil if only `dataVersion` can tell.
     var commitMark: CommitWatch.Mark? { commits.withLock { $0?.mark } }
 
-    /// Changes whenever another connection, of this process or of another, has committed.
+    /// Changes whenever another connection, of this process or of another one, has committed.
     func dataVersion() throws -> Int64 {
         try watch.unsafeRead { db in
             guard let version = try Int64.fetchOne(db.cachedStatement(sql: "PRAGMA data_version")) else {
-                throw EngineError(.damaged, "\(path) does not tell its data version")
+                throw EngineError(.damaged, "\(path) does not return its data version")
             }
             return version
         }
@@ -307,7 +314,8 @@ final class CollectionFile: Sendable {
             return try JSONDecoder().decode(CollectionSchema.self, from: Data(text.utf8))
         } catch {
             throw EngineError(
-                .damaged, "\(path) has a damaged description. Restore it from a backup, or move it away to start anew",
+                .damaged,
+                "\(path) has a damaged description. Restore it from a backup, or move it away to start an empty one",
                 cause: error)
         }
     }
@@ -322,9 +330,9 @@ final class CollectionFile: Sendable {
         try facts.write([key: .number(value)], to: db)
     }
 
-    /// Payloads by sequence; rows that are gone are left out.
+    /// Payloads by sequence, without those of rows that are gone.
     ///
-    /// - Throws: `damaged` when a row is not what was written.
+    /// - Throws: `damaged` for a damaged row.
     func payloads(_ db: Database, _ sequences: [Int64]) throws -> [Int64: Payload] {
         var found: [Int64: Payload] = [:]
         for sequence in sequences {
@@ -335,21 +343,21 @@ final class CollectionFile: Sendable {
         return found
     }
 
-    /// When the oldest change was committed that is not in the shipped log; nil when all are.
+    /// The commit time of the oldest change that is not in the shipped log; nil if all changes are.
     func oldestUnshipped(_ db: Database) throws -> Int64? {
         guard try header(db).shippedSequence != nil else { return nil }
         return try Int64.fetchOne(db, sql: "SELECT at FROM commits ORDER BY sequence LIMIT 1")
     }
 
-    /// Makes the index of ids anew of the rows.
+    /// Rebuilds the index of ids from the rows.
     ///
-    /// - Returns: false when the file cannot be written or the rows do not allow it.
+    /// - Returns: false if the file cannot be written or two rows have the same id.
     func rebuildIDIndex() throws -> Bool {
         do {
             try pool.writeWithoutTransaction { try $0.execute(sql: "REINDEX points") }
             return true
         } catch is DatabaseError {
-            // Two rows of one id, or a file that may only be read: what is missing is counted instead.
+            // Two rows have the same id, or the file cannot be written: missing rows are counted instead.
             return false
         }
     }
@@ -364,26 +372,26 @@ final class CollectionFile: Sendable {
         return stat(path, &facts) == 0 ? Int(facts.st_size) : 0
     }
 
-    /// From this size on the log is emptied when the file is closed.
+    /// A log of at least this size is emptied when the file is closed.
     private static let largeLogBytes = 4 << 20
 
-    /// Closes the connections; the log goes into the file first, as far as nobody is reading older pages. The log
-    /// itself stays and is never left empty: without one a store in a read-only folder could not be read.
+    /// Closes the connections. First the log is copied into the file, as far as no reader uses older pages. The log
+    /// file stays and is never empty: without it, a store in a read-only directory could not be read.
     func close() throws {
         checkpointer.close()
         do {
             try pool.writeWithoutTransaction { db in
-                // Each answers how far it came; nothing waits.
+                // Each statement returns how far it came; none waits.
                 try db.execute(sql: "PRAGMA busy_timeout = 0")
                 _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(PASSIVE)")
                 if Self.size(of: path + "-wal") > Self.largeLogBytes {
                     _ = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
-                    // A commit that says what is there already.
+                    // A commit that changes nothing.
                     try db.execute(sql: "PRAGMA user_version = \(Self.formatVersion)")
                 }
             }
         } catch is DatabaseError {
-            // A file that may not be written, or a full disk: what is in the log is as safe there.
+            // The file cannot be written, or the disk is full: the changes are as safe in the log.
         }
         commits.withLock { $0 = nil }
         try pages.close()
@@ -392,7 +400,7 @@ final class CollectionFile: Sendable {
     }
 }
 
-/// Makes a new name in a directory survive a power cut.
+/// Syncs a directory, so that a new name in it survives a power cut.
 enum DirectorySync {
     static func sync(_ path: String) throws {
         let descriptor = open(path, O_RDONLY)

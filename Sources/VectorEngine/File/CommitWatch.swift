@@ -1,14 +1,14 @@
 import GRDB
 import GRDBSQLite
 
-/// Sees without a call to the database whether anybody has committed: SQLite keeps the header of its write-ahead index
-/// in shared memory (https://sqlite.org/walformat.html#the_wal_index_header), and every commit changes it.
+/// Sees without a call to the database whether any connection has committed: SQLite keeps the header of its write-ahead
+/// index in shared memory (https://sqlite.org/walformat.html#the_wal_index_header), and every commit changes it.
 ///
-/// A read costs some nanoseconds, `PRAGMA data_version` some microseconds. A header that is being written while it is
-/// read differs from every other, so that whoever compares two asks the database.
+/// A read costs some nanoseconds, `PRAGMA data_version` some microseconds. A header that is read while it is written
+/// differs from all others, so a caller that compares two headers then asks the database.
 ///
-/// The mapping is SQLite's own. To open the index's file a second time would be fatal: closing it would take away every
-/// lock this process holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
+/// The mapping belongs to SQLite. The index's file must not be opened a second time: closing it would release every
+/// lock that this process holds on it (https://sqlite.org/howtocorrupt.html, 2.2).
 struct CommitWatch: @unchecked Sendable {
     /// The header at one moment.
     struct Mark: Equatable, Sendable {
@@ -22,7 +22,8 @@ struct CommitWatch: @unchecked Sendable {
     /// Bytes of one region of the index (`WALINDEX_PGSZ`).
     private static let regionBytes: Int32 = 32_768
 
-    /// nil where the connection has no index in shared memory; the database is asked then. Valid until it closes.
+    /// Nil if the connection has no index in shared memory; then the database is asked. Valid until the connection
+    /// closes.
     init?(_ db: Database) {
         guard let connection = db.sqliteConnection else { return nil }
         var file: UnsafeMutablePointer<sqlite3_file>?

@@ -1,21 +1,22 @@
 import Dispatch
 import Synchronization
 
-/// Work that the first answers of a collection can do without: it is done a moment after opening, or by the first who
-/// needs it done.
+/// Work that the first answers of a collection do not need. It is done a moment after opening, or earlier by the first
+/// caller that needs it.
 final class DeferredWork: Sendable {
     private let body: Mutex<(@Sendable () -> Void)?>
 
-    /// So long the first answer has the processor to itself.
+    /// How long the first answer has the processor to itself.
     private static let grace = DispatchTimeInterval.milliseconds(25)
 
-    /// - Parameter name: of the queue that does the work. It has a thread of its own, however many wait.
+    /// - Parameter name: the name of the queue that does the work. The queue has a thread of its own, however many
+    ///   callers wait.
     init(name: String, qos: DispatchQoS, _ body: @escaping @Sendable () -> Void) {
         self.body = Mutex(body)
         DispatchQueue(label: name, qos: qos).asyncAfter(deadline: .now() + Self.grace) { self.finish() }
     }
 
-    /// Does the work unless it has been done; waits for whoever is doing it.
+    /// Does the work unless it has been done; waits if another thread is doing it.
     func finish() {
         body.withLock { body in
             body?()
@@ -23,9 +24,9 @@ final class DeferredWork: Sendable {
         }
     }
 
-    /// Whether the work has not been done yet, found out without waiting for whoever is doing it.
+    /// Whether the work has not been done yet; does not wait for a thread that is doing it.
     var isWaiting: Bool { body.withLockIfAvailable { $0 != nil } ?? true }
 
-    /// Gives the work up unless it has been done; waits for whoever is doing it.
+    /// Cancels the work unless it has been done; waits if another thread is doing it.
     func drop() { body.withLock { $0 = nil } }
 }

@@ -2,7 +2,7 @@ import Foundation
 import GRDB
 
 extension EngineError {
-    /// What SQLite or the system said about the file at `path`, as a code and a remedy.
+    /// The error of SQLite or the system about the file at `path`, as a code and a remedy.
     init(wrapping error: any Error, path: String) {
         switch error {
         case let error as EngineError: self = error
@@ -11,7 +11,8 @@ extension EngineError {
             let reason = String(cString: strerror(error.code.rawValue))
             switch error.code {
             case .ENOSPC, .EDQUOT:
-                self.init(.diskFull, "cannot write \(path): \(reason). Free some space and repeat it", cause: error)
+                self.init(
+                    .diskFull, "cannot write \(path): \(reason). Free some space and repeat the call", cause: error)
             case .EACCES, .EPERM, .EROFS:
                 self.init(.notWritable, "cannot write \(path): \(reason). \(Self.writableRemedy)", cause: error)
             default:
@@ -22,9 +23,10 @@ extension EngineError {
         case let error as CocoaError where Self.refusals.contains(error.code):
             self.init(.notWritable, "cannot write \(path). \(Self.writableRemedy)", cause: error)
         case let error as CocoaError where error.code == .fileWriteOutOfSpace:
-            self.init(.diskFull, "cannot write \(path): no space is left. Free some and repeat it", cause: error)
+            self.init(
+                .diskFull, "cannot write \(path): no space is left. Free some space and repeat the call", cause: error)
         case is CancellationError: self.init(.cancelled, "the call was cancelled", cause: error)
-        case is BlobError: self.init(.damaged, "a part of \(path) is not what was written", cause: error)
+        case is BlobError: self.init(.damaged, "a part of \(path) is damaged", cause: error)
         default: self.init(.outcomeUnknown, "unexpected failure on \(path): \(type(of: error))", cause: error)
         }
     }
@@ -45,14 +47,14 @@ extension EngineError {
         case .SQLITE_FULL:
             self.init(
                 .diskFull,
-                "the disk under \(path) is full; nothing of this call was kept. Free some space and repeat it",
+                "the disk under \(path) is full; nothing of this call was kept. Free some space and repeat the call",
                 cause: error)
         case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_FORMAT:
             self.init(
                 .damaged, "\(path) is damaged (\(said)). Run: cortex verify --repair; or restore it from a backup",
                 cause: error)
         case .SQLITE_ERROR where said.hasPrefix("no such") || said.contains("malformed"):
-            // Our own statements are right for every format: the file has lost a table or a column.
+            // Our own statements are right for every format, so the file has lost a table or a column.
             self.init(
                 .damaged, "\(path) has lost a part of its layout (\(said)). Run: cortex verify --repair", cause: error)
         case .SQLITE_BUSY, .SQLITE_LOCKED:

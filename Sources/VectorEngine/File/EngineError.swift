@@ -1,12 +1,12 @@
-/// What the engine says when it cannot do what was asked: a code to act on, a message with the remedy, the cause.
+/// An error of the engine: a code to act on, a message with the remedy, and the cause.
 ///
-/// Messages name places and limits, never stored text.
+/// Messages contain places and limits, never stored text.
 public struct EngineError: Error, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable, CaseIterable {
         /// No collection of that name.
         case collectionNotFound
         case collectionExists
-        /// A name, limit or schema that cannot be.
+        /// A name, limit or schema that is not allowed.
         case invalidArgument
         case wrongDimension
         /// NaN or infinity in a vector.
@@ -15,15 +15,16 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         case invalidPayload
         /// The files cannot be written: permissions, read-only file system.
         case notWritable
-        /// The disk is full, or all but: nothing was written, reading goes on, writes succeed again once there is room.
+        /// The disk is full or nearly full: nothing was written, reading works, and writes work again once there is
+        /// space.
         case diskFull
-        /// Bytes on disk are not what was written.
+        /// Bytes on disk do not match their checksum.
         case damaged
-        /// Encrypted, and the key is missing or another one; or not encrypted, though a key is given.
+        /// The store is encrypted and the key is missing or wrong, or it is not encrypted although a key is given.
         case keyRefused
         /// Written by a newer version.
         case unsupportedFormat
-        /// An I/O error left the outcome unknown; reopen the store to know.
+        /// An I/O error left the outcome unknown; the next call finds out.
         case outcomeUnknown
         /// The store was closed.
         case closed

@@ -1,9 +1,9 @@
 import Foundation
 import GRDB
 
-// Formats of the collection file, newest first. A file of format N − 1 is brought to N when it is first opened by a
-// program that knows N, after a copy of it was laid beside it (`<file>.format-<N-1>`): put back under the file's name,
-// without the mark, it is what an older program can read. A file that may only be read stays as it is.
+// Formats of the collection file, newest first. A file of format N − 1 is brought to N when a program that knows N
+// first opens it. Before that, a copy is put beside it (`<file>.format-<N-1>`). An older program can read the copy if
+// it is put back under the file's name, without the mark. A file that cannot be written stays in its format.
 //
 //     2   the tally of the points, a check over `meta`, checksums of deletes, history, commits, set_aside
 //     1   the first
@@ -13,7 +13,7 @@ enum FormatMigration {
 
     /// Brings the file to this program's format.
     ///
-    /// - Throws: what SQLite said, but for a file that cannot be written: that one stays in its format.
+    /// - Throws: the error of SQLite; but a file that cannot be written stays in its format.
     static func run(path: String, pool: DatabasePool) throws {
         let found = try pool.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
         guard found < CollectionFile.formatVersion, found >= 1 else { return }
@@ -23,7 +23,7 @@ enum FormatMigration {
         try snapshot(of: pool, at: snapshotPath(of: path, format: found))
         try pool.writeWithoutTransaction { db in
             try db.inTransaction(.immediate) {
-                // Another process may have been here first.
+                // Another process may have done this already.
                 guard try Int.fetchOne(db, sql: "PRAGMA user_version") == 1 else { return .commit }
                 try fromFirst(db, path: path)
                 try db.execute(sql: "PRAGMA user_version = 2")
@@ -32,7 +32,7 @@ enum FormatMigration {
         }
     }
 
-    /// A whole copy, under its name when it is complete; one that is there already is the older and stays.
+    /// Makes a complete copy, which then gets its name. A copy that is already there is the older one and stays.
     private static func snapshot(of pool: DatabasePool, at path: String) throws {
         guard !FileManager.default.fileExists(atPath: path) else { return }
         let temporary = path + ".new-" + UUID().uuidString

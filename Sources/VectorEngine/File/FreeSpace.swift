@@ -1,18 +1,18 @@
 import Foundation
 
-/// The watermark below which a volume takes no more writes, so that SQLite never meets the wall in the middle of one:
-/// what is in the write-ahead log must still find room in the file.
+/// The limit of free space below which writes are refused, so that SQLite never runs out of space in the middle of one:
+/// the contents of the write-ahead log must still fit into the file.
 package enum FreeSpace {
     /// Kept free: this share of the volume, within these bounds.
     package static let reservedShare = 0.02
     package static let reservedBytes = (4 << 20)...(64 << 20)
-    /// Of a small volume at most this share is kept free.
+    /// On a small volume at most this share is kept free.
     package static let smallVolumeShare = 0.1
-    /// What takes away, or finds room within the file, may use all of the reserve but this share: a store that is full
-    /// can be made smaller.
+    /// Writes that remove data, or that fit into free pages of the file, may use all of the reserve except this share,
+    /// so that a full store can be made smaller.
     package static let freeingShare = 0.25
 
-    /// Bytes the volume under `path` has free for us, and in all; nil when the system does not say.
+    /// Bytes of the volume of `path` that are free for this process, and in all; nil if the system does not say.
     package static func now(at path: String) -> (freeBytes: Int, totalBytes: Int)? {
         var facts = statvfs()
         guard statvfs(path, &facts) == 0 else { return nil }
@@ -23,16 +23,16 @@ package enum FreeSpace {
         return (bytes(UInt64(facts.f_bavail)), bytes(UInt64(facts.f_blocks)))
     }
 
-    /// What stays free on a volume of this size.
+    /// The bytes that stay free on a volume of this size.
     package static func watermark(totalBytes: Int) -> Int {
         let share = Int(Double(totalBytes) * reservedShare)
         let wanted = min(max(share, reservedBytes.lowerBound), reservedBytes.upperBound)
         return min(wanted, Int(Double(totalBytes) * smallVolumeShare))
     }
 
-    /// - Parameter bytes: What is about to be written under `path`, its log included.
-    /// - Parameter isFreeing: The write makes room; it may go down to the lower watermark.
-    /// - Throws: `diskFull` when the volume would be left with less than the watermark.
+    /// - Parameter bytes: The bytes that will be written under `path`, the log included.
+    /// - Parameter isFreeing: Whether the write frees space; it may go down to the lower limit.
+    /// - Throws: `diskFull` if less than the limit would be left on the volume.
     package static func require(_ bytes: Int, at path: String, isFreeing: Bool = false) throws(EngineError) {
         guard let volume = now(at: path) else { return }
         let watermark = watermark(totalBytes: volume.totalBytes)

@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 
-// The table `meta` holds one row a fact; `check` is the CRC-32C of all others, key by key in their order:
+// The table `meta` has one row for each fact; `check` is the CRC-32C of all other facts, in the order of their keys:
 //
 //     key | 0x00 | value        numbers as i64 little-endian, text as UTF-8, bytes as they are
 //
@@ -31,14 +31,14 @@ enum MetaValue: Sendable, Equatable {
     }
 }
 
-/// Every fact of `meta` as one transaction read it.
+/// All facts of `meta` as one transaction read them.
 struct MetaFacts: Sendable {
     private(set) var values: [String: MetaValue] = [:]
-    /// Whether `check` is there and holds; a file of format 1 has none.
+    /// Whether `check` exists and is right; a file of format 1 has none.
     let isChecked: Bool
 
-    /// - Parameter isNew: The first check is about to be written.
-    /// - Throws: `damaged` when the check does not hold, or is gone.
+    /// - Parameter isNew: Whether the first check is about to be written.
+    /// - Throws: `damaged` if the check is wrong or missing.
     init(_ db: Database, path: String, isNew: Bool = false) throws {
         let rows = try Row.fetchCursor(db.cachedStatement(sql: "SELECT key, value FROM meta"))
         while let row = try rows.next() {
@@ -47,7 +47,7 @@ struct MetaFacts: Sendable {
         }
         let damaged = EngineError(
             .damaged,
-            "the description of \(path) is not what was written. Run: cortex verify --repair; or restore a backup")
+            "the description of \(path) is damaged. Run: cortex verify --repair; or restore a backup")
         guard let stored = values.removeValue(forKey: Self.checkKey) else {
             // Format 1 had neither a check nor a tally.
             guard isNew || values["count"] == nil else { throw damaged }
@@ -77,13 +77,13 @@ struct MetaFacts: Sendable {
         return nil
     }
 
-    /// Writes what differs, and the check that goes with it.
+    /// Writes the facts that have changed, and the new check.
     mutating func write(_ changes: [String: MetaValue], to db: Database) throws {
         for (key, value) in changes where values[key] != value {
             values[key] = value
             try Self.put(key, value, db)
         }
-        // A file of format 1 gets its check when it is brought to format 2, not by chance.
+        // A file of format 1 gets its check only when it is brought to format 2.
         if isChecked { try Self.put(Self.checkKey, .number(Self.check(of: values)), db) }
     }
 
@@ -120,7 +120,7 @@ extension FixedWidthInteger {
         (0..<Self.bitWidth / 8).map { UInt8(truncatingIfNeeded: self >> (8 * $0)) }
     }
 
-    /// Reads a number from bytes that lie lowest first; nil when there are too few.
+    /// Reads a number from bytes in ascending order; nil if there are too few.
     init?(littleEndianBytes bytes: some Collection<UInt8>) {
         guard bytes.count == Self.bitWidth / 8 else { return nil }
         self = bytes.reversed().reduce(0) { $0 << 8 | Self(truncatingIfNeeded: $1) }

@@ -1,8 +1,7 @@
 import Foundation
 import GRDB
 
-/// A table of blobs in a file of its own, WAL and FULL, as anyone would write it: what the engine's writes are measured
-/// against.
+/// A plain table of blobs in a file of its own, with WAL and FULL: the reference for the speed of the engine's writes.
 package final class PlainTable {
     private let queue: DatabaseQueue
     private let vector: Data
@@ -23,7 +22,7 @@ package final class PlainTable {
 
     package func close() throws { try queue.close() }
 
-    /// Rows a second in transactions of `batch` rows.
+    /// Rows written in a second, in transactions of `batch` rows.
     package func rate(_ rows: Int, batch: Int) throws -> Double {
         let elapsed = try ContinuousClock().measure {
             for _ in 0..<max(1, rows / batch) {

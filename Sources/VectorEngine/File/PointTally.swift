@@ -1,13 +1,12 @@
-/// How many points a collection has, and two sums that change with every one of them.
+/// The number of points of a collection, and two sums that change with every point.
 ///
-/// Kept in the same transaction as the rows, so that a row which is gone, was never written, or is an older one than
-/// was acknowledged is noticed. The sums do not depend on an order: a change subtracts the old row and adds the new
-/// one.
+/// It is written in the same transaction as the rows. So it shows if a row is missing, was never written, or is older
+/// than the acknowledged one. The sums do not depend on an order: a change subtracts the old row and adds the new one.
 struct PointTally: Sendable, Equatable {
     private(set) var count: Int64 = 0
-    /// Σ mix(sequence, CRC-32C of the id's key), modulo 2^64: what the index of ids says, checked at every opening.
+    /// Σ mix(sequence, CRC-32C of the id's key), modulo 2^64: compared with the index of ids at every opening.
     private(set) var ids: UInt64 = 0
-    /// Σ mix(sequence, the row's checksum), modulo 2^64: what the rows say, checked by `verify` and by the scrub.
+    /// Σ mix(sequence, the row's checksum), modulo 2^64: compared with the rows by `verify` and by the scrub.
     private(set) var rows: UInt64 = 0
 
     init() {}
@@ -27,13 +26,13 @@ struct PointTally: Sendable, Equatable {
         rows &-= Self.mix(sequence, UInt64(bitPattern: checksum))
     }
 
-    /// Counts an entry of the index of ids, which does not know the row's checksum.
+    /// Counts an entry of the index of ids, which does not have the row's checksum.
     mutating func addID(sequence: Int64, key: some Collection<UInt8>) {
         count &+= 1
         ids &+= Self.mix(sequence, UInt64(crc32c(key)))
     }
 
-    /// Whether the index of ids holds what was written.
+    /// Whether the index of ids has exactly the ids that were written.
     func matchesIDs(of other: PointTally) -> Bool { count == other.count && ids == other.ids }
 
     /// The finaliser of MurmurHash3 (Appleby) over both numbers.

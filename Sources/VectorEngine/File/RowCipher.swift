@@ -1,14 +1,14 @@
 import Crypto
 import Foundation
 
-// Encryption at rest. Every collection has a data key of its own, made at random; `meta.data_key` holds it sealed under
-// a key derived of the user's (HKDF-SHA-256, RFC 5869). What is sealed is AES-256-GCM (NIST SP 800-38D), stored as
+// Encryption at rest. Every collection has a random data key; `meta.data_key` holds it sealed under a key derived from
+// the user's key (HKDF-SHA-256, RFC 5869). Sealed bytes are AES-256-GCM (NIST SP 800-38D), stored as
 //
 //     nonce 12 bytes (random) | ciphertext | tag 16 bytes
 //
-// with a key for each purpose derived of the data key, and additional data that ties the bytes to their place: the
-// purpose, and for a row its sequence and its id. Rotation seals the data key anew: one row is written, no other.
-// Checksums are of the stored bytes, so that damage is found without the key.
+// with a key for each purpose that is derived from the data key, and with additional data that tie the bytes to their
+// place: the purpose, and for a row its sequence and its id. A rotation only seals the data key again, so it writes one
+// row. Checksums are of the stored bytes, so that damage is found without the key.
 
 /// The user's key: 32 bytes, given as 64 hexadecimal digits.
 public struct EncryptionKey: Sendable {
@@ -40,7 +40,7 @@ public struct EncryptionKey: Sendable {
 
 /// Seals and opens what one collection stores.
 struct RowCipher: Sendable {
-    /// What the bytes are, and whom they belong to.
+    /// What the bytes are, and to which row or part they belong.
     enum Place {
         case payload(sequence: Int64, key: [UInt8])
         case sparse(sequence: Int64, key: [UInt8])
@@ -53,7 +53,7 @@ struct RowCipher: Sendable {
     private let vectors: SymmetricKey
     private let caches: SymmetricKey
     private static let wrapped = Data("cortex data key 1".utf8)
-    /// Of a sealed data key: nonce, key, tag.
+    /// Bytes of a sealed data key: nonce, key, tag.
     private static let wrappedBytes = 12 + 32 + 16
 
     private init(dataKey: SymmetricKey) {
@@ -75,7 +75,7 @@ struct RowCipher: Sendable {
     private static func wrap(_ dataKey: SymmetricKey, under key: EncryptionKey) throws -> [UInt8] {
         let bytes = dataKey.withUnsafeBytes { Data($0) }
         guard let box = try AES.GCM.seal(bytes, using: key.wrapping, authenticating: wrapped).combined else {
-            throw EngineError(.invalidArgument, "the data key could not be sealed")
+            throw EngineError(.invalidArgument, "the data key could not be encrypted")
         }
         return Array(box)
     }
@@ -91,7 +91,7 @@ struct RowCipher: Sendable {
         }
     }
 
-    /// - Throws: `keyRefused` when `key` is not the one that `sealed` was sealed with.
+    /// - Throws: `keyRefused` if `sealed` was sealed under another key.
     init(unwrapping sealed: [UInt8], with key: EncryptionKey) throws(EngineError) {
         self.init(dataKey: try Self.unwrap(sealed, under: key))
     }
@@ -106,15 +106,15 @@ struct RowCipher: Sendable {
     func seal(_ bytes: some Collection<UInt8>, _ place: Place) throws -> [UInt8] {
         let (key, context) = parameters(place)
         guard let box = try AES.GCM.seal(Data(bytes), using: key, authenticating: context).combined else {
-            throw EngineError(.invalidArgument, "a row could not be sealed")
+            throw EngineError(.invalidArgument, "a row could not be encrypted")
         }
         return Array(box)
     }
 
-    /// nil when the bytes are not what was sealed for this place.
+    /// Nil if the bytes were not sealed for this place.
     func open(_ bytes: some Collection<UInt8>, _ place: Place) -> [UInt8]? {
         let (key, context) = parameters(place)
-        // Whoever asks names the damage: a row by its sequence, a cache by rebuilding it.
+        // The caller reports the damage: a row by its sequence, a cache by rebuilding it.
         guard let box = try? AES.GCM.SealedBox(combined: Data(bytes)) else { return nil }
         return (try? AES.GCM.open(box, using: key, authenticating: context)).map(Array.init)  // as above
     }
@@ -131,18 +131,19 @@ struct RowCipher: Sendable {
 }
 
 extension RowCipher? {
-    /// `bytes` as they are stored: sealed where there is a cipher.
+    /// `bytes` as they are stored: sealed if there is a cipher.
     func stored(_ bytes: [UInt8], _ place: @autoclosure () -> RowCipher.Place) throws -> [UInt8] {
         try self?.seal(bytes, place()) ?? bytes
     }
 
-    /// What was stored; nil when it is not what was sealed.
+    /// The stored bytes without encryption; nil if they were not sealed for this place.
     func plain(_ bytes: UnsafeRawBufferPointer, _ place: @autoclosure () -> RowCipher.Place) -> [UInt8]? {
         guard let cipher = self else { return Array(bytes) }
         return cipher.open(bytes, place())
     }
 
-    /// Hands what was stored to `body`, where it lies when it is not sealed; nil when it is not what was sealed.
+    /// Passes the stored bytes to `body`, without a copy if they are not sealed; nil if they were not sealed for this
+    /// place.
     func withPlain<Result>(
         _ bytes: UnsafeRawBufferPointer, _ place: @autoclosure () -> RowCipher.Place,
         _ body: (UnsafeRawBufferPointer) throws -> Result
@@ -154,7 +155,7 @@ extension RowCipher? {
 }
 
 extension LoggedRow {
-    /// A row as it goes into the file, sealed where there is a cipher.
+    /// A row as it is stored, sealed if there is a cipher.
     init(
         sequence: Int64, key: [UInt8], payload: [UInt8], sparse: [UInt8], dense: [UInt8], cipher: RowCipher?
     ) throws {
@@ -167,7 +168,7 @@ extension LoggedRow {
         denseChecksum = Int64(StoredRow.denseChecksum(self.dense, sequence: sequence))
     }
 
-    /// The row under another change and cipher; nil when it cannot be opened.
+    /// The row with another sequence and cipher; nil if it cannot be decrypted.
     func resealed(sequence: Int64, from old: RowCipher?, to new: RowCipher?) throws -> LoggedRow? {
         func opened(_ bytes: [UInt8], _ place: RowCipher.Place) -> [UInt8]? {
             old.map { $0.open(bytes, place) } ?? bytes

@@ -3,7 +3,7 @@ import GRDB
 import Synchronization
 import Vectors
 
-// One point as it lies in the file. Floats and integers are little-endian.
+// The layout of one point in the file. Floats and integers are little-endian.
 //
 //     points.id       0x00 + u64 big-endian, or 0x01 + 16 bytes: sorts as PointID does
 //     points.sparse   per sparse name in schema order: u32 count (0xFFFFFFFF: none), indices u32, values f32;
@@ -12,11 +12,12 @@ import Vectors
 //     vectors.dense   per dense name in schema order: u8 present; then the floats of those present
 //     vectors.checksum CRC-32C of the sequence (i64) and dense
 
-/// A point checked against its schema and ready to be written. An object, so that it is handed on as one reference.
+/// A point that was checked against its schema and can be written. It is an object, so that passing it on costs one
+/// reference.
 final class PreparedPoint: Sendable {
-    /// As it was given; `dense` holds its vectors as they are kept.
+    /// The point as it was given; `dense` has its vectors as they are stored.
     let point: Point
-    /// What it was checked against.
+    /// The layout against which it was checked.
     let layout: RowLayout
     let key: [UInt8]
     let sparse: [UInt8]
@@ -39,10 +40,10 @@ final class PreparedPoint: Sendable {
         dense = try Self.encode(point.vectors.dense, layout)
     }
 
-    /// Points of one task: below this a thread costs more than it saves.
+    /// Points of one task; for fewer points a thread costs more than it saves.
     static let pointsPerTask = 128
 
-    /// All of `points`, checked by as many threads as there are processors when they are many.
+    /// Prepares all of `points`; many points are checked by as many threads as there are processors.
     static func all(_ points: [Point], layout: RowLayout) throws -> [PreparedPoint] {
         guard points.count > pointsPerTask else { return try points.map { try PreparedPoint($0, layout: layout) } }
         let parts = stride(from: 0, to: points.count, by: pointsPerTask).map { start in
@@ -80,9 +81,9 @@ final class PreparedPoint: Sendable {
         return bytes
     }
 
-    /// Checks the vectors and writes each as it is kept, in one pass over its floats.
+    /// Checks the vectors and writes each in its stored form, in one pass over its floats.
     private static func encode(_ vectors: [String: [Float]], _ layout: RowLayout) throws(EngineError) -> [UInt8] {
-        // In the layout's order; a name it does not have is refused by the check.
+        // In the layout's order; a name that it does not have is refused by the check.
         var found: [(vector: [Float], scale: Double?)?] = []
         found.reserveCapacity(layout.dense.count)
         var known = 0
@@ -130,13 +131,14 @@ public enum EngineLimits {
     public static let multiVectorRows = 1 << 20
     public static let payloadBytes = 32 << 20
     public static let pointsPerCall = 100_000
-    /// Points one query or page returns.
+    /// The most points that one query or page returns.
     public static let resultCount = 100_000
     public static let collectionNameBytes = 255
 }
 
 extension DenseVectorSchema {
-    /// What `vector`, which is checked, must be multiplied by to be kept; nil where it is kept as it is.
+    /// The factor by which `vector` must be multiplied before it is stored, after checking it; nil if it is stored
+    /// unchanged.
     ///
     /// - Throws: `wrongDimension`, `notFinite`.
     func scale(of vector: [Float], name: String) throws(EngineError) -> Double? {
@@ -147,7 +149,7 @@ extension DenseVectorSchema {
                     + "\(dimension)"
             )
         }
-        // One product answers for all components: a single one that is not finite makes it so too.
+        // One product checks all components: if one of them is not finite, neither is the product.
         let product = DistanceKernels.best.dot(vector)
         if !product.isFinite, !vector.allSatisfy(\.isFinite) {
             throw EngineError(
@@ -156,12 +158,12 @@ extension DenseVectorSchema {
         }
         guard metric == .cosine, abs(product - 1) >= 5e-7 else { return nil }
         let square = Self.square(of: vector)
-        // What is of length one already, to float precision, stays as it is to the bit; zero has no direction.
+        // A vector that already has length one, to float precision, keeps every bit; a zero vector has no direction.
         guard square > 0, abs(square - 1) > 1e-6 else { return nil }
         return 1 / square.squareRoot()
     }
 
-    /// Σ x² in Double, in four sums beside each other: one alone would wait for itself.
+    /// Σ x² in Double, in four independent sums: additions to a single sum would wait for each other.
     private static func square(of vector: [Float]) -> Double {
         vector.withUnsafeBufferPointer { vector in
             var (a, b, c, d) = (0.0, 0.0, 0.0, 0.0)
@@ -183,7 +185,7 @@ extension DenseVectorSchema {
 }
 
 extension CollectionSchema {
-    /// `vector` as it is stored and searched: checked, and of length one where the metric is cosine.
+    /// `vector` as it is stored and searched: checked, and of length one if the metric is cosine.
     func checked(_ vector: [Float], name: String) throws(EngineError) -> [Float] {
         guard let scale = try described(name).scale(of: vector, name: name) else { return vector }
         return vector.map { Float(Double($0) * scale) }
@@ -195,7 +197,7 @@ extension CollectionSchema {
         return known
     }
 
-    /// Every row as `checked(_:name:)` leaves a single vector of the same description.
+    /// Every row in the form that `checked(_:name:)` gives to a single vector of the same description.
     func checked(_ vector: MultiVector, name: String) throws(EngineError) -> MultiVector {
         guard let expected = multi[name] else { throw unknownVector(name, among: multiNames) }
         guard vector.rowCount <= EngineLimits.multiVectorRows else {
@@ -234,7 +236,7 @@ extension CollectionSchema {
 }
 
 extension PointID {
-    /// The id as a key whose bytes sort as ids do.
+    /// The id as a key; the keys' bytes sort as the ids do.
     var key: [UInt8] {
         func bigEndian(_ number: UInt64) -> [UInt8] { withUnsafeBytes(of: number.bigEndian, Array.init) }
         return switch self {
@@ -260,7 +262,7 @@ extension PointID {
     }
 }
 
-/// A stored row read back and verified.
+/// A stored row that was read and checked.
 struct StoredRow: Sendable {
     let sequence: Int64
     let point: Point
@@ -270,7 +272,7 @@ struct StoredRow: Sendable {
 
     /// Reads `pointColumns` and, with `hasDense`, `vectorColumns` after them.
     ///
-    /// - Throws: `damaged` when a checksum or a layout is not what was written.
+    /// - Throws: `damaged` if a checksum or a layout is wrong.
     init(
         _ row: ScannedRow, schema: CollectionSchema, hasDense: Bool, cipher: RowCipher? = nil
     ) throws(EngineError) {
@@ -312,7 +314,7 @@ struct StoredRow: Sendable {
         return Payload(validated: text)
     }
 
-    /// Of a delete: its change and the id's key.
+    /// The checksum of a delete: of its change and the id's key.
     static func deletionChecksum(_ key: some Collection<UInt8>, sequence: Int64) -> Int64 {
         Int64(crc32c(key, seed: crc32c(sequence.littleEndianBytes)))
     }
@@ -320,7 +322,7 @@ struct StoredRow: Sendable {
     static func damaged(_ sequence: Int64) -> EngineError {
         EngineError(
             .damaged,
-            "row \(sequence) on disk is not what was written; it is left out of every answer. Run: cortex verify "
+            "row \(sequence) on disk is damaged; it is left out of every answer. Run: cortex verify "
                 + "--repair"
         )
     }
@@ -335,7 +337,7 @@ struct StoredRow: Sendable {
         return vectors
     }
 
-    /// Calls `body` with each vector that is there; false when the layout does not fit the schema.
+    /// Calls `body` with each vector that the row has; false if the layout does not fit the schema.
     static func forEachDense(
         _ bytes: UnsafeRawBufferPointer, _ schema: CollectionSchema, _ body: (String, [Float]) -> Void
     ) -> Bool {
@@ -351,7 +353,7 @@ struct StoredRow: Sendable {
         return at == bytes.count
     }
 
-    /// Sparse vectors and multivectors; nil when the layout does not fit the schema.
+    /// Sparse vectors and multivectors; nil if the layout does not fit the schema.
     static func decodeSparse(
         _ bytes: UnsafeRawBufferPointer, _ schema: CollectionSchema
     ) -> (sparse: [String: SparseVector], multi: [String: MultiVector])? {

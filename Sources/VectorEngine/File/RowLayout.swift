@@ -1,7 +1,8 @@
-/// What a schema says of a row's bytes, taken out of its dictionaries once: every row of a write asks for it.
+/// The parts of a schema that describe a row's bytes, taken from its dictionaries once, because every row of a write
+/// needs them.
 final class RowLayout: Sendable {
     let schema: CollectionSchema
-    /// In the one order that rows, blocks and blobs use, as the two that follow.
+    /// Sorted by name, like the next two: the order in rows, blocks and blobs.
     let dense: [(name: String, description: DenseVectorSchema)]
     let sparseNames: [String]
     let multiNames: [String]
@@ -13,7 +14,7 @@ final class RowLayout: Sendable {
         multiNames = schema.multiNames
     }
 
-    /// Whether rows of both schemas are laid out alike.
+    /// Whether rows of both schemas have the same layout.
     func fits(_ other: CollectionSchema) -> Bool {
         schema.dense == other.dense && schema.sparse == other.sparse && schema.multi == other.multi
     }

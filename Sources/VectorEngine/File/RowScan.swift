@@ -2,12 +2,12 @@ import GRDB
 import GRDBSQLite
 import Vectors
 
-/// Reads large values whole into memory that is used again for the next: a column's own takes as much for each, and the
-/// allocator keeps what it held.
+/// Reads large values into memory that is used again for the next value. Reading a column allocates memory for each
+/// value, and the allocator keeps it.
 final class LargeValueReader {
     private var buffer = PageMapping(byteCount: 0)
 
-    /// Lends the bytes of a value; they are valid during the call.
+    /// Passes the bytes of a value to `body`; they are valid during the call.
     func withValue<Result>(
         _ table: String, _ column: String, rowID: Int64, _ db: Database,
         _ body: (UnsafeRawBufferPointer) throws -> Result
@@ -18,7 +18,7 @@ final class LargeValueReader {
                 throw DatabaseError(resultCode: ResultCode(rawValue: code), message: db.lastErrorMessage)
             }
         }
-        // Closed as well where opening failed, which a null pointer allows.
+        // It must also be closed if opening failed; a null pointer is allowed.
         defer { sqlite3_blob_close(opened) }
         try require(sqlite3_blob_open(db.sqliteConnection, "main", table, column, rowID, 0, &opened))
         let count = sqlite3_blob_bytes(opened)
@@ -43,7 +43,7 @@ struct ScannedRow {
 }
 
 extension Database {
-    /// Runs `sql` and hands each row to `body` without copying it: opening a collection reads every vector this way.
+    /// Runs `sql` and passes each row to `body` without copying it: opening a collection reads every vector this way.
     func scan(_ sql: String, _ arguments: StatementArguments = [], _ body: (ScannedRow) throws -> Void) throws {
         let statement = try cachedStatement(sql: sql)
         try statement.setArguments(arguments)

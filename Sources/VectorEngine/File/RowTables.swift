@@ -1,10 +1,10 @@
 import GRDB
 import GRDBSQLite
 
-/// A cached statement whose parameters are bound as they are, without boxes between: for what runs once a row.
+/// A cached statement whose parameters are bound without boxing and copying; for statements that run once for each row.
 struct RowStatement {
     private let db: Database
-    /// Held, since the connection may empty its cache.
+    /// Kept, because the connection may empty its cache.
     private let owner: Statement
     private let statement: SQLiteStatement
 
@@ -12,7 +12,7 @@ struct RowStatement {
         self.db = db
         owner = try db.cachedStatement(sql: sql)
         statement = owner.sqliteStatement
-        // Whoever ran it before has left it where it ended, and a statement that was not reset takes no value.
+        // The last user left the statement where it ended, and a statement takes no values before it is reset.
         sqlite3_reset(statement)
     }
 
@@ -21,7 +21,7 @@ struct RowStatement {
         try require(sqlite3_bind_int64(statement, index, number), SQLITE_OK)
     }
 
-    /// Binds bytes where they lie while `body` runs the statement; nothing is bound behind it.
+    /// Binds bytes without copying them while `body` runs the statement; afterwards the parameter is unbound.
     func withBound<Result>(_ index: Int32, _ bytes: [UInt8], _ body: () throws -> Result) throws -> Result {
         try bytes.withUnsafeBytes { bytes in
             let code =
@@ -34,16 +34,16 @@ struct RowStatement {
         }
     }
 
-    /// Runs a statement that answers nothing.
+    /// Runs a statement that returns no rows.
     func run() throws {
         defer { sqlite3_reset(statement) }
         try require(sqlite3_step(statement), SQLITE_DONE)
     }
 
-    /// Whether the statement that ran last has written anything.
+    /// Whether the last run of the statement has written anything.
     var hasChanged: Bool { sqlite3_changes(db.sqliteConnection) > 0 }
 
-    /// Runs a statement that answers at most one row, of two numbers.
+    /// Runs a statement that returns at most one row of two numbers.
     func twoNumbers() throws -> (Int64, Int64)? {
         defer { sqlite3_reset(statement) }
         let code = sqlite3_step(statement)
@@ -58,7 +58,7 @@ struct RowStatement {
     }
 }
 
-/// The tables of the points as writers use them, within one transaction.
+/// The tables of the points for writers, within one transaction.
 struct RowTables {
     private let findPoint, insertPoint, deletePoint, insertVector, deleteVector: RowStatement
 
@@ -71,14 +71,14 @@ struct RowTables {
         deleteVector = try RowStatement(db, "DELETE FROM vectors WHERE sequence = ?")
     }
 
-    /// The change that wrote a point, and its row's checksum; nil when there is no such point.
+    /// The change that wrote a point, and its row's checksum; nil if there is no such point.
     func find(_ key: [UInt8]) throws -> (sequence: Int64, checksum: Int64)? {
         try findPoint.withBound(1, key) { try findPoint.twoNumbers() }
     }
 
     /// Writes a row.
     ///
-    /// - Returns: false when there is a point of its id already; nothing was written then.
+    /// - Returns: false if a point with its id already exists; then nothing was written.
     func insertNew(_ row: LoggedRow) throws -> Bool {
         try insertPoint.bind(1, row.sequence)
         try insertPoint.bind(5, row.checksum)
@@ -94,7 +94,7 @@ struct RowTables {
         return true
     }
 
-    /// Takes a row out; its vectors stay while a stored graph may walk over them.
+    /// Removes a row; its vectors stay while a stored graph may link it.
     ///
     /// - Parameter sealed: Every change up to this one is in a stored graph.
     func delete(_ sequence: Int64, sealed: Int64) throws {

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The time of day, where nobody handed in another.
+/// The time of day, for callers that were not given a clock.
 package enum WallClock {
     /// Microseconds since 1970 in UTC.
     package static func microseconds() -> Int64 {

@@ -13,8 +13,8 @@ import Foundation
 //     3 commit   at i64 (µs since 1970) | count i64 | ids u64 | rows u64     what the points add up to after it
 //     4 end      frames before it i64
 //
-// Rows are carried as they are stored: sealed ones stay sealed. `from` is the change before the first one; a file ends
-// with a commit and then the end frame, so a file that was cut is noticed, and two that follow each other meet.
+// Rows are written as they are stored; sealed rows stay sealed. `from` is the change before the first one. A file ends
+// with a commit and then the end frame, so a file that was cut is noticed, and consecutive files meet without a gap.
 
 /// One entry of the shipped log.
 enum LogEntry: Sendable, Equatable {
@@ -31,7 +31,7 @@ enum LogEntry: Sendable, Equatable {
     }
 }
 
-/// A row as it lies in `points` and `vectors`.
+/// A row as it is in `points` and `vectors`.
 struct LoggedRow: Sendable, Equatable {
     let sequence: Int64
     let key: [UInt8]
@@ -41,7 +41,7 @@ struct LoggedRow: Sendable, Equatable {
     let checksum: Int64
     let denseChecksum: Int64
 
-    /// Whether the bytes are those that were written.
+    /// Whether the bytes match their checksums.
     var isWhole: Bool {
         Int64(crc32c(sparse, seed: crc32c(payload, seed: crc32c(key)))) == checksum
             && Int64(StoredRow.denseChecksum(dense, sequence: sequence)) == denseChecksum
@@ -54,7 +54,7 @@ struct LoggedCommit: Sendable, Equatable {
     let sequence: Int64
     /// Microseconds since 1970.
     let at: Int64
-    /// The points after it.
+    /// The tally of the points after it.
     let tally: PointTally
 }
 
@@ -63,7 +63,8 @@ enum ChangeLogFile {
     static let version: UInt32 = 1
     static let suffix = ".clog"
     static let headerBytes = 40
-    /// A frame holds a row: more than a payload, a sparse and all dense vectors of one point cannot be.
+    /// The most bytes of a frame, which holds one row: more than the payload, the sparse and all dense vectors of one
+    /// point can have.
     static let frameBytes = 1 << 30
 
     static func name(from: Int64, through: Int64) -> String { digits(from) + "-" + digits(through) + suffix }
@@ -73,7 +74,7 @@ enum ChangeLogFile {
         return String(repeating: "0", count: max(0, 20 - text.count)) + text
     }
 
-    /// The range that a file's name tells; nil when it is no file of the log.
+    /// The range in a file's name; nil if the file is not part of the log.
     static func range(ofName name: String) -> (from: Int64, through: Int64)? {
         guard name.hasSuffix(suffix) else { return nil }
         let parts = name.dropLast(suffix.count).split(separator: "-")
@@ -84,7 +85,7 @@ enum ChangeLogFile {
     }
 }
 
-/// Writes one file of the log; it has its name once `finish` has returned.
+/// Writes one file of the log; it gets its name in `finish`.
 final class ChangeLogWriter {
     private let temporary: String
     private let file: FileHandle
@@ -93,7 +94,7 @@ final class ChangeLogWriter {
     private(set) var sizeBytes = 0
     private static let flushBytes = 1 << 20
 
-    /// - Parameter directory: Must be there.
+    /// - Parameter directory: Must exist.
     init(directory: String, storeID: UUID, from: Int64) throws {
         temporary = directory + "/new-" + UUID().uuidString
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
@@ -144,7 +145,7 @@ final class ChangeLogWriter {
         pending.removeAll(keepingCapacity: true)
     }
 
-    /// Closes the file, on disk and under its final name when this returns.
+    /// Closes the file; it is on disk and has its name when this returns.
     func finish(at path: String) throws {
         try put([4] + Int64(frameCount).littleEndianBytes)
         try flush()
@@ -155,10 +156,10 @@ final class ChangeLogWriter {
     }
 }
 
-/// Reads one file of the log from its start; everything is checked before it is handed out.
+/// Reads one file of the log from its start; everything is checked before it is returned.
 struct ChangeLogReader {
     let storeID: UUID
-    /// The change before the first.
+    /// The change before the first one.
     let from: Int64
     private let path: String
     private let bytes: Data
@@ -188,10 +189,10 @@ struct ChangeLogReader {
     }
 
     private static func damaged(_ path: String, at place: Int) -> EngineError {
-        EngineError(.damaged, "the shipped log \(path) is not what was written (at byte \(place))")
+        EngineError(.damaged, "the shipped log \(path) is damaged (at byte \(place))")
     }
 
-    /// The next entry; nil at the end of a whole file.
+    /// The next entry; nil at the end of a complete file.
     mutating func next() throws(EngineError) -> LogEntry? {
         if isAtEnd { return nil }
         let start = at
@@ -238,7 +239,7 @@ struct ChangeLogReader {
     }
 }
 
-/// Takes numbers and fields off the front of some bytes; nil when there are too few.
+/// Reads numbers and fields from the front of some bytes; nil if there are too few.
 private struct FrameReader {
     let bytes: Data
     var at: Int
@@ -268,7 +269,7 @@ extension UUID {
         ]
     }
 
-    /// nil unless there are 16 bytes.
+    /// Nil unless there are 16 bytes.
     init?(bytes: some Collection<UInt8>) {
         let b = Array(bytes)
         guard b.count == 16 else { return nil }

@@ -2,14 +2,13 @@ import Foundation
 import GRDB
 import JSON
 
-/// One transaction's worth of changes: numbers them, writes them with what they add up to, and remembers them for the
-/// view.
+/// The changes of one transaction: numbers them, writes them with the new tally, and keeps them for the view.
 struct ChangeWriter {
     let file: CollectionFile
     let db: Database
     let schema: CollectionSchema
     private let tables: RowTables
-    /// A layout that was found to be that of `schema`.
+    /// A layout that is known to be the layout of `schema`.
     private var layout: RowLayout
     private var header: FileHeader
     private var tally: PointTally?
@@ -90,8 +89,8 @@ struct ChangeWriter {
 
     mutating func upsert(_ point: Point) throws { try upsert(PreparedPoint(point, layout: layout)) }
 
-    /// Takes a point's row out; its vectors stay while a stored graph may walk over them, and the whole row stays in
-    /// `history` while the shipped log does not have it.
+    /// Removes a point's row. Its vectors stay while a stored graph may link it, and the whole row stays in `history`
+    /// until it is in the shipped log.
     private mutating func remove(_ key: [UInt8]) throws -> Bool {
         guard let (old, checksum) = try tables.find(key) else { return false }
         if let shipped = header.shippedSequence, old > shipped {
@@ -110,7 +109,7 @@ struct ChangeWriter {
 
     // MARK: Repair
 
-    /// Moves a damaged row to `set_aside`; its id, where it is given, is deleted for all who follow.
+    /// Moves a damaged row to `set_aside`; if its id is given, the point is deleted for all processes that follow.
     mutating func setAside(_ damaged: Int64, id: PointID?) throws {
         try db.execute(
             sql: """
@@ -120,13 +119,14 @@ struct ChangeWriter {
                 """, arguments: [damaged, now])
         try tables.delete(damaged, sealed: header.sealedSequence)
         sequence += 1
-        // A change without a trace would be a hole in the log: a row without an id leaves one that deletes nothing.
+        // A change without a row in a table would be a gap in the log: for a row without an id, a delete is written
+        // that deletes nothing.
         try noteDeletion(id?.key ?? [])
     }
 
-    /// Stores a row as it once was, under a new change.
+    /// Stores a row with its old contents under a new change.
     ///
-    /// - Returns: false when it was sealed and cannot be opened.
+    /// - Returns: false if it is encrypted and cannot be decrypted.
     mutating func store(_ row: LoggedRow) throws -> Bool {
         guard let row = try row.resealed(sequence: sequence + 1, from: file.cipher, to: file.cipher) else {
             return false
@@ -136,7 +136,7 @@ struct ChangeWriter {
         return true
     }
 
-    /// Ends a repair: what the points add up to is counted anew, and a log that may have lost changes is given up.
+    /// Ends a repair: counts the tally again, and gives up a log that may have lost changes.
     mutating func finishRepair() throws {
         var tally = PointTally()
         try db.scan("SELECT sequence, id, checksum FROM points") { row in

@@ -1,17 +1,19 @@
 import Foundation
 import GRDB
 
-// Shipping: every committed change goes to files in another place (`<location>/log/<store id>/`), so that a collection
-// can be brought back to any moment since its oldest full backup. A change is shipped once: its file is synced under
-// its name, then `head.json` says how far the log goes, then the collection forgets what only the log needed. Whoever
-// dies between these steps ships the same changes again, into a file that begins at the same place.
+// Shipping: every committed change is copied to files in another place (`<location>/log/<store id>/`), so that a
+// collection can be restored to any moment since its oldest full backup. A change is shipped once: its file is synced
+// under its name, then `head.json` says how far the log goes, then the collection removes the rows that only the log
+// needed. A process that ends between these steps ships the same changes again, into a file that begins at the same
+// place.
 
-/// How far the log goes, written after each of its files; without it a log that lost its last file would look whole.
+/// How far the log goes; written after each of its files. Without it, a log that has lost its last file would look
+/// complete.
 struct LogHead: Sendable, Equatable, Codable {
     var version = 1
     let storeID: UUID
     let collection: String
-    /// The first change that the log can undo back to.
+    /// The oldest change to which the log can go back.
     let from: Int64
     /// The last change in it.
     let through: Int64
@@ -26,7 +28,7 @@ struct LogHead: Sendable, Equatable, Codable {
         try DurableFile.write(CheckedText.seal(try encoder.encode(self)), to: directory + "/" + Self.name)
     }
 
-    /// nil when there is none.
+    /// Nil if there is none.
     ///
     /// - Throws: `damaged`.
     static func read(in directory: String) throws(EngineError) -> LogHead? {
@@ -38,7 +40,7 @@ struct LogHead: Sendable, Equatable, Codable {
         } catch let error as EngineError {
             throw error
         } catch {
-            throw EngineError(.damaged, "\(path) is not what was written", cause: error)
+            throw EngineError(.damaged, "\(path) is damaged", cause: error)
         }
     }
 }
@@ -52,16 +54,16 @@ enum CheckedText {
     static func open(_ bytes: Data, path: String) throws(EngineError) -> Data {
         let lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false)
         guard lines.count == 3, lines[2].isEmpty, Array(lines[1]) == Array(String(crc32c(lines[0]), radix: 16).utf8)
-        else { throw EngineError(.damaged, "\(path) is not what was written") }
+        else { throw EngineError(.damaged, "\(path) is damaged") }
         return Data(lines[0])
     }
 }
 
-/// What one run of the shipper did.
+/// The result of one run of the shipper.
 package struct ShippingReceipt: Sendable, Equatable {
     /// The last change in the log; nil while nothing is shipped.
     package let through: UInt64?
-    /// Changes written now.
+    /// Changes written in this run.
     package let changes: Int
 }
 
@@ -73,7 +75,8 @@ struct LogShipper {
 
     /// Changes of one file of the log, unless a single transaction has more.
     static let changesPerFile = 20_000
-    /// Rows kept for a log that cannot be written; beyond it the log is given up and a new full backup begins another.
+    /// The most rows that are kept for a log that cannot be written; beyond it the log is given up, and a new full
+    /// backup begins another.
     static let historyLimit: Int64 = 200_000
 
     static func directory(_ location: String, storeID: UUID) -> String {
@@ -82,7 +85,7 @@ struct LogShipper {
 
     private var directory: String { Self.directory(location, storeID: file.storeID) }
 
-    /// Begins a log at the present, before the full backup that it follows is made; one that is under way goes on.
+    /// Begins a log at the present, before the full backup to which it belongs is made; a log that exists continues.
     ///
     /// - Parameter time: Now, in microseconds since 1970.
     func begin(at time: Int64) throws {
@@ -104,8 +107,7 @@ struct LogShipper {
         }
     }
 
-    /// Ships everything that is committed; nothing when nothing is shipped from this collection, or another process
-    /// is at it.
+    /// Ships all committed changes. Ships nothing if the collection has no log, or if another process is shipping.
     func ship() throws -> ShippingReceipt {
         guard try file.pool.read({ try file.header($0).shippedSequence }) != nil else {
             return ShippingReceipt(through: nil, changes: 0)
@@ -123,14 +125,15 @@ struct LogShipper {
     private func shipOnce() throws -> (changes: Int, isDone: Bool, through: Int64) {
         guard let head = try LogHead.read(in: directory) else {
             throw EngineError(
-                .damaged, "the shipped log at \(directory) has lost its head; begin another: cortex backup create")
+                .damaged,
+                "the shipped log at \(directory) has lost its head.json; begin another log: cortex backup create")
         }
         let shipped = try file.pool.read { db -> (header: FileHeader, last: LoggedCommit?, count: Int) in
             let header = try file.header(db)
             guard let from = header.shippedSequence, header.sequence > from else { return (header, nil, 0) }
             let commits = try commits(db, after: from)
             guard let last = commits.last else { return (header, nil, 0) }
-            // What is shipped makes room in the store.
+            // Shipping frees space in the store.
             try FreeSpace.require(1 << 20, at: directory, isFreeing: true)
             let writer = try ChangeLogWriter(directory: directory, storeID: file.storeID, from: from)
             try write(db, from: from, commits: commits, to: writer)
@@ -168,7 +171,7 @@ struct LogShipper {
         return found
     }
 
-    /// Merges rows, replaced rows and deletes by their sequence, which leaves no gap.
+    /// Merges rows, replaced rows and deletes by their sequence, which must have no gap.
     private func write(_ db: Database, from: Int64, commits: [LoggedCommit], to writer: ChangeLogWriter) throws {
         let sql = """
             SELECT sequence, id, payload, sparse, checksum, dense, dense_checksum FROM (

@@ -1,15 +1,15 @@
 import Foundation
 import GRDB
 
-/// Brings a copy of a collection forward, change by change, as they were committed: for restoring and for repair.
+/// Applies changes to a copy of a collection in the order in which they were committed, for restoring and for repair.
 ///
-/// The copy is nobody else's; the caller holds one transaction around all of it.
+/// No other process uses the copy; the caller holds one transaction around all of it.
 struct ReplayWriter {
     private let db: Database
     private let tables: RowTables
     private let sealedSequence: Int64
     private var facts: MetaFacts
-    /// The last change that is in.
+    /// The last change that was applied.
     private(set) var sequence: Int64
     private(set) var tally: PointTally
 
@@ -40,7 +40,7 @@ struct ReplayWriter {
         self.sequence = max(self.sequence, sequence)
     }
 
-    /// The change that wrote the point now; nil when there is none.
+    /// The change that wrote the point's present row; nil if there is none.
     func sequence(of key: [UInt8]) throws -> Int64? {
         try tables.find(key)?.sequence
     }
@@ -51,9 +51,9 @@ struct ReplayWriter {
         tally.subtract(sequence: old, key: key, checksum: checksum)
     }
 
-    /// Writes what the points add up to. The copy is another store from now on, with no log of its own.
+    /// Writes the tally of the points. From now on the copy is another store, without a log of its own.
     ///
-    /// - Parameter sequence: The last change, where it is more than what was replayed.
+    /// - Parameter sequence: The last change, if it is later than the last replayed one.
     mutating func finish(storeID: UUID, sequence: Int64? = nil, dataKey: [UInt8]? = nil) throws {
         self.sequence = max(self.sequence, sequence ?? 0)
         try db.execute(sql: "DELETE FROM history; DELETE FROM commits")
@@ -67,7 +67,7 @@ struct ReplayWriter {
 }
 
 extension PointTally {
-    /// As `meta` keeps it.
+    /// In the form of `meta`.
     var facts: [String: MetaValue] {
         [
             "count": .number(count), "ids": .number(Int64(bitPattern: ids)),
@@ -79,7 +79,7 @@ extension PointTally {
 extension ReplayWriter {
     /// Makes the copy at `path` a store of its own.
     ///
-    /// - Returns: its new id and its last change.
+    /// - Returns: Its new id and its last change.
     static func rename(_ path: String) throws -> (id: UUID, sequence: Int64) {
         let id = UUID()
         var sequence: Int64 = 0

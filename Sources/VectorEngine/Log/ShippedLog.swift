@@ -1,19 +1,19 @@
 import Foundation
 
-/// The log of one store as it lies in the archive: files that follow each other, and the head that says how far it
-/// goes.
+/// The log of one store in the archive: consecutive files, and the head that says how far the log goes.
 struct ShippedLog: Sendable {
     let directory: String
     let storeID: UUID
-    /// The files in order, and the changes each holds.
+    /// The files in order, and the range of changes of each.
     let paths: [String]
     let ranges: [(from: Int64, through: Int64)]
 
-    /// A directory that is not there is a log without files.
+    /// A directory that does not exist is a log without files.
     init(location: String, storeID: UUID) {
         directory = LogShipper.directory(location, storeID: storeID)
         self.storeID = storeID
-        // What cannot be listed has no files; the head, which is read apart, says that there should be some.
+        // A directory that cannot be listed has no files; the head, which is read separately, says that there should be
+        // some.
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
         let found = names.compactMap { name in ChangeLogFile.range(ofName: name).map { (name: name, range: $0) } }
             .sorted { ($0.range.from, $0.range.through) < ($1.range.from, $1.range.through) }
@@ -27,10 +27,10 @@ struct ShippedLog: Sendable {
         return names.sorted().compactMap { UUID(uuidString: $0) }
     }
 
-    /// Hands every entry after change `start` to `body`, each once and without a gap, until `body` says to stop.
+    /// Passes every entry after change `start` to `body`, each once and without a gap, until `body` returns false.
     ///
-    /// - Returns: the last transaction's end that was met.
-    /// - Throws: `damaged` when a file is not what was written or one is missing in between.
+    /// - Returns: the end of the last complete transaction.
+    /// - Throws: `damaged` if a file is damaged or missing.
     func replay(after start: Int64, _ body: (LogEntry) throws -> Bool) throws -> Int64 {
         var reached = start
         for (range, path) in zip(ranges, paths) where range.through > reached {
@@ -40,7 +40,7 @@ struct ShippedLog: Sendable {
             }
             var reader = try ChangeLogReader(path: path)
             guard reader.storeID == storeID, reader.from == range.from else {
-                throw EngineError(.damaged, "the shipped log \(path) bears another file's name")
+                throw EngineError(.damaged, "the shipped log \(path) has the name of another file")
             }
             var next = range.from
             while let entry = try reader.next() {
@@ -63,18 +63,20 @@ struct ShippedLog: Sendable {
         EngineError(.damaged, "the shipped log \(path) is out of order at change \(sequence)")
     }
 
-    /// A sentence for each thing that is not what was written.
+    /// A sentence for each file or entry that is damaged or missing.
     func findings() -> [String] {
         do {
             guard let head = try LogHead.read(in: directory) else {
-                return paths.isEmpty ? [] : ["the shipped log in \(directory) has lost its head"]
+                return paths.isEmpty ? [] : ["the shipped log in \(directory) has lost its head.json"]
             }
-            guard head.storeID == storeID else { return ["\(directory) holds the head of another store's log"] }
-            // Older files belong to a log that was given up; the one that `head` speaks of begins at `from`.
+            guard head.storeID == storeID else { return ["\(directory) holds the head.json of another store's log"] }
+            // Older files belong to a log that was given up; the log of `head` begins at `from`.
             let start = ranges.first { $0.from >= head.from }?.from ?? head.from
             let reached = try replay(after: start) { _ in true }
             guard reached >= head.through else {
-                return ["the shipped log in \(directory) ends at change \(reached), its head says \(head.through)"]
+                return [
+                    "the shipped log in \(directory) ends at change \(reached), but its head.json says \(head.through)"
+                ]
             }
             return []
         } catch {

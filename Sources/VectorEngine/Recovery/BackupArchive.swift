@@ -2,32 +2,32 @@ import Crypto
 import Foundation
 import GRDB
 
-/// The place where backups are: full copies, and the log of every change since the first of them.
+/// The place of the backups: full copies, and the log of every change since the first of them.
 ///
 ///     <location>/full-20261121T221100.123456Z/manifest.json, <collection>.sqlite …
 ///     <location>/log/<store id>/head.json, <from>-<through>.clog …
 ///
-/// Everything is written beside its final name and synced before it gets it; what a process left behind that was killed
-/// has a name that nothing reads.
+/// Everything is written under a temporary name and synced before it gets its name. A process that is killed leaves a
+/// name that nothing reads.
 package struct BackupArchive: Sendable {
     package let location: String
 
     package init(location: String) { self.location = location }
 
-    /// Where a store keeps its backups unless it is told otherwise.
+    /// The place where a store keeps its backups unless it is given another one.
     package static func standardLocation(of directory: String) -> String { directory + "/backups" }
 
     private static let partialPrefix = ".partial-"
-    /// Bytes read at once when a digest is made.
+    /// Bytes that are read at once for a digest.
     private static let chunkBytes = 1 << 20
 
     // MARK: Create
 
-    /// Copies every collection of the store in `directory`, each as of one moment, while others go on writing; the
-    /// copies are read back and checked row by row before the backup counts.
+    /// Copies every collection of the store in `directory`, each as of one moment, while other processes write. Every
+    /// row of the copies is read and checked before the backup counts.
     ///
-    /// - Parameter beginsLog: From then on the changes of these collections are shipped to the log here.
-    /// - Throws: `damaged` with what is not what was written; `diskFull`; `notWritable`.
+    /// - Parameter beginsLog: Whether the changes of these collections are shipped to the log here from now on.
+    /// - Throws: `damaged` with the damaged parts; `diskFull`; `notWritable`.
     package func create(
         ofDirectory directory: String, collections: [String], beginsLog: Bool = true, now: () -> Int64,
         progress: ((String) -> Void)? = nil
@@ -39,7 +39,7 @@ package struct BackupArchive: Sendable {
             defer { try? FileManager.default.removeItem(atPath: partial) }  // it has its name, or is of no use
             guard let lease = try Lease(path: location + "/.lease") else {
                 throw EngineError(
-                    .notWritable, "another backup to \(location) is under way; repeat it when that is done")
+                    .notWritable, "another backup to \(location) is running; repeat the command when it has ended")
             }
             defer { lease.release() }
             var copies: [BackupManifest.Copy] = []
@@ -87,7 +87,7 @@ package struct BackupArchive: Sendable {
 
     // MARK: List
 
-    /// A backup by its name, and its manifest or why it has none.
+    /// The name of a backup, and its manifest or the reason why it has none.
     package struct Listed: Sendable {
         package let name: String
         package let manifest: Result<BackupManifest, EngineError>
@@ -111,13 +111,13 @@ package struct BackupArchive: Sendable {
 
     /// Sound manifests, newest first.
     package func manifests() throws(EngineError) -> [BackupManifest] {
-        // A damaged one is named by `list` and `verify`; here the others are what there is to work with.
+        // `list` and `verify` report a damaged manifest; here only the others are used.
         try list().compactMap { try? $0.manifest.get() }.sorted { $0.createdAt > $1.createdAt }
     }
 
     /// Paths of the copies of one store, newest first.
     func copies(of storeID: UUID) -> [String] {
-        // Whoever asks here wants what there is; a location that cannot be read has nothing.
+        // The caller takes what exists; a location that cannot be read has no copies.
         let manifests = (try? manifests()) ?? []
         return manifests.flatMap { manifest in
             manifest.copies.filter { $0.storeID == storeID }.map { location + "/" + manifest.name + "/" + $0.file }
@@ -126,15 +126,15 @@ package struct BackupArchive: Sendable {
 
     // MARK: Verify
 
-    /// What a look at one backup found; sound when there are no findings.
+    /// The findings about one backup; it is sound if there are none.
     package struct Verification: Sendable {
         package let name: String
         package var findings: [String] = []
         package var isSound: Bool { findings.isEmpty }
     }
 
-    /// Compares every byte of a backup with its manifest; deep, also every row with its checksums. A sound one is
-    /// marked as verified.
+    /// Compares every byte of a backup with its manifest; with `deep`, also every row with its checksums. A sound
+    /// backup is marked as verified.
     package func verify(_ name: String, isDeep: Bool, now: Int64) throws(EngineError) -> Verification {
         var found = Verification(name: name)
         let directory = location + "/" + name
@@ -154,7 +154,7 @@ package struct BackupArchive: Sendable {
                     continue
                 }
                 guard try Self.size(path) == copy.sizeBytes, try Self.sha256(path) == copy.sha256 else {
-                    found.findings.append("\(copy.file) is not what was written (SHA-256 differs)")
+                    found.findings.append("\(copy.file) is damaged: its SHA-256 differs")
                     continue
                 }
                 guard isDeep else { continue }
@@ -175,7 +175,7 @@ package struct BackupArchive: Sendable {
         return found
     }
 
-    /// Reads every file of every log; a sentence for each thing that is not what was written.
+    /// Reads every file of every log; returns a sentence for each damaged or missing part.
     package func verifyLogs() throws(EngineError) -> [String] {
         var findings: [String] = []
         for storeID in ShippedLog.storeIDs(at: location) {
@@ -186,11 +186,11 @@ package struct BackupArchive: Sendable {
 
     // MARK: Prune
 
-    /// Removes full backups older than `keepDays`, and the part of the log that no remaining one needs.
+    /// Removes full backups older than `keepDays`, and the part of the log that no remaining backup needs.
     ///
-    /// The newest verified backup stays whatever its age, and so does the newest of all.
+    /// The newest verified backup always stays, and so does the newest of all.
     ///
-    /// - Returns: names of what was removed.
+    /// - Returns: the names of the removed backups.
     package func prune(keepDays: Int, now: Int64) throws(EngineError) -> [String] {
         let all = try manifests()
         let oldest = now.subtractingReportingOverflow(Int64(keepDays) * 86_400_000_000).partialValue
@@ -198,11 +198,12 @@ package struct BackupArchive: Sendable {
         let removed = all.filter { $0.createdAt < oldest && !kept.contains($0.name) }.map(\.name)
         do {
             guard let lease = try Lease(path: location + "/.lease") else {
-                throw EngineError(.notWritable, "a backup to \(location) is under way; repeat it when that is done")
+                throw EngineError(
+                    .notWritable, "a backup to \(location) is running; repeat the command when it has ended")
             }
             defer { lease.release() }
             for name in removed {
-                // Out of sight first: a removal that is cut short leaves nothing that looks like a backup.
+                // Renamed first: a removal that is interrupted leaves nothing that looks like a backup.
                 let gone = location + "/" + Self.partialPrefix + UUID().uuidString
                 guard rename(location + "/" + name, gone) == 0 else {
                     throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
@@ -264,14 +265,14 @@ package struct BackupArchive: Sendable {
     }
 }
 
-/// A whole copy of a collection's file, as of one moment.
+/// A complete copy of a collection's file, as of one moment.
 enum SnapshotFile {
-    /// Copies the pages in one read transaction; writers go on meanwhile. The copy is on disk when this returns.
+    /// Copies the pages in one read transaction, while writers go on. The copy is on disk when this returns.
     static func write(_ file: CollectionFile, to target: String) throws {
         let copy = try DatabaseQueue(path: target)
         try file.pool.backup(to: copy)
         try copy.writeWithoutTransaction { db in
-            // One file without a log beside it; what only the log of its owner needs goes.
+            // The copy is one file without a log.
             try db.execute(sql: "PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL")
         }
         try copy.close()
@@ -297,7 +298,7 @@ enum SnapshotFile {
 }
 
 extension VerificationReport {
-    /// What is wrong, in one line.
+    /// The findings in one line.
     package var summary: String {
         var parts = findings
         if !damagedRows.isEmpty {

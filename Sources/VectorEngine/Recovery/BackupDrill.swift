@@ -1,13 +1,13 @@
 import Foundation
 
-/// A rehearsal: the newest backup and the log are restored and opened, and how long that takes and how much would have
-/// been lost is measured.
+/// A drill: the newest backup and the log are restored and opened. It measures how long this takes and how much would
+/// have been lost.
 package struct BackupDrill: Sendable, Equatable, Codable {
     /// When it ended, in microseconds since 1970.
     package let at: Int64
-    /// RTO: from the beginning to a store that answers.
+    /// RTO: from the beginning until the restored store answers.
     package let recoverySeconds: Double
-    /// RPO: the age of the oldest change that was committed and is not in the log; 0 when all are.
+    /// RPO: the age of the oldest committed change that is not in the log; 0 if all changes are.
     package let lossSeconds: Double
     package let points: Int
     package let isPassed: Bool
@@ -16,7 +16,8 @@ package struct BackupDrill: Sendable, Equatable, Codable {
 
     /// Restores into a directory of its own beside the backups and removes it again.
     ///
-    /// - Parameter live: The store whose backups these are, for what it has that the log has not; nil when it is lost.
+    /// - Parameter live: The store to which the backups belong, for the changes that are not in the log; nil if the
+    ///   store is lost.
     package static func run(
         _ archive: BackupArchive, live: EmbeddedStore?, key: EncryptionKey? = nil,
         now: @Sendable () -> Int64
@@ -63,7 +64,7 @@ package struct BackupDrill: Sendable, Equatable, Codable {
 }
 
 extension EmbeddedStore {
-    /// When the oldest change was committed that no log has; nil when all are shipped or nothing is.
+    /// The commit time of the oldest change that is in no log; nil if all changes are shipped, or no log exists.
     package func oldestUnshipped() async throws -> Int64? {
         try await Self.offPool { [self] in
             var oldest: Int64?

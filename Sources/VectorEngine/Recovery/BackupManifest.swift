@@ -3,7 +3,7 @@ import Foundation
 // A full backup is a directory `<location>/full-<UTC time>` with a copy of each collection's file and `manifest.json`:
 // one line of JSON, and its CRC-32C on the next. The directory gets its name when everything in it is on disk.
 
-/// What a full backup holds.
+/// The contents of a full backup.
 package struct BackupManifest: Sendable, Equatable, Codable {
     /// One collection's copy.
     package struct Copy: Sendable, Equatable, Codable {
@@ -19,16 +19,16 @@ package struct BackupManifest: Sendable, Equatable, Codable {
         /// The last change it holds.
         package let sequence: Int64
         package let points: Int
-        /// What the points add up to (PointTally), in hexadecimal digits.
+        /// The tally of the points (PointTally), in hexadecimal digits.
         package let digest: String
     }
 
     package var version = 1
     package let name: String
-    /// Microseconds since 1970, after the last copy was made: everything in them was committed before.
+    /// Microseconds since 1970, after the last copy was made: all changes in the copies were committed before.
     package let createdAt: Int64
     package let copies: [Copy]
-    /// When every byte was last found to be what was written, in microseconds since 1970.
+    /// The time of the last verification that found no damage, in microseconds since 1970.
     package var verifiedAt: Int64?
 
     package static let fileName = "manifest.json"
@@ -52,7 +52,7 @@ package struct BackupManifest: Sendable, Equatable, Codable {
             guard manifest.version <= currentVersion else {
                 throw EngineError(.unsupportedFormat, "\(path) was written by a newer cortex; use that one")
             }
-            // Names from a file become paths: none may lead out of the directory.
+            // Names in a file become paths: they must not lead out of the directory.
             guard manifest.copies.allSatisfy({ !$0.file.contains("/") && !$0.file.hasPrefix(".") }) else {
                 throw EngineError(.damaged, "\(path) names a file outside of its directory")
             }
@@ -60,7 +60,7 @@ package struct BackupManifest: Sendable, Equatable, Codable {
         } catch let error as EngineError {
             throw error
         } catch {
-            throw EngineError(.damaged, "\(path) is missing or not what was written", cause: error)
+            throw EngineError(.damaged, "\(path) is missing or damaged", cause: error)
         }
     }
 }

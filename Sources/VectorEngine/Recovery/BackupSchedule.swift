@@ -1,22 +1,22 @@
 import Foundation
 
-/// When full backups are made by themselves: the five fields of crontab(5) (minute, hour, day of the month, month, day
-/// of the week), in local time.
+/// The schedule of automatic full backups: the five fields of crontab(5) (minute, hour, day of the month, month, day of
+/// the week), in local time.
 ///
-/// A field is `*`, a number, a range `a-b`, either with a step `/n`, or several of these with commas. Sunday is 0 or 7.
-/// As cron does it, a day fits when either of the two day fields fits, if both are restricted.
+/// A field is `*`, a number, a range `a-b`, each with an optional step `/n`, or several of these with commas. Sunday is
+/// 0 or 7. As in cron, if both day fields are restricted, a day fits when one of them fits.
 package struct BackupSchedule: Sendable, Equatable {
-    /// As it was given.
+    /// The schedule as it was given.
     package let text: String
     private let minutes, hours, days, months, weekdays: Set<Int>
     private let anyDay, anyWeekday: Bool
 
     package static let nightly = "0 2 * * *"
-    /// Longer than the longest gap of any schedule that comes at all: 29 February, across a century without one.
+    /// Longer than the longest gap of any schedule that ever comes: 29 February, across a century without one.
     private static let horizonMinutes: Int64 = 9 * 366 * 24 * 60
     private static let minute: Int64 = 60_000_000
 
-    /// - Throws: `invalidArgument` for what is no schedule, or one that never comes.
+    /// - Throws: `invalidArgument` if the text is not a schedule, or if the schedule never comes.
     package init(_ text: String) throws(EngineError) {
         let fields = text.split(separator: " ", omittingEmptySubsequences: true).map(String.init)
         let refusal = EngineError(
@@ -60,7 +60,7 @@ package struct BackupSchedule: Sendable, Equatable {
 
     /// The first moment of the schedule after `time`; both in microseconds since 1970.
     ///
-    /// nil only where the calendar of the machine has no such moment within nine years.
+    /// Nil only if the machine's calendar has no such moment within nine years.
     package func next(after time: Int64) -> Int64? {
         var minute = time / Self.minute - (time % Self.minute < 0 ? 1 : 0) + 1
         let end = minute + Self.horizonMinutes
@@ -72,7 +72,7 @@ package struct BackupSchedule: Sendable, Equatable {
         return nil
     }
 
-    /// Whether the schedule has this minute since 1970, and if not, after how many the next may be.
+    /// Whether the schedule has this minute since 1970; if not, the number of minutes until the next one that may fit.
     private func fits(_ minute: Int64) -> (Bool, Int64) {
         var seconds = time_t(minute * 60)
         var parts = tm()
@@ -81,7 +81,7 @@ package struct BackupSchedule: Sendable, Equatable {
         let day = days.contains(Int(parts.tm_mday))
         let weekday = weekdays.contains(Int(parts.tm_wday))
         let fitsDay = anyDay || anyWeekday ? day && weekday : day || weekday
-        // To the next hour and no further: a day may have 23 or 25 of them.
+        // Only to the next hour: a day may have 23 or 25 hours.
         guard fitsDay, months.contains(Int(parts.tm_mon) + 1), hours.contains(hour) else {
             return (false, Int64(60 - at))
         }

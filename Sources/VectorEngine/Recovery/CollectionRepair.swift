@@ -3,41 +3,41 @@ import GRDB
 
 // Repair, by the state of the file:
 //
-//   - only rows are damaged: each is moved to `set_aside` and, where the shipped log or a backup still has that very
-//     change, stored again; other processes follow by the change log as after any write;
-//   - the trees, the head or the description are damaged, or acknowledged changes are gone: the newest backup and the
-//     shipped log give a new file as far as they reach, every later row that holds is taken over from the old one,
-//     which stays beside it as `<file>.damaged-<time>`.
+//   - Only rows are damaged: each is moved to `set_aside` and, if the shipped log or a backup still has that very
+//     change, stored again. Other processes follow by the change log as after any write.
+//   - The trees, the header or the facts are damaged, or acknowledged changes are gone: the newest backup and the
+//     shipped log give a new file as far as they reach. Every later sound row is copied from the old file, which stays
+//     beside it as `<file>.damaged-<time>`.
 
-/// What a repair did.
+/// The result of a repair.
 package struct RepairReceipt: Sendable {
     package let path: String
-    /// Points whose bytes came back from the shipped log or a backup.
+    /// Points whose rows came back from the shipped log or a backup.
     package var restored = 0
-    /// Points that are gone from the collection; nil stands for one whose id was damaged too.
+    /// Points that are gone from the collection; nil for a point whose id was damaged too.
     package var setAside: [PointID?] = []
-    /// Acknowledged changes that nothing holds any more.
+    /// Acknowledged changes that are lost.
     package var lostChanges: Int64 = 0
-    /// Where the old file was kept, when a new one was made.
+    /// The place of the old file, if a new one was made.
     package var keptFile: String?
 }
 
 struct CollectionRepair {
     let path: String
     let name: String
-    /// Where backups and the shipped log are, if there are any.
+    /// The place of backups and the shipped log, if there are any.
     let location: String?
-    /// Needed where rows are sealed and come back under a new change.
+    /// Needed if rows are encrypted and come back under a new change.
     let key: EncryptionKey?
     let now: Int64
 
-    /// - Throws: `notWritable` when another process seals the collection, or the file cannot be written; `damaged` when
-    ///   there is nothing that a new file could be made of.
+    /// - Throws: `notWritable` if another process seals the collection, or the file cannot be written; `damaged` if
+    ///   there is nothing from which a new file can be made.
     func run(_ report: VerificationReport) throws(EngineError) -> RepairReceipt {
         do {
             guard let lease = try Lease(path: path + ".lease") else {
                 throw EngineError(
-                    .notWritable, "another process is building the index of \(path); repeat it in a moment")
+                    .notWritable, "another process is building the index of \(path); repeat the command in a moment")
             }
             defer { lease.release() }
             return try report.findings.isEmpty ? inPlace(report) : rebuilt(report)
@@ -76,12 +76,12 @@ struct CollectionRepair {
         return receipt
     }
 
-    /// Whole rows with these sequences from the shipped log and, where that does not reach, from the backups.
+    /// Sound rows with these sequences from the shipped log and, for changes that it does not have, from the backups.
     private func recoveredRows(storeID: UUID, wanted: Set<Int64>) -> [Int64: LoggedRow] {
         guard let location else { return [:] }
         var found: [Int64: LoggedRow] = [:]
         for path in ShippedLog(location: location, storeID: storeID).paths {
-            // What cannot be read of the log helps nobody; the rows stay set aside.
+            // If the log cannot be read, the rows stay set aside.
             guard var reader = try? ChangeLogReader(path: path), reader.storeID == storeID else { continue }
             while let entry = try? reader.next() {  // as above
                 if case .upsert(let row) = entry, wanted.contains(row.sequence) { found[row.sequence] = row }
@@ -97,7 +97,7 @@ struct CollectionRepair {
                     }
                 }
             } catch {
-                // A backup that cannot be read has nothing to give; the next one may.
+                // A backup that cannot be read is skipped; the next one may have the rows.
                 continue
             }
         }
@@ -112,10 +112,11 @@ struct CollectionRepair {
         defer { for suffix in ["", "-wal", "-shm", "-journal"] { unlink(temporary + suffix) } }
         let mark: AcknowledgedMark? =
             if case .mark(let mark) = AcknowledgedMark.read(beside: path) { mark } else { nil }
-        // Closed (by its owner going) before the file is moved away.
+        // Closed (its owner ends) before the file is moved away.
         var old: OldFile? = OldFile(path: path)
         guard let storeID = old?.storeID ?? mark?.storeID else {
-            throw EngineError(.damaged, "nothing of \(path) can be read, not even which store it was; restore a backup")
+            throw EngineError(
+                .damaged, "nothing of \(path) can be read, not even the id of its store; restore a backup")
         }
         let base = try restoredBase(at: temporary, storeID: storeID)
         if base == nil {
@@ -140,7 +141,7 @@ struct CollectionRepair {
                         receipt.setAside.append(damaged.id)
                     }
                 }
-                // Behind the mark no change may be numbered again: the log of another process would take it for known.
+                // New changes get numbers beyond the mark: the log of another process would take lower ones for known.
                 try writer.finish(
                     storeID: storeID, sequence: max(reached, mark?.sequence ?? 0),
                     dataKey: base == nil ? old?.dataKey : nil)
@@ -157,7 +158,7 @@ struct CollectionRepair {
         return receipt
     }
 
-    /// The newest state that backups and log give, at `temporary`; nil when they have nothing of this store.
+    /// The newest state of backups and log, at `temporary`; nil if they have nothing of this store.
     private func restoredBase(at temporary: String, storeID: UUID) throws -> RestoredCollection? {
         guard let location else { return nil }
         let archive = BackupArchive(location: location)
@@ -166,13 +167,14 @@ struct CollectionRepair {
             return try Restoration(archive: archive, target: .latest, mayEndEarly: true)
                 .restore(storeID: storeID, name: name, to: temporary, newStoreID: storeID)
         } catch let error as EngineError where error.code == .damaged {
-            // The backups are damaged as well: the old file's own rows are what there is.
+            // The backups are damaged too: only the rows of the old file are left.
             unlink(temporary)
             return nil
         }
     }
 
-    /// Puts the new file in the place of the old one, whose other readers are told to open the collection again.
+    /// Puts the new file in the place of the old one; other readers of the old file are told to open the collection
+    /// again.
     private func swap(_ temporary: String) throws -> String? {
         try DirectorySync.sync(temporary)
         var kept: String?
@@ -183,7 +185,7 @@ struct CollectionRepair {
                 try queue.write { try $0.execute(sql: "UPDATE meta SET value = 1 WHERE key = 'dropped'") }
                 try queue.close()
             } catch is DatabaseError {
-                // A file this damaged may refuse: whoever has it open is told by its own errors.
+                // A file this damaged may refuse the write; its readers then learn it from their own errors.
             }
             for suffix in ["-wal", "-shm"] where FileManager.default.fileExists(atPath: path + suffix) {
                 guard rename(path + suffix, aside + suffix) == 0 else {
@@ -199,7 +201,7 @@ struct CollectionRepair {
     }
 }
 
-/// What can still be read of a damaged file.
+/// The readable parts of a damaged file.
 private final class OldFile {
     private let queue: DatabaseQueue?
     let schema: CollectionSchema?
@@ -210,15 +212,15 @@ private final class OldFile {
 
     init(path: String) {
         self.path = path
-        // Each of these may fail, and each failure leaves less to take over; the report has named it before.
+        // Each of these may fail, and each failure leaves less to copy; the report has already listed the damage.
         let queue = FileManager.default.fileExists(atPath: path) ? try? DatabaseQueue(path: path) : nil
         self.queue = queue
         func fact<Value>(_ key: String, _: Value.Type) -> Value? where Value: DatabaseValueConvertible {
-            // A fact that cannot be read is one that is not there.
+            // A fact that cannot be read counts as missing.
             try? queue?.read { try Value.fetchOne($0, sql: "SELECT value FROM meta WHERE key = ?", arguments: [key]) }
         }
         let text = fact("schema", String.self)
-        // A schema that does not decode is none.
+        // A schema that cannot be decoded counts as missing.
         schema = text.flatMap { try? CollectionFile.decodedSchema($0, path: path) }
         storeID = fact("store_id", String.self).flatMap(UUID.init(uuidString:))
         dataKey = fact("data_key", Data.self).map(Array.init)
@@ -227,9 +229,9 @@ private final class OldFile {
 
     deinit { try? queue?.close() }  // it was only read
 
-    /// Brings every whole row and every delete after the writer's last change into the new file.
+    /// Copies every sound row and every delete after the writer's last change into the new file.
     ///
-    /// - Returns: the last change the old file has.
+    /// - Returns: the last change of the old file.
     func takeOver(into writer: inout ReplayWriter) throws -> Int64 {
         let start = writer.sequence
         var reached = sequence
@@ -255,7 +257,7 @@ private final class OldFile {
             where [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR].contains(
                 error.resultCode.primaryResultCode)
         {
-            // What could be read is in; the report names the rest.
+            // The readable rows have been copied; the report lists the rest.
         }
         writer = rows
         return reached

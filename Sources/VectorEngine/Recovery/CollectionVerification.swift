@@ -1,14 +1,14 @@
 import Foundation
 import GRDB
 
-// `verify` reads every byte that matters and names what is not what was written. It needs no view, no key and no other
-// process's help, and it works on a file that opening refuses.
+// `verify` reads every byte that matters and lists the damaged parts. It needs no view, no key and no other process,
+// and it also works on a file that cannot be opened.
 
-/// What a look at every row of one collection found.
+/// The findings about every row of one collection.
 package struct VerificationReport: Sendable {
-    /// A row that is not what was written.
+    /// A damaged row.
     package struct DamagedRow: Sendable, Equatable {
-        /// nil when its id is among what was damaged.
+        /// Nil if its id is damaged too.
         package let id: PointID?
         package let sequence: Int64
     }
@@ -18,13 +18,13 @@ package struct VerificationReport: Sendable {
     package var pointCount = 0
     package var sequence: Int64 = 0
     package var damagedRows: [DamagedRow] = []
-    /// What is wrong beyond single rows, a sentence each.
+    /// Damage beyond single rows, one sentence each.
     package var findings: [String] = []
-    /// Caches that are rebuilt by themselves: slower answers, no wrong ones.
+    /// Damaged caches, which are rebuilt automatically: answers are slower, but not wrong.
     package var damagedCaches: [String] = []
-    /// Rows that a repair took out of the collection.
+    /// Rows that a repair has removed from the collection.
     package var setAsideCount = 0
-    /// Whether SQLite itself finds the file's trees in order.
+    /// Whether SQLite's own check finds the file's trees in order.
     var hasSoundTrees = true
 
     package var isSound: Bool { damagedRows.isEmpty && findings.isEmpty }
@@ -34,13 +34,13 @@ package struct VerificationReport: Sendable {
 
 struct CollectionVerification {
     let path: String
-    /// Findings of SQLite's own check that are kept.
+    /// The most findings of SQLite's own check that are kept.
     private static let integrityLimit = 20
 
     /// Reads the whole file at `path`.
     ///
-    /// - Parameter isCopy: a backup, which has neither a mark nor a log of its own.
-    /// - Throws: only what is not about the file's contents: it is not there, or may not be read.
+    /// - Parameter isCopy: whether the file is a backup, which has neither a mark nor a log of its own.
+    /// - Throws: Only errors that are not about the file's contents: it does not exist, or it cannot be read.
     func run(isCopy: Bool = false) throws(EngineError) -> VerificationReport {
         var report = VerificationReport(path: path)
         let mark = AcknowledgedMark.read(beside: path)
@@ -53,7 +53,7 @@ struct CollectionVerification {
             try OpenFiles.enter(path) { () throws(EngineError) in try CollectionFile.checkHead(of: path) }
         } catch {
             guard error.code == .damaged else { throw error }
-            report.findings.append("the head of the file is not what was written")
+            report.findings.append("the header of the file is damaged")
             report.hasSoundTrees = false
             return report
         }
@@ -86,13 +86,13 @@ struct CollectionVerification {
         if problems != ["ok"] {
             report.hasSoundTrees = false
             report.findings.append(
-                "SQLite finds the file's trees damaged: \(problems.prefix(3).joined(separator: "; "))")
+                "SQLite reports damaged trees in the file: \(problems.prefix(3).joined(separator: "; "))")
         }
         var written: FileHeader?
         do {
             written = try CollectionFile.header(db, path: path, decode: CollectionFile.decodedSchema)
         } catch let error as EngineError where error.code == .damaged {
-            report.findings.append("the description (meta) is not what was written")
+            report.findings.append("the description (meta) is damaged")
         }
         report.sequence = written?.sequence ?? 0
         let tally = try examineRows(db, &report)
@@ -102,7 +102,8 @@ struct CollectionVerification {
             let difference = there.count.subtractingReportingOverflow(tally.count).partialValue
             report.findings.append(
                 difference > 0
-                    ? "\(difference) points are missing" : "the points do not add up to what was written")
+                    ? "\(difference) points are missing"
+                    : "the points do not match the tally that was written with them")
         }
         try examineLog(db, written, &report)
         try examineCaches(db, written, &report)
@@ -126,7 +127,7 @@ struct CollectionVerification {
         }
     }
 
-    /// Every row against its checksums; answers what they add up to, damaged ones included as they claim to be.
+    /// Compares every row with its checksums; returns the tally, in which damaged rows count with their stored numbers.
     private func examineRows(_ db: Database, _ report: inout VerificationReport) throws -> PointTally {
         var tally = PointTally()
         var damaged: [Int64] = []
@@ -170,13 +171,13 @@ struct CollectionVerification {
     }
 }
 
-/// Reads rows as long as there are any, past places that SQLite cannot read.
+/// Reads all rows, past places that SQLite cannot read.
 struct RowSalvage {
     let db: Database
 
-    /// What one pass could not reach.
+    /// The rows that one pass could not reach.
     struct Reach {
-        /// Rows that the index of ids knows and the table does not give.
+        /// Rows that are in the index of ids but not in the table.
         var unreadable: [Int64] = []
         var isComplete = true
     }
@@ -184,7 +185,7 @@ struct RowSalvage {
     private static let columns = "p.sequence, p.id, p.payload, p.sparse, p.checksum, v.dense, v.checksum"
     private static let from = "FROM points p LEFT JOIN vectors v ON v.sequence = p.sequence"
 
-    /// Hands every row that can be read to `body`, in order; a row without vectors has empty ones.
+    /// Passes every readable row to `body`, in order; a row without vectors has empty ones.
     func forEach(_ body: (LoggedRow) throws -> Void) throws -> Reach {
         var reach = Reach()
         var last: Int64 = .min
@@ -195,7 +196,7 @@ struct RowSalvage {
             }
             return reach
         } catch let error as DatabaseError where error.resultCode.primaryResultCode == .SQLITE_CORRUPT {
-            // From here on one by one, by what the index knows.
+            // From here on one row at a time, by the numbers in the index.
             reach.isComplete = false
         }
         for sequence in try idsBySequence().keys.sorted() where sequence > last {
@@ -219,7 +220,7 @@ struct RowSalvage {
             dense: Array(row.blob(5)), checksum: row.integer(4), denseChecksum: row.isNull(6) ? -1 : row.integer(6))
     }
 
-    /// What the index of ids says; empty where it cannot be read either.
+    /// The entries of the index of ids; empty if it cannot be read either.
     func idsBySequence() throws -> [Int64: PointID] {
         var found: [Int64: PointID] = [:]
         do {
@@ -227,7 +228,7 @@ struct RowSalvage {
                 found[row.integer(1)] = PointID(key: row.blob(0))
             }
         } catch let error as DatabaseError where error.resultCode.primaryResultCode == .SQLITE_CORRUPT {
-            // What was read so far still names something.
+            // The entries that were read so far are still useful.
             return found
         }
         return found

@@ -3,7 +3,7 @@ import GRDB
 
 /// The moment to which a store is brought back.
 package enum RestoreTarget: Sendable, Equatable {
-    /// As far as backups and log reach.
+    /// The last change of backups and log.
     case latest
     /// The last transaction up to this time, in microseconds since 1970.
     case time(Int64)
@@ -14,25 +14,25 @@ package enum RestoreTarget: Sendable, Equatable {
 /// One collection as it was restored.
 package struct RestoredCollection: Sendable, Equatable {
     package let collection: String
-    /// Name of the full backup it was made of.
+    /// The name of the full backup from which it was made.
     package let base: String
     /// Changes taken from the log.
     package let replayed: Int
     /// The last change it holds.
     package let sequence: Int64
     package let points: Int
-    /// Whether the end of the log was compared with what its owner wrote beside it; false for a change within a
-    /// transaction.
+    /// Whether the end of the log was compared with the tally that its writer stored with it; false for a change within
+    /// a transaction.
     package let isProven: Bool
-    /// Backups that were passed over because they are damaged.
+    /// Backups that were skipped because they are damaged.
     package let skipped: [String]
 }
 
-/// Brings collections back from a full backup and the log after it, into files of their own.
+/// Restores collections from a full backup and the log after it, into new files.
 package struct Restoration: Sendable {
     let archive: BackupArchive
     let target: RestoreTarget
-    /// Whether a log that is damaged or cut may end the restoring before its head says so; for repair alone.
+    /// Whether a damaged or cut log may end the restoring early; only for repair.
     var mayEndEarly = false
 
     package init(archive: BackupArchive, target: RestoreTarget) {
@@ -46,10 +46,10 @@ package struct Restoration: Sendable {
     }
 
     /// Restores every collection of the newest backup that fits (or of the one called `backup`) into `directory`, which
-    /// must not exist yet or be empty; it appears whole or not at all.
+    /// must not exist or must be empty; the directory appears complete or not at all.
     ///
-    /// - Parameter collections: Only these; all when nil.
-    /// - Throws: `invalidArgument` when no backup is old enough or the log does not reach; `damaged`.
+    /// - Parameter collections: Only these; all if nil.
+    /// - Throws: `invalidArgument` if no backup is old enough or the log does not reach far enough; `damaged`.
     package func run(
         into directory: String, backup: String? = nil, collections: [String]? = nil
     ) throws(EngineError) -> [RestoredCollection] {
@@ -69,7 +69,7 @@ package struct Restoration: Sendable {
             }
             guard !restored.isEmpty else {
                 throw EngineError(
-                    .invalidArgument, "there is no backup at \(archive.location) that holds what was asked")
+                    .invalidArgument, "no backup at \(archive.location) holds the requested collections")
             }
             rmdir(directory)  // an empty one may be there
             guard rename(partial, directory) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
@@ -100,7 +100,7 @@ package struct Restoration: Sendable {
         return newest.copies.map { ($0.collection, $0.storeID) }
     }
 
-    /// Restores one store to the file `path`, tried from the newest backup that fits back to older ones.
+    /// Restores one store to the file `path`, from the newest backup that fits; if that is damaged, from older ones.
     func restore(
         storeID: UUID, name: String, to path: String, newStoreID: UUID, backup: String? = nil
     ) throws -> RestoredCollection {
@@ -132,7 +132,7 @@ package struct Restoration: Sendable {
                 .damaged, "every backup that reaches back to this moment is damaged: \(skipped.joined(separator: ", "))"
             )
         }
-        throw EngineError(.invalidArgument, "no backup of '\(name)' is older than the moment asked for")
+        throw EngineError(.invalidArgument, "no backup of '\(name)' is older than the requested moment")
     }
 
     private func isOldEnough(_ manifest: BackupManifest, _ copy: BackupManifest.Copy) -> Bool {
@@ -143,11 +143,11 @@ package struct Restoration: Sendable {
         }
     }
 
-    /// The last change to replay; found by reading the log once before it is replayed.
+    /// The last change to replay; the log is read once to find it, before it is replayed.
     private func limit(_ log: ShippedLog, from start: Int64) throws -> Int64 {
         let head = mayEndEarly ? nil : try LogHead.read(in: log.directory)
         if !mayEndEarly, head == nil, !log.paths.isEmpty {
-            throw EngineError(.damaged, "the shipped log in \(log.directory) has lost its head")
+            throw EngineError(.damaged, "the shipped log in \(log.directory) has lost its head.json")
         }
         var last = start
         var isPast = false
@@ -177,7 +177,8 @@ package struct Restoration: Sendable {
         }
         if !isPast, let head, head.from <= start, last < head.through {
             throw EngineError(
-                .damaged, "the shipped log in \(log.directory) ends at change \(last), its head says \(head.through)")
+                .damaged,
+                "the shipped log in \(log.directory) ends at change \(last), but its head.json says \(head.through)")
         }
         return last
     }
@@ -193,7 +194,7 @@ package struct Restoration: Sendable {
             try db.inTransaction(.immediate) {
                 var writer = try ReplayWriter(db, path: path)
                 guard writer.sequence == start else {
-                    throw EngineError(.damaged, "\(path) is not the copy that its manifest speaks of")
+                    throw EngineError(.damaged, "\(path) is not the copy that its manifest describes")
                 }
                 if start < end {
                     _ = try log.replay(after: start) { entry in
@@ -205,7 +206,7 @@ package struct Restoration: Sendable {
                             guard commit.tally == writer.tally else {
                                 throw EngineError(
                                     .damaged,
-                                    "backup and log do not add up to what was written at change "
+                                    "the points of backup and log do not match the tally of change "
                                         + "\(commit.sequence)")
                             }
                             isProven = commit.sequence == end

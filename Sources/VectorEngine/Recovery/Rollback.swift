@@ -1,20 +1,20 @@
 import Foundation
 import GRDB
 
-/// The way back from an upgrade: the copy that `FormatMigration` laid beside a collection before it changed its format
-/// takes the collection's place, for the older program to read.
+/// Undoes an upgrade: the copy that `FormatMigration` put beside a collection before it changed the format takes the
+/// collection's place, for the older program to read.
 ///
-/// Nothing is thrown away: the newer file stays beside it as `<file>.rolled-back-<time>`. The older one becomes a store
-/// of its own, so that the log shipped from the newer one is never replayed onto it.
+/// Nothing is deleted: the newer file stays beside it as `<file>.rolled-back-<time>`. The older file becomes a store of
+/// its own, so that the log shipped from the newer one is never replayed onto it.
 package struct Rollback: Sendable {
-    /// One collection that was put back.
+    /// One collection whose older file was put back.
     package struct Receipt: Sendable, Equatable {
         package let collection: String
-        /// Format of the file that is in place now.
+        /// The format of the file that is in place now.
         package let format: Int
-        /// Changes that the newer file holds and this one does not.
+        /// The number of changes that the newer file has and this one does not.
         package let changesSince: Int64
-        /// Where the newer file is kept; nil when it was gone already.
+        /// The place of the newer file; nil if it was already gone.
         package let keptAt: String?
     }
 
@@ -29,7 +29,7 @@ package struct Rollback: Sendable {
 
     /// Puts back every collection that has such a copy.
     ///
-    /// - Throws: `notWritable` when another process has one open; `damaged` when a copy is not what was written.
+    /// - Throws: `notWritable` if another process has one open; `damaged` if a copy is damaged.
     package func run() throws(EngineError) -> [Receipt] {
         var receipts: [Receipt] = []
         for name in try EmbeddedStore.names(in: directory) {
@@ -63,7 +63,7 @@ package struct Rollback: Sendable {
         }
         try queue.close()
         try DirectorySync.sync(copy)
-        // What a cut of the power leaves between these is named at opening, and a second run ends it.
+        // If a power cut happens between these steps, the next opening reports it, and a second run completes them.
         let kept = path + ".rolled-back-" + BackupArchive.stamp(now)
         if isThere { try move(path, to: kept) }
         try move(copy, to: path)
@@ -76,7 +76,8 @@ package struct Rollback: Sendable {
             keptAt: isThere ? kept : nil)
     }
 
-    /// Brings the log into the file at `path` and ends it, which SQLite grants to the only one who has it open.
+    /// Copies the log into the file at `path` and ends WAL mode, which SQLite only permits to the sole user of the
+    /// file.
     ///
     /// - Returns: the file's last change.
     private func closeLog(_ path: String) throws -> Int64 {

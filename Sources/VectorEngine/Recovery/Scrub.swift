@@ -2,31 +2,31 @@ import Foundation
 import GRDB
 import Synchronization
 
-/// What the scrub has done for one collection since this process opened it.
+/// The results of the scrub for one collection since this process opened it.
 package struct ScrubStatus: Sendable, Equatable {
     package var rowsChecked = 0
-    /// Times that every row was looked at.
+    /// How often every row was read.
     package var passes = 0
-    /// Rows that were not what was written, in all passes.
+    /// Damaged rows, in all passes.
     package var damagedRows = 0
-    /// Whether the last whole pass added up to what was written.
+    /// Whether the last complete pass matched the tally.
     package var addsUp = true
-    /// When the last pass ended, in microseconds since 1970; nil before the first.
+    /// The end of the last pass, in microseconds since 1970; nil before the first.
     package var lastPassAt: Int64?
     fileprivate var next: Int64 = 0
 }
 
-/// Reads a collection's rows against their checksums, a slice at a time, so that damage is found before it is asked
-/// for.
+/// Checks a collection's rows against their checksums, some rows at a time, so that damage is found before a caller
+/// needs the row.
 final class Scrubber: Sendable {
-    /// Rows of one slice.
+    /// Rows that are read at a time.
     static let sliceRows = 4096
 
     private let state = Mutex(ScrubStatus())
 
     var status: ScrubStatus { state.withLock { $0 } }
 
-    /// Checks the next slice of `collection`; at the end of a pass also what all rows add up to.
+    /// Checks the next rows of `collection`; at the end of a pass also the tally of all rows.
     func slice(of collection: PointCollection, now: Int64) throws {
         let start = state.withLock { $0.next }
         var last = start
@@ -67,7 +67,7 @@ final class Scrubber: Sendable {
 }
 
 extension StoredRow {
-    /// Whether a row `pointColumns, vectorColumns` is what was written; nothing of it is decoded.
+    /// Whether a row of `pointColumns, vectorColumns` matches its checksums; the row is not decoded.
     static func isWhole(_ row: ScannedRow) -> Bool {
         let checksum = crc32c(row.blob(3), seed: crc32c(row.blob(2), seed: crc32c(row.blob(1))))
         return Int64(checksum) == row.integer(4) && !row.isNull(6)

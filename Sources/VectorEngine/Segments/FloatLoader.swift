@@ -2,19 +2,19 @@ import CKernels
 import GRDB
 import Vectors
 
-/// Brings the floats of a stored segment into memory.
+/// Reads the floats of a stored segment into memory.
 struct FloatLoader: Sendable {
     let file: CollectionFile
     let schema: CollectionSchema
 
-    /// Rows read between two looks at whether the work is still wanted; each is one short snapshot.
+    /// Rows that are read before the loader checks whether it is cancelled; each such read is one short snapshot.
     private static let rowsPerRead = 4096
-    /// Rows after which answers go first.
+    /// Rows after which other threads may run first.
     private static let rowsPerPause = 64
 
-    /// Reads every row and hands the floats over to `rows`.
+    /// Reads every row and passes the floats to `rows`.
     ///
-    /// - Returns: how many rows were damaged; nil when `isCancelled` said so, and nothing was handed over.
+    /// - Returns: the number of damaged rows; nil if `isCancelled` returned true, and then nothing was passed on.
     func load(_ rows: SegmentRows, rowCount: Int, isCancelled: () -> Bool) throws -> Int? {
         let dimensions = schema.denseDimensions
         let blocks = dimensions.map { VectorBlock(dimension: $0, capacity: rowCount) }
@@ -26,10 +26,10 @@ struct FloatLoader: Sendable {
             let range = first..<min(first + Self.rowsPerRead, rowCount)
             damaged += try read(range, rows, into: blocks, dimensions, lost: &lost)
         }
-        // What the pages and the payload indexes were read with is not needed again.
+        // The pages that were used for reading, also those of the payload indexes, are not needed again.
         try file.pool.unsafeRead { $0.releaseMemory() }
         ck_return_freed_memory()
-        // An empty set without words is asked in no time, and every search asks.
+        // An empty set without words is quick to ask, and every search asks it.
         let known = lost.isEmpty ? RowSet() : lost
         for (floats, block) in zip(rows.floats, blocks) { floats.settle(.init(block: block, lost: known)) }
         return damaged
@@ -40,7 +40,7 @@ struct FloatLoader: Sendable {
     ) throws -> Int {
         var next = range.lowerBound
         var damaged = 0
-        // A row that is not there was deleted, and its floats with it.
+        // A row that is missing was deleted together with its floats.
         func skip(to sequence: Int64) {
             while next < range.upperBound, rows.sequences[next] < sequence {
                 lost.insert(next)

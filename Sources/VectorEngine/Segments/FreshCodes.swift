@@ -2,11 +2,11 @@ import Dispatch
 import Synchronization
 import Vectors
 
-/// 4-bit codes of the rows of a segment that has no graph yet: an exact search then reads an eighth of their floats'
-/// bytes. The searches that would gain by them have them made behind their backs, so that neither a write nor a search
-/// waits for them; rows that are not coded yet are scored by their floats.
+/// 4-bit codes of the rows of a segment that has no graph yet: with them an exact search reads an eighth of the floats'
+/// bytes. They are made in the background when a search could use them, so neither a write nor a search waits for them;
+/// rows without a code are scored by their floats.
 package final class FreshCodes: Sendable {
-    /// Rows `0..<bounds.rowCount` are coded.
+    /// The rows `0..<bounds.rowCount` have codes.
     package struct Coded: Sendable {
         package let codes: CodeBlock
         package let bounds: CodeBounds
@@ -19,9 +19,10 @@ package final class FreshCodes: Sendable {
 
     private let state = Mutex(State())
 
-    /// Rows scored by their floats that are worth coding, and rows coded before searches may use them.
+    /// The least number of rows without a code that is worth coding, and the number of rows that are coded before
+    /// searches use them.
     private static let leastRows = 1024
-    /// Rows coded between two looks at whether somebody waits for the processor: some hundred microseconds.
+    /// Rows that are coded before other threads may run first: some hundred microseconds.
     private static let rowsPerPause = 64
 
     /// Codes one segment after the other.
@@ -29,11 +30,11 @@ package final class FreshCodes: Sendable {
 
     package init() {}
 
-    /// Waits until all is coded that has been asked for.
+    /// Waits until all requested rows have been coded.
     package static func finish() { queue.sync {} }
 
-    /// What is coded of the first `rowCount` rows of `block`, which is always the same; nil when nothing is. Has the
-    /// others coded for the searches to come, where they are many.
+    /// The codes of the first `rowCount` rows of `block`, which is always the same block; nil if there are none. If
+    /// many rows have no code, they are coded in the background for later searches.
     package func coded(of block: VectorBlock, _ metric: Metric, rowCount: Int) -> Coded? {
         guard CodeBlock.supports(metric, dimension: block.dimension) else { return nil }
         let (coded, isWanted) = state.withLock { state in
@@ -50,7 +51,7 @@ package final class FreshCodes: Sendable {
         return coded
     }
 
-    /// Codes the rows from where `coded` ends up to `rowCount`, or a few less.
+    /// Codes the rows from the end of `coded` up to `rowCount`, or a few less.
     private func code(_ block: VectorBlock, _ metric: Metric, after coded: Coded?, rowCount: Int) {
         let codes =
             coded?.codes

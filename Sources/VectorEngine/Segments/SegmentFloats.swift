@@ -4,16 +4,16 @@ import Vectors
 
 /// The floats of one dense vector name in one segment: in memory, or in the file and read row by row.
 ///
-/// A stored segment answers before its floats are in memory: a graph's codes name the candidates, and the few rows that
-/// matter are read. When the floats have come (`settle`), nothing is read any more; a schema that keeps them on disk
-/// (`DenseVectorSchema.isOnDisk`) leaves it at that.
+/// A stored segment answers before its floats are in memory: the codes of a graph give the candidates, and the few rows
+/// that decide the answer are read. After the floats have been loaded (`settle`), no row is read any more. A schema may
+/// keep the floats on disk (`DenseVectorSchema.isOnDisk`); then rows are always read.
 final class SegmentFloats: Sendable {
     private let memory: Mutex<Resident?>
-    /// Where rows are found that are not in memory; nil while a segment grows.
+    /// Reads rows that are not in memory; nil while a segment grows.
     private let stored: StoredFloats?
-    /// How far the graph's codes err, measured by the first exact search that can use it.
+    /// The bounds of the codes' errors, measured by the first exact search that can use them.
     private let bounds = Mutex<CodeBounds?>(nil)
-    /// The rows as codes where no graph has any.
+    /// Codes of the rows if there is no graph with codes.
     private let fresh = FreshCodes()
 
     /// All floats of a segment. `lost` rows could not be read and are never scored.
@@ -33,12 +33,12 @@ final class SegmentFloats: Sendable {
         self.stored = stored
     }
 
-    /// nil while the floats are only in the file.
+    /// Nil while the floats are only in the file.
     var resident: Resident? { memory.withLock { $0 } }
 
     func settle(_ resident: Resident) { memory.withLock { $0 = resident } }
 
-    /// The block a growing segment appends to.
+    /// The block to which a growing segment appends rows.
     var growing: VectorBlock {
         guard let resident, stored == nil else { preconditionFailure("only a growing segment takes rows") }
         return resident.block
@@ -46,7 +46,7 @@ final class SegmentFloats: Sendable {
 
     /// The `k` nearest of `candidates`, exactly; `damaged` counts the rows that could not be read.
     ///
-    /// - Throws: `FloatsOvertaken` when a row is no longer in the file; what SQLite throws.
+    /// - Throws: `FloatsOvertaken` if a row is no longer in the file; the errors of SQLite.
     func rescored(
         _ candidates: [Neighbor], _ query: UnsafePointer<Float>, metric: Metric, k: Int, scoresAll: Bool,
         damaged: inout Int
@@ -68,14 +68,14 @@ final class SegmentFloats: Sendable {
         }
     }
 
-    /// Selected rows below which scoring all by their floats is as quick as by codes first.
+    /// Up to this many selected rows, scoring all of them by floats is as quick as scoring them by codes first.
     private static let leastBounded = 1024
 
-    /// The `k` nearest of the selected rows to each query, none of them left out of account.
+    /// The `k` nearest of the selected rows to each query, exactly.
     ///
     /// - Parameters:
     ///   - queries: `queryCount × dimension`, row-major; normalised for cosine.
-    ///   - codes: the rows as 4-bit codes, where there are any; they spare reading most of the floats.
+    ///   - codes: the rows as 4-bit codes, if there are any; with them most floats need not be read.
     /// - Returns: one list a query, nearest first.
     func nearest(
         _ k: Int, to queries: UnsafeBufferPointer<Float>, queryCount: Int, metric: Metric, in selection: RowSelection,
@@ -120,7 +120,8 @@ final class SegmentFloats: Sendable {
         return scanFloats(selection.allowed, selection.deleted)
     }
 
-    /// Has the rows coded for the searches to come, unless they are only in the file; `metric` is always the same.
+    /// Codes the rows in the background for later searches, unless the floats are only in the file; `metric` is always
+    /// the same.
     func code(_ metric: Metric, rowCount: Int) {
         if let resident { _ = fresh.coded(of: resident.block, metric, rowCount: rowCount) }
     }
@@ -153,7 +154,7 @@ final class SegmentFloats: Sendable {
         return Array(best.prefix(k))
     }
 
-    /// Calls `body` with every row of `rows` (ascending) and its floats; answers how many could not be read.
+    /// Calls `body` with every row of `rows` (ascending) and its floats; returns how many could not be read.
     func forEach(_ rows: [UInt32], _ body: (UInt32, UnsafePointer<Float>) throws -> Void) throws -> Int {
         if let resident {
             for row in rows where !resident.lost.contains(Int(row)) {
@@ -176,19 +177,19 @@ struct StoredFloats: Sendable {
     private let file: CollectionFile
     private let sequences: AppendOnlyColumn<Int64>
     private let dimensions: [Int]
-    /// The place of the vector's name in `CollectionSchema.denseNames`.
+    /// The position of the vector's name in `CollectionSchema.denseNames`.
     private let slot: Int
     private let pages: RowPages
 
-    /// Rows read before others may use the connection.
+    /// Rows that are read before other callers may use the connection.
     private static let rowsPerTurn = 256
-    /// Rows one statement reads.
+    /// Rows that one statement reads.
     private static let rowsPerStatement = 32
     private static let selectRows =
         "SELECT sequence, dense, checksum FROM vectors WHERE sequence IN ("
         + String(repeating: "?,", count: rowsPerStatement - 1) + "?)"
 
-    /// - Parameter pages: of the rows of `sequences`; shared by the names of a segment.
+    /// - Parameter pages: the pages of the rows of `sequences`; all vector names of a segment share them.
     init(file: CollectionFile, sequences: AppendOnlyColumn<Int64>, schema: CollectionSchema, slot: Int, pages: RowPages)
     {
         (self.file, self.sequences, self.slot, self.pages) = (file, sequences, slot, pages)
@@ -197,13 +198,13 @@ struct StoredFloats: Sendable {
 
     var dimension: Int { dimensions[slot] }
 
-    /// Calls `body` with the place in `rows` and the floats of every row that could be read, in any order; answers how
-    /// many could not.
+    /// Calls `body` with the position in `rows` and the floats of every row that could be read, in any order; returns
+    /// how many could not be read.
     func forEach(
         _ rows: UnsafeBufferPointer<UInt32>, _ body: (Int, UnsafePointer<Float>) throws -> Void
     ) throws -> Int {
         var damaged = 0
-        // Read once: a row costs less than counting references to these would.
+        // Read once: counting references to these would cost more than a row.
         let (slot, cipher, sequences) = (slot, file.cipher, sequences)
         try dimensions.withUnsafeBufferPointer { dimensions in
             try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { floats in
@@ -217,7 +218,7 @@ struct StoredFloats: Sendable {
                 let missing = try forEachInPages(rows, take)
                 for first in Swift.stride(from: 0, to: missing.count, by: Self.rowsPerStatement) {
                     let part = missing[first..<min(missing.count, first + Self.rowsPerStatement)]
-                    // One statement is one snapshot; a transaction around it would cost as much as the reading.
+                    // One statement is one snapshot; a transaction around it would cost as much as the read.
                     damaged += try file.pool.unsafeRead { try forEachSelected(part, of: rows, $0, take) }
                 }
             }
@@ -225,8 +226,8 @@ struct StoredFloats: Sendable {
         return damaged
     }
 
-    /// Calls `body` with the place in `rows` and the stored bytes of the rows that are where they should be in the
-    /// file; answers the places of the others.
+    /// Calls `body` with the position in `rows` and the stored bytes of the rows that are at their known places in the
+    /// file; returns the positions of the others.
     private func forEachInPages(
         _ rows: UnsafeBufferPointer<UInt32>, _ body: (Int, UnsafeRawBufferPointer) throws -> Void
     ) throws -> [Int] {
@@ -243,7 +244,8 @@ struct StoredFloats: Sendable {
         return missing
     }
 
-    /// Calls `body` with the stored bytes of the rows at `places` whose checksum holds; answers how many do not hold.
+    /// Calls `body` with the stored bytes of the rows at `places` whose checksums are right; returns how many are
+    /// damaged.
     private func forEachSelected(
         _ places: ArraySlice<Int>, of rows: UnsafeBufferPointer<UInt32>, _ db: Database,
         _ body: (Int, UnsafeRawBufferPointer) throws -> Void
@@ -269,10 +271,11 @@ struct StoredFloats: Sendable {
     }
 }
 
-/// How the dense vectors of one row lie in `vectors.dense`: a byte a name that says whether it is there, then the
-/// floats of those that are.
+/// The layout of the dense vectors of one row in `vectors.dense`: for each name a byte that says whether the row has
+/// it, then the floats of those it has.
 enum DenseLayout {
-    /// Copies vector `slot` to `target`, zeros when the row has none; false when the bytes do not fit the dimensions.
+    /// Copies vector `slot` to `target`, zeros if the row does not have it; false if the bytes do not fit the
+    /// dimensions.
     static func copy(
         _ slot: Int, of dense: UnsafeRawBufferPointer, _ dimensions: some Collection<Int>,
         to target: UnsafeMutablePointer<Float>

@@ -3,17 +3,17 @@ import HNSW
 import Synchronization
 import Vectors
 
-/// Several segments made into one: the largest with a graph gives its rows as they lie, or all but the deleted ones,
-/// and the others their live rows.
+/// Merges several segments into one. All rows of the largest segment with a graph are copied in their order, or all
+/// except the deleted ones; of the other segments the live rows follow.
 struct SegmentMerge: Sendable {
     private let schema: CollectionSchema
-    /// The segment whose graph is extended; nil when everything is built anew.
+    /// The segment whose graph is extended; nil if the graph is built from scratch.
     private let base: SegmentView?
-    /// All inputs, base first, the rest in the order of their rows' sequences.
+    /// All inputs: the base first, the others in the order of their rows' sequences.
     private let inputs: [SegmentView]
-    /// For each input and row its row in the result; nil where the row is dropped.
+    /// For each input and row its row in the result; nil if the row is left out.
     private let newRows: [[UInt32?]]
-    /// Whether deleted rows of the base stay, for its graph to lead over them.
+    /// Whether deleted rows of the base stay, so that its graph can lead through them.
     private let keepsDeleted: Bool
     let rowCount: Int
     private let file: CollectionFile
@@ -25,7 +25,8 @@ struct SegmentMerge: Sendable {
             segment.isSealed && segment.graphs.count == schema.dense.count
                 && segment.deletedShare <= settings.rebuildShare
         }.max { $0.rowCount < $1.rowCount }
-        // Rows of one segment ascend by sequence: the base must lie before all others to be kept as it is.
+        // The rows of a segment ascend by sequence, so a base is only kept unchanged if all its rows come before the
+        // others.
         let others = segments.filter { $0.number != candidate?.number }.sorted { $0.firstSequence < $1.firstSequence }
         let baseEnd = candidate?.lastSequence ?? 0
         let isFirst = others.allSatisfy { $0.rowCount == 0 || $0.firstSequence > baseEnd }
@@ -49,13 +50,13 @@ struct SegmentMerge: Sendable {
         rowCount = Int(next)
     }
 
-    /// Whether a stored graph is taken over.
+    /// Whether a stored graph is extended.
     var extendsGraph: Bool { base != nil }
 
-    /// Bytes the result may take in the file, roughly: what it is made of says no more of its indexes.
+    /// An estimate of the bytes of the result in the file; the size of the indexes cannot be derived from the inputs.
     var estimatedBytes: Int { Self.graphBytes(schema, rowCount: rowCount) + 64 * rowCount }
 
-    /// Bytes the graphs of so many rows may take: codes, links on the lowest level, and what lies above.
+    /// The bytes that the graphs of this many rows may take: codes, links on the lowest level, and the levels above it.
     static func graphBytes(_ schema: CollectionSchema, rowCount: Int) -> Int {
         schema.dense.values.reduce(0) { sum, vector in
             let links = vector.hnsw.baseConnections ?? 3 * vector.hnsw.connections
@@ -98,15 +99,15 @@ struct SegmentMerge: Sendable {
         var merged = SegmentView(number: 0, rows: rows, rowCount: rowCount, indexes: SharedSegmentIndexes(indexes))
         merged.idIndex = IDIndex(ids, rowCount: rowCount)
         merged.graphs = graphs
-        // Rows of the base come first.
+        // The rows of the base come first.
         merged.deleted = RowSet(rowCount: rowCount)
         if let base, keepsDeleted { merged.deleted.formUnion(base.deleted) }
         merged.deletedCount = merged.deleted.count
         return merged
     }
 
-    /// Calls `body` with every row of the result that `isWanted` and its floats in dense vector `slot`; rows that
-    /// cannot be read are left out.
+    /// Calls `body` with every row of the result for which `isWanted` returns true, and its floats in dense vector
+    /// `slot`; rows that cannot be read are left out.
     private func forEachRow(
         _ slot: Int, _ isWanted: (Int) -> Bool, _ body: (Int, UnsafePointer<Float>) -> Void
     ) throws {
@@ -119,22 +120,22 @@ struct SegmentMerge: Sendable {
     }
 }
 
-/// One dense vector of a merged segment: the floats, where they stay in memory, and the codes a graph is built from.
+/// One dense vector of a merged segment: the floats, if they stay in memory, and the codes from which a graph is built.
 private struct MergedVectors {
-    /// nil when the floats stay on disk.
+    /// Nil if the floats stay on disk.
     let block: VectorBlock?
     let buildRows: BuildRows
 
-    /// Hands out the wanted rows of one slot.
+    /// Passes on the wanted rows of one slot.
     typealias ForEachRow =
         @Sendable (
             _ slot: Int, _ isWanted: (Int) -> Bool, _ body: (Int, UnsafePointer<Float>) -> Void
         ) throws -> Void
 
-    /// Rows the mean is taken over.
+    /// Rows over which the mean is taken.
     private static let meanRows = 16_384
 
-    /// - Parameter known: a graph over the first rows; its codes are taken over.
+    /// - Parameter known: a graph over the first rows; its codes are copied.
     init(
         _ description: DenseVectorSchema, slot: Int, known: KnownGraph?, rowCount: Int, threads: Int,
         forEach: ForEachRow
@@ -156,7 +157,7 @@ private struct MergedVectors {
             mean: metric == .euclidean ? mean : nil)
         let walking = CodeBlock(kind: .nibbles, metric: metric, dimension: dimension, count: rowCount, mean: mean)
         let firstNew = known?.copyCodes(to: walking) ?? 0
-        // Every thread copies and codes rows of its own: what it has copied is in its cache.
+        // Every thread copies and codes its own rows: the rows that it has copied are in its cache.
         let failure = Mutex<(any Error)?>(nil)
         DispatchQueue.concurrentPerform(iterations: threads) { part in
             let own = rowCount * part / threads..<rowCount * (part + 1) / threads

@@ -4,7 +4,7 @@ import HNSW
 import Synchronization
 import Vectors
 
-/// Reads one stored segment: `tasks` may run side by side, `view` is whole when all have.
+/// Reads one stored segment: `tasks` may run at the same time, and `view` is complete when all of them have ended.
 final class SegmentReader: Sendable {
     private let file: CollectionFile
     private let segment: StoredSegment
@@ -32,7 +32,7 @@ final class SegmentReader: Sendable {
             ids: PointIDColumn(segment.list.ids), sequences: sequences, capacity: segment.rowCount, floats: floats)
     }
 
-    /// The longest first, so that no thread is left with one at the end.
+    /// The longest task first, so that no thread has one left at the end.
     var tasks: [@Sendable () throws -> Void] {
         [
             { [self] in
@@ -43,7 +43,7 @@ final class SegmentReader: Sendable {
             + schema.denseNames.indices.map { slot in { [self] in try readGraph(slot) } }
     }
 
-    /// The segment; nil when a cache it cannot do without is not what was written.
+    /// The segment; nil if a cache that it needs is damaged.
     func view() throws -> SegmentView? {
         let parts = read.withLock { $0 }
         guard let indexes = parts.indexes else { return nil }
@@ -67,7 +67,7 @@ final class SegmentReader: Sendable {
                         try SegmentIndexes(bytes: $0, schema: schema, rowCount: segment.rowCount)
                     }
                 } catch is BlobError {
-                    // A cache: the rows themselves are read instead.
+                    // The cache is damaged: the rows are read instead.
                 }
             }
             return indexes
@@ -98,7 +98,7 @@ final class SegmentReader: Sendable {
                 try forEachPart(db, name, head.linkParts, head.add)
                 return try head.finish()
             } catch is GraphFormatError {
-                // The rows are scored exactly until the sealer has built the graph anew.
+                // The rows are scored exactly until the sealer has rebuilt the graph.
                 return nil
             }
         }
@@ -123,7 +123,7 @@ final class SegmentReader: Sendable {
         }
     }
 
-    /// Half of a graph's bytes are its links, and an answer can do without: they come behind the first ones.
+    /// Half of a graph's bytes are its links, and the first answers do not need them: they are read after those.
     private func readLinksLater(_ reader: GraphReader, _ name: String) throws -> HNSWGraph {
         let graph = try reader.finishCodes()
         let work = DeferredWork(name: "cortex.links", qos: .userInitiated) { [self] in
@@ -134,11 +134,12 @@ final class SegmentReader: Sendable {
                         YieldingThread.pause()
                         try reader.add($0)
                     }
-                    // The pages it was all read with are not needed again.
+                    // The pages that were used for reading are not needed again.
                     db.releaseMemory()
                 }
             } catch {
-                // Damaged, or replaced by another process: all rows are scored until there is another graph.
+                // The links are damaged, or another process has replaced the segment: all rows are scored until there
+                // is another graph.
                 areWhole = false
             }
             reader.finishLinks(of: graph, areWhole: areWhole)
@@ -148,15 +149,15 @@ final class SegmentReader: Sendable {
     }
 }
 
-/// A row of `segments`: which rows it has.
+/// A row of the table `segments`: the rows of one segment.
 struct StoredSegment: Sendable {
     let id: Int64
     let list: SegmentRowList
 
     var rowCount: Int { list.sequences.count }
 
-    /// Every stored segment; nil when a row list is not what was written, or when deletes are no longer in the log that
-    /// came after the segments.
+    /// Every stored segment; nil if a row list is damaged, or if deletes that came after the segments are no longer in
+    /// the log.
     static func all(_ db: Database, reachingBackFrom header: FileHeader) throws -> [StoredSegment]? {
         guard header.deletionFloor <= header.sealedSequence else { return nil }
         var segments: [StoredSegment]? = []
@@ -173,7 +174,8 @@ struct StoredSegment: Sendable {
     }
 }
 
-/// The rows of a stored segment: the change that wrote each (ascending), its point, and which were deleted by then.
+/// The rows of a stored segment: the change that wrote each row (ascending), its id, and the rows that had been deleted
+/// by then.
 struct SegmentRowList: Sendable {
     let sequences: [Int64]
     let ids: [PackedPointID]
@@ -182,7 +184,7 @@ struct SegmentRowList: Sendable {
     private static let magic: UInt32 = 0x5258_4443  // "CDXR"
     private static let version: UInt32 = 2
 
-    /// The list of a segment as it is now.
+    /// The list of a segment in its present state.
     init(_ segment: SegmentView) {
         sequences = (0..<segment.rowCount).map { segment.rows.sequences[$0] }
         ids = (0..<segment.rowCount).map { segment.rows.ids[$0] }
@@ -192,7 +194,7 @@ struct SegmentRowList: Sendable {
     var bytes: [UInt8] {
         var blob = BlobWriter(magic: Self.magic, version: Self.version)
         blob.put(sequences)
-        // Numbers have no high half: it is left out when no id is a UUID.
+        // Numbers have no upper half: it is left out if no id is a UUID.
         let uuids = RowSet(ids.map(\.isUUID))
         blob.put(uuids.words)
         blob.put(uuids.isEmpty ? [] : ids.map(\.high))

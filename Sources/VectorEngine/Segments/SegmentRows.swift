@@ -1,8 +1,8 @@
 import Vectors
 
-/// Memory for a fixed number of trivial values that one writer appends to while others read what was there before.
+/// Memory for a fixed number of trivial values. One writer appends values while others read the earlier ones.
 ///
-/// As with `VectorBlock`, a reader looks only below the count it was handed with the column.
+/// As with `VectorBlock`, a reader only reads below the count that it was given with the column.
 final class AppendOnlyColumn<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {
     private let base: UnsafeMutablePointer<Element>
     private let capacity: Int
@@ -36,7 +36,7 @@ final class AppendOnlyColumn<Element: BitwiseCopyable & Sendable>: @unchecked Se
     }
 }
 
-/// What a segment keeps of each row, by row offset: id, sequence, and the floats of each dense vector name.
+/// The columns of a segment's rows, by row offset: id, sequence, and the floats of each dense vector name.
 final class SegmentRows: Sendable {
     let capacity: Int
     let ids: PointIDColumn
@@ -69,7 +69,7 @@ final class SegmentRows: Sendable {
     }
 }
 
-/// The ids of a segment's rows: 8 bytes a row where all are numbers and none is added, else 24.
+/// The ids of a segment's rows: 8 bytes for each row if all ids are numbers and the column is full, otherwise 24.
 struct PointIDColumn: Sendable {
     private let numbers: AppendOnlyColumn<UInt64>?
     private let packed: AppendOnlyColumn<PackedPointID>
@@ -114,7 +114,7 @@ struct PackedPointID: BitwiseCopyable, Sendable, Equatable {
         }
     }
 
-    /// Both halves mixed by odd constants (splitmix64's finish), not negative.
+    /// Both halves mixed by odd constants (the last step of splitmix64), not negative.
     var hash: Int {
         var z = low &+ high &* 0x9e37_79b9_7f4a_7c15
         z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -126,7 +126,7 @@ struct PackedPointID: BitwiseCopyable, Sendable, Equatable {
 }
 
 extension CollectionSchema {
-    /// Names of the dense vectors in the one order that rows, blocks and blobs use.
+    /// Names of the dense vectors, sorted: the order in rows, blocks and blobs.
     var denseNames: [String] { dense.keys.sorted() }
     /// Components of each dense vector, in that order.
     var denseDimensions: [Int] { denseNames.map { dense[$0]?.dimension ?? 1 } }

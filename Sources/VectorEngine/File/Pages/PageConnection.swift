@@ -2,9 +2,9 @@ import GRDB
 import GRDBSQLite
 import Synchronization
 
-// The pages of the database file as SQLite has it open, and rows of the table `vectors` in them (`RowPages`).
+// The pages of the database file as SQLite has it open, and the rows of the table `vectors` in them (`RowPages`).
 
-/// The connection of a file past which its pages are read, opened by the first who does.
+/// The connection through which a file's pages are read; the first reader opens it.
 final class PageConnections: Sendable {
     private let path: String
     private let state = Mutex(State.unopened)
@@ -12,7 +12,7 @@ final class PageConnections: Sendable {
     private enum State {
         case unopened
         case open(PageConnection)
-        /// Pages cannot be read, or the file is closed.
+        /// The pages cannot be read, or the file is closed.
         case none
     }
 
@@ -23,7 +23,7 @@ final class PageConnections: Sendable {
         self.checkpointer = checkpointer
     }
 
-    /// Lends the connection; nil while it is lent, and where there is none.
+    /// Lends the connection; nil while it is lent, and if there is none.
     func withConnection<Result>(_ body: (PageConnection) throws -> Result) throws -> Result? {
         try state.withLockIfAvailable { state in
             if case .unopened = state {
@@ -43,14 +43,14 @@ final class PageConnections: Sendable {
     }
 }
 
-/// A connection that nothing else uses while pages are read past it.
+/// A connection that is only used to read pages.
 struct PageConnection {
     private let queue: DatabaseQueue
     private let checkpointer: Checkpointer
     let file: PageFile
     private let room = PageRoom()
 
-    /// nil where SQLite's file object cannot be had.
+    /// Nil if SQLite's file object is not available.
     init?(path: String, _ configuration: Configuration, _ checkpointer: Checkpointer) throws {
         self.checkpointer = checkpointer
         queue = try DatabaseQueue(path: path, configuration: configuration)
@@ -58,14 +58,14 @@ struct PageConnection {
         self.file = file
     }
 
-    /// Room for one page, for whoever the connection is lent to.
+    /// Memory for one page, for the caller to which the connection is lent.
     func room(for pageBytes: Int) -> UnsafeMutableRawBufferPointer {
         UnsafeMutableRawBufferPointer(rebasing: room.bytes[..<pageBytes])
     }
 
     func close() throws { try queue.close() }
 
-    /// Whether all that had been committed when this was asked is in the pages, and not in the write-ahead log alone.
+    /// Whether everything that had been committed at this call is in the pages, and not only in the write-ahead log.
     func hasAll() -> Bool { checkpointer.bringAllIn() }
 
     func root(of table: String) throws -> UInt32? {
@@ -79,7 +79,7 @@ struct PageConnection {
     }
 }
 
-/// Room for the largest page SQLite has.
+/// Memory for the largest page of SQLite.
 private final class PageRoom: @unchecked Sendable {
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 64)
 
@@ -94,7 +94,7 @@ struct PageFile: @unchecked Sendable {
     /// Pages are numbered from 1.
     private static let headBytes = 100
 
-    /// nil where the connection has none.
+    /// Nil if the connection has none.
     init?(_ db: Database) {
         guard let connection = db.sqliteConnection else { return nil }
         var file: UnsafeMutablePointer<sqlite3_file>?
@@ -105,7 +105,7 @@ struct PageFile: @unchecked Sendable {
         (self.file, self.reads) = (file, reads)
     }
 
-    /// `count` bytes of a page from `offset` on; nil when they cannot be read. `buffer` has room for a page.
+    /// `count` bytes of a page from `offset` on; nil if they cannot be read. `buffer` has the size of a page.
     func read(
         _ page: UInt32, _ offset: UInt16, _ count: Int, into buffer: UnsafeMutableRawBufferPointer
     ) -> UnsafeRawBufferPointer? {
@@ -115,7 +115,7 @@ struct PageFile: @unchecked Sendable {
         return UnsafeRawBufferPointer(rebasing: buffer[..<count])
     }
 
-    /// Bytes of a page, as the file's head says; nil where part of each is reserved.
+    /// Bytes of a page, from the file's header; nil if part of each page is reserved.
     var pageBytes: Int? {
         withUnsafeTemporaryAllocation(byteCount: Self.headBytes, alignment: 8) { buffer in
             guard let head = read(1, 0, Self.headBytes, into: buffer), head[20] == 0 else { return nil }
@@ -129,7 +129,7 @@ struct PageFile: @unchecked Sendable {
         withUnsafeTemporaryAllocation(byteCount: pageBytes, alignment: 8) { read(page, 0, pageBytes, into: $0)?[0] }
     }
 
-    /// The children of an interior page and the last key below each; nil when it is none.
+    /// The children of an interior page and the last key below each; nil if the page is not an interior page.
     func children(of page: UInt32, _ pageBytes: Int, last: Int64) -> [(page: UInt32, last: Int64)]? {
         withUnsafeTemporaryAllocation(byteCount: pageBytes, alignment: 8) { buffer in
             guard let bytes = read(page, 0, pageBytes, into: buffer), bytes[0] == 0x05 else { return nil }
@@ -151,15 +151,15 @@ struct PageFile: @unchecked Sendable {
     }
 }
 
-/// A row of the table `vectors` where it begins in a leaf: payload size, key, payload.
+/// The beginning of a row of the table `vectors` in a leaf: payload size, key, payload.
 struct LeafRow {
     let dense: UnsafeRawBufferPointer
-    /// Bytes from where it begins to its end.
+    /// Bytes from its beginning to its end.
     let length: Int
     private let key: Int64
     private let checksum: Int64
 
-    /// nil when the row of `key` is not there, or not all of it.
+    /// Nil if the row of `key` is not here, or not all of it.
     init?(_ bytes: UnsafeRawBufferPointer, _ key: Int64) {
         var cell = PageReader(bytes)
         guard let size = cell.varint(), let found = cell.varint(), Int64(bitPattern: found) == key,
@@ -179,14 +179,14 @@ struct LeafPage {
     private let bytes: UnsafeRawBufferPointer
     private let count: Int
 
-    /// nil when the page is none.
+    /// Nil if the page is not a leaf.
     init?(_ page: UnsafeRawBufferPointer) {
         bytes = page
         guard bytes[0] == Self.kind, let count = PageReader(bytes).number(at: 3, bytes: 2) else { return nil }
         self.count = Int(count)
     }
 
-    /// Where the row of `key` begins; nil when it is not here.
+    /// Where the row of `key` begins; nil if it is not here.
     func offset(of key: Int64) -> UInt16? {
         var low = 0, high = count
         while low < high {
@@ -202,7 +202,7 @@ struct LeafPage {
     }
 }
 
-/// Reads numbers of a page; every read is bounded by the bytes that are there.
+/// Reads numbers of a page; no read goes beyond its bytes.
 struct PageReader {
     private let bytes: UnsafeRawBufferPointer
     var at = 0
@@ -215,7 +215,7 @@ struct PageReader {
         return (0..<count).reduce(0) { $0 << 8 | UInt32(bytes[offset + $1]) }
     }
 
-    /// Seven bits a byte, the highest says whether another follows; the ninth has eight.
+    /// Seven bits in each byte; the highest bit says whether another byte follows. The ninth byte has eight bits.
     mutating func varint() -> UInt64? {
         var value: UInt64 = 0
         for place in 0..<9 {
@@ -231,7 +231,7 @@ struct PageReader {
 
     /// The columns of a payload of `size` bytes that begins here.
     mutating func columns(_ size: UInt64) -> (dense: UnsafeRawBufferPointer, checksum: Int64)? {
-        // A payload that does not fit the page goes on elsewhere, and so does the page's own rest of it.
+        // A payload that does not fit into the page continues in another one, and the page then has only its beginning.
         guard size <= UInt64(bytes.count - at) else { return nil }
         let start = at
         guard let head = varint(), let key = varint(), key == 0, let dense = varint(), let checksum = varint(),

@@ -1,16 +1,16 @@
 import Synchronization
 
-// Reads rows of `vectors` from the pages of the database file, past SQLite's cursors: a search that keeps its floats on
-// disk wants some fifteen rows, and a statement spends twice the time of the reading on finding each.
+// Reads rows of `vectors` from the pages of the database file, without SQLite's cursors: a search with floats on disk
+// needs some fifteen rows, and finding each with a statement takes twice as long as reading it.
 //
-// A page is asked for through SQLite's own file object (`SQLITE_FCNTL_FILE_POINTER`, `xRead`), never by a descriptor of
-// ours: closing one would take away every lock this process holds on the file.
+// A page is read through SQLite's own file object (`SQLITE_FCNTL_FILE_POINTER`, `xRead`), never through a descriptor of
+// ours: closing one would release every lock that this process holds on the file.
 //
-// What comes back may be anything: the newest version of a page may lie in the write-ahead log, and a page may have
-// been given to another table since. It is believed only where a row of the wanted key is found in it whose bytes
-// have the checksum that belongs to this very key (`StoredRow.denseChecksum`). Under its key a row changes when all
-// vectors of a collection are replaced alone, which takes its segments away with it: rows of the segments that come
-// after are looked for when everything committed is in the file. Whatever is not found so is read by a statement.
+// The page may have any content: the newest version of a page may be in the write-ahead log, and the page may now
+// belong to another table. Its bytes are only used if they contain a row of the wanted key with the checksum of that
+// very key (`StoredRow.denseChecksum`). A row changes under its key only when all vectors of a collection are replaced,
+// which also removes its segments. Rows of the segments that come after are only looked for when everything committed
+// is in the file. Rows that are not found this way are read by a statement.
 //
 // Layout (https://sqlite.org/fileformat2.html#b_tree_pages), numbers big-endian:
 //
@@ -19,32 +19,32 @@ import Synchronization
 //     payload         varint header size, varint type of each column, then the columns: null (it is the key), dense,
 //                     checksum
 
-/// Where the rows of `vectors` with some keys stand in the file.
+/// The positions in the file of the rows of `vectors` with some keys.
 final class RowPages: Sendable {
     private let keys: AppendOnlyColumn<Int64>
     private let rowCount: Int
     private let known = Mutex<Known>(Known())
 
     private struct Known {
-        /// Of each row; empty before they have been looked for and where they cannot be found.
+        /// The position of each row; empty before they have been looked for, and if they cannot be found.
         var spots: [Spot] = []
-        /// Bytes of the longest row met, from where it begins.
+        /// The bytes of the longest row that was met.
         var longest = 0
         var pageBytes = 0
-        /// Rows that were not where they should be since the pages were last looked for.
+        /// Rows that were not at their position since the pages were last looked for.
         var missed = RowPages.missesToLookAgain
     }
 
     /// Where a row is looked for.
     private struct Spot {
         var page: UInt32
-        /// Where in the page it was last found to begin; 0 before.
+        /// Its last known position in the page; 0 before it is known.
         var offset: UInt16 = 0
     }
 
-    /// So many rows have to be read by statements before the pages are looked for again.
+    /// The number of rows that statements have to read before the pages are looked for again.
     private static let missesToLookAgain = 256
-    /// More levels no tree of SQLite has.
+    /// More levels than any tree of SQLite has.
     private static let mostLevels = 20
 
     /// - Parameter keys: ascending.
@@ -52,9 +52,10 @@ final class RowPages: Sendable {
         (self.keys, self.rowCount) = (keys, rowCount)
     }
 
-    /// Calls `body` with the place in `rows` and the stored bytes of each row found, which are valid during the call.
+    /// Calls `body` with the position in `rows` and the stored bytes of each row that is found; the bytes are valid
+    /// during the call.
     ///
-    /// - Returns: the places of the rows that were not found.
+    /// - Returns: the positions of the rows that were not found.
     func read(
         _ rows: UnsafeBufferPointer<UInt32>, in connection: PageConnection,
         _ body: (Int, UnsafeRawBufferPointer) throws -> Void
@@ -66,14 +67,14 @@ final class RowPages: Sendable {
             let (isKnown, longest, pageBytes) = try known.withLock { known in
                 if known.missed >= Self.missesToLookAgain { known = try found(in: connection) }
                 guard !known.spots.isEmpty else { return (false, 0, 0) }
-                // All at once: each waits for memory, and the next need not wait for it.
+                // All at once: each read waits for memory, and the next need not wait for it.
                 for (place, row) in rows.enumerated() { places[place] = (keys[Int(row)], known.spots[Int(row)]) }
                 return (true, known.longest, known.pageBytes)
             }
             guard isKnown else { return missing = Array(rows.indices) }
             let page = connection.room(for: pageBytes)
             for (place, row) in rows.enumerated() {
-                // A row of which the place is known is a third of its page, and a third of the time.
+                // A row whose position is known is a third of its page, and takes a third of the time.
                 let (key, spot) = places[place]
                 let part = min(longest, pageBytes - Int(spot.offset))
                 if spot.offset > 0,
@@ -109,7 +110,7 @@ final class RowPages: Sendable {
         return missing
     }
 
-    /// Looks for the page of every row: goes through the interior pages, one in some hundred.
+    /// Looks for the page of every row: reads the interior pages, one for some hundred rows.
     private func found(in connection: PageConnection) throws -> Known {
         var known = Known(missed: 0)
         let file = connection.file
