@@ -3,7 +3,7 @@
 SWIFT ?= swift
 PREFIX ?= /usr/local
 DESTDIR ?=
-# Line coverage of the rooms, in per cent, below which `make coverage` fails.
+# Line coverage of the targets, in per cent, below which `make coverage` fails.
 COVERAGE_FLOOR ?= 90
 # More words for pytest, for example PYTEST_ARGS="-k stdio -x".
 PYTEST_ARGS ?=

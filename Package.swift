@@ -20,7 +20,7 @@ let http: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
 ]
 
-// The rooms, from the ground up; DESIGN of the arrows between them: Tests/HouseTests.
+// The targets, from the lowest layer up; Tests/HouseTests checks the arrows between them.
 let package = Package(
     name: "cortex",
     products: [
@@ -43,7 +43,7 @@ let package = Package(
         .target(name: "CModel", exclude: ["minilm.bin"]),
         .target(
             name: "JSON", dependencies: [collections], swiftSettings: strict,
-            // Every program has this room in it, and so what writes the counts.
+            // Every program contains this target, and with it the code that writes the counts.
             linkerSettings: countsLines ? [.unsafeFlags(["-profile-generate"])] : []),
         .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
         .target(name: "HNSW", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),

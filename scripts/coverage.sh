@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Line coverage of the rooms by every test there is, the Swift ones and the Python clients': a table a room, one verdict.
+# Line coverage of the targets by all tests, those in Swift and those of the Python clients: one row a target, one verdict.
 #
 # usage: scripts/coverage.sh FLOOR        fails when the whole is below FLOOR per cent
 #
-# Our rooms are built anew, optimised as ever and counting their lines; the packages stay as `make build` left them.
+# Our targets are built again, optimised as always and counting their lines; the packages stay as `make build` left them.
 # The programs that count are removed at the end, and the next `make build` makes the plain ones again.
 set -euo pipefail
 cd "$(dirname "$0")/.."

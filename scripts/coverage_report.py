@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Prints line coverage by room from llvm-cov's JSON summary and fails below a floor.
+"""Prints line coverage by target from llvm-cov's JSON summary and fails below a floor.
 
 Exit codes: 0 at or above the floor, 1 below it, 2 when the summary holds no line of the sources.
 """
