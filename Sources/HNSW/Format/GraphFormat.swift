@@ -20,7 +20,7 @@ import Vectors
 //     64  entry row, highest level       u32 each
 //     72  levels                         u8  [rowCount]
 //         links of the upper levels      u32 [Σ levels][connections]    row by row, from level 1 up
-//         mean                           f32 [dimension]                with codes alone
+//         mean                           f32 [dimension]                only with codes
 // Links and codes of some rows:
 //     16  first row, how many            u32 each
 //     24  links of level 0               u32 [rows][width]              unused slots: the row's own number; or

@@ -115,7 +115,7 @@ struct CollectionVerification {
     ) {
         guard written.tally != nil else { return }
         switch mark {
-        case .missing: break  // made anew when the store is next opened
+        case .missing: break  // made when the store is next opened
         case .damaged: report.damagedCaches.append("the mark beside the file")
         case .mark(let mark):
             if mark.storeID != written.storeID {
