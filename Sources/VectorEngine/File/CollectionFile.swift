@@ -150,8 +150,8 @@ final class CollectionFile: Sendable {
             guard mark.storeID == header.storeID else {
                 throw EngineError(
                     .damaged,
-                    "\(path) does not belong to the mark beside it, which names another store; put the right file back, "
-                        + "or accept this one: cortex verify --repair")
+                    "\(path) does not belong to the mark beside it, which names another store; put the right file "
+                        + "back, or accept this one: cortex verify --repair")
             }
             guard mark.sequence <= header.sequence else {
                 throw EngineError(
