@@ -12,14 +12,19 @@ final class DictionaryPointStore: PointStore {
         /// The points' payloads, parsed once.
         private(set) var objects: [PointID: JSONObject] = [:]
 
-        mutating func put(_ point: Point) {
+        /// The change that wrote each point.
+        private(set) var versions: [PointID: UInt64] = [:]
+
+        mutating func put(_ point: Point, version: UInt64) {
             points[point.id] = point
             objects[point.id] = point.payload.object
+            versions[point.id] = version
         }
 
         mutating func remove(_ id: PointID) {
             points[id] = nil
             objects[id] = nil
+            versions[id] = nil
         }
     }
 
@@ -47,20 +52,6 @@ final class DictionaryPointStore: PointStore {
             state.calls[name, default: 0] += 1
             guard let contents = state.collections[collection] else { throw Self.missing(collection) }
             return try body(contents)
-        }
-    }
-
-    private func write(
-        _ collection: String, _ name: String, _ body: (inout Contents) throws -> Int
-    ) throws -> UpdateReceipt {
-        try state.withLock { state in
-            state.calls[name, default: 0] += 1
-            guard var contents = state.collections[collection] else { throw Self.missing(collection) }
-            if let failure = state.failure { throw failure }
-            let affected = try body(&contents)
-            state.collections[collection] = contents
-            state.sequence += 1
-            return UpdateReceipt(sequence: state.sequence, affected: affected)
         }
     }
 
@@ -95,46 +86,18 @@ final class DictionaryPointStore: PointStore {
         }
     }
 
-    func upsert(_ points: [Point], in collection: String) async throws -> UpdateReceipt {
-        try write(collection, "upsert") { contents in
-            for point in points {
-                for (name, vector) in point.vectors.dense {
-                    guard let schema = contents.schema.dense[name] else {
-                        throw EngineError(.unknownVector, "there is no vector \(name)")
-                    }
-                    guard vector.count == schema.dimension else {
-                        throw EngineError(.wrongDimension, "\(name) has \(schema.dimension) components")
-                    }
-                    guard vector.allSatisfy(\.isFinite) else { throw EngineError(.notFinite, "not finite") }
-                }
+    func apply(_ writes: [PointWrite], in collection: String) async throws -> UpdateReceipt {
+        try state.withLock { state in
+            for write in writes { state.calls[write.kind, default: 0] += 1 }
+            guard var contents = state.collections[collection] else { throw Self.missing(collection) }
+            if let failure = state.failure { throw failure }
+            var affected = 0
+            for write in writes {
+                state.sequence += 1
+                affected += try contents.apply(write, version: state.sequence)
             }
-            for point in points { contents.put(point) }
-            return points.count
-        }
-    }
-
-    func delete(_ selector: PointSelector, in collection: String) async throws -> UpdateReceipt {
-        try write(collection, "delete") { contents in
-            let ids = contents.selected(selector)
-            for id in ids { contents.remove(id) }
-            return ids.count
-        }
-    }
-
-    func mergePayload(
-        _ members: Payload, of selector: PointSelector, in collection: String
-    ) async throws -> UpdateReceipt {
-        try write(collection, "mergePayload") { contents in
-            let ids = contents.selected(selector)
-            for id in ids {
-                guard var point = contents.points[id], var object = contents.objects[id] else { continue }
-                for (key, value) in members.object {
-                    if value.isNull { object.removeValue(forKey: key) } else { object[key] = value }
-                }
-                point.payload = Payload(object)
-                contents.put(point)
-            }
-            return ids.count
+            state.collections[collection] = contents
+            return UpdateReceipt(sequence: state.sequence, affected: affected)
         }
     }
 
@@ -268,5 +231,72 @@ extension Point {
     func keeping(_ parts: PointParts) -> Point {
         Point(
             id: id, vectors: parts.vectors ? vectors : PointVectors(), payload: parts.payload ? payload : .empty)
+    }
+}
+
+extension PointWrite {
+    /// The name that calls are counted under.
+    fileprivate var kind: String {
+        switch change {
+        case .upsert: "upsert"
+        case .mergePayload: "mergePayload"
+        case .delete: "delete"
+        }
+    }
+}
+
+extension DictionaryPointStore.Contents {
+    /// - Returns: how many points were touched.
+    fileprivate mutating func apply(_ write: PointWrite, version: UInt64) throws -> Int {
+        switch write.change {
+        case .upsert(let points):
+            for point in points {
+                try check(point)
+                try check(write.precondition, of: point.id)
+                put(point, version: version)
+            }
+            return points.count
+        case .mergePayload(let members, of: let selector):
+            let ids = selected(selector)
+            for id in ids {
+                try check(write.precondition, of: id)
+                guard var point = points[id], var object = objects[id] else { continue }
+                for (key, value) in members.object {
+                    if value.isNull { object.removeValue(forKey: key) } else { object[key] = value }
+                }
+                point.payload = Payload(object)
+                put(point, version: version)
+            }
+            return ids.count
+        case .delete(let selector):
+            let ids = selected(selector)
+            for id in ids {
+                try check(write.precondition, of: id)
+                remove(id)
+            }
+            return ids.count
+        }
+    }
+
+    private func check(_ point: Point) throws {
+        for (name, vector) in point.vectors.dense {
+            guard let described = schema.dense[name] else {
+                throw EngineError(.unknownVector, "there is no vector \(name)")
+            }
+            guard vector.count == described.dimension else {
+                throw EngineError(.wrongDimension, "\(name) has \(described.dimension) components")
+            }
+            guard vector.allSatisfy(\.isFinite) else { throw EngineError(.notFinite, "not finite") }
+        }
+    }
+
+    private func check(_ precondition: PointWrite.Precondition?, of id: PointID) throws {
+        let holds =
+            switch precondition {
+            case nil: true
+            case .absent: versions[id] == nil
+            case .version(let version): versions[id] == version
+            }
+        guard holds else { throw EngineError(.preconditionFailed, "a point is not as it should be") }
     }
 }

@@ -97,6 +97,9 @@ extension MemoryError {
         }
     }
 
+    /// A queue of writes that is full is written in less.
+    private static let overloadedRetryMilliseconds = 1000
+
     private init(engine error: EngineError) {
         switch error.code {
         case .collectionNotFound: self.init(.notFound, error.message)
@@ -105,7 +108,12 @@ extension MemoryError {
         case .notWritable: self.init(.unavailable, error.message)
         case .diskFull: self.init(.unavailable, error.message, isRetryable: true)
         case .closed: self.init(.unavailable, error.message)
-        case .collectionExists, .outcomeUnknown: self.init(.failed, error.message, isRetryable: true)
+        case .overloaded:
+            self.init(
+                .unavailable, error.message, isRetryable: true, retryAfterMilliseconds: Self.overloadedRetryMilliseconds
+            )
+        case .collectionExists, .outcomeUnknown, .preconditionFailed:
+            self.init(.failed, error.message, isRetryable: true)
         case .damaged, .unsupportedFormat, .keyRefused: self.init(.failed, error.message)
         case .cancelled: self.init(.cancelled, error.message)
         }

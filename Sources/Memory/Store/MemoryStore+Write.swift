@@ -2,7 +2,7 @@ import Embedding
 import JSON
 import VectorEngine
 
-/// Writing what was decided: context, vectors, the former versions, and one upsert.
+/// Writing what was decided: context, vectors, the former versions, and one batch.
 extension MemoryStore {
     /// Encodes and writes; answers why there are no vectors, nil when there are.
     func write(
@@ -19,15 +19,18 @@ extension MemoryStore {
             Self.points(of: batch.additions[i], dense: vectors?[i] ?? [], sparse: sparse[i])
         }
         try await keepVersions(&batch)
-        if !points.isEmpty { try await self.points.upsert(points, in: collection) }
+        // One batch, so that a memory and its chunks are written together or not at all.
+        var writes: [PointWrite] = []
+        if !points.isEmpty { writes.append(.upsert(points)) }
         let superfluous = batch.additions.flatMap(\.superfluousChunks)
-        if !superfluous.isEmpty { try await self.points.delete(.ids(superfluous), in: collection) }
+        if !superfluous.isEmpty { writes.append(.delete(.ids(superfluous))) }
         for (id, members) in batch.changes {
-            try await self.points.mergePayload(Payload(members), of: .ids([.uuid(id)]), in: collection)
+            writes.append(.mergePayload(Payload(members), of: .ids([.uuid(id)])))
             guard batch.changedWithChunks.contains(id) else { continue }
             let chunks = Filter(must: [Chunk.of([.uuid(id)])])
-            try await self.points.mergePayload(Payload(Chunk.shared(members)), of: .filter(chunks), in: collection)
+            writes.append(.mergePayload(Payload(Chunk.shared(members)), of: .filter(chunks)))
         }
+        if !writes.isEmpty { try await self.points.apply(writes, in: collection) }
         lengths.add(batch.additions.map(\.record.length))
         for (conversation, items) in conversations { recent.remember(items, of: conversation) }
         context.progress?(total, total, "stored")

@@ -38,6 +38,9 @@ package struct QdrantFailure: Error, Sendable, CustomStringConvertible {
 
     static func standalone() -> QdrantFailure { QdrantFailure(405, "Qdrant is running in standalone mode") }
 
+    /// A queue of writes that is full is written in less.
+    private static let overloadedRetrySeconds = 1
+
     /// What the engine refused, in the wire's words.
     init(_ error: EngineError, collection: String) {
         switch error.code {
@@ -45,6 +48,10 @@ package struct QdrantFailure: Error, Sendable, CustomStringConvertible {
         case .collectionExists: self = .conflict("Collection `\(collection)` already exists!")
         case .invalidArgument, .wrongDimension, .notFinite, .unknownVector, .invalidPayload:
             self = .wrongInput(error.message)
+        case .preconditionFailed: self = .conflict(error.message)
+        case .overloaded:
+            self = QdrantFailure(
+                429, "Rate limiting exceeded: " + error.message, retryAfterSeconds: Self.overloadedRetrySeconds)
         case .notWritable, .diskFull: self = QdrantFailure(507, "Insufficient storage: " + error.message)
         case .damaged, .keyRefused, .unsupportedFormat, .outcomeUnknown, .closed, .cancelled:
             self = .internalError(error.message)

@@ -60,7 +60,8 @@ package final class PointCollection: Sendable {
         } catch {
             throw EngineError(wrapping: error, path: path)
         }
-        let queue = WriteQueue { [weak self] group in
+        let queue = WriteQueue(countLimit: settings.queuedWrites, byteLimit: settings.queuedBytes) {
+            [weak self] group in
             self?.commit(group) ?? .failure(EngineError(.closed, "the store was closed"))
         }
         writes.withLock { $0 = queue }
@@ -245,11 +246,18 @@ package final class PointCollection: Sendable {
         return try await queue.submit(operation)
     }
 
+    /// Writes that have no answer yet.
+    package var queuedWriteCount: Int { writes.withLock { $0?.count ?? 0 } }
+
     /// One transaction for all of `group`; after it returns the changes are on disk and in the view.
-    private func commit(_ group: [WriteOperation]) -> Result<[UpdateReceipt], EngineError> {
+    ///
+    /// - Returns: the outcome of each operation; a failure when none of them is written.
+    private func commit(
+        _ group: [WriteOperation]
+    ) -> Result<[Result<UpdateReceipt, EngineError>], EngineError> {
         do {
             try checkIDs()
-            var receipts: [UpdateReceipt] = []
+            var outcomes: [Result<UpdateReceipt, EngineError>] = []
             var changes: [CommittedChange] = []
             var first: Int64 = 0
             var last: Int64 = 0
@@ -259,7 +267,9 @@ package final class PointCollection: Sendable {
                 try db.inTransaction(.immediate) {
                     var writer = try ChangeWriter(db, file: file, now: settings.now())
                     first = writer.sequence
-                    for operation in group { receipts.append(try perform(operation, with: &writer)) }
+                    for operation in group {
+                        outcomes.append(try perform(operation, with: &writer, isAlone: group.count == 1))
+                    }
                     try writer.finish()
                     changes = writer.changes
                     last = writer.sequence
@@ -280,7 +290,7 @@ package final class PointCollection: Sendable {
                 }
                 publish(state)
             }
-            return .success(receipts)
+            return .success(outcomes)
         } catch {
             let error = EngineError(wrapping: error, path: file.path)
             if error.code == .outcomeUnknown { failure.withLock { $0 = error } }
@@ -288,36 +298,49 @@ package final class PointCollection: Sendable {
         }
     }
 
-    private func perform(_ operation: WriteOperation, with writer: inout ChangeWriter) throws -> UpdateReceipt {
-        var affected = 0
-        switch operation {
-        case .upsert(let points):
-            for point in points { try writer.upsert(point) }
-            affected = points.count
-        case .delete(let selector):
-            for id in try ids(selector, writer.db) where try writer.delete(id) { affected += 1 }
-        case .mergePayload(let members, let selector):
-            let members = members.object
-            for id in try ids(selector, writer.db) where try writer.mergePayload(members, into: id) { affected += 1 }
-        case .revise(let ids, let revision):
-            for id in ids where try writer.revise(id, revision) { affected += 1 }
+    /// Performs one operation of a transaction, in a savepoint of its own: what fails with it is its caller's alone, and
+    /// the other operations are written.
+    ///
+    /// - Parameter isAlone: the transaction itself is the savepoint.
+    /// - Throws: what ends the transaction for all.
+    private func perform(
+        _ operation: WriteOperation, with writer: inout ChangeWriter, isAlone: Bool
+    ) throws -> Result<UpdateReceipt, EngineError> {
+        let perform = { [self] (writer: inout ChangeWriter) throws -> UpdateReceipt in
+            let db = writer.db
+            // Before the first change of the transaction: only then is what the file says what is committed.
+            let view = operation.needsFreshView ? try newestView(db, for: operation.filters) : nil
+            return try writer.perform(operation) { filter in
+                guard let view else { return [] }
+                return view.ids(of: try view.matches(filter) { try file.payloads(db, $0) })
+            }
         }
-        return UpdateReceipt(sequence: UInt64(writer.sequence), affected: affected)
+        if isAlone { return .success(try perform(&writer)) }
+        let moment = writer.moment
+        let db = writer.db
+        do {
+            var receipt = UpdateReceipt(sequence: 0, affected: 0)
+            try db.inSavepoint {
+                receipt = try perform(&writer)
+                return .commit
+            }
+            return .success(receipt)
+        } catch {
+            let error = EngineError(wrapping: error, path: file.path)
+            // SQLite itself ends a transaction that the disk has failed.
+            guard !error.code.endsTransaction, db.isInsideTransaction else { throw error }
+            writer.goBack(to: moment)
+            return .failure(error)
+        }
     }
 
-    /// The ids that `selector` means now; a filter is answered inside the transaction, so that no writer comes between.
-    private func ids(_ selector: PointSelector, _ db: Database) throws -> [PointID] {
-        switch selector {
-        case .ids(let ids): return ids
-        case .filter(let filter):
-            let named = filter.namedIDs
-            let searcher = try live.withLock { state in
-                // Within a transaction of ours there is no other for mending an index.
-                if try !follow(&state, db) { try readAnew(&state, mayMend: false) }
-                return state.live.searcher(naming: named)
-            }
-            let matches = try searcher.matches(filter) { try file.payloads(db, $0) }
-            return searcher.ids(of: matches)
+    /// The newest view inside a transaction that has changed nothing yet, so that no writer comes between.
+    private func newestView(_ db: Database, for filters: [Filter]) throws -> Searcher {
+        let named = filters.reduce(into: Set<PointID>()) { $0.formUnion($1.namedIDs) }
+        return try live.withLock { state in
+            // Within a transaction of ours there is no other for mending an index.
+            if try !follow(&state, db) { try readAnew(&state, mayMend: false) }
+            return state.live.searcher(naming: named)
         }
     }
 

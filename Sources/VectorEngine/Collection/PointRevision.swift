@@ -14,7 +14,6 @@ package enum RevisedPoint: Sendable {
 }
 
 /// Decides about one point by its newest version (nil: there is none). Called inside a transaction: it must not block.
-/// It cannot throw, because an error would undo the other writes of the same commit.
 package typealias PointRevision = @Sendable (PointID, Point?) -> RevisedPoint
 
 extension EmbeddedStore {
@@ -32,11 +31,7 @@ extension EmbeddedStore {
 extension ChangeWriter {
     /// - Returns: whether the point was changed.
     mutating func revise(_ id: PointID, _ revision: PointRevision) throws -> Bool {
-        var stored: StoredRow?
-        try db.scan(CollectionFile.selectRows + "WHERE p.id = ?", [Data(id.key)]) { row in
-            stored = try StoredRow(row, schema: schema, hasDense: true, cipher: file.cipher)
-        }
-        switch revision(id, stored?.point) {
+        switch revision(id, try point(id)) {
         case .unchanged: return false
         case .deleted: return try delete(id)
         case .replaced(let point):

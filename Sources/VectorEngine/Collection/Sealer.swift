@@ -27,6 +27,10 @@ public struct EngineSettings: Sendable {
     /// Microseconds since 1970: when a change was committed, for `restore --to-time`.
     public var now: @Sendable () -> Int64 = { WallClock.microseconds() }
 
+    /// Calls that may wait to be written to one collection, and the bytes of their points; more are refused.
+    public var queuedWrites = EngineLimits.queuedWrites
+    public var queuedBytes = EngineLimits.queuedBytes
+
     /// Where the change log is shipped to, once a full backup stands there; nil ships nothing.
     public var backupLocation: String?
 

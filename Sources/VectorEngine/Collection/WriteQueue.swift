@@ -4,48 +4,6 @@ import GRDB
 import JSON
 import Synchronization
 
-/// What a caller wants written.
-enum WriteOperation: Sendable {
-    case upsert([PreparedPoint])
-    case delete(PointSelector)
-    case mergePayload(Payload, PointSelector)
-    /// What becomes of each point, decided inside the transaction by its newest version.
-    case revise([PointID], PointRevision)
-
-    /// A filter is answered from the newest view, so that whatever stands before it in the queue must be in.
-    var needsFreshView: Bool {
-        switch self {
-        case .upsert: false
-        case .delete(.filter), .mergePayload(_, .filter): true
-        case .delete(.ids), .mergePayload(_, .ids), .revise: false
-        }
-    }
-
-    /// Whether it only takes away.
-    var isFreeing: Bool { if case .delete = self { true } else { false } }
-
-    var size: Int {
-        switch self {
-        case .upsert(let points): points.count
-        case .delete(.ids(let ids)), .mergePayload(_, .ids(let ids)), .revise(let ids, _): ids.count
-        case .delete, .mergePayload: 1
-        }
-    }
-
-    /// Bytes that the write may add to the log: the rows, and the pages around them.
-    var estimatedBytes: Int {
-        let pages = 16 * 8192
-        return switch self {
-        case .upsert(let points):
-            points.reduce(pages) { $0 + 2 * ($1.point.payload.text.count + $1.sparse.count + $1.dense.count) + 512 }
-        // Of each table a page, wherever the row lies.
-        case .delete: pages + 3 * 8192 * size
-        // A revision writes points of any size; the pages around one are the better part of most.
-        case .mergePayload, .revise: pages + 1024 * size
-        }
-    }
-}
-
 /// A change as it went into the file.
 enum CommittedChange: Sendable {
     case upsert(PreparedPoint, sequence: Int64)
@@ -57,50 +15,101 @@ final class WriteQueue: Sendable {
     /// Points of one transaction; a single larger call still gets one of its own.
     static let groupPointLimit = 10_000
 
-    struct Waiting: Sendable {
+    private struct Waiting: Sendable {
         let operation: WriteOperation
+        let bytes: Int
         let resume: @Sendable (Result<UpdateReceipt, EngineError>) -> Void
     }
 
     private struct State {
         var waiting: [Waiting] = []
         var isRunning = false
+        /// Operations that have no answer yet, and their bytes.
+        var heldCount = 0
+        var heldBytes = 0
     }
 
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "cortex.write")
-    /// Runs one group in one transaction and answers each operation.
-    private let commit: @Sendable ([WriteOperation]) -> Result<[UpdateReceipt], EngineError>
+    private let countLimit: Int
+    private let byteLimit: Int
+    /// Runs one group in one transaction and answers each operation; a failure is that of the whole transaction.
+    private let commit: Commit
 
-    init(commit: @escaping @Sendable ([WriteOperation]) -> Result<[UpdateReceipt], EngineError>) {
+    typealias Commit =
+        @Sendable ([WriteOperation]) -> Result<[Result<UpdateReceipt, EngineError>], EngineError>
+
+    /// - Parameters:
+    ///   - countLimit: operations without an answer.
+    ///   - byteLimit: bytes they hold; a single operation may hold more.
+    init(countLimit: Int, byteLimit: Int, commit: @escaping Commit) {
+        self.countLimit = countLimit
+        self.byteLimit = byteLimit
         self.commit = commit
     }
 
-    /// Returns once the operation is on disk and visible, or failed as a whole.
+    /// Operations that have no answer yet.
+    var count: Int { state.withLock { $0.heldCount } }
+
+    /// Returns once the operation is on disk and visible, or has failed.
+    ///
+    /// - Throws: `overloaded` when too much is waiting already; what the operation or its transaction failed with.
     func submit(_ operation: WriteOperation) async throws(EngineError) -> UpdateReceipt {
+        let bytes = operation.heldBytes
         let result: Result<UpdateReceipt, EngineError> = await withCheckedContinuation { continuation in
-            let mustStart = state.withLock { state in
-                state.waiting.append(Waiting(operation: operation) { continuation.resume(returning: $0) })
+            let step = state.withLock { state -> Step in
+                let bytesFit = state.heldBytes == 0 || state.heldBytes + bytes <= byteLimit
+                guard state.heldCount < countLimit, bytesFit else {
+                    return .refuse(state.heldCount)
+                }
+                state.heldCount += 1
+                state.heldBytes += bytes
+                state.waiting.append(
+                    Waiting(operation: operation, bytes: bytes) { continuation.resume(returning: $0) })
                 defer { state.isRunning = true }
-                return !state.isRunning
+                return state.isRunning ? .wait : .start
             }
-            if mustStart { queue.async { self.drain() } }
+            switch step {
+            case .wait: break
+            case .start: queue.async { self.drain() }
+            case .refuse(let count):
+                continuation.resume(
+                    returning: .failure(
+                        EngineError(
+                            .overloaded,
+                            "\(count) writes to this collection are waiting already; nothing of this one was kept. "
+                                + "Repeat it in a moment, with fewer calls at the same time")))
+            }
         }
         return try result.get()
+    }
+
+    private enum Step {
+        case start, wait
+        /// So many operations are waiting.
+        case refuse(Int)
     }
 
     private func drain() {
         while let group = nextGroup() {
             switch commit(group.map(\.operation)) {
-            case .success(let receipts):
-                for (waiting, receipt) in zip(group, receipts) { waiting.resume(.success(receipt)) }
+            case .success(let outcomes):
+                for (waiting, outcome) in zip(group, outcomes) { answer(waiting, outcome) }
             case .failure(let error) where error.code == .diskFull && group.count > 1:
                 // What needs little room, or makes some, does not fail with its neighbours.
-                for waiting in group { waiting.resume(commit([waiting.operation]).map { $0[0] }) }
+                for waiting in group { answer(waiting, commit([waiting.operation]).flatMap { $0[0] }) }
             case .failure(let error):
-                for waiting in group { waiting.resume(.failure(error)) }
+                for waiting in group { answer(waiting, .failure(error)) }
             }
         }
+    }
+
+    private func answer(_ waiting: Waiting, _ outcome: Result<UpdateReceipt, EngineError>) {
+        state.withLock { state in
+            state.heldCount -= 1
+            state.heldBytes -= waiting.bytes
+        }
+        waiting.resume(outcome)
     }
 
     /// The next operations that go into one transaction; nil (and the queue at rest) when there are none.

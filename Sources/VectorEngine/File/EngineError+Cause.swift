@@ -63,11 +63,28 @@ extension EngineError {
                 "another process has held \(path) for more than \(Int(CollectionFile.busyTimeoutSeconds)) s; "
                     + "nothing of this call was kept. Repeat it",
                 cause: error)
+        case .SQLITE_TOOBIG:
+            self.init(
+                .invalidArgument, "a point is larger than the file format can keep; send a smaller one", cause: error)
         case .SQLITE_IOERR:
             self.init(
                 .outcomeUnknown, "I/O error on \(path) (\(said)). Reopen the store to know what was kept", cause: error)
         default:
             self.init(.outcomeUnknown, "SQLite refused a statement on \(path) (\(said))", cause: error)
+        }
+    }
+}
+
+extension EngineError.Code {
+    /// Whether a write that failed so leaves nothing to be said for the other writes of its transaction: the file or
+    /// the volume failed, and not what one caller asked for.
+    var endsTransaction: Bool {
+        switch self {
+        case .notWritable, .diskFull, .outcomeUnknown, .collectionNotFound, .keyRefused, .unsupportedFormat, .closed:
+            true
+        case .collectionExists, .invalidArgument, .wrongDimension, .notFinite, .unknownVector, .invalidPayload,
+            .preconditionFailed, .overloaded, .damaged, .cancelled:
+            false
         }
     }
 }

@@ -13,6 +13,10 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         case notFinite
         case unknownVector
         case invalidPayload
+        /// A write's precondition does not hold; nothing of its batch was written.
+        case preconditionFailed
+        /// Too much is waiting to be written; nothing of this call was, and it may succeed in a moment.
+        case overloaded
         /// The files cannot be written: permissions, read-only file system.
         case notWritable
         /// The disk is full or nearly full: nothing was written, reading works, and writes work again once there is

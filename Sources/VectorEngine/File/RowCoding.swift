@@ -134,6 +134,9 @@ public enum EngineLimits {
     /// The most points that one query or page returns.
     public static let resultCount = 100_000
     public static let collectionNameBytes = 255
+    /// Calls that wait to be written to one collection, and the bytes of their points. A single call may be larger.
+    public static let queuedWrites = 4096
+    public static let queuedBytes = 256 << 20
 }
 
 extension DenseVectorSchema {

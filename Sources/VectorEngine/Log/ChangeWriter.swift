@@ -73,11 +73,7 @@ struct ChangeWriter {
 
     /// - Returns: whether there is such a point.
     mutating func mergePayload(_ members: JSONObject, into id: PointID) throws -> Bool {
-        var stored: StoredRow?
-        try db.scan(CollectionFile.selectRows + "WHERE p.id = ?", [Data(id.key)]) { row in
-            stored = try StoredRow(row, schema: schema, hasDense: true, cipher: file.cipher)
-        }
-        guard var point = stored?.point else { return false }
+        guard var point = try point(id) else { return false }
         var merged = point.payload.object
         for (key, value) in members {
             if value.isNull { merged.removeValue(forKey: key) } else { merged[key] = value }
@@ -105,6 +101,49 @@ struct ChangeWriter {
         try tables.delete(old, sealed: header.sealedSequence)
         tally?.subtract(sequence: old, key: key, checksum: checksum)
         return true
+    }
+
+    // MARK: Within one transaction
+
+    /// The newest version of a point, also when this transaction wrote it; nil when there is none.
+    func point(_ id: PointID) throws -> Point? {
+        var stored: StoredRow?
+        try db.scan(CollectionFile.selectRows + "WHERE p.id = ?", [Data(id.key)]) { row in
+            stored = try StoredRow(row, schema: schema, hasDense: true, cipher: file.cipher)
+        }
+        return stored?.point
+    }
+
+    /// The change that wrote a point; nil when there is none of that key.
+    func version(of key: [UInt8]) throws -> Int64? { try tables.find(key)?.sequence }
+
+    /// The points that this transaction has changed so far.
+    var changedIDs: Set<PointID> {
+        Set(
+            changes.map { change in
+                switch change {
+                case .upsert(let row, _): row.point.id
+                case .delete(let id, _): id
+                }
+            })
+    }
+
+    /// A moment that the writer can go back to.
+    struct Moment {
+        fileprivate let sequence: Int64
+        fileprivate let tally: PointTally?
+        fileprivate let changeCount: Int
+    }
+
+    /// What changes with each write. The header changes at the end of the transaction only, and which layout was found
+    /// to be that of the schema stays true.
+    var moment: Moment { Moment(sequence: sequence, tally: tally, changeCount: changes.count) }
+
+    /// Forgets what came after `moment`, when the savepoint of that moment was rolled back.
+    mutating func goBack(to moment: Moment) {
+        sequence = moment.sequence
+        tally = moment.tally
+        changes.removeSubrange(moment.changeCount...)
     }
 
     // MARK: Repair

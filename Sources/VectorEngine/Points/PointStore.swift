@@ -13,17 +13,15 @@ public protocol PointStore: Sendable {
     func createCollection(_ collection: String, schema: CollectionSchema) async throws
     func deleteCollection(_ collection: String) async throws
 
-    /// Inserts or replaces whole points, all of them or (on an error) none; order within `points` counts.
+    /// Performs `writes` in their order as one batch: all of them or, on an error, none. A batch that fails leaves the
+    /// writes of other callers alone.
+    ///
+    /// - Returns: the last change and the sum of the points touched.
+    /// - Throws: `preconditionFailed` where a write's precondition does not hold, `overloaded` when too much is waiting
+    ///   to be written; for a point that the schema does not allow `unknownVector`, `wrongDimension`, `notFinite` or
+    ///   `invalidArgument`.
     @discardableResult
-    func upsert(_ points: [Point], in collection: String) async throws -> UpdateReceipt
-    /// Deletes what `selector` names; ids that are not there are passed over.
-    @discardableResult
-    func delete(_ selector: PointSelector, in collection: String) async throws -> UpdateReceipt
-    /// Merges `members` into the payload of each selected point; a member with the value null is removed.
-    @discardableResult
-    func mergePayload(
-        _ members: Payload, of selector: PointSelector, in collection: String
-    ) async throws -> UpdateReceipt
+    func apply(_ writes: [PointWrite], in collection: String) async throws -> UpdateReceipt
 
     /// The points of `ids` that exist, in the order asked.
     func retrieve(_ ids: [PointID], with: PointParts, in collection: String) async throws -> [Point]

@@ -258,30 +258,19 @@ public final class EmbeddedStore: PointStore {
     // MARK: Points
 
     @discardableResult
-    public func upsert(_ points: [Point], in collection: String) async throws -> UpdateReceipt {
-        guard points.count <= EngineLimits.pointsPerCall else {
+    public func apply(_ writes: [PointWrite], in collection: String) async throws -> UpdateReceipt {
+        let count = PreparedWrite.pointCount(writes)
+        guard count <= EngineLimits.pointsPerCall else {
             throw EngineError(
-                .invalidArgument, "\(points.count) points in one call; send at most \(EngineLimits.pointsPerCall)")
+                .invalidArgument, "\(count) points in one call; send at most \(EngineLimits.pointsPerCall)")
         }
         let layout = try await opened(collection).collection.layout
         // Few points take less time than to wake a thread for them.
         let prepared =
-            points.count <= PreparedPoint.pointsPerTask
-            ? try PreparedPoint.all(points, layout: layout)
-            : try await Self.offPool { try PreparedPoint.all(points, layout: layout) }
-        return try await write(.upsert(prepared), collection)
-    }
-
-    @discardableResult
-    public func delete(_ selector: PointSelector, in collection: String) async throws -> UpdateReceipt {
-        try await write(.delete(selector), collection)
-    }
-
-    @discardableResult
-    public func mergePayload(
-        _ members: Payload, of selector: PointSelector, in collection: String
-    ) async throws -> UpdateReceipt {
-        try await write(.mergePayload(members, selector), collection)
+            count <= PreparedPoint.pointsPerTask
+            ? try PreparedWrite.all(writes, layout: layout)
+            : try await Self.offPool { try PreparedWrite.all(writes, layout: layout) }
+        return try await write(.apply(prepared), collection)
     }
 
     func write(_ operation: WriteOperation, _ name: String) async throws -> UpdateReceipt {

@@ -1,0 +1,196 @@
+import GRDB
+import JSON
+
+/// What a caller wants written, all of it or nothing.
+enum WriteOperation: Sendable {
+    case apply([PreparedWrite])
+    /// What becomes of each point, decided inside the transaction by its newest version.
+    case revise([PointID], PointRevision)
+
+    private var writes: [PreparedWrite] { if case .apply(let writes) = self { writes } else { [] } }
+
+    /// The filters that choose points. They are answered from the newest view, so that whatever is before the operation
+    /// in the queue must be in it.
+    var filters: [Filter] { writes.compactMap(\.filter) }
+
+    var needsFreshView: Bool { writes.contains { $0.filter != nil } }
+
+    /// Whether it only takes away.
+    var isFreeing: Bool {
+        guard case .apply(let writes) = self else { return false }
+        return writes.allSatisfy(\.isFreeing)
+    }
+
+    /// Points it names.
+    var size: Int {
+        switch self {
+        case .apply(let writes): writes.reduce(0) { $0 + $1.size }
+        case .revise(let ids, _): ids.count
+        }
+    }
+
+    /// Bytes that it holds in memory until it is written.
+    var heldBytes: Int {
+        switch self {
+        case .apply(let writes): writes.reduce(0) { $0 + $1.heldBytes }
+        case .revise(let ids, _): ids.count * MemoryLayout<PointID>.stride
+        }
+    }
+
+    /// Bytes that the write may add to the log: the rows, and the pages around them.
+    var estimatedBytes: Int {
+        let pages = 16 * 8192
+        return switch self {
+        case .apply(let writes): writes.reduce(pages) { $0 + $1.estimatedBytes }
+        // A revision writes points of any size; the pages around one are the better part of most.
+        case .revise(let ids, _): pages + 1024 * ids.count
+        }
+    }
+}
+
+/// A write of a batch whose points are checked.
+struct PreparedWrite: Sendable {
+    enum Change: Sendable {
+        case upsert([PreparedPoint])
+        case mergePayload(Payload, PointSelector)
+        case delete(PointSelector)
+    }
+
+    let change: Change
+    let precondition: PointWrite.Precondition?
+
+    static func pointCount(_ writes: [PointWrite]) -> Int {
+        writes.reduce(0) { if case .upsert(let points) = $1.change { $0 + points.count } else { $0 } }
+    }
+
+    /// - Throws: what `PreparedPoint` throws.
+    static func all(_ writes: [PointWrite], layout: RowLayout) throws -> [PreparedWrite] {
+        try writes.map { write in
+            let change: Change =
+                switch write.change {
+                case .upsert(let points): .upsert(try PreparedPoint.all(points, layout: layout))
+                case .mergePayload(let members, of: let selector): .mergePayload(members, selector)
+                case .delete(let selector): .delete(selector)
+                }
+            return PreparedWrite(change: change, precondition: write.precondition)
+        }
+    }
+
+    private var selector: PointSelector? {
+        switch change {
+        case .upsert: nil
+        case .mergePayload(_, let selector), .delete(let selector): selector
+        }
+    }
+
+    fileprivate var filter: Filter? {
+        if case .filter(let filter)? = selector { filter } else { nil }
+    }
+
+    fileprivate var isFreeing: Bool { if case .delete = change { true } else { false } }
+
+    fileprivate var size: Int {
+        switch change {
+        case .upsert(let points): points.count
+        case .mergePayload(_, .ids(let ids)), .delete(.ids(let ids)): ids.count
+        case .mergePayload, .delete: 1
+        }
+    }
+
+    fileprivate var heldBytes: Int {
+        switch change {
+        case .upsert(let points): points.reduce(0) { $0 + $1.sizeBytes }
+        case .mergePayload(let members, _): members.text.count + size * MemoryLayout<PointID>.stride
+        case .delete: size * MemoryLayout<PointID>.stride
+        }
+    }
+
+    fileprivate var estimatedBytes: Int {
+        switch change {
+        case .upsert(let points): points.reduce(0) { $0 + 2 * $1.sizeBytes + 512 }
+        case .mergePayload: 1024 * size
+        // Of each table a page, wherever the row lies.
+        case .delete: 3 * 8192 * size
+        }
+    }
+}
+
+extension PreparedPoint {
+    fileprivate var sizeBytes: Int { point.payload.text.count + sparse.count + dense.count }
+}
+
+// MARK: Performing
+
+extension ChangeWriter {
+    /// - Parameter matching: the ids that a filter chose when the transaction began.
+    /// - Returns: how many points were touched.
+    mutating func perform(
+        _ operation: WriteOperation, matching: (Filter) throws -> [PointID]
+    ) throws -> UpdateReceipt {
+        var affected = 0
+        switch operation {
+        case .apply(let writes):
+            for write in writes { affected += try apply(write, matching) }
+        case .revise(let ids, let revision):
+            for id in ids where try revise(id, revision) { affected += 1 }
+        }
+        return UpdateReceipt(sequence: UInt64(sequence), affected: affected)
+    }
+
+    private mutating func apply(_ write: PreparedWrite, _ matching: (Filter) throws -> [PointID]) throws -> Int {
+        var affected = 0
+        switch write.change {
+        case .upsert(let points):
+            for point in points {
+                try check(write.precondition, of: point.key)
+                try upsert(point)
+            }
+            affected = points.count
+        case .delete(let selector):
+            for id in try ids(selector, matching) {
+                try check(write.precondition, of: id.key)
+                if try delete(id) { affected += 1 }
+            }
+        case .mergePayload(let members, let selector):
+            let members = members.object
+            for id in try ids(selector, matching) {
+                try check(write.precondition, of: id.key)
+                if try mergePayload(members, into: id) { affected += 1 }
+            }
+        }
+        return affected
+    }
+
+    private func check(_ precondition: PointWrite.Precondition?, of key: [UInt8]) throws {
+        guard let precondition else { return }
+        let version = try version(of: key)
+        switch precondition {
+        case .absent:
+            guard version != nil else { return }
+            throw EngineError(
+                .preconditionFailed, "a point that was to be inserted is there already; nothing of the batch was kept")
+        case .version(let expected):
+            guard version.map({ UInt64(clamping: $0) }) != expected else { return }
+            throw EngineError(
+                .preconditionFailed,
+                "a point was changed by another caller since it was read; nothing of the batch was kept. Read it again")
+        }
+    }
+
+    /// The ids that `selector` means now. What a filter chose when the transaction began is right for the points that
+    /// were not changed since; the others are looked at one by one.
+    private func ids(_ selector: PointSelector, _ matching: (Filter) throws -> [PointID]) throws -> [PointID] {
+        switch selector {
+        case .ids(let ids): return ids
+        case .filter(let filter):
+            let matches = try matching(filter)
+            let changed = changedIDs
+            guard !changed.isEmpty else { return matches }
+            return try matches.filter { !changed.contains($0) }
+                + changed.filter { id in
+                    guard let point = try point(id) else { return false }
+                    return try filter.matches(id: id, payload: point.payload, vectors: point.vectors)
+                }
+        }
+    }
+}
