@@ -12,7 +12,7 @@ BINARY := .build/release/cortex
 VENV := .venv
 # Says that the Python packages are installed; it goes when the environment goes.
 CLIENTS := $(VENV)/.clients
-# Without this `swift test` compiles every module anew, and the next `swift build` once more.
+# Without this `swift test` compiles every module again, and so does the next `swift build`.
 SAME_MODULES := --disable-testable-imports
 # pip and python3 of the project's own environment come first: Debian's own refuse to install anything.
 WITH_VENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"

@@ -3,7 +3,7 @@
 #
 # The Swift runtime comes in by --static-swift-stdlib. For SQLite, OpenBLAS, libstdc++, zlib and libgcc the linker is
 # handed a folder, searched before all others, that holds only archives: where `-lblas` finds no shared library beside
-# the archive it takes the archive. Every module is compiled anew, so this build keeps a folder of its own.
+# the archive it takes the archive. Every module is compiled again, so this build has a folder of its own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 swift=${SWIFT:-swift}
@@ -28,7 +28,7 @@ link_archive z libz.a zlib1g-dev
 link_archive gcc_s libgcc_eh.a libgcc-12-dev
 
 echo "release: $swift build -c release --static-swift-stdlib"
-# The linker warns of Foundation's use of mktemp; nobody here calls it.
+# The linker warns of Foundation's use of mktemp; no code here calls it.
 "$swift" build -c release --static-swift-stdlib --scratch-path "$scratch" --product cortex -Xlinker -L"$archives" |
   { grep -v "warning: the use of \`mktemp'" || true; }
 

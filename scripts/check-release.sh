@@ -45,6 +45,6 @@ step '"version"' version --json
 step pass doctor
 step '' store --data /tmp/d "The database password rotates every ninety days."
 step '' store --data /tmp/d "Lunch on Fridays is at noon."
-# No word of the question stands in the memory: only the model inside the file can find it.
+# No word of the question is in the memory: only the model inside the file can find it.
 step "ninety days" find --data /tmp/d "how often do credentials change?"
 echo "check-release: passed in a bare Debian $suite without network"

@@ -7,7 +7,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 swift=${SWIFT:-swift}
 
-# What a bare container lacks, beside the Swift toolchain itself. openblas stands in for the reference BLAS.
+# The packages that a bare container lacks besides the Swift toolchain. openblas replaces the reference BLAS.
 packages=(
   git make ca-certificates                                # SwiftPM fetches by git
   binutils libc6-dev libstdc++-12-dev zlib1g-dev          # what the Swift toolchain links with

@@ -52,7 +52,7 @@ def synsets(folder: pathlib.Path) -> Iterator[Synset]:
     for part_of_speech in PARTS_OF_SPEECH:
         with open(folder / f"data.{part_of_speech}", encoding="utf-8") as lines:
             for line in lines:
-                # The licence stands at the head, its lines begin with two blanks.
+                # The licence is at the beginning; its lines begin with two blanks.
                 if not line.startswith("  "):
                     yield parse_line(part_of_speech, line)
 

@@ -7,7 +7,7 @@
 Three figures: queries on one connection, upserts of 100 points with `wait` on one connection, queries on 32 connections
 at once. Vectors are drawn around 1 000 centres, 384 floats each, written with all their digits as clients write them.
 
-Beside them stands what is not the store's, from the same run: `floor`, the same client asking /healthz on the same
+Beside them it prints the share that is not the store's, from the same run: `floor`, the same client asking /healthz on the same
 connection; `query_c`, the same queries from a client in C (roundtrip.c, where there is a compiler); `upsert_floor`, a
 body of an upsert's size sent to a path that is not there; `disk`, a write of a commit's size and its fdatasync.
 """

@@ -12,11 +12,11 @@ writes the same bytes. The kinds of question:
     paraphrase       in other words than those of the answer
     update           about what was changed later: the change is an answer, and what was said first still is one
     contradiction    about what the other remembers otherwise
-    deletion         about what was said, deleted, and said anew with other details: what is deleted must not be found
+    deletion         about what was said, deleted, and said again with other details: the deleted turn must not be found
     scope            without any name, asked in the project of the conversation
 
 What makes it hard, on purpose: all conversations draw from the same topics, so that a question is told apart by who,
-what exactly and when; answers often stand in a turn that shares few words with the question, since its subject was
+what exactly and when; answers are often in a turn that shares few words with the question, since its subject was
 named a turn earlier; small talk repeats the subject's words; plans change, and the later word counts.
 """
 
@@ -83,7 +83,7 @@ class Conversation:
 
     def play(self, topic, session, at, deletes=None):
         """A topic's turns in order, with a stray remark between them now and then. `deletes` is true where they are
-        deleted later, and false where they say anew what was deleted."""
+        deleted later, and false where they say again what was deleted."""
         first = self.draw.randrange(2)
         values = self.slots(first)
         places = []

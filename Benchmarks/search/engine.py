@@ -1,4 +1,4 @@
-"""One engine in one process, spoken to in JSON lines, and what is made of its answers."""
+"""One engine in one process, driven by JSON lines, and the figures computed from its answers."""
 
 import json
 import math
@@ -68,7 +68,7 @@ def nearest(queries: np.ndarray, base: np.ndarray) -> np.ndarray:
 
 
 def at_recall(points: list[dict], wanted: float) -> float | None:
-    """Queries a second at a recall; of the fastest setting that reaches it where none lies below."""
+    """Queries a second at a recall; if no setting is below it, those of the fastest setting that reaches it."""
     ordered = sorted(points, key=lambda point: point["recall"])
     for low, high in zip(ordered, ordered[1:]):
         if low["recall"] < wanted <= high["recall"]:
