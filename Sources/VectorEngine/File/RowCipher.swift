@@ -1,14 +1,14 @@
 import Crypto
 import Foundation
 
-// Encryption at rest. Every collection has a random data key; `meta.data_key` holds it sealed under a key derived from
-// the user's key (HKDF-SHA-256, RFC 5869). Sealed bytes are AES-256-GCM (NIST SP 800-38D), stored as
+// Encryption at rest. Every collection has a random data key; `meta.data_key` holds it encrypted under a key derived
+// from the user's key (HKDF-SHA-256, RFC 5869). Encrypted bytes are AES-256-GCM (NIST SP 800-38D), stored as
 //
 //     nonce 12 bytes (random) | ciphertext | tag 16 bytes
 //
 // with a key for each purpose that is derived from the data key, and with additional data that tie the bytes to their
-// place: the purpose, and for a row its sequence and its id. A rotation only seals the data key again, so it writes one
-// row. Checksums are of the stored bytes, so that damage is found without the key.
+// place: the purpose, and for a row its sequence and its id. A rotation only encrypts the data key again, so it writes
+// one row. Checksums are of the stored bytes, so that damage is found without the key.
 
 /// The user's key: 32 bytes, given as 64 hexadecimal digits.
 public struct EncryptionKey: Sendable {
@@ -31,14 +31,14 @@ public struct EncryptionKey: Sendable {
         key = SymmetricKey(data: bytes)
     }
 
-    /// The key that seals data keys.
+    /// The key that encrypts data keys.
     fileprivate var wrapping: SymmetricKey {
         HKDF<SHA256>.deriveKey(
             inputKeyMaterial: key, info: Data("cortex data key wrapping 1".utf8), outputByteCount: 32)
     }
 }
 
-/// Seals and opens what one collection stores.
+/// Encrypts and decrypts the stored bytes of one collection. `seal` and `open` are CryptoKit's words for this.
 struct RowCipher: Sendable {
     /// What the bytes are, and to which row or part they belong.
     enum Place {
@@ -53,7 +53,7 @@ struct RowCipher: Sendable {
     private let vectors: SymmetricKey
     private let caches: SymmetricKey
     private static let wrapped = Data("cortex data key 1".utf8)
-    /// Bytes of a sealed data key: nonce, key, tag.
+    /// Bytes of an encrypted data key: nonce, key, tag.
     private static let wrappedBytes = 12 + 32 + 16
 
     private init(dataKey: SymmetricKey) {
@@ -67,7 +67,7 @@ struct RowCipher: Sendable {
 
     // MARK: Data keys
 
-    /// A new data key, sealed under `key`.
+    /// A new data key, encrypted under `key`.
     static func newDataKey(under key: EncryptionKey) throws -> [UInt8] {
         try wrap(SymmetricKey(size: .bits256), under: key)
     }
@@ -91,12 +91,12 @@ struct RowCipher: Sendable {
         }
     }
 
-    /// - Throws: `keyRefused` if `sealed` was sealed under another key.
+    /// - Throws: `keyRefused` if `sealed` was encrypted under another key.
     init(unwrapping sealed: [UInt8], with key: EncryptionKey) throws(EngineError) {
         self.init(dataKey: try Self.unwrap(sealed, under: key))
     }
 
-    /// The same data key, sealed under another of the user's keys.
+    /// The same data key, encrypted under another of the user's keys.
     static func rewrap(_ sealed: [UInt8], from old: EncryptionKey, to new: EncryptionKey) throws -> [UInt8] {
         try wrap(try unwrap(sealed, under: old), under: new)
     }
@@ -111,7 +111,7 @@ struct RowCipher: Sendable {
         return Array(box)
     }
 
-    /// Nil if the bytes were not sealed for this place.
+    /// Nil if the bytes were not encrypted for this place.
     func open(_ bytes: some Collection<UInt8>, _ place: Place) -> [UInt8]? {
         let (key, context) = parameters(place)
         // The caller reports the damage: a row by its sequence, a cache by rebuilding it.
@@ -131,19 +131,19 @@ struct RowCipher: Sendable {
 }
 
 extension RowCipher? {
-    /// `bytes` as they are stored: sealed if there is a cipher.
+    /// `bytes` as they are stored: encrypted if there is a cipher.
     func stored(_ bytes: [UInt8], _ place: @autoclosure () -> RowCipher.Place) throws -> [UInt8] {
         try self?.seal(bytes, place()) ?? bytes
     }
 
-    /// The stored bytes without encryption; nil if they were not sealed for this place.
+    /// The stored bytes without encryption; nil if they were not encrypted for this place.
     func plain(_ bytes: UnsafeRawBufferPointer, _ place: @autoclosure () -> RowCipher.Place) -> [UInt8]? {
         guard let cipher = self else { return Array(bytes) }
         return cipher.open(bytes, place())
     }
 
-    /// Passes the stored bytes to `body`, without a copy if they are not sealed; nil if they were not sealed for this
-    /// place.
+    /// Passes the stored bytes to `body`, without a copy if they are not encrypted; nil if they were not encrypted for
+    /// this place.
     func withPlain<Result>(
         _ bytes: UnsafeRawBufferPointer, _ place: @autoclosure () -> RowCipher.Place,
         _ body: (UnsafeRawBufferPointer) throws -> Result
@@ -155,7 +155,7 @@ extension RowCipher? {
 }
 
 extension LoggedRow {
-    /// A row as it is stored, sealed if there is a cipher.
+    /// A row as it is stored, encrypted if there is a cipher.
     init(
         sequence: Int64, key: [UInt8], payload: [UInt8], sparse: [UInt8], dense: [UInt8], cipher: RowCipher?
     ) throws {

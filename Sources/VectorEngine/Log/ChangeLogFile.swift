@@ -13,8 +13,9 @@ import Foundation
 //     3 commit   at i64 (µs since 1970) | count i64 | ids u64 | rows u64     what the points add up to after it
 //     4 end      frames before it i64
 //
-// Rows are written as they are stored; sealed rows stay sealed. `from` is the change before the first one. A file ends
-// with a commit and then the end frame, so a file that was cut is noticed, and consecutive files meet without a gap.
+// Rows are written as they are stored; encrypted rows stay encrypted. `from` is the change before the first one. A file
+// ends with a commit and then the end frame, so a file that was cut is noticed, and consecutive files meet without a
+// gap.
 
 /// One entry of the shipped log.
 enum LogEntry: Sendable, Equatable {
