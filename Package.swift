@@ -77,7 +77,7 @@ let package = Package(
             swiftSettings: strict),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
-        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "VectorsTests", dependencies: ["Vectors", "CKernels", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "HNSWTests", dependencies: ["HNSW", "Vectors", "CKernels", "TestSupport"], swiftSettings: strict),

@@ -1,12 +1,8 @@
-import OrderedCollections
-
-/// A JSON object whose members keep the order in which they were written.
-package typealias JSONObject = OrderedDictionary<String, JSONValue>
-
 /// One JSON value (RFC 8259) whose numbers keep the type they were written with.
 ///
 /// `1` is an `integer`, `1.0` and `1e3` are `number`s, and only an integer above `Int64.max` is `unsigned`; an integer
-/// that fits neither becomes a `number`. Two objects are equal if their members are, in any order.
+/// that fits neither becomes a `number`. Two objects are equal if their members are, in any order, and two texts if their
+/// UTF-8 bytes are.
 package enum JSONValue: Sendable {
     case null
     case bool(Bool)
@@ -26,10 +22,9 @@ extension JSONValue: Equatable {
         case (.integer(let a), .integer(let b)): a == b
         case (.unsigned(let a), .unsigned(let b)): a == b
         case (.number(let a), .number(let b)): a == b
-        case (.string(let a), .string(let b)): a == b
+        case (.string(let a), .string(let b)): a.hasSameBytes(as: b)
         case (.array(let a), .array(let b)): a == b
-        case (.object(let a), .object(let b)):
-            a.count == b.count && a.allSatisfy { key, value in b[key] == value }
+        case (.object(let a), .object(let b)): a == b
         default: false
         }
     }

@@ -46,14 +46,14 @@ package struct JSONWriter {
     private mutating func write(_ members: JSONObject) {
         bytes.append(UInt8(ascii: "{"))
         var isFirst = true
-        let keys =
-            isCanonical ? members.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } : Array(members.keys)
-        for key in keys {
+        let ordered =
+            isCanonical ? members.elements.sorted { $0.key.precedesInBytes($1.key) } : members.elements
+        for (key, value) in ordered {
             if !isFirst { bytes.append(UInt8(ascii: ",")) }
             isFirst = false
             write(key)
             bytes.append(UInt8(ascii: ":"))
-            write(members[key] ?? .null)
+            write(value)
         }
         bytes.append(UInt8(ascii: "}"))
     }

@@ -52,7 +52,7 @@ extension RequestRouter {
             throw RPCError(.invalidParams, "notifications must be an object")
         }
         let wantsList = wish["resourcesListChanged"]?.boolValue ?? false
-        var uris: Set<String> = []
+        var uris: Set<ByteText> = []
         if let listed = wish["resourceSubscriptions"], !listed.isNull {
             guard let elements = listed.arrayValue, elements.allSatisfy({ $0.stringValue != nil }) else {
                 throw RPCError(.invalidParams, "resourceSubscriptions must be a list of URIs")
@@ -60,7 +60,7 @@ extension RequestRouter {
             guard elements.count <= limits.maximumSubscriptions else {
                 throw RPCError(.invalidParams, "resourceSubscriptions has at most \(limits.maximumSubscriptions) URIs")
             }
-            uris = Set(elements.compactMap(\.stringValue))
+            uris = Set(elements.compactMap(\.stringValue).map { ByteText($0) })
         }
         let wanted = uris
         let meta: JSONObject = [Self.subscriptionKey: exchange.id.json]
@@ -69,7 +69,7 @@ extension RequestRouter {
             let changes = feed.listen()
             var granted = JSONObject()
             if wantsList { granted["resourcesListChanged"] = true }
-            if !wanted.isEmpty { granted["resourceSubscriptions"] = .array(wanted.sorted().map { .string($0) }) }
+            if !wanted.isEmpty { granted["resourceSubscriptions"] = .array(wanted.sorted().map { .string($0.text) }) }
             reporter.notify(
                 "notifications/subscriptions/acknowledged",
                 ["notifications": .object(granted), "_meta": .object(meta)])
@@ -77,7 +77,7 @@ extension RequestRouter {
                 switch change {
                 case .list where wantsList:
                     reporter.notify("notifications/resources/list_changed", ["_meta": .object(meta)])
-                case .updated(let uri) where wanted.contains(uri):
+                case .updated(let uri) where wanted.contains(ByteText(uri)):
                     reporter.notify("notifications/resources/updated", ["uri": .string(uri), "_meta": .object(meta)])
                 case .list, .updated: continue
                 }

@@ -17,6 +17,17 @@ package enum RequestID: Sendable, Hashable {
         }
     }
 
+    /// Texts are the same id only when their UTF-8 bytes are equal.
+    package static func == (left: RequestID, right: RequestID) -> Bool { left.json == right.json }
+
+    package func hash(into hasher: inout Hasher) {
+        switch self {
+        case .string(let text): text.hashBytes(into: &hasher)
+        case .integer(let number): hasher.combine(number)
+        case .unsigned(let number): hasher.combine(number)
+        }
+    }
+
     package var json: JSONValue {
         switch self {
         case .string(let text): .string(text)

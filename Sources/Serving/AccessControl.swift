@@ -13,11 +13,11 @@ package struct AccessRights: Sendable, Equatable {
     /// Over everything.
     package var global: Level
     /// Over single collections, beside what `global` allows.
-    package var collections: [String: Level]
+    package var collections: [ByteText: Level]
     /// A token that is good only while such a point exists.
     package var mustExist: JSONValue?
 
-    package init(global: Level, collections: [String: Level], mustExist: JSONValue? = nil) {
+    package init(global: Level, collections: [ByteText: Level], mustExist: JSONValue? = nil) {
         self.global = global
         self.collections = collections
         self.mustExist = mustExist
@@ -25,7 +25,7 @@ package struct AccessRights: Sendable, Equatable {
 
     package static let all = AccessRights(global: .manage, collections: [:])
 
-    package func level(of collection: String) -> Level { max(global, collections[collection] ?? .none) }
+    package func level(of collection: String) -> Level { max(global, collections[text: collection] ?? .none) }
 }
 
 /// API keys, and tokens signed with them. Keys are kept as digests and compared in constant time.
@@ -116,7 +116,7 @@ package struct AccessControl: Sendable {
                 guard let name = entry["collection"]?.stringValue, let access = entry["access"]?.stringValue,
                     let level = ["r": AccessRights.Level.read, "rw": .write, "prw": .write][access]
                 else { return .failure(.unauthorized("Invalid API key or JWT")) }
-                rights.collections[name] = max(rights.collections[name] ?? .none, level)
+                rights.collections[text: name] = max(rights.collections[text: name] ?? .none, level)
             }
         default: return .failure(.unauthorized("Invalid API key or JWT"))
         }

@@ -33,6 +33,7 @@ enum Exceptions {
         "Sources/HNSW/Search/Walk.swift",
         "Sources/HNSW/Search/WalkReach.swift",
         "Sources/HNSW/Search/WalkScratch.swift",
+        "Sources/JSON/ByteText.swift",
         "Sources/JSON/JSONCursor.swift",
         "Sources/JSON/JSONParser.swift",
         "Sources/JSON/JSONWriter.swift",

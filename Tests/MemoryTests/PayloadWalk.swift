@@ -32,7 +32,7 @@ enum PayloadWalk {
 
     private static func equal(_ wanted: MatchValue, _ value: JSONValue) -> Bool {
         switch wanted {
-        case .keyword(let text): value.stringValue == text
+        case .keyword(let text): value.stringValue?.hasSameBytes(as: text) ?? false
         case .integer(let number): if case .integer(number) = value { true } else { false }
         case .bool(let flag): value.boolValue == flag
         }

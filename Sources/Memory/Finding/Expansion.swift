@@ -32,12 +32,12 @@ struct Expansion: Sendable, Equatable {
     }
 
     func wants(_ type: String) -> Bool {
-        guard relationTypes.isEmpty || relationTypes.contains(type) else { return false }
+        guard relationTypes.isEmpty || relationTypes.containsBytes(of: type) else { return false }
         switch kind {
         case .none: return false
         case .all: return true
-        case .parents, .children: return Edge.hierarchy.contains(type)
-        case .relations: return !Edge.hierarchy.contains(type)
+        case .parents, .children: return Edge.hierarchy.contains(ByteText(type))
+        case .relations: return !Edge.hierarchy.contains(ByteText(type))
         }
     }
 
@@ -53,14 +53,14 @@ struct Expansion: Sendable, Equatable {
 
 /// One edge between two items.
 struct Edge: Sendable, Hashable {
-    static let hierarchy: Set<String> = ["document_id", "parent_id", "dependencies", "supersedes", "entity_id"]
+    static let hierarchy: Set<ByteText> = ["document_id", "parent_id", "dependencies", "supersedes", "entity_id"]
 
     let from: UUIDBytes
     let to: UUIDBytes
-    let type: String
+    let type: ByteText
 
     var json: JSONValue {
-        ["from": .string(from.description), "to": .string(to.description), "type": .string(type)]
+        ["from": .string(from.description), "to": .string(to.description), "type": .string(type.text)]
     }
 }
 
@@ -162,11 +162,11 @@ extension MemoryStore {
         for record in records {
             for other in found where other.id != record.id {
                 for type in Self.types(from: record, to: other) where expansion.wants(type) && follows.outgoing {
-                    near.append((Edge(from: record.id, to: other.id, type: type), other))
+                    near.append((Edge(from: record.id, to: other.id, type: ByteText(type)), other))
                 }
                 for type in Self.types(from: other, to: record) where expansion.wants(type) {
                     guard follows.incoming || other.kind == .relation else { continue }
-                    near.append((Edge(from: other.id, to: record.id, type: type), other))
+                    near.append((Edge(from: other.id, to: record.id, type: ByteText(type)), other))
                 }
             }
         }
@@ -176,13 +176,13 @@ extension MemoryStore {
     /// How `a` names `b`: the members of its data, a relation by its own type.
     private static func types(from a: MemoryRecord, to b: MemoryRecord) -> [String] {
         guard let data = a.data else { return [] }
-        let names = Set([b.id.description] + LinkKeys.names(of: b.kind, b.data))
+        let names = Set(([b.id.description] + LinkKeys.names(of: b.kind, b.data)).map { ByteText($0) })
         var types: [String] = []
         for key in data.keys {
             let linked = LinkKeys.links(of: a.kind, [key: data[key] ?? .null])
-            guard linked.contains(where: names.contains) else { continue }
+            guard linked.contains(where: { names.contains(ByteText($0)) }) else { continue }
             let type = a.kind == .relation ? LinkKeys.text(data["relation_type"]) ?? "relation" : key
-            if !types.contains(type) { types.append(type) }
+            if !types.containsBytes(of: type) { types.append(type) }
         }
         return types
     }

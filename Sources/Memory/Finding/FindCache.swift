@@ -1,3 +1,4 @@
+import JSON
 import Synchronization
 import VectorEngine
 
@@ -14,7 +15,7 @@ final class FindCache: Sendable {
     }
 
     private struct State {
-        var entries: [String: Entry] = [:]
+        var entries: [ByteText: Entry] = [:]
         var hits = 0
         var misses = 0
     }
@@ -34,7 +35,7 @@ final class FindCache: Sendable {
     /// The remembered result; counted as a hit or a miss.
     func result(of key: String, at sequence: UInt64, now: Int64) -> FindResult? {
         state.withLock { state in
-            guard let entry = state.entries[key], entry.sequence == sequence, entry.until > now else {
+            guard let entry = state.entries[text: key], entry.sequence == sequence, entry.until > now else {
                 state.misses += 1
                 return nil
             }
@@ -48,8 +49,8 @@ final class FindCache: Sendable {
         guard result.degradedReason == nil, !result.items.contains(where: { $0.record.renewal != nil }) else { return }
         let end = result.items.compactMap(\.record.expiresAt).min() ?? .max
         state.withLock { state in
-            if state.entries[key] == nil, state.entries.count >= limit { state.entries.removeAll() }
-            state.entries[key] = Entry(sequence: sequence, until: min(end, now &+ life), result: result)
+            if state.entries[text: key] == nil, state.entries.count >= limit { state.entries.removeAll() }
+            state.entries[text: key] = Entry(sequence: sequence, until: min(end, now &+ life), result: result)
         }
     }
 

@@ -53,7 +53,8 @@ extension Narrowing {
     private static func append(
         _ key: String, _ value: JSONValue, under path: String, at place: String, to must: inout [Condition]
     ) throws(MemoryError) {
-        guard !key.isEmpty, !key.contains(where: { $0 == "." || $0 == "[" || $0 == "]" || $0 == "\"" }) else {
+        guard !key.isEmpty, !key.unicodeScalars.contains(where: { "." == $0 || "[" == $0 || "]" == $0 || "\"" == $0 })
+        else {
             throw MemoryError(
                 .pattern, "a metadata key to filter by must not be empty or have a dot, bracket or quote in it",
                 field: place)

@@ -1,16 +1,22 @@
+import JSON
 import Synchronization
 import VectorEngine
 
 /// The conversation that an item belongs to: a session in a scope, or the scope's items without a session.
 struct Conversation: Hashable, Sendable {
-    let scopeHash: String
-    let session: String?
+    let scopeHash: ByteText
+    let session: ByteText?
+
+    init(scopeHash: String, session: String?) {
+        self.scopeHash = ByteText(scopeHash)
+        self.session = session.map { ByteText($0) }
+    }
 
     /// The stored items of this conversation.
     var conditions: [Condition] {
         [
-            .match(path: Member.scopeHash, anyOf: [.keyword(scopeHash)]),
-            session.map { .match(path: Member.session, anyOf: [.keyword($0)]) } ?? .isEmpty(path: Member.session),
+            .match(path: Member.scopeHash, anyOf: [.keyword(scopeHash.text)]),
+            session.map { .match(path: Member.session, anyOf: [.keyword($0.text)]) } ?? .isEmpty(path: Member.session),
         ]
     }
 }

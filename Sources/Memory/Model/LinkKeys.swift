@@ -80,7 +80,6 @@ enum LinkKeys {
     }
 
     private static func unique(_ list: [String]) -> [String] {
-        var seen: Set<String> = []
-        return Array(list.filter { seen.insert($0).inserted }.prefix(limit))
+        Array(list.uniqueByBytes().prefix(limit))
     }
 }

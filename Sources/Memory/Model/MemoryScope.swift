@@ -21,6 +21,16 @@ package struct MemoryScope: Sendable, Hashable {
 
     package var isEmpty: Bool { values.isEmpty }
 
+    /// Whether both have the same levels with the same bytes.
+    package static func == (left: MemoryScope, right: MemoryScope) -> Bool {
+        left.values.count == right.values.count
+            && left.values.allSatisfy { key, value in right.values[key]?.hasSameBytes(as: value) ?? false }
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        for key in Self.keys { values[key].map { ByteText($0) }.hash(into: &hasher) }
+    }
+
     package var json: JSONObject {
         Self.keys.reduce(into: JSONObject()) { members, key in
             if let value = values[key] { members[key] = .string(value) }

@@ -26,7 +26,7 @@ final class RateLimiter: Sendable {
     }
 
     private struct Key: Hashable {
-        let actor: String
+        let actor: ByteText
         let tool: Telemetry.Tool
     }
 
@@ -52,7 +52,7 @@ final class RateLimiter: Sendable {
             if buckets.count >= Self.rememberedActors {
                 buckets = buckets.filter { now &- $0.value.last < 60_000_000 }
             }
-            let key = Key(actor: actor, tool: tool)
+            let key = Key(actor: ByteText(actor), tool: tool)
             var bucket = refilled(buckets[key], perMinute, at: now)
             defer { buckets[key] = bucket }
             guard bucket.tokens >= 1 else { return (1 - bucket.tokens) / Double(perMinute) * 60_000 }
@@ -70,7 +70,7 @@ final class RateLimiter: Sendable {
         var tools = JSONObject()
         for tool in Telemetry.Tool.allCases {
             let perMinute = limits.perMinute(tool)
-            let bucket = buckets.withLock { $0[Key(actor: actor, tool: tool)] }
+            let bucket = buckets.withLock { $0[Key(actor: ByteText(actor), tool: tool)] }
             let left = refilled(bucket, perMinute, at: now).tokens
             tools[tool.rawValue] = [
                 "per_minute": .integer(Int64(perMinute)), "burst": .integer(Int64(Double(perMinute) * Self.burst)),

@@ -102,7 +102,7 @@ extension MemoryStore {
         }
         for point in try await everyPoint(Filter(must: must)) {
             let record = try MemoryRecord(point)
-            batch.copies[record.contentHash, default: []].append(record)
+            batch.copies[text: record.contentHash, default: []].append(record)
         }
     }
 

@@ -67,7 +67,7 @@ extension MemoryStore {
             return .replaced(Point(id: point.id, vectors: point.vectors, payload: Payload(members)))
         }
         guard var record = try? MemoryRecord(point) else { return .unchanged }  // not ours: nothing to complete
-        record.actorTerms = Array(Set(terms(record.lexicalFields.author))).sorted()
+        record.actorTerms = terms(record.lexicalFields.author).uniqueByBytes().sortedByBytes()
         record.traits = Trait.all(of: record, length: record.length)
         members.merge(record.payload) { $1 }
         return .replaced(Point(id: point.id, vectors: point.vectors, payload: Payload(members)))

@@ -107,7 +107,7 @@ extension MemoryStore {
         return additions.indices.map { i in
             let (vector, length) = lexical.encodeItem(fields[i], average)
             additions[i].record.length = length
-            additions[i].record.actorTerms = Array(Set(lexical.terms(fields[i].author))).sorted()
+            additions[i].record.actorTerms = lexical.terms(fields[i].author).uniqueByBytes().sortedByBytes()
             additions[i].record.traits = Trait.all(of: additions[i].record, length: length)
             return vector
         }

@@ -37,10 +37,10 @@ extension MemoryStore {
     private func closesCircle(
         _ item: StoreItem, _ scope: MemoryScope, _ batch: StoreBatch, now: Int64
     ) async throws -> Bool {
-        let own = Set(LinkKeys.names(of: .todo, item.data))
+        let own = Set(LinkKeys.names(of: .todo, item.data).map { ByteText($0) })
         guard !own.isEmpty else { return false }
         var waiting = LinkKeys.links(of: .todo, item.data)
-        var seen = Set(waiting)
+        var seen = Set(waiting.map { ByteText($0) })
         while !waiting.isEmpty, seen.count <= settings.maximumDependencies {
             let ids = waiting.compactMap { UUIDBytes($0) }.map { PointID.uuid($0) }
             let named = Filter(
@@ -48,11 +48,11 @@ extension MemoryStore {
                 should: [.hasID(Set(ids)), .match(path: Member.names, anyOf: waiting.map { .keyword($0) })])
             var records = try await everyPoint(named, limit: settings.maximumDependencies).map { try MemoryRecord($0) }
             records += batch.additions.map(\.record).filter { record in
-                record.kind == .todo && LinkKeys.names(of: .todo, record.data).contains(where: waiting.contains)
+                record.kind == .todo && LinkKeys.names(of: .todo, record.data).contains(where: waiting.containsBytes)
             }
             let next = records.filter { $0.scope == scope }.flatMap { LinkKeys.links(of: .todo, $0.data) }
-            if next.contains(where: own.contains) { return true }
-            waiting = next.filter { seen.insert($0).inserted }
+            if next.contains(where: { own.contains(ByteText($0)) }) { return true }
+            waiting = next.filter { seen.insert(ByteText($0)).inserted }
         }
         return false
     }
@@ -110,7 +110,7 @@ private struct Rule {
             .compactMap { $0 }.filter { !$0.isEmpty }
         return (item.data?["dependencies"]?.arrayValue ?? []).contains { dependency in
             let named = dependency.stringValue ?? dependency["id"]?.stringValue ?? dependency["title"]?.stringValue
-            return named.map(names.contains) ?? false
+            return named.map(names.containsBytes) ?? false
         }
     }
 

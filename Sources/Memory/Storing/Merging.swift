@@ -134,10 +134,10 @@ extension StoreBatch {
         let chunks = chunks(of: record.content ?? "")
         record.chunkCount = chunks.count
         result.chunkCount = chunks.count
-        copies[existing.contentHash]?.removeAll { $0.id == existing.id }
-        copies[record.contentHash, default: []].append(record)
+        copies[text: existing.contentHash]?.removeAll { $0.id == existing.id }
+        copies[text: record.contentHash, default: []].append(record)
         results.append(result)
-        let isTextKept = record.text == existing.text
+        let isTextKept = record.text.hasSameBytes(as: existing.text)
         if let i = additions.firstIndex(where: { $0.record.id == record.id }) {
             additions[i].record = record
             additions[i].chunks = chunks

@@ -40,7 +40,7 @@ struct StoreBatch {
     let context: CallContext
     let settings: MemorySettings
     /// Stored items with the content of one of the batch, by that content's hash.
-    var copies: [String: [MemoryRecord]] = [:]
+    var copies: [ByteText: [MemoryRecord]] = [:]
     /// First results by the digest of scope and idempotency key.
     var replays: [String: JSONObject] = [:]
     var additions: [Addition] = []
@@ -96,7 +96,7 @@ struct StoreBatch {
     func copy(of item: StoreItem, hash: String, now: Int64) -> MemoryRecord? {
         guard request.deduplication.isEnabled else { return nil }
         let scope = scope(of: item)
-        return (copies[hash] ?? []).first {
+        return (copies[text: hash] ?? []).first {
             !$0.isExpired(at: now) && (request.deduplication.crossesScopes || $0.scope == scope)
         }
     }
@@ -159,7 +159,7 @@ struct StoreBatch {
         result.id = id
         result.expiresAt = expiry.at
         remember(result, of: item, in: &record)
-        copies[hash, default: []].append(record)
+        copies[text: hash, default: []].append(record)
         var addition = Addition(inputIndex: result.inputIndex, record: record, chunks: chunks)
         addition.vector = vectors[result.inputIndex]
         additions.append(addition)
@@ -236,9 +236,9 @@ struct StoreBatch {
     }
 
     private mutating func replace(_ record: MemoryRecord, of existing: MemoryRecord) {
-        if var known = copies[existing.contentHash], let i = known.firstIndex(where: { $0.id == record.id }) {
+        if var known = copies[text: existing.contentHash], let i = known.firstIndex(where: { $0.id == record.id }) {
             known[i] = record
-            copies[existing.contentHash] = known
+            copies[text: existing.contentHash] = known
         }
         if let i = additions.firstIndex(where: { $0.record.id == record.id }) {
             additions[i].record = record

@@ -28,8 +28,8 @@ struct Insights: Sendable, Equatable {
     func found(on record: MemoryRecord, similarities: [Double], terms: [String]) -> [JSONValue] {
         guard isEnabled else { return [] }
         var insights: [(kind: String, text: String, confidence: Double)] = []
-        var counts: [String: Int] = [:]
-        for term in terms { counts[term, default: 0] += 1 }
+        var counts: [ByteText: Int] = [:]
+        for term in terms { counts[text: term, default: 0] += 1 }
         let common = counts.sorted { $0.value != $1.value ? $0.value > $1.value : $0.key < $1.key }.prefix(5)
         insights.append(
             (

@@ -7,7 +7,7 @@ struct PreparedSearch: Sendable {
     var node: QueryNode
     private let parts: AnswerParts
     private let target: SearchableCollection
-    private let lookups: [String: SearchableCollection]
+    private let lookups: [ByteText: SearchableCollection]
     private let orderKind: FieldIndexKind?
 
     /// `style` says how the body is written: `query`, or the older `search`, `recommend` and `discover`; `vector` stood
@@ -21,10 +21,10 @@ struct PreparedSearch: Sendable {
         parts = try AnswerParts.read(body, payload: .none)
         target = try await SearchableCollection(collection)
         try Self.check(node, body, collection.strictMode, collection)
-        var lookups: [String: SearchableCollection] = [:]
-        for name in node.lookupNames where lookups[name] == nil {
+        var lookups: [ByteText: SearchableCollection] = [:]
+        for name in node.lookupNames where lookups[text: name] == nil {
             try request.needs(.read, of: name)
-            lookups[name] = try await SearchableCollection(try await service.catalog.collection(name))
+            lookups[text: name] = try await SearchableCollection(try await service.catalog.collection(name))
         }
         self.lookups = lookups
         if case .orderBy(let order) = node.kind { orderKind = collection.field(order.path) } else { orderKind = nil }
@@ -64,7 +64,7 @@ struct PreparedSearch: Sendable {
     /// A plain search near a dense vector, payloads alone, that the table can answer without being waited for.
     private var isPrompt: Bool {
         guard case .nearest(.vector(.dense), mmr: nil) = node.kind, node.prefetch.isEmpty, node.filter == nil,
-            !node.isExact, parts.vectors == .none, target.config.vectors[node.using]?.isMulti == false
+            !node.isExact, parts.vectors == .none, target.config.vector(node.using)?.isMulti == false
         else { return false }
         return target.table.isPrompt(
             name: node.using, limit: node.limit + node.offset, breadth: node.breadth, codes: node.codes)

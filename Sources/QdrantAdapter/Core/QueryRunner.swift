@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import VectorEngine
 import Vectors
 
@@ -19,7 +20,7 @@ struct SearchableCollection: Sendable {
 struct QueryRunner {
     let target: SearchableCollection
     /// Collections that queries take their examples from, by the name they give.
-    let lookups: [String: SearchableCollection]
+    let lookups: [ByteText: SearchableCollection]
 
     private var table: DocumentTable { target.table }
 
@@ -139,7 +140,7 @@ struct QueryRunner {
         _ vector: AnyVector, _ node: QueryNode, _ allowed: RowSet?, _ count: Int, excluded: Set<PointID>
     ) throws -> [Hit] {
         var corpus: RowSet?
-        if target.config.sparse[node.using] == true {
+        if target.config.usesIDF(node.using) == true {
             corpus = try table.slots(having: node.using)
             if let filter = node.idfCorpus {
                 var chosen = try table.use { $0.matching(filter) }
@@ -219,7 +220,7 @@ extension DocumentFilter {
 struct ScoreScale {
     private let metric: Metric?
 
-    init(_ config: CollectionConfig, _ name: String) { metric = config.vectors[name]?.metric }
+    init(_ config: CollectionConfig, _ name: String) { metric = config.vector(name)?.metric }
 
     var largerIsNearer: Bool { metric?.largerScoreIsNearer ?? true }
 

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import VectorEngine
 
 /// Turns the inputs of one query into vectors, taking those of stored points from where they are kept.
@@ -10,14 +11,14 @@ struct VectorResolver {
     /// Points of the searched collection that the query names: they are no answers to it.
     let excluded: Set<PointID>
 
-    init(target: SearchableCollection, lookups: [String: SearchableCollection], node: QueryNode) {
+    init(target: SearchableCollection, lookups: [ByteText: SearchableCollection], node: QueryNode) {
         self.target = target
         using = node.using
-        let lookup = node.lookup.flatMap { lookups[$0.collection] }
+        let lookup = node.lookup.flatMap { lookups[text: $0.collection] }
         source = lookup ?? target
         sourceName = node.lookup?.vector ?? node.using
         // Points of another collection are not those searched, but a collection may look itself up.
-        excluded = lookup == nil || lookup?.name == target.name ? node.kind?.namedIDs ?? [] : []
+        excluded = lookup?.name.hasSameBytes(as: target.name) ?? true ? node.kind?.namedIDs ?? [] : []
     }
 
     /// The vector itself, as the searched collection compares it.

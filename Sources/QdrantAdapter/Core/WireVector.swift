@@ -102,13 +102,13 @@ enum WireVector {
     static func fitted(
         _ vector: AnyVector, _ name: String, _ config: CollectionConfig
     ) throws(QdrantFailure) -> AnyVector {
-        if config.sparse[name] != nil {
+        if config.usesIDF(name) != nil {
             guard case .sparse = vector else {
                 throw .wrongInput("Conversion between sparse and regular vectors failed")
             }
             return vector
         }
-        guard let description = config.vectors[name] else { throw .noVector(name) }
+        guard let description = config.vector(name) else { throw .noVector(name) }
         switch vector {
         case .sparse: throw .wrongInput("Conversion between sparse and regular vectors failed")
         case .dense(let components):

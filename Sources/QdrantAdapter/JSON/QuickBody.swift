@@ -84,7 +84,7 @@ enum QuickPoints {
     private static func dense(
         _ cursor: inout JSONCursor, _ name: String, into vectors: inout PointVectors, _ config: CollectionConfig
     ) throws(JSONError) -> Bool {
-        guard let description = config.vectors[name], !description.isMulti, vectors.dense[name] == nil else {
+        guard let description = config.vector(name), !description.isMulti, vectors.dense[name] == nil else {
             _ = try cursor.value()
             return false
         }

@@ -67,7 +67,7 @@ struct WireWriter {
         var all: [(String, AnyVector)] = vectors.dense.map { ($0, .dense($1)) }
         all += vectors.sparse.map { ($0, .sparse($1)) }
         all += vectors.multi.map { ($0, .multi($1)) }
-        let chosen = all.filter { names.contains($0.0) }.sorted { $0.0 < $1.0 }
+        let chosen = all.filter { names.contains($0.0) }.sorted { $0.0.precedesInBytes($1.0) }
         if let only = chosen.first, chosen.count == 1, only.0.isEmpty { return vector(only.1) }
         raw("{")
         for (i, (name, value)) in chosen.enumerated() {
@@ -90,7 +90,7 @@ enum VectorSelection: Sendable, Equatable {
         switch self {
         case .none: false
         case .all: true
-        case .names(let names): names.contains(name)
+        case .names(let names): names.containsBytes(of: name)
         }
     }
 

@@ -9,14 +9,14 @@ import VectorEngine
 final class CollectionCatalog: Sendable {
     let store: EmbeddedStore
     private let stemmers: Stemmers
-    private let open: Mutex<[String: QdrantCollection]> = Mutex([:])
-    private let known: Mutex<[String: String]?> = Mutex(nil)
+    private let open: Mutex<[ByteText: QdrantCollection]> = Mutex([:])
+    private let known: Mutex<[ByteText: String]?> = Mutex(nil)
     /// Collections and aliases change one at a time.
     private let changing = AsyncGate()
 
     /// Largest length of a collection's name, in characters.
     static let nameLength = 255
-    private static let forbidden: [Character] = ["/", "\\", "<", ">", ":", "\"", "|", "?", "*", "\0", "\u{1F}"]
+    private static let forbidden: [Unicode.Scalar] = ["/", "\\", "<", ">", ":", "\"", "|", "?", "*", "\0", "\u{1F}"]
 
     init(store: EmbeddedStore, stemmers: Stemmers) {
         self.store = store
@@ -25,8 +25,8 @@ final class CollectionCatalog: Sendable {
 
     /// The collection called `name`, or that the alias `name` stands for.
     func collection(_ name: String) async throws -> QdrantCollection {
-        let real = try aliases[name] ?? name
-        if let known = open.withLock({ $0[real] }) {
+        let real = try aliases[text: name] ?? name
+        if let known = open.withLock({ $0[text: real] }) {
             if try await store.exists(real) { return known }
             forget(real)
         }
@@ -34,8 +34,8 @@ final class CollectionCatalog: Sendable {
             let opened = try await QdrantCollection.open(real, in: store, stemmers: stemmers)
         else { throw QdrantFailure.noCollection(name) }
         return open.withLock { open in
-            if let known = open[real] { return known }
-            open[real] = opened
+            if let known = open[text: real] { return known }
+            open[text: real] = opened
             return opened
         }
     }
@@ -45,16 +45,16 @@ final class CollectionCatalog: Sendable {
         try await exists(name) ? try await collection(name) : nil
     }
 
-    func exists(_ name: String) async throws -> Bool { try await store.exists(try aliases[name] ?? name) }
+    func exists(_ name: String) async throws -> Bool { try await store.exists(try aliases[text: name] ?? name) }
 
     func names() async throws -> [String] { try await store.collectionNames() }
 
-    func forget(_ name: String) { open.withLock { $0[name] = nil } }
+    func forget(_ name: String) { open.withLock { $0[text: name] = nil } }
 
     static func checkName(_ name: String) throws(QdrantFailure) {
         var validation = Validation("path parameters")
         validation.length("name", name, from: 1, to: nameLength)
-        if let bad = forbidden.first(where: name.contains) {
+        if let bad = forbidden.first(where: name.unicodeScalars.contains) {
             validation.problem("name", "collection name cannot contain \"\(bad)\" char")
         }
         if name == "." || name == ".." { validation.problem("name", "collection name cannot be \"\(name)\"") }
@@ -63,7 +63,7 @@ final class CollectionCatalog: Sendable {
 
     func create(_ name: String, _ config: CollectionConfig) async throws {
         try await changing.pass {
-            if try aliases[name] != nil {
+            if try aliases[text: name] != nil {
                 throw QdrantFailure.wrongInput(
                     "Can't create collection with name \(name). Alias with the same name already exists")
             }
@@ -72,7 +72,7 @@ final class CollectionCatalog: Sendable {
             }
             do {
                 let made = try await QdrantCollection.create(name, config, in: store, stemmers: stemmers)
-                open.withLock { $0[name] = made }
+                open.withLock { $0[text: name] = made }
             } catch let error as EngineError {
                 throw QdrantFailure(error, collection: name)
             }
@@ -82,14 +82,14 @@ final class CollectionCatalog: Sendable {
     /// - Returns: whether there was one.
     func delete(_ name: String) async throws -> Bool {
         try await changing.pass {
-            let real = try aliases[name] ?? name
+            let real = try aliases[text: name] ?? name
             forget(real)
             do {
                 try await store.deleteCollection(real)
             } catch let error as EngineError where error.code == .collectionNotFound {
                 return false
             }
-            let left = try aliases.filter { $0.value != real }
+            let left = try aliases.filter { !$0.value.hasSameBytes(as: real) }
             if left.count != (try aliases.count) { try save(left) }
             return true
         }
@@ -99,13 +99,13 @@ final class CollectionCatalog: Sendable {
 
     private var file: String { store.directory + "/qdrant-aliases.json" }
 
-    var aliases: [String: String] {
+    var aliases: [ByteText: String] {
         get throws {
             if let known = known.withLock({ $0 }) { return known }
-            var read: [String: String] = [:]
+            var read: [ByteText: String] = [:]
             if let text = FileManager.default.contents(atPath: file) {
                 for (alias, name) in try JSONParser.parse(Array(text)).objectValue ?? [:] {
-                    read[alias] = name.stringValue
+                    read[text: alias] = name.stringValue
                 }
             }
             known.withLock { $0 = read }
@@ -113,8 +113,8 @@ final class CollectionCatalog: Sendable {
         }
     }
 
-    private func save(_ aliases: [String: String]) throws {
-        let members = aliases.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
+    private func save(_ aliases: [ByteText: String]) throws {
+        let members = aliases.sorted { $0.key < $1.key }.map { ($0.key.text, JSONValue.string($0.value)) }
         try FileManager.default.createDirectory(
             atPath: store.directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         let text = JSONWriter.bytes(.object(JSONObject(uniqueKeysWithValues: members)))
@@ -131,7 +131,7 @@ final class CollectionCatalog: Sendable {
         }
     }
 
-    private func apply(_ action: JSONValue, to aliases: inout [String: String]) async throws {
+    private func apply(_ action: JSONValue, to aliases: inout [ByteText: String]) async throws {
         func text(_ value: JSONValue, _ key: String) throws -> String {
             guard let text = try value.string(key) else { throw QdrantFailure.format("missing field `\(key)`") }
             return text
@@ -142,17 +142,17 @@ final class CollectionCatalog: Sendable {
             guard try await !store.exists(alias) else {
                 throw QdrantFailure.conflict("Collection `\(alias)` already exists!")
             }
-            aliases[alias] = name
+            aliases[text: alias] = name
         } else if let delete = action.optional("delete_alias") {
-            aliases[try text(delete, "alias_name")] = nil
+            aliases[text: try text(delete, "alias_name")] = nil
         } else if let rename = action.optional("rename_alias") {
             let (old, new) = (try text(rename, "old_alias_name"), try text(rename, "new_alias_name"))
-            guard let name = aliases[old] else { throw QdrantFailure.notFound("Alias \(old) does not exists!") }
+            guard let name = aliases[text: old] else { throw QdrantFailure.notFound("Alias \(old) does not exists!") }
             guard try await !store.exists(new) else {
                 throw QdrantFailure.conflict("Collection `\(new)` already exists!")
             }
-            aliases[old] = nil
-            aliases[new] = name
+            aliases[text: old] = nil
+            aliases[text: new] = name
         } else {
             throw QdrantFailure.format("data did not match any variant of untagged enum AliasOperations")
         }

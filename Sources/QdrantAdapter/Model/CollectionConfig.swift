@@ -52,12 +52,27 @@ struct CollectionConfig: Sendable {
             if all["size"]?.integerValue != nil {
                 vectors[""] = try Self.description(all)
             } else {
-                for (name, one) in map { vectors[name] = try Self.description(one) }
+                for (name, one) in map {
+                    try checkNewName(name)
+                    vectors[name] = try Self.description(one)
+                }
             }
         }
         for (name, one) in try params.object("sparse_vectors") ?? [:] {
+            try checkNewName(name)
             sparse[name] = one["modifier"]?.stringValue == "idf"
         }
+    }
+
+    /// The engine keeps vectors in dictionaries of Swift's strings, in which such names are one.
+    private func checkNewName(_ name: String) throws(QdrantFailure) {
+        let alike = [
+            vectors.index(forKey: name).map { vectors[$0].key }, sparse.index(forKey: name).map { sparse[$0].key },
+        ]
+        guard let known = alike.compactMap({ $0 }).first(where: { !$0.hasSameBytes(as: name) }) else { return }
+        throw .badRequest(
+            "The vector names `\(known)` and `\(name)` differ only in how letters are composed; rename one of them"
+        )
     }
 
     private static func description(_ value: JSONValue) throws(QdrantFailure) -> VectorDescription {
@@ -98,7 +113,17 @@ struct CollectionConfig: Sendable {
         return schema
     }
 
-    func has(_ name: String) -> Bool { vectors[name] != nil || sparse[name] != nil }
+    func has(_ name: String) -> Bool { vector(name) != nil || usesIDF(name) != nil }
+
+    /// The dense vector (or multivector) with exactly this name.
+    func vector(_ name: String) -> VectorDescription? {
+        vectors.index(forKey: name).flatMap { vectors[$0].key.hasSameBytes(as: name) ? vectors[$0].value : nil }
+    }
+
+    /// Whether the sparse vector with exactly this name counts IDF; nil when there is none.
+    func usesIDF(_ name: String) -> Bool? {
+        sparse.index(forKey: name).flatMap { sparse[$0].key.hasSameBytes(as: name) ? sparse[$0].value : nil }
+    }
 
     /// The vector a query means: the name given, or the unnamed one.
     func checkName(_ name: String) throws(QdrantFailure) {
@@ -177,11 +202,11 @@ struct CollectionConfig: Sendable {
         try ConfigValidation.check(body)
         var changed = members
         var params = members["params"]?.objectValue ?? [:]
-        if let diffs = try body.object("vectors") { try Self.update(&params, vectors: diffs, known: vectors) }
+        if let diffs = try body.object("vectors") { try Self.update(&params, vectors: diffs, known: self) }
         if let diffs = try body.object("sparse_vectors") {
             var all = params["sparse_vectors"]?.objectValue ?? [:]
             for (name, diff) in diffs {
-                guard sparse[name] != nil else { throw .noVector(name) }
+                guard usesIDF(name) != nil else { throw .noVector(name) }
                 all[name] = .object((all[name]?.objectValue ?? [:]).merging(diff))
             }
             params["sparse_vectors"] = .object(all)
@@ -209,10 +234,10 @@ struct CollectionConfig: Sendable {
     }
 
     private static func update(
-        _ params: inout JSONObject, vectors diffs: JSONObject, known: [String: VectorDescription]
+        _ params: inout JSONObject, vectors diffs: JSONObject, known: CollectionConfig
     ) throws(QdrantFailure) {
         for (name, diff) in diffs {
-            guard known[name] != nil else { throw .noVector(name) }
+            guard known.vector(name) != nil else { throw .noVector(name) }
             var all = params["vectors"]?.objectValue ?? [:]
             var one = name.isEmpty && all["size"]?.integerValue != nil ? all : all[name]?.objectValue ?? [:]
             for (key, value) in diff.objectValue ?? [:] where !value.isNull {

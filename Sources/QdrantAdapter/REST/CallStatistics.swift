@@ -1,3 +1,4 @@
+import JSON
 import Synchronization
 
 /// How often each route was called, and how it ended.
@@ -21,7 +22,7 @@ final class CallStatistics: Sendable {
 
     private struct State {
         var all: Routes = [:]
-        var byCollection: [String: Routes] = [:]
+        var byCollection: [ByteText: Routes] = [:]
     }
 
     private let state = Mutex(State())
@@ -34,12 +35,13 @@ final class CallStatistics: Sendable {
         state.withLock { state in
             state.all[route, default: [:]][status, default: Entry()].note(seconds)
             guard let collection,
-                state.byCollection[collection] != nil || state.byCollection.count < Self.maximumCollections
+                state.byCollection[text: collection] != nil || state.byCollection.count < Self.maximumCollections
             else { return }
-            state.byCollection[collection, default: [:]][route, default: [:]][status, default: Entry()].note(seconds)
+            state.byCollection[text: collection, default: [:]][route, default: [:]][status, default: Entry()].note(
+                seconds)
         }
     }
 
     var all: Routes { state.withLock { $0.all } }
-    var byCollection: [String: Routes] { state.withLock { $0.byCollection } }
+    var byCollection: [ByteText: Routes] { state.withLock { $0.byCollection } }
 }

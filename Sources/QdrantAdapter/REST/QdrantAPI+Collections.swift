@@ -77,12 +77,12 @@ extension QdrantAPI {
             _ = try await catalog.collection(name)
         }
         let all = try catalog.aliases.filter {
-            name == nil ? request.rights.level(of: $0.value) >= .read : $0.value == name
+            name.map($0.value.hasSameBytes) ?? (request.rights.level(of: $0.value) >= .read)
         }
         return .value([
             "aliases": .array(
                 all.sorted { $0.key < $1.key }.map {
-                    ["alias_name": .string($0.key), "collection_name": .string($0.value)]
+                    ["alias_name": .string($0.key.text), "collection_name": .string($0.value)]
                 })
         ])
     }

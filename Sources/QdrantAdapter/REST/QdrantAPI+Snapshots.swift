@@ -219,7 +219,7 @@ extension QdrantAPI {
             files.append(bytes)
         }
         var aliases: JSONObject = [:]
-        for (alias, name) in try catalog.aliases { aliases[alias] = .string(name) }
+        for (alias, name) in try catalog.aliases { aliases[alias.text] = .string(name) }
         let head = JSONWriter.bytes(["collections": .array(entries), "aliases": .object(aliases)])
         let path = try snapshots.newPath(for: nil)
         try (Data(head) + Data([0x0A]) + files).write(to: URL(fileURLWithPath: path), options: .atomic)

@@ -33,7 +33,7 @@ extension QdrantAPI {
             rest["per_collection_responses"] = .object(
                 JSONObject(
                     uniqueKeysWithValues: statistics.byCollection.sorted { $0.key < $1.key }
-                        .map { ($0.key, Self.responses($0.value)) }))
+                        .map { ($0.key.text, Self.responses($0.value)) }))
         }
         var app: JSONObject = ["name": "qdrant", "version": .string(Self.version), "startup": .string(startup)]
         var members: JSONObject = ["id": .string(instanceID)]
@@ -119,7 +119,7 @@ extension QdrantAPI {
         var calls: [(labels: String, entry: CallStatistics.Entry)] = []
         if scope.isPerCollection {
             for (name, routes) in statistics.byCollection.sorted(by: { $0.key < $1.key }) {
-                calls += Self.calls(routes, [("collection", name)])
+                calls += Self.calls(routes, [("collection", name.text)])
             }
         } else {
             calls = Self.calls(statistics.all, [])

@@ -270,7 +270,7 @@ final class CollectionFile: Sendable {
 
     func header(_ db: Database) throws -> FileHeader {
         try Self.header(db, path: path) { text, path throws(EngineError) in
-            if let known = decoded.withLock({ $0 }), known.text == text { return known.schema }
+            if let known = decoded.withLock({ $0 }), known.text.hasSameBytes(as: text) { return known.schema }
             let schema = try Self.decodedSchema(text, path: path)
             decoded.withLock { $0 = (text, schema) }
             return schema

@@ -8,10 +8,31 @@ package struct FieldPath: Hashable, Sendable, CustomStringConvertible {
         case key(String)
         case elements
         case index(Int)
+
+        /// Keys are equal when their UTF-8 bytes are.
+        package static func == (left: Step, right: Step) -> Bool {
+            switch (left, right) {
+            case (.key(let a), .key(let b)): a.hasSameBytes(as: b)
+            case (.elements, .elements): true
+            case (.index(let a), .index(let b)): a == b
+            default: false
+            }
+        }
+
+        package func hash(into hasher: inout Hasher) {
+            switch self {
+            case .key(let key): key.hashBytes(into: &hasher)
+            case .elements: hasher.combine(0)
+            case .index(let index): hasher.combine(index)
+            }
+        }
     }
 
     package let steps: [Step]
     package let description: String
+
+    package static func == (left: FieldPath, right: FieldPath) -> Bool { left.steps == right.steps }
+    package func hash(into hasher: inout Hasher) { hasher.combine(steps) }
 
     /// - Throws: `invalidArgument` for an empty path, an empty key, an open quote or bracket.
     package init(_ text: String) throws(EngineError) {

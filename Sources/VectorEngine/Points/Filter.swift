@@ -33,11 +33,34 @@ public indirect enum Condition: Sendable, Equatable {
     case filter(Filter)
 }
 
-/// What a payload value is compared with; the types must agree.
+/// What a payload value is compared with; the types must agree, and the UTF-8 bytes of keywords.
 public enum MatchValue: Hashable, Sendable {
     case keyword(String)
     case integer(Int64)
     case bool(Bool)
+
+    public static func == (left: MatchValue, right: MatchValue) -> Bool {
+        switch (left, right) {
+        case (.keyword(let a), .keyword(let b)): a.hasSameBytes(as: b)
+        case (.integer(let a), .integer(let b)): a == b
+        case (.bool(let a), .bool(let b)): a == b
+        default: false
+        }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        switch self {
+        case .keyword(let text):
+            hasher.combine(0)
+            text.hashBytes(into: &hasher)
+        case .integer(let number):
+            hasher.combine(1)
+            hasher.combine(number)
+        case .bool(let flag):
+            hasher.combine(2)
+            hasher.combine(flag)
+        }
+    }
 }
 
 /// Bounds on a number; all that are given must hold.

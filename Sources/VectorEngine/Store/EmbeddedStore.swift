@@ -14,7 +14,7 @@ public final class EmbeddedStore: PointStore {
     let settings: EngineSettings
     let upkeep = Mutex(UpkeepStatus())
     private let timer: Mutex<UpkeepTimer?> = Mutex(nil)
-    private let open: Mutex<[String: OpenCollection]> = Mutex([:])
+    private let open: Mutex<[ByteText: OpenCollection]> = Mutex([:])
     private let opening = Mutex(())
     /// Where blocking work runs, so that Swift's own threads stay free.
     private static let blocking = DispatchQueue(label: "cortex.engine", attributes: .concurrent)
@@ -86,7 +86,7 @@ public final class EmbeddedStore: PointStore {
         // A mark without its file is a collection too: one whose file is missing.
         let marks = files.filter { $0.hasSuffix(AcknowledgedMark.suffix) }
             .map { String($0.dropLast(AcknowledgedMark.suffix.count)) }
-        return Set(files + marks).compactMap(name(ofFile:)).sorted()
+        return Set(files + marks).compactMap(name(ofFile:)).sortedByBytes()
     }
 
     public func describe(_ collection: String) async throws -> CollectionDescription? {
@@ -189,16 +189,16 @@ public final class EmbeddedStore: PointStore {
     }
 
     private func entry(_ name: String) throws(EngineError) -> OpenCollection {
-        if let known = open.withLock({ $0[name] }), !known.collection.hasFailed { return known }
+        if let known = open.withLock({ $0[text: name] }), !known.collection.hasFailed { return known }
         // One at a time: two callers that open the same collection would each read all of it.
         let opened: Result<OpenCollection, EngineError> = opening.withLock { _ in
-            if let known = open.withLock({ $0[name] }), !known.collection.hasFailed { return .success(known) }
+            if let known = open.withLock({ $0[text: name] }), !known.collection.hasFailed { return .success(known) }
             return Result { () throws(EngineError) in
-                let hasFailed = open.withLock { $0[name] != nil }
+                let hasFailed = open.withLock { $0[text: name] != nil }
                 let collection = try PointCollection(
                     name: name, path: path(of: name), settings: settings, afterFailure: hasFailed)
                 let entry = OpenCollection(collection: collection, sealer: Sealer(collection))
-                open.withLock { $0[name] = entry }
+                open.withLock { $0[text: name] = entry }
                 return entry
             }
         }
@@ -209,7 +209,7 @@ public final class EmbeddedStore: PointStore {
 
     /// The collection of that name; on the caller's thread where it is open already.
     private func opened(_ name: String) async throws -> OpenCollection {
-        if let known = open.withLock({ $0[name] }), !known.collection.hasFailed { return known }
+        if let known = open.withLock({ $0[text: name] }), !known.collection.hasFailed { return known }
         return try await Self.offPool { [self] in try entry(name) }
     }
 
@@ -218,12 +218,12 @@ public final class EmbeddedStore: PointStore {
 
     /// Closes one collection; it opens again when it is asked for.
     func closeCollection(_ name: String) throws {
-        let entry = open.withLock { $0.removeValue(forKey: name) }
+        let entry = open.withLock { $0.removeValue(forKey: ByteText(name)) }
         entry?.sealer.stop()
         try entry?.collection.close()
     }
 
-    private func forget(_ name: String) { open.withLock { $0[name] = nil } }
+    private func forget(_ name: String) { open.withLock { $0[text: name] = nil } }
 
     /// Runs `body` on a collection; one that another process has deleted is forgotten.
     func with<Result: Sendable>(
@@ -325,7 +325,9 @@ public final class EmbeddedStore: PointStore {
     func path(of name: String) -> String { Self.path(of: name, in: directory) }
 
     /// The same, without making it anew for a collection that is open.
-    func knownPath(of name: String) -> String { open.withLock { $0[name]?.collection.file.path } ?? path(of: name) }
+    func knownPath(of name: String) -> String {
+        open.withLock { $0[text: name]?.collection.file.path } ?? path(of: name)
+    }
 
     private static func name(ofFile file: String) -> String? {
         guard file.hasSuffix(suffix) else { return nil }
