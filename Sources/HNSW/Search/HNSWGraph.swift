@@ -149,7 +149,10 @@ package final class HNSWGraph: @unchecked Sendable {
 
     /// The most candidates for `Rescoring` that a search by codes for `k` neighbours at `breadth` finds: a few more
     /// than are returned, so that errors of the codes at the edge cost no recall.
-    package static func candidateCount(breadth: Int, forNearest k: Int) -> Int { max(breadth, k + max(4, k / 4)) }
+    package static func candidateCount(breadth: Int, forNearest k: Int) -> Int {
+        let (count, overflows) = k.addingReportingOverflow(max(4, k / 4))
+        return overflows ? .max : max(breadth, count)
+    }
 
     /// The nearest rows by the distances of this graph, which are exact for floats and nearly exact for codes. At most
     /// `breadth` or a few more (`candidateCount`), at least `k` if there are as many, and only selected rows.

@@ -1,4 +1,5 @@
 import JSON
+import VectorEngine
 
 /// Which of the three ways a search takes.
 package enum SearchStrategy: String, Sendable, CaseIterable {
@@ -49,8 +50,8 @@ package struct Narrowing: Sendable {
 package struct FindRequest: Sendable {
     package var query: String
     package var strategy = SearchStrategy.auto
-    package var limit = 10
-    package var offset = 0
+    package var limit = Limit(within: 10)
+    package var offset = Offset.none
     package var narrowing = Narrowing()
     package var includesContent = true
     package var includesMetadata = true
@@ -76,8 +77,8 @@ package struct FindRequest: Sendable {
     package init(checked arguments: JSONObject) {
         query = arguments["query"]?.stringValue ?? ""
         strategy = arguments["search_strategy"]?.stringValue.flatMap(SearchStrategy.init(rawValue:)) ?? .auto
-        limit = arguments["limit"]?.integerValue.flatMap { Int(exactly: $0) } ?? limit
-        offset = arguments["offset"]?.integerValue.flatMap { Int(exactly: $0) } ?? offset
+        limit = arguments["limit"]?.integerValue.flatMap { Int(exactly: $0) }.flatMap { Limit($0) } ?? limit
+        offset = arguments["offset"]?.integerValue.flatMap { Int(exactly: $0) }.flatMap { Offset($0) } ?? offset
         narrowing = Narrowing(checked: arguments)
         asOf = arguments["as_of"]?.stringValue.flatMap(Timestamp.parse)
         expansion = Expansion(checked: arguments)

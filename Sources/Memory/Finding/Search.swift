@@ -14,6 +14,8 @@ struct Search {
     private(set) var isOverVersions = false
     /// Candidates of each half.
     let pool: Int
+    /// Candidates up to the end of the page.
+    let end: Int
     private let breadth: Int?
     var sparse = SparseVector.empty
     /// nil searches by words alone.
@@ -23,12 +25,13 @@ struct Search {
     private let foldedQuery: String
 
     init(_ request: FindRequest, now: Int64, settings: MemorySettings) throws(MemoryError) {
-        guard (1...100).contains(request.limit) else {
+        guard (1...100).contains(request.limit.count) else {
             throw MemoryError(.outOfRange, "must lie between 1 and 100", field: "limit")
         }
-        guard (0...1000).contains(request.offset) else {
+        guard (0...1000).contains(request.offset.count) else {
             throw MemoryError(.outOfRange, "must lie between 0 and 1000", field: "offset")
         }
+        end = request.limit.with(request.offset.count).count
         self.request = request
         foldedQuery = Self.folded(request.query)
         let moment = request.asOf.map { min($0, now) } ?? now
@@ -59,9 +62,6 @@ struct Search {
     }
 
     var isLexicalOnly: Bool { dense == nil }
-
-    /// Candidates up to the end of the page.
-    var end: Int { request.offset + request.limit }
 
     func denseQuery(_ vector: [Float], limit: Int) -> PointQuery {
         PointQuery(

@@ -19,11 +19,12 @@ extension MemoryStore {
             let (candidates, total) = try await self.ranking(search)
             try self.keepTime(request, since: begin)
             let ranked = try await self.arranged(candidates, search)
-            let page = Array(ranked.dropFirst(request.offset).prefix(request.limit))
+            let page = Array(ranked.dropFirst(request.offset.count).prefix(request.limit.count))
             var items = try await self.found(page, search)
             let graph = try await self.graph(around: items, search)
-            if let graph, request.offset == 0 {
-                items += graph.nodes.prefix(max(0, request.limit - items.count)).map { FoundItem(reached: $0.record) }
+            if let graph, request.offset == .none {
+                let room = max(0, request.limit.count - items.count)
+                items += graph.nodes.prefix(room).map { FoundItem(reached: $0.record) }
             }
             try await self.extend(items.filter { !$0.candidate.isVersion }.map(\.record), at: begin)
             try self.keepTime(request, since: begin)

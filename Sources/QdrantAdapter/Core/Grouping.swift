@@ -11,8 +11,8 @@ struct Grouping: Sendable {
 
     let path: FieldPath
     /// Groups at most, and hits of each at most.
-    let groups: Int
-    let size: Int
+    let groups: Limit
+    let size: Limit
     /// Where each group's id is looked up as a point.
     let lookup: (collection: String, parts: AnswerParts)?
 
@@ -22,8 +22,8 @@ struct Grouping: Sendable {
         validation.length("group_by", key, from: 1)
         try validation.finish()
         path = try WirePath.read(key)
-        groups = try body.positive("limit", default: 10)
-        size = try body.positive("group_size", default: 3)
+        groups = try body.limit("limit", default: 10)
+        size = try body.limit("group_size", default: 3)
         guard let value = body.optional("with_lookup") else {
             lookup = nil
             return
@@ -39,16 +39,17 @@ struct Grouping: Sendable {
     /// Asks for more hits until the groups are full or there are no more.
     func groups(of node: QueryNode, _ runner: QueryRunner) throws -> [Group] {
         var node = node
-        node.offset = 0
+        node.offset = .none
         let total = try runner.target.table.use { $0.count }
-        var asked = min(max(groups * size, 1) * 4, QueryReading.maximumLimit)
+        let most = QueryReading.maximumLimit
+        var asked = groups.times(size.count).times(4).atMost(most)
         while true {
             node.limit = asked
             let hits = try runner.run(node)
             let found = try gathered(hits, runner.target)
-            let isFull = found.count == groups && found.allSatisfy { $0.hits.count == size }
-            if isFull || hits.count < asked || asked >= total || asked == QueryReading.maximumLimit { return found }
-            asked = min(asked * 4, QueryReading.maximumLimit)
+            let isFull = found.count == groups.count && found.allSatisfy { $0.hits.count == size.count }
+            if isFull || hits.count < asked.count || asked.count >= total || asked == most { return found }
+            asked = asked.times(4).atMost(most)
         }
     }
 
@@ -64,8 +65,8 @@ struct Grouping: Sendable {
                     if case .bool = value { continue }
                     guard seen.insert(value).inserted else { continue }
                     if let at = order[value] {
-                        if all[at].hits.count < size { all[at].hits.append(hit) }
-                    } else if all.count < groups {
+                        if all[at].hits.count < size.count { all[at].hits.append(hit) }
+                    } else if all.count < groups.count {
                         order[value] = all.count
                         all.append(Group(id: value, hits: [hit]))
                     }
@@ -80,8 +81,8 @@ struct Grouping: Sendable {
 struct DistanceMatrix: Sendable {
     let filter: DocumentFilter?
     /// Points that are compared.
-    let sample: Int
-    private let limit: Int
+    let sample: Limit
+    private let limit: Limit
     private let using: String
 
     /// Points of a sample at most.
@@ -94,8 +95,8 @@ struct DistanceMatrix: Sendable {
         validation.range("sample", sample.map(Int64.init), from: 2)
         validation.range("limit", limit.map(Int64.init), from: 1)
         try validation.finish()
-        self.sample = min(sample ?? 10, Self.maximumSample)
-        self.limit = limit ?? 3
+        self.sample = Limit(within: sample ?? 10).atMost(Limit(within: Self.maximumSample))
+        self.limit = Limit(within: limit ?? 3)
         using = try body.string("using") ?? ""
     }
 
@@ -119,7 +120,7 @@ struct DistanceMatrix: Sendable {
                 if let other, other != id { near.append((other, similarity)) }
             }
             near.sort { $0.similarity != $1.similarity ? $0.similarity > $1.similarity : $0.id < $1.id }
-            for (other, similarity) in near.prefix(limit) { pairs.append((row, other, scale.score(similarity))) }
+            for (other, similarity) in near.prefix(limit.count) { pairs.append((row, other, scale.score(similarity))) }
         }
         return asPairs ? Self.pairs(pairs, ids) : Self.offsets(pairs, ids)
     }
@@ -131,7 +132,7 @@ struct DistanceMatrix: Sendable {
             var found: [Int] = []
             documents.matching(filter).forEach { found.append($0) }
             var slots = RowSet(rowCount: documents.slots.count)
-            let ids = found.shuffled().prefix(sample).compactMap { slot -> PointID? in
+            let ids = found.shuffled().prefix(sample.count).compactMap { slot -> PointID? in
                 slots.insert(slot)
                 return documents.slots[slot]?.id
             }

@@ -64,10 +64,11 @@ struct PreparedSearch: Sendable {
     /// A plain search near a dense vector, payloads alone, that the table can answer without being waited for.
     private var isPrompt: Bool {
         guard case .nearest(.vector(.dense), mmr: nil) = node.kind, node.prefetch.isEmpty, node.filter == nil,
-            !node.isExact, parts.vectors == .none, target.config.vector(node.using)?.isMulti == false
+            !node.isExact, parts.vectors == .none, target.config.vector(node.using)?.isMulti == false,
+            let reach = node.limit.reaching(node.offset)
         else { return false }
         return target.table.isPrompt(
-            name: node.using, limit: node.limit + node.offset, breadth: node.breadth, codes: node.codes)
+            name: node.using, limit: reach.count, breadth: node.breadth, codes: node.codes)
     }
 
     func groupedAnswer(_ grouping: Grouping, _ lookup: SearchableCollection?) async throws -> [UInt8] {
@@ -124,8 +125,8 @@ enum OlderSearch {
         guard body.optional("limit") != nil || body.optional("top") != nil || isGrouped else {
             throw .format("missing field `limit`")
         }
-        node.limit = try body.positive(body.optional("limit") == nil ? "top" : "limit", default: 10)
-        node.offset = isGrouped ? 0 : try body.count("offset") ?? 0
+        node.limit = try body.limit(body.optional("limit") == nil ? "top" : "limit", default: 10)
+        node.offset = isGrouped ? .none : try body.offset("offset")
         switch style {
         case "search": try search(body, &node)
         case "recommend":

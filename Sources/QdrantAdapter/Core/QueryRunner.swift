@@ -26,18 +26,21 @@ struct QueryRunner {
 
     /// The hits of a query, best first: from its offset on, at most its limit.
     func run(_ node: QueryNode) throws -> [Hit] {
-        guard node.limit + node.offset <= QueryReading.maximumLimit else {
-            throw QdrantFailure.badRequest("limit and offset together may not exceed \(QueryReading.maximumLimit)")
+        guard let reach = node.limit.reaching(node.offset) else {
+            throw QdrantFailure.badRequest(
+                "limit and offset together may not exceed \(QueryReading.maximumLimit.count)")
         }
-        return Array(try evaluate(node, within: nil).dropFirst(node.offset).prefix(node.limit))
+        let hits = try evaluate(node, reach, within: nil)
+        return Array(hits.dropFirst(node.offset.count).prefix(node.limit.count))
     }
 
-    /// Up to limit and offset together; `outer` is the filter of the queries this one is a part of.
-    private func evaluate(_ node: QueryNode, within outer: DocumentFilter?) throws -> [Hit] {
+    /// As many as `limit` says; `outer` is the filter of the queries this one is a part of.
+    private func evaluate(_ node: QueryNode, _ limit: Limit, within outer: DocumentFilter?) throws -> [Hit] {
         var filter = node.filter
         if let outer { filter = filter.map(outer.merged) ?? outer }
-        let sources = try node.prefetch.map { try evaluate($0, within: filter) }
-        let count = node.limit + node.offset
+        let sources = try node.prefetch.map { try evaluate($0, $0.limit, within: filter) }
+        // More than there are points is the same as all of them.
+        let count = limit.atMost(Limit(within: try table.use { $0.slots.count })).count
         switch node.kind {
         case .rrf(let k, let weights):
             return cut(Fusion.reciprocalRank(sources, k: k, weights: weights), node, count)
@@ -149,7 +152,8 @@ struct QueryRunner {
             }
         }
         let found = try table.nearest(
-            vector, name: node.using, limit: count + excluded.count, breadth: node.breadth, isExact: node.isExact,
+            vector, name: node.using, limit: Limit(within: count).with(excluded.count).count, breadth: node.breadth,
+            isExact: node.isExact,
             codes: node.codes, allowed: allowed, corpus: corpus)
         let scale = ScoreScale(target.config, node.using)
         return found.map { Hit(id: $0.id, score: scale.score($0.similarity)) }.filter {

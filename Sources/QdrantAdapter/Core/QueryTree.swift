@@ -51,8 +51,8 @@ struct QueryNode: Sendable {
     /// Over which documents IDF counts; nil for all.
     var idfCorpus: DocumentFilter?
     var threshold: Float?
-    var limit = 10
-    var offset = 0
+    var limit = Limit(within: 10)
+    var offset = Offset.none
     /// Where the vectors of named points are taken from.
     var lookup: (collection: String, vector: String?)?
 }
@@ -61,7 +61,7 @@ struct QueryNode: Sendable {
 enum QueryReading {
     static let maximumDepth = 32
     /// Points one query may return.
-    static let maximumLimit = EngineLimits.resultCount
+    static let maximumLimit = Limit.most
 
     /// `vector` stood in the place of `query`, read apart.
     static func node(
@@ -85,8 +85,8 @@ enum QueryReading {
         }
         node.using = try body.string("using") ?? ""
         try common(body, &node)
-        node.limit = try body.positive("limit", default: 10)
-        if isRoot { node.offset = try body.count("offset") ?? 0 }
+        node.limit = try body.limit("limit", default: 10)
+        if isRoot { node.offset = try body.offset("offset") }
         try check(node)
         return node
     }
@@ -98,7 +98,7 @@ enum QueryReading {
             guard params.objectValue != nil else {
                 throw .format("invalid type: \(params.typeName), expected struct SearchParams")
             }
-            node.breadth = try params.count("hnsw_ef").map { min(max(1, $0), maximumLimit) }
+            node.breadth = try params.count("hnsw_ef").map { min(max(1, $0), maximumLimit.count) }
             node.isExact = try params.bool("exact") ?? false
             _ = try params.bool("indexed_only")
             if let corpus = params.optional("idf")?.optional("corpus") { node.idfCorpus = try WireFilter.read(corpus) }

@@ -49,14 +49,17 @@ extension JSONValue {
         }
     }
 
-    /// A positive count with a default; 0 is a validation error, as on Qdrant.
-    func positive(_ key: String, default fallback: Int) throws(QdrantFailure) -> Int {
-        guard let value = try count(key) else { return fallback }
+    /// A limit with a default; 0 is a validation error, as on Qdrant.
+    func limit(_ key: String, default fallback: Int) throws(QdrantFailure) -> Limit {
+        guard let value = try count(key) else { return Limit(within: fallback) }
         var validation = Validation()
         validation.range(key, Int64(value), from: 1)
         try validation.finish()
-        return value
+        return Limit(within: value)
     }
+
+    /// How many results are passed over; none unless it says so.
+    func offset(_ key: String) throws(QdrantFailure) -> Offset { Offset(within: try count(key) ?? 0) }
 
     func array(_ key: String) throws(QdrantFailure) -> [JSONValue]? {
         guard let value = optional(key) else { return nil }

@@ -34,7 +34,9 @@ struct StrictMode: Sendable {
         try check(count, limit("upsert_max_batchsize"), "update limit")
     }
 
-    func checkLimit(_ count: Int) throws(QdrantFailure) { try check(count, limit("max_query_limit"), "limit") }
+    func checkLimit(_ asked: Limit) throws(QdrantFailure) {
+        try check(asked.count, limit("max_query_limit"), "limit")
+    }
 
     func checkTimeout(_ seconds: Int?) throws(QdrantFailure) { try check(seconds, limit("max_timeout"), "timeout") }
 

@@ -51,7 +51,7 @@ extension QdrantAPI {
     func scroll(_ request: Request, _ name: String) async throws -> CallResult {
         let body = try request.optionalBody()
         let collection = try await readable(request, name)
-        let limit = try body.positive("limit", default: 10)
+        let limit = try body.limit("limit", default: 10)
         let filter = try WireFilter.read(body.optional("filter"))
         try collection.strictMode.checkLimit(limit)
         try collection.strictMode.checkFilter(filter, in: collection, isUpdate: false)
@@ -84,7 +84,7 @@ extension QdrantAPI {
     }
 
     private static func page(
-        _ filter: DocumentFilter?, _ start: PointID?, _ limit: Int, _ target: SearchableCollection
+        _ filter: DocumentFilter?, _ start: PointID?, _ limit: Limit, _ target: SearchableCollection
     ) throws -> ([AnswerRow], next: PointID?) {
         try target.table.use { documents in
             let order = documents.slotsByID()
@@ -93,7 +93,7 @@ extension QdrantAPI {
             var rows: [AnswerRow] = []
             while at < order.count {
                 if allowed?.contains(Int(order[at].slot)) ?? true {
-                    if rows.count == limit { return (rows, order[at].id) }
+                    if rows.count == limit.count { return (rows, order[at].id) }
                     rows.append(AnswerRow(id: order[at].id))
                 }
                 at += 1
@@ -103,7 +103,7 @@ extension QdrantAPI {
     }
 
     private static func orderedPage(
-        _ order: OrderBy, _ kind: FieldIndexKind, _ filter: DocumentFilter?, _ limit: Int, _ parts: AnswerParts,
+        _ order: OrderBy, _ kind: FieldIndexKind, _ filter: DocumentFilter?, _ limit: Limit, _ parts: AnswerParts,
         _ target: SearchableCollection
     ) async throws -> [UInt8] {
         try await EmbeddedStore.blocking {
@@ -149,7 +149,7 @@ extension QdrantAPI {
         let collection = try await readable(request, name)
         guard let key = try body.string("key") else { throw QdrantFailure.format("missing field `key`") }
         let path = try WirePath.read(key)
-        let limit = try body.positive("limit", default: 10)
+        let limit = try body.limit("limit", default: 10)
         let filter = try WireFilter.read(body.optional("filter"))
         try collection.strictMode.checkLimit(limit)
         try collection.strictMode.checkExact(try body.bool("exact"))
@@ -162,7 +162,7 @@ extension QdrantAPI {
             )
         }
         let hits = try await collection.read { documents in
-            documents.facets(path, allowed: documents.matching(filter), limit: limit)
+            documents.facets(path, allowed: documents.matching(filter), limit: limit.count)
         }
         return .value([
             "hits": .array(hits.map { ["value": $0.value.json, "count": .integer(Int64($0.count))] })

@@ -20,6 +20,7 @@ extension DocumentTable {
         guard let searcher = collection.settledSearcher, let dense = searcher.dense[name] else { return false }
         let wide = codes.breadth(breadth ?? dense.searchBreadth, limit: limit)
         let pool = HNSWGraph.candidateCount(breadth: wide, forNearest: limit)
+        guard pool <= PromptSearch.expandedCount else { return false }
         var (candidates, floats) = (0, 0)
         for segment in searcher.segments {
             guard !segment.comingLinks.contains(where: \.isWaiting),
