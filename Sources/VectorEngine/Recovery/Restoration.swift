@@ -132,7 +132,7 @@ package struct Restoration: Sendable {
                 .damaged, "every backup that reaches back to this moment is damaged: \(skipped.joined(separator: ", "))"
             )
         }
-        throw EngineError(.invalidArgument, "no backup of '\(name)' is older than the requested moment")
+        throw EngineError(.invalidArgument, "no backup of '\(name)' is older than the moment asked for")
     }
 
     private func isOldEnough(_ manifest: BackupManifest, _ copy: BackupManifest.Copy) -> Bool {
