@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Pages that name paths and targets; both are compared with the tree, so that a page cannot describe code that is gone.
+/// Pages that name paths and targets; both are compared with the tree, so that no page describes code that is gone.
 @Suite("The pages about the code")
 struct DocumentTests {
     /// ARCHITECTURE.md, README.md and every page under docs, by path.

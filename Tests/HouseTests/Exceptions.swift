@@ -87,7 +87,8 @@ enum Exceptions {
     /// Where the index may lock: the graph's builder, one lock a node; and the list from which walks on several threads
     /// take their scratch memory, held for two array operations a search.
     static let locks = [
-        "Sources/HNSW/Build/GraphBuilder.swift", "Sources/HNSW/Build/HNSWGraph+Build.swift", "Sources/HNSW/Search/WalkScratch.swift",
+        "Sources/HNSW/Build/GraphBuilder.swift", "Sources/HNSW/Build/HNSWGraph+Build.swift",
+        "Sources/HNSW/Search/WalkScratch.swift",
     ]
 
     /// Tests that wait by the clock. None should; the demonstration server has a slow tool, to be cancelled.
