@@ -103,9 +103,9 @@ let package = Package(
         .executableTarget(
             name: "mcp-demo", dependencies: ["MCPServer", "JSON"], path: "Tests/MCPDemo", swiftSettings: strict),
         .testTarget(name: "MCPServerTests", dependencies: ["MCPServer", "JSON", "TestSupport"], swiftSettings: strict),
-        .testTarget(name: "ServingTests", dependencies: ["Serving", crypto], swiftSettings: strict),
+        .testTarget(name: "ServingTests", dependencies: ["Serving", "TestSupport", crypto], swiftSettings: strict),
         .testTarget(
-            name: "QdrantAdapterTests", dependencies: ["QdrantAdapter", "Serving", "VectorEngine", "JSON"],
+            name: "QdrantAdapterTests", dependencies: ["QdrantAdapter", "Serving", "VectorEngine", "JSON", crypto],
             swiftSettings: strict),
         .testTarget(name: "HouseTests", swiftSettings: strict),
     ]

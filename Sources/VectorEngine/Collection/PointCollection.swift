@@ -85,6 +85,13 @@ package final class PointCollection: Sendable {
         ck_return_freed_memory()
     }
 
+    /// Does what the first answers do without, or waits for whoever is doing it, and then for the floats: what is asked
+    /// next waits for nothing that opening has put off.
+    func waitUntilOpen() {
+        finishing.withLock { $0 }?.finish()
+        loading.sync {}
+    }
+
     /// Whether the index of ids has been gone through since this was opened.
     private let hasCheckedIDs: Mutex<Bool>
 

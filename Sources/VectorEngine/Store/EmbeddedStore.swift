@@ -58,8 +58,7 @@ public final class EmbeddedStore: PointStore {
                 path = (path as NSString).deletingLastPathComponent
                 made.append(path)
             }
-            try FileManager.default.createDirectory(
-                atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            try PrivateFile.makeFolder(directory)
             for parent in made { try DirectorySync.sync(parent) }
         } catch {
             throw EngineError(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// The command line: each command is a type in a file of its own, listed here.
 @main
@@ -14,4 +15,10 @@ struct Cortex: AsyncParsableCommand {
             BenchCommand.self, VersionCommand.self,
         ]
     )
+
+    static func main() async {
+        // Whatever this process and those it starts create is their user's alone.
+        umask(0o077)
+        await main(nil)
+    }
 }

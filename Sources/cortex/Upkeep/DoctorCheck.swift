@@ -119,7 +119,7 @@ extension DoctorCommand.Check {
         let existing = nearestDirectory(to: path)
         let probe = existing + "/.cortex-doctor-\(UUID().uuidString)"
         do {
-            try Data("probe".utf8).write(to: URL(fileURLWithPath: probe))
+            try PrivateFile.write(Array("probe".utf8), to: probe)
             try FileManager.default.removeItem(atPath: probe)
         } catch {
             return Self(
