@@ -83,7 +83,7 @@ struct FileModeTests {
         chmod(path, 0o644)
         try PrivateFile.copy(path, to: path + "-copy")
         #expect(try mode(path + "-copy") == 0o600)
-        #expect(throws: POSIXError.self) { try PrivateFile.create(path) }
-        #expect(throws: POSIXError.self) { try PrivateFile.create(scratch.path + "/absent/a") }
+        #expect(throws: EngineError.self) { try PrivateFile.create(path) }
+        #expect(throws: EngineError.self) { try PrivateFile.create(scratch.path + "/absent/a") }
     }
 }

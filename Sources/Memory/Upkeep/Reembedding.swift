@@ -72,7 +72,7 @@ private struct Reembedding {
     private static let rounds = 1_000
     private static let stampMember = "stamp"
 
-    private var stagedName: String { name + ".reembedding" }
+    private var stagedName: String { MemoryStore.stageName(of: name) }
 
     func run(_ report: inout ReembeddingReport) async throws {
         guard let found = try await store.describe(name) else { return }

@@ -60,7 +60,7 @@ package struct JSONLinesRoad: Sendable {
         do {
             handle = try PrivateFile.handle(path)
         } catch {
-            throw QdrantFailure.badRequest("\(path) cannot be written: \(error.localizedDescription)")
+            throw QdrantFailure.badRequest(error.message)
         }
         var count = 0
         var next: JSONValue? = .null

@@ -2,13 +2,19 @@ import Foundation
 import NIOHTTP1
 
 extension HTTPCall {
-    /// A request as it was read.
-    init(_ head: HTTPRequestHead, body: [UInt8]) {
+    /// A request whose head was read.
+    init(_ head: HTTPRequestHead) {
         var headers: [String: String] = [:]
         headers.reserveCapacity(head.headers.count)
         for (name, value) in head.headers { headers[name.lowercased()] = value }
         let (path, query) = Self.target(head.uri)
-        self.init(method: head.method.rawValue, path: path, query: query, headers: headers, body: body)
+        self.init(method: head.method.rawValue, path: path, query: query, headers: headers)
+    }
+
+    /// The host that a request's target names before its path; nil where it names none (RFC 9112, 3.2).
+    static func authority(_ text: String) -> String? {
+        guard text.utf8.first != UInt8(ascii: "/"), let scheme = text.range(of: "://") else { return nil }
+        return String(text[scheme.upperBound...].utf8.prefix { $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "?") })
     }
 
     /// Path and parameters of a request's target, which may name scheme and host before them (RFC 9112, 3.2).

@@ -1,4 +1,4 @@
-/// A request whose body has arrived whole.
+/// A request. Its body has arrived whole, except where `stream` hands it on while it arrives.
 package struct HTTPCall: Sendable {
     package let method: String
     /// The path's parts, percent-decoded; a slash at the end counts for nothing.
@@ -8,16 +8,23 @@ package struct HTTPCall: Sendable {
     /// By name in lower case.
     package let headers: [String: String]
     package let body: [UInt8]
+    /// The body of a request that the door was told to stream; `body` is empty then.
+    package let stream: HTTPBodyStream?
 
     package init(
         method: String, path: [String], query: [String: String] = [:], headers: [String: String] = [:],
-        body: [UInt8] = []
+        body: [UInt8] = [], stream: HTTPBodyStream? = nil
     ) {
         self.method = method
         self.path = path
         self.query = query
         self.headers = headers
         self.body = body
+        self.stream = stream
+    }
+
+    func with(body: [UInt8] = [], stream: HTTPBodyStream? = nil) -> HTTPCall {
+        HTTPCall(method: method, path: path, query: query, headers: headers, body: body, stream: stream)
     }
 }
 

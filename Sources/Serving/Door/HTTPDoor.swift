@@ -2,7 +2,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// A listener that hands every request to one closure, body and all (RFC 9112; HTTP/1.0 is answered too).
+/// A listener that hands every request that its policy admits to one closure (RFC 9112; HTTP/1.0 is answered too).
 ///
 /// A short request is answered on the event loop that read it: as long as the closure waits for nothing, no other
 /// thread is woken between a request and its answer.
@@ -12,10 +12,18 @@ package struct HTTPDoor: Sendable {
     package let port: Int
     /// Largest body, in bytes; a larger one is refused with 413.
     package var bodyLimitBytes = ServingLimits.bodyBytes
+    /// Which requests hand their body on while it arrives, of whatever size; asked with the body still to come.
+    package var isStreamed: @Sendable (HTTPCall) -> Bool = { _ in false }
+    /// Whether connections are read by a thread of this door's own, which no other door's requests can hold up.
+    package var hasOwnThread = false
+    private let admission: AdmissionPolicy
 
-    package init(host: String, port: Int) {
+    /// - Parameter hasKey: whether `answer` asks callers for a key; without one, requests that a web page may have sent
+    ///   are refused (`AdmissionPolicy`).
+    package init(host: String, port: Int, hasKey: Bool) {
         self.host = host
         self.port = port
+        admission = AdmissionPolicy(hasKey: hasKey, isOnLoopback: LoopbackName.contains(host))
     }
 
     /// Serves until the task is cancelled; requests under way then are still answered. `opened` is told the port once
@@ -27,9 +35,24 @@ package struct HTTPDoor: Sendable {
     package func serve(
         opened: @escaping @Sendable (Int) -> Void, _ answer: @escaping @Sendable (HTTPCall) async -> HTTPAnswer
     ) async throws {
+        let settings = HTTPConnection.Settings(
+            admission: admission, bodyLimitBytes: bodyLimitBytes, isStreamed: isStreamed, answer: answer)
+        let own = hasOwnThread ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : nil
+        do {
+            try await serve(on: own ?? .singleton, settings, opened: opened)
+        } catch {
+            try await own?.shutdownGracefully()
+            throw error
+        }
+        try await own?.shutdownGracefully()
+    }
+
+    private func serve(
+        on group: MultiThreadedEventLoopGroup, _ settings: HTTPConnection.Settings,
+        opened: @escaping @Sendable (Int) -> Void
+    ) async throws {
         let connections = OpenConnections()
-        let limit = bodyLimitBytes
-        let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let listener = try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: ServingLimits.waitingConnections)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -40,7 +63,7 @@ package struct HTTPDoor: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandlers(
                         ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)),
-                        HTTPConnection(bodyLimitBytes: limit, executor: LoopExecutor(channel.eventLoop), answer))
+                        HTTPConnection(settings, executor: LoopExecutor(channel.eventLoop)))
                     connections.add(channel)
                 }
             }

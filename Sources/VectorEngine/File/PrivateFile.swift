@@ -10,11 +10,13 @@ package enum PrivateFile {
 
     /// Makes an empty file.
     ///
-    /// - Throws: `POSIXError`, also where there is something of that name.
-    package static func create(_ path: String) throws { close(try descriptor(path, O_EXCL)) }
+    /// - Throws: `notWritable`, also where there is something of that name; `diskFull`.
+    package static func create(_ path: String) throws(EngineError) { Foundation.close(try descriptor(path, O_EXCL)) }
 
     /// Makes the file, or empties the one that is there, and opens it for writing.
-    package static func handle(_ path: String) throws -> FileHandle {
+    ///
+    /// - Throws: `notWritable`, `diskFull`.
+    package static func handle(_ path: String) throws(EngineError) -> FileHandle {
         FileHandle(fileDescriptor: try descriptor(path, O_TRUNC), closeOnDealloc: true)
     }
 
@@ -27,7 +29,7 @@ package enum PrivateFile {
 
     package static func copy(_ path: String, to copy: String) throws {
         try FileManager.default.copyItem(atPath: path, toPath: copy)
-        try check(chmod(copy, mode))
+        guard chmod(copy, mode) == 0 else { throw refusal(copy) }
     }
 
     /// Makes the folder, and those above it that are not there.
@@ -44,9 +46,9 @@ package enum PrivateFile {
         chmod(path, facts.st_mode & 0o700)
     }
 
-    private static func descriptor(_ path: String, _ flag: Int32) throws -> Int32 {
+    private static func descriptor(_ path: String, _ flag: Int32) throws(EngineError) -> Int32 {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flag, mode)
-        try check(descriptor)
+        guard descriptor >= 0 else { throw refusal(path) }
         // The umask may have taken more away, and a file that was there may allow more. A terminal or a pipe that
         // somebody named stays as it is.
         var facts = stat()
@@ -54,9 +56,12 @@ package enum PrivateFile {
         return descriptor
     }
 
-    private static func check(_ result: Int32) throws {
-        guard result >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+    /// What the system has just said. Nothing was written, so that the outcome is known.
+    private static func refusal(_ path: String) -> EngineError {
+        let cause = POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
+        return EngineError(
+            [.ENOSPC, .EDQUOT].contains(cause.code) ? .diskFull : .notWritable,
+            "cannot write \(path): \(String(cString: strerror(cause.code.rawValue))). Check the owner and mode of its "
+                + "folder, or choose another place", cause: cause)
     }
-
-    private static func close(_ descriptor: Int32) { Foundation.close(descriptor) }
 }

@@ -62,7 +62,7 @@ private struct ExportSink {
         do {
             handle = try PrivateFile.handle(file)
         } catch {
-            throw ValidationError("cannot write \(file): \(error.localizedDescription); check its owner and mode")
+            throw ValidationError(error.message)
         }
     }
 
