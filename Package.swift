@@ -47,8 +47,9 @@ let package = Package(
             linkerSettings: countsLines ? [.unsafeFlags(["-profile-generate"])] : []),
         .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
         .target(name: "HNSW", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),
+        .target(name: "Points", dependencies: ["HNSW", "Vectors", "JSON"], swiftSettings: strict),
         .target(
-            name: "VectorEngine", dependencies: ["HNSW", "Vectors", "CKernels", "JSON", crypto] + grdb,
+            name: "VectorEngine", dependencies: ["Points", "HNSW", "Vectors", "CKernels", "JSON", crypto] + grdb,
             swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
         .target(name: "RemoteEmbedding", dependencies: ["Embedding", "JSON"] + http, swiftSettings: strict),
@@ -69,6 +70,7 @@ let package = Package(
             name: "cortex",
             dependencies: [
                 "QdrantAdapter", "Serving", "MCPServer", "Memory", "RemoteEmbedding", "Embedding", "VectorEngine",
+                "Points",
                 "JSON", "CBLAS", arguments,
             ], swiftSettings: strict),
         .executableTarget(

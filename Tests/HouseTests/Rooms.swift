@@ -19,8 +19,9 @@ struct Room: Sendable {
         Room(name: "Vectors", standsOn: ["CKernels", "CBLAS"], modules: cLibrary),
         Room(name: "HNSW", standsOn: ["Vectors"], modules: cLibrary + ["Dispatch", "Synchronization"]),
         // The store and the models.
+        Room(name: "Points", standsOn: ["HNSW", "JSON"], modules: system),
         Room(
-            name: "VectorEngine", standsOn: ["HNSW", "JSON"],
+            name: "VectorEngine", standsOn: ["Points"],
             modules: system + collections + ["Crypto", "GRDB", "GRDBSQLite"]),
         Room(
             name: "Embedding", standsOn: ["Vectors", "JSON", "CModel", "CTransformer"], modules: system + collections),

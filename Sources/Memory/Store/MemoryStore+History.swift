@@ -85,7 +85,7 @@ extension MemoryStore {
 
     func deleteHistory(of ids: [PointID]) async throws {
         guard !ids.isEmpty, try await hasHistory() else { return }
-        let filter = Filter(must: [.match(path: Member.versionOf, anyOf: ids.map { .keyword($0.description) })])
+        let filter = Filter(must: [.match(member: Member.versionOf, anyOf: ids.map { .keyword($0.description) })])
         try await points.delete(.filter(filter), in: historyCollection)
     }
 }

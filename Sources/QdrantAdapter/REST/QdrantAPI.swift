@@ -76,14 +76,14 @@ package final class QdrantAPI: Sendable {
         guard let name = condition["collection"]?.stringValue, let matches = condition["matches"]?.arrayValue,
             try await catalog.exists(name)
         else { throw refusal }
-        var filter = DocumentFilter()
+        var filter = Filter()
         for match in matches {
             guard let key = match["key"]?.stringValue, let value = match["value"].flatMap(MatchValue.init(exactly:))
             else { throw refusal }
             filter.must.append(.field(try WirePath.read(key), .anyOf([value])))
         }
         let wanted = filter
-        guard try await catalog.collection(name).read({ !$0.matching(wanted).isEmpty }) else { throw refusal }
+        guard try await catalog.collection(name).read({ $0.count(try $0.matches(wanted)) > 0 }) else { throw refusal }
     }
 
     // MARK: Envelopes

@@ -83,7 +83,7 @@ extension EngineError.Code {
         case .notWritable, .diskFull, .outcomeUnknown, .collectionNotFound, .keyRefused, .unsupportedFormat, .closed:
             true
         case .collectionExists, .invalidArgument, .wrongDimension, .notFinite, .unknownVector, .invalidPayload,
-            .preconditionFailed, .overloaded, .damaged, .cancelled:
+            .preconditionFailed, .overloaded, .overtaken, .damaged, .cancelled:
             false
         }
     }

@@ -96,7 +96,7 @@ struct PointIDColumn: Sendable {
 }
 
 /// A `PointID` in 24 bytes without a reference.
-struct PackedPointID: BitwiseCopyable, Sendable, Equatable {
+struct PackedPointID: BitwiseCopyable, Sendable, Hashable {
     let high: UInt64
     let low: UInt64
     let isUUID: Bool
@@ -123,13 +123,4 @@ struct PackedPointID: BitwiseCopyable, Sendable, Equatable {
     }
 
     var id: PointID { isUUID ? .uuid(UUIDBytes(high: high, low: low)) : .number(low) }
-}
-
-extension CollectionSchema {
-    /// Names of the dense vectors, sorted: the order in rows, blocks and blobs.
-    var denseNames: [String] { dense.keys.sorted() }
-    /// Components of each dense vector, in that order.
-    var denseDimensions: [Int] { denseNames.map { dense[$0]?.dimension ?? 1 } }
-    var sparseNames: [String] { sparse.keys.sorted() }
-    var multiNames: [String] { multi.keys.sorted() }
 }

@@ -83,15 +83,6 @@ extension EmbeddedStore {
         }
     }
 
-    /// The documents of a collection, for filters; made anew after the collection was opened anew.
-    package func documents(
-        _ name: String, fields: [(FieldPath, FieldIndexDefinition)], known: DocumentTable?
-    ) async throws -> DocumentTable {
-        let collection = try await openCollection(name)
-        if let known, known.collection === collection { return known }
-        return DocumentTable(collection, fields: fields)
-    }
-
     /// Opens a collection and returns when nothing is left of opening that a first request would wait for.
     package func open(_ collection: String) async throws {
         try await with(collection) { $0.waitUntilOpen() }

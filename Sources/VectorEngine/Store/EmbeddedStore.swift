@@ -213,7 +213,7 @@ public final class EmbeddedStore: PointStore {
     }
 
     /// The collection of that name, opened where it is not; waits for another thread's opening of it alone.
-    func openCollection(_ name: String) async throws -> PointCollection { try await opened(name).collection }
+    package func openCollection(_ name: String) async throws -> PointCollection { try await opened(name).collection }
 
     /// Closes one collection; it opens again when it is asked for.
     func closeCollection(_ name: String) throws {

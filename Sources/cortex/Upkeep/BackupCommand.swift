@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import JSON
-import enum Memory.Timestamp
+import enum Points.Timestamp
 import VectorEngine
 
 /// `cortex backup`: full copies of the store, and the log of every change since the first of them.

@@ -1,15 +1,19 @@
-/// Moments as microseconds since 1970-01-01T00:00:00Z, read and written as ISO 8601 (the profile of RFC 3339, and
-/// dates).
+/// Moments as microseconds since 1970-01-01T00:00:00Z: the one reader and writer of dates, for payloads, filters and
+/// the memory alike.
+///
+/// Reads ISO 8601 (the profile of RFC 3339, and dates alone), and the loose forms that Qdrant's engine reads: white
+/// space in front, a space before the zone, the zone `UTC`, seconds left out.
 ///
 /// Days are counted in the proleptic Gregorian calendar by the era method of Howard Hinnant's `days_from_civil`.
-package enum Timestamp {
+public enum Timestamp {
     /// Years that are read: all of them fit an `Int64` of microseconds and a `Double` exactly enough for filters.
-    static let years = 1...9999
+    package static let years = 0...9999
 
-    /// Reads `2026-01-31`, `2026-01-31T12:00Z`, `…T12:00:00.123+02:00`; without a zone it is UTC. nil when it is not
-    /// one.
-    package static func parse(_ text: String) -> Int64? {
+    /// Reads `2026-01-31`, `2026-01-31T12:00Z`, `…T12:00:00.123+02:00`, `2026-01-31 12:00:00 +0000`; without a zone it
+    /// is UTC. nil for a text that is no date.
+    public static func parse(_ text: String) -> Int64? {
         var reader = Reader(bytes: Array(text.utf8))
+        reader.skipSpace()
         guard let year = reader.digits(4), years.contains(year), reader.take("-"), let month = reader.digits(2),
             (1...12).contains(month), reader.take("-"), let day = reader.digits(2),
             (1...daysIn(month: month, year: year)).contains(day)
@@ -23,7 +27,7 @@ package enum Timestamp {
     }
 
     /// `2026-01-31T12:00:00.123Z`: UTC with milliseconds.
-    package static func format(_ microseconds: Int64) -> String {
+    public static func format(_ microseconds: Int64) -> String {
         let (days, inDay) = split(microseconds)
         let date = civil(day: days)
         let milliseconds = inDay / 1000
@@ -38,12 +42,12 @@ package enum Timestamp {
         return "\(date.day) \(monthNames[date.month - 1]) \(date.year)"
     }
 
-    static let monthNames = [
+    package static let monthNames = [
         "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
         "december",
     ]
 
-    static func split(_ microseconds: Int64) -> (days: Int, inDay: Int64) {
+    package static func split(_ microseconds: Int64) -> (days: Int, inDay: Int64) {
         let days = microseconds / 86_400_000_000
         let rest = microseconds % 86_400_000_000
         return rest < 0 ? (Int(days) - 1, rest + 86_400_000_000) : (Int(days), rest)
@@ -54,7 +58,7 @@ package enum Timestamp {
         return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 
-    static func daysIn(month: Int, year: Int) -> Int {
+    package static func daysIn(month: Int, year: Int) -> Int {
         switch month {
         case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
         case 4, 6, 9, 11: 30
@@ -63,15 +67,15 @@ package enum Timestamp {
     }
 
     /// Days since 1970-01-01; the year begins in March, so that the leap day is its last.
-    static func dayNumber(year: Int, month: Int, day: Int) -> Int {
+    package static func dayNumber(year: Int, month: Int, day: Int) -> Int {
         let y = month <= 2 ? year - 1 : year
-        let era = y / 400
+        let era = (y >= 0 ? y : y - 399) / 400
         let yearOfEra = y - era * 400
         let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
         return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
     }
 
-    static func civil(day: Int) -> (year: Int, month: Int, day: Int) {
+    package static func civil(day: Int) -> (year: Int, month: Int, day: Int) {
         let z = day + 719_468
         let era = (z >= 0 ? z : z - 146_096) / 146_097
         let dayOfEra = z - era * 146_097
@@ -95,7 +99,7 @@ package enum Timestamp {
         }
 
         mutating func digits(_ count: Int) -> Int? {
-            guard at + count <= bytes.count else { return nil }
+            guard count <= bytes.count - at else { return nil }
             var value = 0
             for byte in bytes[at..<at + count] {
                 guard (0x30...0x39).contains(byte) else { return nil }
@@ -112,7 +116,7 @@ package enum Timestamp {
             var fraction: Int64 = 0
             if take(":") {
                 guard let read = digits(2), read <= 60 else { return nil }
-                second = min(read, 59)
+                second = read
                 if take(".") || take(",") {
                     guard let read = fractionDigits() else { return nil }
                     fraction = read
@@ -132,8 +136,16 @@ package enum Timestamp {
             return at > start ? value : nil
         }
 
+        mutating func skipSpace() { while take(" ") || take("\t") {} }
+
         mutating func zoneSeconds() -> Int? {
-            if isAtEnd || take("Z") || take("z") { return 0 }
+            if isAtEnd { return 0 }
+            skipSpace()
+            if take("Z") || take("z") { return 0 }
+            if bytes[at...].elementsEqual("UTC".utf8) || bytes[at...].elementsEqual("utc".utf8) {
+                at = bytes.count
+                return 0
+            }
             let sign = take("+") ? 1 : take("-") ? -1 : 0
             guard sign != 0, let hours = digits(2), hours < 24 else { return nil }
             _ = take(":")

@@ -30,6 +30,8 @@ public struct EngineError: Error, Sendable, CustomStringConvertible {
         case unsupportedFormat
         /// An I/O error left the outcome unknown; the next call finds out.
         case outcomeUnknown
+        /// Writers replaced what was found, again and again, before it could be read; the request can be sent again.
+        case overtaken
         /// The store was closed.
         case closed
         case cancelled

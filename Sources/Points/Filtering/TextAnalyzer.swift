@@ -90,7 +90,7 @@ package struct TextAnalyzer: Sendable {
     }
 
     /// The words of a phrase, or of a text that is asked for one; of the `prefix` tokenizer as long as it keeps them.
-    func phraseWords(_ text: String) -> [String] {
+    package func phraseWords(_ text: String) -> [String] {
         let words = words(text, leavingOut: stopWords)
         guard tokenizer == .prefix else { return words }
         return words.filter { $0.count >= minimumLength }.map { String($0.prefix(maximumLength)) }

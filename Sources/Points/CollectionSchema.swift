@@ -41,7 +41,7 @@ public struct SparseVectorSchema: Sendable, Equatable, Codable {
 
 /// The type of a payload member that is indexed for filters and order.
 public enum PayloadIndexKind: String, Sendable, Codable, CaseIterable {
-    case keyword, integer, float, bool
+    case keyword, integer, float, bool, geo, datetime, text, uuid
 }
 
 /// What a collection holds, fixed when it is made, but for the payload indexes.
@@ -76,4 +76,13 @@ public struct CollectionSchema: Sendable, Equatable, Codable {
         payloadIndexes = try members.decode([String: PayloadIndexKind].self, forKey: .payloadIndexes)
         metadata = try members.decode([String: String].self, forKey: .metadata)
     }
+}
+
+extension CollectionSchema {
+    /// Names of the dense vectors in the one order that rows, blocks and blobs use.
+    package var denseNames: [String] { dense.keys.sorted() }
+    /// Components of each dense vector, in that order.
+    package var denseDimensions: [Int] { denseNames.map { dense[$0]?.dimension ?? 1 } }
+    package var sparseNames: [String] { sparse.keys.sorted() }
+    package var multiNames: [String] { multi.keys.sorted() }
 }

@@ -22,7 +22,7 @@ public struct CodeSearch: Sendable, Equatable {
 
     /// The breadth of a walk that is asked for `limit` points; `EngineLimits.resultCount` at most, unless more are
     /// wanted.
-    func breadth(_ breadth: Int, limit: Int) -> Int {
+    package func breadth(_ breadth: Int, limit: Int) -> Int {
         let asked = (oversampling * Double(limit)).rounded(.up)
         let most = Double(EngineLimits.resultCount)
         let candidates = asked.isFinite ? Int(min(max(asked, 1), most)) : EngineLimits.resultCount

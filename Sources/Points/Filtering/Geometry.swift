@@ -4,11 +4,11 @@ import JSON
 // Points on the earth as Qdrant's geo conditions see them: degrees, a sphere of the mean radius, haversine distances.
 
 /// A place in degrees.
-package struct GeoPoint: Sendable, Equatable, Hashable {
-    package let lon: Double
-    package let lat: Double
+public struct GeoPoint: Sendable, Equatable, Hashable {
+    public let lon: Double
+    public let lat: Double
 
-    package init(lon: Double, lat: Double) {
+    public init(lon: Double, lat: Double) {
         self.lon = lon
         self.lat = lat
     }
@@ -23,7 +23,7 @@ package struct GeoPoint: Sendable, Equatable, Hashable {
     private static let earthRadiusMeters = 6_371_008.8
 
     /// Great-circle distance in metres (haversine).
-    package func distanceMeters(to other: GeoPoint) -> Double {
+    public func distanceMeters(to other: GeoPoint) -> Double {
         let radians = Double.pi / 180
         let (lat1, lat2) = (lat * radians, other.lat * radians)
         let a =
@@ -33,13 +33,13 @@ package struct GeoPoint: Sendable, Equatable, Hashable {
 }
 
 /// A region of the earth.
-package enum GeoRegion: Sendable, Equatable {
+public enum GeoRegion: Sendable, Equatable {
     /// May cross the antimeridian: then the left side has the larger longitude.
     case box(topLeft: GeoPoint, bottomRight: GeoPoint)
     case circle(center: GeoPoint, radiusMeters: Double)
     case polygon(exterior: [GeoPoint], interiors: [[GeoPoint]])
 
-    package func contains(_ point: GeoPoint) -> Bool {
+    public func contains(_ point: GeoPoint) -> Bool {
         switch self {
         case .box(let topLeft, let bottomRight):
             let isBetween =
