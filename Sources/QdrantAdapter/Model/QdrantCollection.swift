@@ -181,6 +181,6 @@ final class RateLimit: Sendable {
         guard let wait else { return }
         throw QdrantFailure(
             429, "Rate limiting exceeded: \(what) rate limit exceeded, retry later",
-            retryAfterSeconds: max(1, Int(wait.rounded(.up))))
+            retryAfterSeconds: max(1, Int(saturating: wait.rounded(.up))))
     }
 }
