@@ -115,7 +115,7 @@ extension ResourceCatalog {
                         resources: page.entries.map {
                             Resource(uri: $0.uri, name: $0.name, title: $0.title, mimeType: $0.mimeType)
                         },
-                        nextCursor: page.next)
+                        nextCursor: page.next, degradedReason: page.degradedReason)
                 } catch {
                     throw error.field == "cursor" ? .invalidCursor : .failed(error.message)
                 }

@@ -154,6 +154,9 @@ extension RequestRouter {
         }
     }
 
+    /// In the `_meta` of a listing: why entries may be missing.
+    private static let degradedKey = "cortex/degraded_reason"
+
     private func listResources(
         _ catalog: ResourceCatalog, _ params: JSONObject, _ exchange: Exchange
     ) throws(RPCError) -> Work {
@@ -163,7 +166,10 @@ extension RequestRouter {
             var members = EncodedMembers()
             members.set("resources", .array(page.resources.map { .object($0.members) }))
             if let next = page.nextCursor { members.set("nextCursor", .string(next)) }
-            return exchange.success(members, cache: CacheHint.none)
+            let meta = page.degradedReason.map { [Self.degradedKey: .string($0)] as JSONObject } ?? [:]
+            // A modern result has a `_meta` of its own, into which this goes.
+            if !meta.isEmpty { members.set("_meta", .object(meta)) }
+            return exchange.success(members, cache: CacheHint.none, meta: meta)
         }
     }
 

@@ -91,10 +91,13 @@ package struct ResourcePage: Sendable {
     package let resources: [Resource]
     /// What asks for the next page; nil on the last one.
     package let nextCursor: String?
+    /// Why resources may be missing; nil when none are.
+    package let degradedReason: String?
 
-    package init(resources: [Resource], nextCursor: String? = nil) {
+    package init(resources: [Resource], nextCursor: String? = nil, degradedReason: String? = nil) {
         self.resources = resources
         self.nextCursor = nextCursor
+        self.degradedReason = degradedReason
     }
 }
 

@@ -31,6 +31,35 @@ public protocol PointStore: Sendable {
     func passing(_ filters: [Filter], among ids: [PointID], in collection: String) async throws -> [Set<PointID>]
     /// Answers several queries on one view of the collection, one list a query, nearest (highest score) first.
     func query(_ queries: [PointQuery], in collection: String) async throws -> [[ScoredPoint]]
+    /// Points that answers leave out because their stored bytes are not what was written; those that calls which have
+    /// returned had to leave out are among them.
+    func damagedRows(in collection: String) async throws -> [DamagedRow]
+    /// A number that grows whenever damage is met, and whenever it turns out to be gone.
+    func damageEvents(in collection: String) async throws -> Int
+}
+
+extension PointStore {
+    /// A store that keeps no bytes of its own has no damaged ones.
+    public func damagedRows(in collection: String) async throws -> [DamagedRow] { [] }
+    public func damageEvents(in collection: String) async throws -> Int { 0 }
+
+    /// Reads that find damage and lose it again, because it was mended meanwhile, are repeated this often at most.
+    private static var damageAttempts: Int { 8 }
+
+    /// Runs `read`, and answers it with the damaged rows that its result may lack. Where a row was mended while `read`
+    /// ran, its result may lack a row that is no longer damaged: then it is run again.
+    package func knowingDamage<Result>(
+        in collection: String, _ read: () async throws -> Result
+    ) async throws -> (result: Result, damaged: [DamagedRow]) {
+        for _ in 1..<Self.damageAttempts {
+            let before = try await damageEvents(in: collection)
+            let result = try await read()
+            let damaged = try await damagedRows(in: collection)
+            let after = try await damageEvents(in: collection)
+            if !damaged.isEmpty || after == before { return (result, damaged) }
+        }
+        return (try await read(), try await damagedRows(in: collection))
+    }
 }
 
 /// Which points a write touches.

@@ -107,11 +107,18 @@ package struct FindResult: Sendable {
     package let usesVectors: Bool
     /// What of ``duration`` the embedder took; nil where it was not asked.
     private(set) var modelTime: Duration?
-    /// Why the strategy asked for was not available; nil when it was.
-    package let degradedReason: String?
+    /// Why the strategy asked for was not available, and which memories are damaged; nil when all is well.
+    package private(set) var degradedReason: String?
 
     /// Whether it was remembered from an earlier call.
     package private(set) var isRemembered = false
+
+    /// The same result with what it may lack, where that is known.
+    func lacking(_ damage: String?) -> FindResult {
+        var copy = self
+        copy.degradedReason = MemoryStore.joined(degradedReason, damage)
+        return copy
+    }
 
     /// The same result for another call.
     func again(searchID: String, duration: Duration) -> FindResult {

@@ -9,7 +9,9 @@ enum ResultShapes {
 
     private static let meta: [Argument] = [
         Argument("duration_ms", .number(0...Double.infinity), required: true),
-        Argument("degraded", .boolean, "Whether meaning could not be used.", required: true),
+        Argument(
+            "degraded", .boolean, "Whether meaning could not be used, or damaged memories are left out.", required: true
+        ),
         Argument("degraded_reason", text),
     ]
 
@@ -118,6 +120,7 @@ enum ResultShapes {
         Argument("trends", list), Argument("diagnostics", list), Argument("rate_limits", open),
         Argument("purge", open), Argument("cleanup", open), Argument("reports", list), Argument("statistics", open),
         Argument("items", list, "Exported memories."), Argument("next_cursor", text),
+        Argument("degraded_reason", text, "Why exported memories may be missing."),
         Argument(
             "deletion",
             .object([

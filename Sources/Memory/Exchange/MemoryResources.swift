@@ -22,6 +22,8 @@ package struct MemoryResources: Sendable {
     package struct Page: Sendable, Equatable {
         package let entries: [Entry]
         package let next: String?
+        /// Why memories may be missing here or on another page; nil when none are known to be damaged.
+        package let degradedReason: String?
     }
 
     package static let scheme = "memory://"
@@ -47,9 +49,10 @@ package struct MemoryResources: Sendable {
             _ = try await store.home.ready()
             let request = try ScrollRequest(
                 filter: Narrowing().memories(now: store.clock.time()), limit: Self.pageSize, startAt: start)
-            let page = try await store.points.scroll(request, in: store.collection)
+            let page = try await store.points.readablePage(request, in: store.collection)
             return Page(
-                entries: try page.points.map { Self.entry(try MemoryRecord($0)) }, next: page.next?.description)
+                entries: try page.points.map { Self.entry(try MemoryRecord($0)) }, next: page.next?.description,
+                degradedReason: try await store.damageNote())
         }
     }
 

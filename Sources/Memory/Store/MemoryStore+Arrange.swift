@@ -16,7 +16,7 @@ extension MemoryStore {
         guard request.recencyWeight > 0 || request.diversity > 0, !candidates.isEmpty else { return candidates }
         let count = min(candidates.count, search.end + Self.varietyMargin)
         var head = Array(candidates.prefix(count))
-        let current = try await points.retrieve(
+        let current = try await points.readable(
             head.filter { !$0.isVersion }.map(\.id), with: .all, in: collection)
         let stored = Dictionary(current.map { ($0.id, $0) }) { first, _ in first }
         if request.recencyWeight > 0 {

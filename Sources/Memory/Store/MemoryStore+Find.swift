@@ -8,32 +8,40 @@ extension MemoryStore {
     package func find(_ request: FindRequest, context: CallContext) async throws(MemoryError) -> FindResult {
         let begin = clock.time()
         return try await mapped {
-            var search = try Search(request, now: begin, settings: self.settings)
-            // The first call opens the collection and touches the model: side by side.
-            async let embedding = self.embedding(of: request)
-            let readiness = try await self.home.ready()
-            search.sparse = self.lexical.encodeQuery(request.query)
-            let (embedded, modelTime) = try await embedding
-            let degradedReason = self.give(&search, embedded, readiness)
-            try self.keepTime(request, since: begin)
-            let (candidates, total) = try await self.ranking(search)
-            try self.keepTime(request, since: begin)
-            let ranked = try await self.arranged(candidates, search)
-            let page = Array(ranked.dropFirst(request.offset.count).prefix(request.limit.count))
-            var items = try await self.found(page, search)
-            let graph = try await self.graph(around: items, search)
-            if let graph, request.offset == .none {
-                let room = max(0, request.limit.count - items.count)
-                items += graph.nodes.prefix(room).map { FoundItem(reached: $0.record) }
+            let (found, damaged) = try await self.points.knowingDamage(in: self.collection) {
+                try await self.foundOnce(request, since: begin)
             }
-            try await self.extend(items.filter { !$0.candidate.isVersion }.map(\.record), at: begin)
-            try self.keepTime(request, since: begin)
-            return FindResult(
-                items: items, total: total, graph: graph, strategy: search.isLexicalOnly ? .fast : request.strategy,
-                details: search.details, searchID: self.clock.token(),
-                duration: .microseconds(max(0, self.clock.time() &- begin)), usesVectors: !search.isLexicalOnly,
-                modelTime: modelTime, degradedReason: degradedReason)
+            let history = request.asOf == nil ? nil : try await self.damageNote(history: true)
+            return found.lacking(history ?? damaged.message)
         }
+    }
+
+    private func foundOnce(_ request: FindRequest, since begin: Int64) async throws -> FindResult {
+        var search = try Search(request, now: begin, settings: self.settings)
+        // The first call opens the collection and touches the model: side by side.
+        async let embedding = self.embedding(of: request)
+        let readiness = try await self.home.ready()
+        search.sparse = self.lexical.encodeQuery(request.query)
+        let (embedded, modelTime) = try await embedding
+        let degradedReason = self.give(&search, embedded, readiness)
+        try self.keepTime(request, since: begin)
+        let (candidates, total) = try await self.ranking(search)
+        try self.keepTime(request, since: begin)
+        let ranked = try await self.arranged(candidates, search)
+        let page = Array(ranked.dropFirst(request.offset.count).prefix(request.limit.count))
+        var items = try await self.found(page, search)
+        let graph = try await self.graph(around: items, search)
+        if let graph, request.offset == .none {
+            let room = max(0, request.limit.count - items.count)
+            items += graph.nodes.prefix(room).map { FoundItem(reached: $0.record) }
+        }
+        try await self.extend(items.filter { !$0.candidate.isVersion }.map(\.record), at: begin)
+        try self.keepTime(request, since: begin)
+        return FindResult(
+            items: items, total: total, graph: graph, strategy: search.isLexicalOnly ? .fast : request.strategy,
+            details: search.details, searchID: self.clock.token(),
+            duration: .microseconds(max(0, self.clock.time() &- begin)), usesVectors: !search.isLexicalOnly,
+            modelTime: modelTime, degradedReason: degradedReason)
     }
 
     /// The query's vector, or why there is none; nil when none is wanted. And how long the embedder took.
@@ -199,10 +207,10 @@ extension MemoryStore {
 
     private func found(_ page: [Candidate], _ search: Search) async throws -> [FoundItem] {
         let ids = page.map(\.id) + page.compactMap(\.chunk)
-        var stored = try await points.retrieve(ids, with: .payload, in: collection)
+        var stored = try await points.readable(ids, with: .payload, in: collection)
         let versions = page.filter(\.isVersion).map(\.id)
         if !versions.isEmpty {
-            stored += try await points.retrieve(versions, with: .payload, in: historyCollection)
+            stored += try await points.readable(versions, with: .payload, in: historyCollection)
         }
         let byID = Dictionary(stored.map { ($0.id, $0) }) { first, _ in first }
         let terms = search.request.highlights ? Set(lexical.terms(search.request.query)) : []

@@ -36,7 +36,7 @@ extension MemoryStore {
             finding("vectors", readiness.hasVectors, readiness.degradedReason ?? "the model answers"),
             finding(
                 "checksums", damaged == 0,
-                damaged == 0 ? "no damaged points" : "\(damaged) damaged points are left out; restore a backup"),
+                try await damageNote() ?? (damaged == 0 ? "no damaged points" : "\(damaged) points are damaged")),
             finding(
                 "expired", overdue < 1_000,
                 overdue == 0 ? "nothing waits for the purge" : "\(overdue) expired memories wait for run_purge"),
@@ -121,11 +121,12 @@ extension MemoryStore {
         }
         let limit = arguments["limit"]?.integerValue.flatMap { Int(exactly: $0) } ?? 100
         let filter = try Narrowing(checked: arguments).memories(now: clock.time())
-        let page = try await points.scroll(
+        let page = try await points.readablePage(
             ScrollRequest(filter: filter, limit: limit, startAt: start), in: collection)
         let records = try page.points.map { try MemoryRecord($0) }
         var members: JSONObject = ["items": .array(try await exported(records).map { .object($0) })]
         if let next = page.next { members["next_cursor"] = .string(next.description) }
+        if let damage = try await damageNote(history: true) { members["degraded_reason"] = .string(damage) }
         return members
     }
 

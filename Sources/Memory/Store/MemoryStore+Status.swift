@@ -53,10 +53,7 @@ extension MemoryStore {
             let readiness = try await self.home.ready()
             let description = try await self.points.describe(self.collection)
             let damaged = description?.damagedPointCount ?? 0
-            let reason =
-                damaged > 0
-                ? "\(damaged) memories on disk are damaged and left out of every answer; restore them from a backup"
-                : readiness.degradedReason
+            let reason = Self.joined(try await self.damageNote(), readiness.degradedReason)
             var members: JSONObject = ["status": .string(reason == nil ? "ok" : "degraded")]
             members["degraded_reason"] = reason.map { .string($0) }
             if damaged > 0 { members["damaged"] = .integer(Int64(damaged)) }
@@ -101,6 +98,7 @@ extension MemoryStore {
                 members["indexed_points"] = .integer(Int64(description.indexedPointCount))
                 members.merge(description.upkeepFacts) { $1 }
             }
+            if let damage = try await self.damageNote() { members["degraded_reason"] = .string(damage) }
             return members
         }
     }

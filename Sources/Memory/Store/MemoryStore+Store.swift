@@ -113,7 +113,7 @@ extension MemoryStore {
         var points: [Point] = []
         var start: PointID?
         repeat {
-            let page = try await self.points.scroll(
+            let page = try await self.points.readablePage(
                 ScrollRequest(filter: filter, limit: 256, startAt: start, parts: parts), in: other ?? collection)
             points += page.points
             start = page.next

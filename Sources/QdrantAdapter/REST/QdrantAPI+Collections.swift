@@ -50,8 +50,10 @@ extension QdrantAPI {
             let points = try await collection.read { $0.indexedCount(field) }
             schema[path] = FieldSchema.shown(definition, points: points)
         }
+        let damage = try await collection.store.damagedRows(in: collection.name).message
         return .value([
-            "status": facts.damagedPointCount > 0 ? "yellow" : "green", "optimizer_status": "ok",
+            "status": damage == nil ? "green" : "red",
+            "optimizer_status": damage.map { ["error": .string($0)] } ?? "ok",
             "indexed_vectors_count": .integer(Int64(facts.indexedPointCount * facts.schema.dense.count)),
             "points_count": .integer(Int64(facts.pointCount)),
             "segments_count": .integer(Int64(max(1, facts.segmentCount))),

@@ -72,11 +72,18 @@ extension QdrantAPI {
     private func performPoints(_ request: Request, _ name: String, _ parts: [String]) async throws -> CallResult {
         let method = request.call.method
         if let result = try await performWrite(request, name, parts) { return result }
-        switch (method, parts.count, parts.first ?? "", parts.count > 1 ? parts[1] : "") {
-        case ("POST", 0, _, _): return try await retrieve(request, name)
-        case ("GET", 1, let id, _): return try await point(request, name, id)
-        case ("POST", 1, "scroll", _): return try await scroll(request, name)
-        case ("POST", 1, "count", _): return try await count(request, name)
+        switch (method, parts.count, parts.first ?? "") {
+        case ("POST", 0, _): return try await reading(request, name, .ids) { try await retrieve(request, name) }
+        case ("GET", 1, let id): return try await reading(request, name, .ids) { try await point(request, name, id) }
+        case ("POST", 1, "scroll"):
+            return try await reading(request, name, .scroll) { try await scroll(request, name) }
+        case ("POST", 1, "count"): return try await reading(request, name, .count) { try await count(request, name) }
+        default: return try await reading(request, name) { try await performSearch(request, name, parts) }
+        }
+    }
+
+    private func performSearch(_ request: Request, _ name: String, _ parts: [String]) async throws -> CallResult {
+        switch (request.call.method, parts.count, parts.first ?? "", parts.count > 1 ? parts[1] : "") {
         case ("POST", 1, "query", _): return try await query(request, name)
         case ("POST", 2, "query", "batch"): return try await queryBatch(request, name)
         case ("POST", 2, "query", "groups"): return try await queryGroups(request, name)

@@ -15,6 +15,8 @@ struct CollectionLoader: Sendable {
     /// Whether the index of ids is gone through entry by entry. Without that, only as many points are known to be there
     /// as should be, and `idsMatch` is still to be asked.
     var checksIDs = true
+    /// Where rows that are damaged or missing are noted.
+    var damage: DamageLog?
 
     /// How often opening begins again because another process has replaced the segments meanwhile.
     private static let attempts = 8
@@ -56,7 +58,7 @@ struct CollectionLoader: Sendable {
         }
         // Every stored segment or none: what lies before `sealed` and in no segment would be lost from view.
         guard let stored, !stored.isEmpty else {
-            return try assembled(header, [], try changes(header, after: 0, trustsTally), fields)
+            return try everyRow(header, trustsTally, fields)
         }
         let readers = stored.map { SegmentReader(file: file, segment: $0, header: header) }
         let read = Mutex<Changes?>(nil)
@@ -78,7 +80,19 @@ struct CollectionLoader: Sendable {
             let counted = live.liveCount + damaged
             if trustsCount ? counted == changes.pointCount : counted >= changes.pointCount { return (live, damaged) }
         }
-        return try assembled(header, [], try self.changes(header, after: 0, trustsTally), fields)
+        return try everyRow(header, trustsTally, fields)
+    }
+
+    /// Reads every row. Of those that the index of ids has and the table does not, no byte is left: they are damaged.
+    private func everyRow(
+        _ header: FileHeader, _ trustsTally: Bool, _ fields: [PayloadPath: PayloadIndexDefinition]
+    ) throws -> (live: LiveSegments, damagedRows: Int) {
+        let changes = try changes(header, after: 0, trustsTally)
+        let (live, damaged) = try assembled(header, [], changes, fields)
+        let lacking = changes.pointCount - live.liveCount - damaged
+        guard lacking > 0 else { return (live, damaged) }
+        damage?.noteLostRows()
+        return (live, damaged + lacking)
     }
 
     /// Runs `tasks` on as many threads as there are processors; the first error is thrown when all have ended.
@@ -122,6 +136,7 @@ struct CollectionLoader: Sendable {
             let tally = try trustsCount ? now.tally ?? Self.idTally(db) : Self.idTally(db)
             if let written = now.tally, !written.matchesIDs(of: tally) {
                 guard trustsTally else { throw TallyMismatch() }
+                damage?.noteLostRows()
                 damaged += max(1, Int(clamping: written.count.subtractingReportingOverflow(tally.count).partialValue))
             }
             return Changes(
@@ -172,6 +187,7 @@ struct CollectionLoader: Sendable {
                 try body(try StoredRow(row, schema: schema, hasDense: true, cipher: file.cipher))
             } catch let error as EngineError where error.code == .damaged {
                 lost += 1
+                damage?.note(row.integer(0))
             }
         }
         damaged += lost

@@ -52,12 +52,23 @@ extension PointCollection {
     ) throws -> Point? {
         var found: Point?
         try db.scan((parts.vectors ? CollectionFile.selectRows : CollectionFile.selectPoints) + condition, [argument]) {
-            var point = try StoredRow($0, schema: schema, hasDense: parts.vectors, cipher: file.cipher).point
+            var point = try readRow($0, schema, hasDense: parts.vectors).point
             if !parts.vectors { point.vectors = PointVectors() }
             if !parts.payload { point.payload = .empty }
             found = point
         }
         return found
+    }
+
+    /// A row as it was written; one that is not is noted.
+    private func readRow(_ row: ScannedRow, _ schema: CollectionSchema, hasDense: Bool) throws(EngineError) -> StoredRow
+    {
+        do {
+            return try StoredRow(row, schema: schema, hasDense: hasDense, cipher: file.cipher)
+        } catch {
+            if error.code == .damaged { noteDamagedRow(row.integer(0)) }
+            throw error
+        }
     }
 
     func count(_ filter: Filter?) throws -> Int {

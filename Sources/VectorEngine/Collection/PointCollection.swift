@@ -15,6 +15,10 @@ package final class PointCollection: Sendable {
     let settings: EngineSettings
     private let live: Mutex<State>
     private let published: Mutex<Published>
+    /// Rows that are not what was written.
+    let damage = DamageLog()
+    /// Where such rows are brought back.
+    let mending = DispatchQueue(label: "cortex.mending", qos: .utility)
     private let writes: Mutex<WriteQueue?> = Mutex(nil)
     private let failure: Mutex<EngineError?> = Mutex(nil)
 
@@ -24,10 +28,6 @@ package final class PointCollection: Sendable {
         var seenVersion: Int64
         /// Rows that reading the view found damaged or missing.
         var damagedRows: Int
-        /// Rows met damaged later, by an answer or by the scrub; they outlive a reading of the view.
-        var metDamaged: Set<Int64> = []
-        /// Rows whose floats were met damaged, by the one that met most.
-        var damagedFloats = 0
         /// Another process has replaced the stored segments since these were read.
         var isOutdated = false
     }
@@ -52,7 +52,7 @@ package final class PointCollection: Sendable {
         do {
             if afterFailure { try file.endDoubt() }
             let version = try file.dataVersion()
-            let (loaded, damaged) = try CollectionLoader(file: file, checksIDs: false).load()
+            let (loaded, damaged) = try CollectionLoader(file: file, checksIDs: false, damage: damage).load()
             published = Mutex(Published(searcher: loaded.searcher(), layout: loaded.layout))
             // Without a stored segment every row has been read, and its id.
             hasCheckedIDs = Mutex(!loaded.segments.contains { $0.storedID != nil })
@@ -67,6 +67,8 @@ package final class PointCollection: Sendable {
         writes.withLock { $0 = queue }
         let finishing = DeferredWork(name: "cortex.opening", qos: .utility) { [weak self] in self?.finishOpening() }
         self.finishing.withLock { $0 = finishing }
+        damage.observe { [weak self] in self?.mendLater() }
+        if !damage.isEmpty { mendLater() }
     }
 
     /// What the first answers do without.
@@ -173,16 +175,14 @@ package final class PointCollection: Sendable {
     /// - Throws: what `checkIDs` throws.
     package func damagedRowCount() throws(EngineError) -> Int {
         try checkIDs()
-        return live.withLock { $0.damagedRows + max($0.metDamaged.count, $0.damagedFloats) }
+        return try damagedRows().count
     }
 
     /// So many rows of a segment have floats that no longer hold.
-    func noteDamagedFloats(_ count: Int) { live.withLock { $0.damagedFloats = max($0.damagedFloats, count) } }
+    func noteDamagedFloats(_ count: Int) { if count > 0 { damage.noteFloats() } }
 
     /// A row whose bytes no longer hold was met while an answer was put together, or by the scrub.
-    func noteDamagedRow(_ sequence: Int64) {
-        live.withLock { _ = $0.metDamaged.insert(sequence) }
-    }
+    func noteDamagedRow(_ sequence: Int64) { damage.note(sequence) }
 
     // MARK: The view
 
@@ -221,14 +221,17 @@ package final class PointCollection: Sendable {
 
     /// - Returns: false when everything must be read anew.
     private func follow(_ state: inout State, _ db: Database) throws -> Bool {
-        let follows = try CollectionLoader(file: file).follow(db, &state.live, damaged: &state.damagedRows)
+        let follows = try CollectionLoader(file: file, damage: damage).follow(
+            db, &state.live, damaged: &state.damagedRows)
         state.isOutdated = try file.header(db).generation != state.live.generation
         return follows
     }
 
     private func readAnew(_ state: inout State, mayMend: Bool = true) throws {
         let fields = state.live.fields
-        (state.live, state.damagedRows) = try CollectionLoader(file: file).load(mayMend: mayMend, fields: fields)
+        (state.live, state.damagedRows) = try CollectionLoader(
+            file: file, damage: damage
+        ).load(mayMend: mayMend, fields: fields)
         state.isOutdated = false
     }
 
@@ -445,6 +448,7 @@ package final class PointCollection: Sendable {
         isClosing.store(true, ordering: .relaxed)
         finishing.withLock { $0 }?.drop()
         loading.sync {}
+        mending.sync {}
         // Links may still be on their way from the file.
         for segment in live.withLock({ $0.live.segments }) { segment.comingLinks.forEach { $0.drop() } }
         writes.withLock { $0 = nil }

@@ -45,6 +45,9 @@ public struct EngineSettings: Sendable {
     /// Is told of every step of a sealing, on the thread that seals.
     package var observeSealing: @Sendable (SealingStep) -> Void = { _ in }
 
+    /// Is told, in a sentence, of damaged rows of a collection and of what became of them, on a thread of the engine.
+    package var observeDamage: @Sendable (_ collection: String, _ message: String) -> Void = { _, _ in }
+
     public init() {}
 
     /// From this share on deleted rows are dropped, the one way or the other.

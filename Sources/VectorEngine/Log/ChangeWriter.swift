@@ -172,7 +172,43 @@ struct ChangeWriter {
         }
         sequence += 1
         guard try tables.insertNew(row) else { throw StoredRow.damaged(sequence) }
+        tally?.add(sequence: sequence, key: row.key, checksum: row.checksum)
         return true
+    }
+
+    /// Puts a row that is damaged aside and stores it again as it was, under a new change.
+    ///
+    /// - Parameter good: The row as it was written.
+    /// - Returns: false when the row is gone or whole, or cannot be opened; nothing was written then.
+    mutating func mend(_ good: LoggedRow) throws -> Bool {
+        var isDamaged = false
+        try db.scan(CollectionFile.selectRows + "WHERE p.sequence = ?", [good.sequence]) { row in
+            isDamaged = !StoredRow.isWhole(row)
+        }
+        guard isDamaged, let id = PointID(keyBytes: good.key),
+            try good.resealed(sequence: sequence, from: file.cipher, to: file.cipher) != nil
+        else { return false }
+        if let shipped = header.shippedSequence, good.sequence > shipped {
+            // The log has yet to be told of the row that is replaced here.
+            try db.execute(
+                sql: """
+                    INSERT OR REPLACE INTO history(sequence, id, payload, sparse, checksum, dense, dense_checksum)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [
+                    good.sequence, Data(good.key), Data(good.payload), Data(good.sparse), good.checksum,
+                    Data(good.dense), good.denseChecksum,
+                ])
+        }
+        try setAside(good.sequence, id: id)
+        tally?.subtract(sequence: good.sequence, key: good.key, checksum: good.checksum)
+        return try store(good)
+    }
+
+    /// Ends the mending of rows, of which the log is told as of any change.
+    mutating func finishMending() throws {
+        guard sequence > header.sequence else { return }
+        try writeFacts()
     }
 
     /// Ends a repair: counts the tally again, and gives up a log that may have lost changes.
@@ -190,6 +226,11 @@ struct ChangeWriter {
 
     mutating func finish() throws {
         guard !changes.isEmpty else { return }
+        try writeFacts()
+    }
+
+    /// Writes what the points add up to after the last change, and where that stands for the log.
+    private mutating func writeFacts() throws {
         var written: [String: MetaValue] = ["sequence": .number(sequence)]
         if let tally {
             written.merge(tally.facts) { $1 }

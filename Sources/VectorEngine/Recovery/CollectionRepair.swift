@@ -52,7 +52,8 @@ struct CollectionRepair {
         var receipt = RepairReceipt(path: path)
         guard !report.damagedRows.isEmpty else { return receipt }
         let file = try CollectionFile(path: path, for: .rows(key))
-        let recovered = recoveredRows(storeID: file.storeID, wanted: Set(report.damagedRows.map(\.sequence)))
+        let wanted = Set(report.damagedRows.map(\.sequence))
+        let recovered = location.map { RowRecovery(location: $0, storeID: file.storeID).rows(wanted) } ?? [:]
         var last: Int64 = 0
         try file.pool.writeWithoutTransaction { db in
             try db.inTransaction(.immediate) {
@@ -74,34 +75,6 @@ struct CollectionRepair {
         file.noteAcknowledged(last)
         try file.close()
         return receipt
-    }
-
-    /// Sound rows with these sequences from the shipped log and, for changes that it does not have, from the backups.
-    private func recoveredRows(storeID: UUID, wanted: Set<Int64>) -> [Int64: LoggedRow] {
-        guard let location else { return [:] }
-        var found: [Int64: LoggedRow] = [:]
-        for path in ShippedLog(location: location, storeID: storeID).paths {
-            // If the log cannot be read, the rows stay set aside.
-            guard var reader = try? ChangeLogReader(path: path), reader.storeID == storeID else { continue }
-            while let entry = try? reader.next() {  // as above
-                if case .upsert(let row) = entry, wanted.contains(row.sequence) { found[row.sequence] = row }
-            }
-        }
-        for copy in BackupArchive(location: location).copies(of: storeID) where found.count < wanted.count {
-            do {
-                let queue = try CollectionVerification.reader(copy)
-                defer { try? queue.close() }  // it was only read
-                try queue.read { db in
-                    _ = try RowSalvage(db: db).forEach { row in
-                        if wanted.contains(row.sequence), row.isWhole { found[row.sequence] = row }
-                    }
-                }
-            } catch {
-                // A backup that cannot be read is skipped; the next one may have the rows.
-                continue
-            }
-        }
-        return found
     }
 
     // MARK: A new file

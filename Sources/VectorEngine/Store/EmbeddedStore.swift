@@ -305,6 +305,18 @@ public final class EmbeddedStore: PointStore {
         try await with(collection) { try $0.query(queries) }
     }
 
+    public func damageEvents(in collection: String) async throws -> Int {
+        open.withLock { $0[text: collection] }?.collection.damage.events ?? 0
+    }
+
+    public func damagedRows(in collection: String) async throws -> [DamagedRow] {
+        // Nothing was left out of a collection that nobody has opened; and while there is no damage, no read is needed.
+        guard let opened = open.withLock({ $0[text: collection] })?.collection, !opened.damage.isEmpty else {
+            return []
+        }
+        return try await Self.offPool { try opened.damagedRows() }
+    }
+
     // MARK: Names
 
     private static let suffix = ".collection.sqlite"

@@ -28,6 +28,7 @@ struct ExportMemoriesCommand: AsyncParsableCommand {
             var sink = try ExportSink(file: out, folder: markdown)
             var cursor: JSONValue?
             var count = 0
+            var degradedReason: String?
             repeat {
                 var arguments: JSONObject = ["operation": "export", "limit": 500]
                 arguments["cursor"] = cursor
@@ -38,9 +39,11 @@ struct ExportMemoriesCommand: AsyncParsableCommand {
                     count += 1
                 }
                 cursor = page["next_cursor"]
+                degradedReason = page["degraded_reason"]?.stringValue ?? degradedReason
             } while cursor != nil
             try sink.close()
             Terminal.note("\(count) exported")
+            if let degradedReason { Terminal.note("degraded: \(degradedReason)") }
         }
     }
 }

@@ -51,12 +51,16 @@ struct FindCommand: AsyncParsableCommand {
             let context = CallContext(clientName: "cortex find", defaultScope: house.scope)
             let result = try await house.memory.callFind(arguments: arguments, context: context)
             let items = result["items"]?.arrayValue ?? []
-            if json { print(JSONWriter.text(result)) } else { show(result, items) }
+            if json { print(JSONWriter.text(result)) } else { show(items) }
+            let meta = result["meta"]
+            if meta?["degraded"]?.boolValue == true {
+                Terminal.note("degraded: \(meta?["degraded_reason"]?.stringValue ?? "")")
+            }
             if items.isEmpty { throw ExitCode(3) }
         }
     }
 
-    private func show(_ result: JSONValue, _ items: [JSONValue]) {
+    private func show(_ items: [JSONValue]) {
         for item in items {
             let score = String(format: "%.2f", item["score"]?.doubleValue ?? 0)
             let kind = item["kind"]?.stringValue ?? ""
@@ -69,9 +73,5 @@ struct FindCommand: AsyncParsableCommand {
             print(Terminal.dim("      memory://\(item["id"]?.stringValue ?? "")"))
         }
         if items.isEmpty { Terminal.note("nothing found") }
-        let meta = result["meta"]
-        if meta?["degraded"]?.boolValue == true {
-            Terminal.note("degraded: \(meta?["degraded_reason"]?.stringValue ?? "")")
-        }
     }
 }

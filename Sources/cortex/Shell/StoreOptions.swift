@@ -65,6 +65,7 @@ struct StoreOptions: ParsableArguments {
         settings.backupLocation = backupLocation
         settings.backupSchedule = try backupSchedule()
         settings.backupRetentionDays = try backupRetentionDays()
+        settings.observeDamage = { Terminal.note("cortex: \($0): \($1)") }
         if let rows = Environment.current.sealRows {
             settings.sealThreshold = rows
             settings.sealShare = 0
