@@ -52,6 +52,9 @@ public struct CollectionSchema: Sendable, Equatable, Codable {
     public var multi: [String: DenseVectorSchema]
     /// Indexed payload members by path.
     public var payloadIndexes: [String: PayloadIndexKind]
+    /// Bytes of one name's dense vectors that may be outside of graphs before they are sealed; 0 seals none, nil leaves
+    /// it to the engine.
+    public var sealingBytes: Int?
     /// Free facts about the collection (embedder, analyser, …), shown and compared by its owner.
     public var metadata: [String: String]
 
@@ -67,7 +70,7 @@ public struct CollectionSchema: Sendable, Equatable, Codable {
         self.metadata = metadata
     }
 
-    /// Reads what any version has written: `multi` came later.
+    /// Reads what any version has written: `multi` and `sealingBytes` came later.
     public init(from decoder: any Decoder) throws {
         let members = try decoder.container(keyedBy: CodingKeys.self)
         dense = try members.decode([String: DenseVectorSchema].self, forKey: .dense)
@@ -75,6 +78,7 @@ public struct CollectionSchema: Sendable, Equatable, Codable {
         multi = try members.decodeIfPresent([String: DenseVectorSchema].self, forKey: .multi) ?? [:]
         payloadIndexes = try members.decode([String: PayloadIndexKind].self, forKey: .payloadIndexes)
         metadata = try members.decode([String: String].self, forKey: .metadata)
+        sealingBytes = try members.decodeIfPresent(Int.self, forKey: .sealingBytes)
     }
 }
 

@@ -1,22 +1,19 @@
-import Foundation
 import JSON
 import Synchronization
 import VectorEngine
 
 /// The collections of a data directory by name, and their aliases.
 ///
-/// Aliases lie in one file beside the collections, replaced as a whole, so that several change at once or not at all.
+/// Every process on the directory may change them: a change of aliases, and the making and deleting of collections beside
+/// them, is one transaction of the directory's catalog with its checks inside.
 final class CollectionCatalog: Sendable {
     let store: EmbeddedStore
     private let stemmers: Stemmers
     /// Collections that are in the store and not here.
     let withheld: Set<String>
     private let open: Mutex<[ByteText: QdrantCollection]> = Mutex([:])
-    private let known: Mutex<[ByteText: String]?> = Mutex(nil)
-    /// Collections and aliases change one at a time.
-    private let changing = AsyncGate()
 
-    /// Largest length of a collection's name, in characters.
+    /// Largest length of a collection's name, in characters; the engine takes as many bytes.
     static let nameLength = 255
     private static let forbidden: [Unicode.Scalar] = ["/", "\\", "<", ">", ":", "\"", "|", "?", "*", "\0", "\u{1F}"]
 
@@ -28,12 +25,15 @@ final class CollectionCatalog: Sendable {
 
     /// The collection called `name`, or that the alias `name` stands for.
     func collection(_ name: String) async throws -> QdrantCollection {
-        let real = try aliases[text: name] ?? name
+        let real = try await realName(name)
         if let known = open.withLock({ $0[text: real] }) {
-            if try await isThere(real) { return known }
+            if isThere(real) {
+                try await known.refresh()
+                return known
+            }
             forget(real)
         }
-        guard try await isThere(real),
+        guard isThere(real),
             let opened = try await QdrantCollection.open(real, in: store, stemmers: stemmers)
         else { throw QdrantFailure.noCollection(name) }
         return open.withLock { open in
@@ -62,13 +62,12 @@ final class CollectionCatalog: Sendable {
         try await exists(name) ? try await collection(name) : nil
     }
 
-    func exists(_ name: String) async throws -> Bool { try await isThere(try aliases[text: name] ?? name) }
+    func exists(_ name: String) async throws -> Bool { isThere(try await realName(name)) }
+
+    private func realName(_ name: String) async throws -> String { try await aliases[text: name] ?? name }
 
     /// Whether a collection, not an alias, has that name here.
-    private func isThere(_ real: String) async throws -> Bool {
-        if withheld.contains(real) { return false }
-        return try await store.exists(real)
-    }
+    private func isThere(_ real: String) -> Bool { !withheld.contains(real) && store.isThere(real) }
 
     func names() async throws -> [String] { try await store.collectionNames().filter { !withheld.contains($0) } }
 
@@ -94,97 +93,75 @@ final class CollectionCatalog: Sendable {
 
     func create(_ name: String, _ config: CollectionConfig) async throws {
         try checkServed(name)
-        try await changing.pass {
-            if try aliases[text: name] != nil {
-                throw QdrantFailure.wrongInput(
-                    "Can't create collection with name \(name). Alias with the same name already exists")
+        let definition = QdrantCollection.definition(config)
+        do {
+            try await store.changeAliases { [store] aliases in
+                if aliases[text: name] != nil {
+                    throw QdrantFailure.wrongInput(
+                        "Can't create collection with name \(name). Alias with the same name already exists")
+                }
+                try store.makeCollection(name, definition)
             }
-            guard try await !store.exists(name) else {
-                throw QdrantFailure.conflict("Collection `\(name)` already exists!")
-            }
-            do {
-                let made = try await QdrantCollection.create(name, config, in: store, stemmers: stemmers)
-                open.withLock { $0[text: name] = made }
-            } catch let error as EngineError {
-                throw QdrantFailure(error, collection: name)
-            }
+        } catch let error as EngineError {
+            throw QdrantFailure(error, collection: name)
         }
     }
 
+    /// Deletes a collection and its aliases.
+    ///
     /// - Returns: whether there was one.
     func delete(_ name: String) async throws -> Bool {
-        try await changing.pass {
-            let real = try aliases[text: name] ?? name
-            guard !withheld.contains(real) else { return false }
-            forget(real)
+        let deleted = try await store.changeAliases { [store, withheld] aliases -> String? in
+            let real = aliases[text: name] ?? name
+            guard !withheld.contains(real) else { return nil }
             do {
-                try await store.deleteCollection(real)
+                try store.removeCollection(real)
             } catch let error as EngineError where error.code == .collectionNotFound {
-                return false
+                return nil
             }
-            let left = try aliases.filter { !$0.value.hasSameBytes(as: real) }
-            if left.count != (try aliases.count) { try save(left) }
-            return true
+            aliases = aliases.filter { !$0.value.hasSameBytes(as: real) }
+            return real
         }
+        guard let deleted else { return false }
+        forget(deleted)
+        return true
     }
 
     // MARK: Aliases
 
-    private var file: String { store.directory + "/qdrant-aliases.json" }
-
     var aliases: [ByteText: String] {
-        get throws {
-            if let known = known.withLock({ $0 }) { return known }
-            var read: [ByteText: String] = [:]
-            if let text = FileManager.default.contents(atPath: file) {
-                for (alias, name) in try JSONParser.parse(Array(text)).objectValue ?? [:] {
-                    read[text: alias] = name.stringValue
-                }
-            }
-            known.withLock { $0 = read }
-            return read
-        }
-    }
-
-    private func save(_ aliases: [ByteText: String]) throws {
-        let members = aliases.sorted { $0.key < $1.key }.map { ($0.key.text, JSONValue.string($0.value)) }
-        try PrivateFile.makeFolder(store.directory)
-        try DurableFile.write(
-            JSONWriter.bytes(.object(JSONObject(uniqueKeysWithValues: members))), to: file)
-        known.withLock { $0 = aliases }
+        get async throws { try await store.aliases() }
     }
 
     /// Performs the actions in order, all of them or none.
     func changeAliases(_ actions: [JSONValue]) async throws {
-        try await changing.pass {
-            var changed = try aliases
-            for action in actions { try await apply(action, to: &changed) }
-            try save(changed)
+        try await store.changeAliases { [self] aliases in
+            // A process that was killed while it deleted a collection has left its aliases.
+            aliases = aliases.filter { store.isThere($0.value) }
+            for action in actions { try self.apply(action, to: &aliases) }
         }
     }
 
-    private func apply(_ action: JSONValue, to aliases: inout [ByteText: String]) async throws {
+    private func apply(_ action: JSONValue, to aliases: inout [ByteText: String]) throws {
         func text(_ value: JSONValue, _ key: String) throws -> String {
             guard let text = try value.string(key) else { throw QdrantFailure.format("missing field `\(key)`") }
             return text
         }
+        func requireFree(_ alias: String) throws {
+            try checkServed(alias)
+            guard !store.isThere(alias) else { throw QdrantFailure.conflict("Collection `\(alias)` already exists!") }
+        }
         if let create = action.optional("create_alias") {
             let (name, alias) = (try text(create, "collection_name"), try text(create, "alias_name"))
-            guard try await isThere(name) else { throw QdrantFailure.noCollection(name) }
-            try checkServed(alias)
-            guard try await !store.exists(alias) else {
-                throw QdrantFailure.conflict("Collection `\(alias)` already exists!")
-            }
+            guard isThere(name) else { throw QdrantFailure.noCollection(name) }
+            try requireFree(alias)
             aliases[text: alias] = name
         } else if let delete = action.optional("delete_alias") {
             aliases[text: try text(delete, "alias_name")] = nil
         } else if let rename = action.optional("rename_alias") {
             let (old, new) = (try text(rename, "old_alias_name"), try text(rename, "new_alias_name"))
-            try checkServed(new)
             guard let name = aliases[text: old] else { throw QdrantFailure.notFound("Alias \(old) does not exists!") }
-            guard try await !store.exists(new) else {
-                throw QdrantFailure.conflict("Collection `\(new)` already exists!")
-            }
+            try requireFree(new)
             aliases[text: old] = nil
             aliases[text: new] = name
         } else {

@@ -110,7 +110,15 @@ struct CollectionConfig: Sendable {
             if vector.isMulti { schema.multi[name] = described } else { schema.dense[name] = described }
         }
         for (name, usesIDF) in sparse { schema.sparse[name] = SparseVectorSchema(usesIDF: usesIDF) }
+        schema.sealingBytes = sealingBytes
         return schema
+    }
+
+    /// `indexing_threshold`, which counts in kilobytes of one vector name's floats; 0 turns indexing off.
+    var sealingBytes: Int? {
+        guard let kilobytes = members["optimizer_config"]?["indexing_threshold"]?.integerValue else { return nil }
+        let (bytes, overflows) = kilobytes.multipliedReportingOverflow(by: 1024)
+        return overflows ? .max : Int(clamping: max(0, bytes))
     }
 
     func has(_ name: String) -> Bool { vector(name) != nil || usesIDF(name) != nil }
@@ -259,6 +267,8 @@ struct CollectionConfig: Sendable {
         var params = members["params"]?.objectValue ?? [:]
         var denseAll = params["vectors"]?.objectValue ?? [:]
         var sparseAll = params["sparse_vectors"]?.objectValue ?? [:]
+        // A single vector without a name is described by itself; beside others it has the name "".
+        if denseAll["size"]?.integerValue != nil { denseAll = ["": .object(denseAll)] }
         denseAll[name] = dense?.withoutNulls
         sparseAll[name] = sparse?.withoutNulls
         params["vectors"] = .object(denseAll)

@@ -7,13 +7,13 @@ final class QdrantCollection: Sendable {
     let name: String
     let store: EmbeddedStore
     private let state: Mutex<State>
-    /// Rebuilding waits here for itself.
-    let writing = AsyncGate()
     /// Requests left by strict mode's limits a minute.
     let reads = RateLimit()
     let writes = RateLimit()
 
-    private struct State {
+    fileprivate struct State {
+        /// What the following two were read from.
+        var definition: CollectionDefinition
         var config: CollectionConfig
         /// Definitions of payload indexes by path, as they were asked for.
         var fields: JSONObject
@@ -24,35 +24,31 @@ final class QdrantCollection: Sendable {
     /// Where words are cut to their stems, by language; a language that is not there keeps its words.
     private let stemmers: Stemmers
 
-    private static let configNote = "qdrant.config"
-    private static let fieldsNote = "qdrant.fields"
+    fileprivate static let configNote = "qdrant.config"
+    fileprivate static let fieldsNote = "qdrant.fields"
 
-    private init(name: String, store: EmbeddedStore, config: CollectionConfig, fields: JSONObject, stemmers: Stemmers) {
+    private init(name: String, store: EmbeddedStore, state: State, stemmers: Stemmers) {
         self.name = name
         self.store = store
         self.stemmers = stemmers
-        state = Mutex(State(config: config, fields: fields))
+        self.state = Mutex(state)
     }
 
     /// Opens a collection of the store; nil when there is none of that name.
     static func open(_ name: String, in store: EmbeddedStore, stemmers: Stemmers) async throws -> QdrantCollection? {
-        guard let description = try await store.describe(name) else { return nil }
-        let notes = try await store.annotations(of: name)
-        func members(_ note: String) throws -> JSONObject? {
-            try notes[note].flatMap { try JSONParser.parse($0).objectValue }
+        let definition: CollectionDefinition
+        do {
+            definition = try await store.definition(of: name)
+        } catch let error as EngineError where error.code == .collectionNotFound {
+            return nil
         }
-        let config = try members(configNote).map(CollectionConfig.init(members:))
-        return QdrantCollection(
-            name: name, store: store, config: try config ?? CollectionConfig(schema: description.schema),
-            fields: try members(fieldsNote) ?? [:], stemmers: stemmers)
+        return QdrantCollection(name: name, store: store, state: try State(definition), stemmers: stemmers)
     }
 
-    static func create(
-        _ name: String, _ config: CollectionConfig, in store: EmbeddedStore, stemmers: Stemmers
-    ) async throws -> QdrantCollection {
-        try await store.createCollection(name, schema: config.schema)
-        try await store.annotate(name, configNote, JSONWriter.text(.object(config.members)))
-        return QdrantCollection(name: name, store: store, config: config, fields: [:], stemmers: stemmers)
+    /// What a new collection of that configuration is.
+    static func definition(_ config: CollectionConfig) -> CollectionDefinition {
+        CollectionDefinition(
+            schema: config.schema, notes: [configNote: JSONWriter.text(.object(config.members))])
     }
 
     // MARK: Configuration
@@ -60,21 +56,54 @@ final class QdrantCollection: Sendable {
     var config: CollectionConfig { state.withLock { $0.config } }
     var fields: JSONObject { state.withLock { $0.fields } }
 
-    func setConfig(_ config: CollectionConfig) async throws {
-        try await store.annotate(name, Self.configNote, JSONWriter.text(.object(config.members)))
-        state.withLock { $0.config = config }
+    /// Takes over what another process, or another request, has made of the collection since it was last looked at.
+    func refresh() async throws {
+        try await take(try await store.definition(of: name))
     }
 
-    /// Makes the index of a payload field, or (with nil) drops it.
-    func setField(_ path: PayloadPath, _ schema: JSONValue?) async throws {
+    private func take(_ definition: CollectionDefinition) async throws {
+        guard state.withLock({ $0.definition != definition }) else { return }
+        let read = try State(definition)
+        let (old, points) = state.withLock { state in
+            defer {
+                let points = state.points
+                state = read
+                state.points = points
+            }
+            return (state.fields, state.points)
+        }
+        let paths = Set((old.map(\.key) + read.fields.map(\.key)).map { ByteText($0) }).map(\.text)
+        let changed = try paths.filter { old[$0] != read.fields[$0] }.map { try WirePath.read($0) }
+        guard let points, !changed.isEmpty else { return }
+        let definitions = try definitions(of: read.fields)
+        try await EmbeddedStore.blocking { try points.setFields(definitions, replacing: Set(changed)) }
+    }
+
+    /// Changes the configuration and the schema that goes with it in one transaction; `change` gets the newest of both.
+    func configure(
+        _ change: @escaping @Sendable (CollectionConfig, inout CollectionSchema) throws -> CollectionConfig
+    ) async throws {
+        let definition = try await store.redefine(name) { definition in
+            let config = try change(try State(definition).config, &definition.schema)
+            definition.notes[Self.configNote] = JSONWriter.text(.object(config.members))
+        }
+        try await take(definition)
+    }
+
+    /// Makes the index of a payload field, or (with nil) drops it. `check` gets the fields that have one.
+    func setField(
+        _ path: PayloadPath, _ schema: JSONValue?, check: @escaping @Sendable (JSONObject) throws -> Void = { _ in }
+    ) async throws {
+        // Refuses a description that cannot be read.
         _ = try schema.map { try FieldSchema.definition($0, stemmers) }
-        var fields = fields
-        fields[path.description] = schema
-        try await store.annotate(name, Self.fieldsNote, JSONWriter.text(.object(fields)))
-        state.withLock { $0.fields = fields }
-        let points = try await points
-        let definitions = try definitions(of: fields)
-        try await EmbeddedStore.blocking { try points.setFields(definitions, replacing: [path]) }
+        let definition = try await store.redefine(name) { definition in
+            var fields = try State(definition).fields
+            try check(fields)
+            fields[path.description] = schema
+            definition.notes[Self.fieldsNote] = JSONWriter.text(.object(fields))
+        }
+        try await take(definition)
+        _ = try await points
     }
 
     func field(_ path: PayloadPath) -> PayloadIndexKind? {
@@ -121,44 +150,22 @@ final class QdrantCollection: Sendable {
     }
 }
 
-/// Lets one task through at a time, in the order they came.
-final class AsyncGate: Sendable {
-    private struct State {
-        var isTaken = false
-        var waiting: [CheckedContinuation<Void, Never>] = []
-    }
-
-    private let state = Mutex(State())
-
-    func pass<Result>(_ body: () async throws -> Result) async rethrows -> Result {
-        await withCheckedContinuation { continuation in
-            let mayGo = state.withLock { state in
-                if state.isTaken {
-                    state.waiting.append(continuation)
-                    return false
-                }
-                state.isTaken = true
-                return true
-            }
-            if mayGo { continuation.resume() }
+extension QdrantCollection.State {
+    /// Reads the notes of a collection.
+    fileprivate init(_ definition: CollectionDefinition) throws {
+        func members(_ note: String) throws -> JSONObject? {
+            try definition.notes[note].flatMap { try JSONParser.parse($0).objectValue }
         }
-        defer {
-            let next = state.withLock { state -> CheckedContinuation<Void, Never>? in
-                if state.waiting.isEmpty {
-                    state.isTaken = false
-                    return nil
-                }
-                return state.waiting.removeFirst()
-            }
-            next?.resume()
-        }
-        return try await body()
+        self.definition = definition
+        let config = try members(QdrantCollection.configNote).map(CollectionConfig.init(members:))
+        self.config = try config ?? CollectionConfig(schema: definition.schema)
+        fields = try members(QdrantCollection.fieldsNote) ?? [:]
     }
 }
 
 /// So many requests a minute, as a bucket that fills evenly.
 final class RateLimit: Sendable {
-    private struct State {
+    fileprivate struct State {
         var tokens: Double?
         var filledAt: ContinuousClock.Instant
     }

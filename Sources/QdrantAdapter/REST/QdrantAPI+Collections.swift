@@ -27,7 +27,12 @@ extension QdrantAPI {
         try request.needsGlobal(.manage)
         let body = try request.optionalBody()
         let collection = try await catalog.collection(name)
-        try await collection.setConfig(try collection.config.updated(by: body))
+        try await collection.configure { config, schema in
+            let updated = try config.updated(by: body)
+            for (name, usesIDF) in updated.sparse { schema.sparse[name]?.usesIDF = usesIDF }
+            if updated.sealingBytes != config.sealingBytes { schema.sealingBytes = updated.sealingBytes }
+            return updated
+        }
         return .value(true)
     }
 
@@ -58,7 +63,7 @@ extension QdrantAPI {
             "points_count": .integer(Int64(facts.pointCount)),
             "segments_count": .integer(Int64(max(1, facts.segmentCount))),
             "config": .object(collection.config.members), "payload_schema": .object(schema),
-            "update_queue": ["length": 0],
+            "update_queue": ["length": .integer(Int64(collection.store.queuedWriteCount(of: collection.name)))],
         ])
     }
 
@@ -78,7 +83,7 @@ extension QdrantAPI {
             try request.needs(.read, of: name)
             _ = try await catalog.collection(name)
         }
-        let all = try catalog.aliases.filter {
+        let all = try await catalog.aliases.filter {
             !catalog.withheld.contains($0.value)
                 && (name.map($0.value.hasSameBytes) ?? (request.rights.level(of: $0.value) >= .read))
         }
@@ -103,14 +108,13 @@ extension QdrantAPI {
         guard let schema = body.optional("field_schema") ?? body.optional("field_type") else {
             throw QdrantFailure.badRequest("Failed to determine the type of the field '\(field)': a schema is required")
         }
-        if let limit = collection.strictMode.maximumIndexes, collection.fields.count >= limit,
-            collection.fields[field] == nil
-        {
+        let limit = collection.strictMode.maximumIndexes
+        try await collection.setField(path, schema) { fields in
+            guard let limit, fields.count >= limit, fields[field] == nil else { return }
             throw QdrantFailure.refusedByStrictMode(
                 "Collection already has the maximum number of payload indices (\(limit))",
                 "Please delete an existing index before creating a new one.")
         }
-        try await collection.setField(path, schema)
         return try await indexAnswer(request, collection)
     }
 
@@ -128,20 +132,23 @@ extension QdrantAPI {
 
     // MARK: Named vectors
 
-    /// Adds or removes a named vector: the collection is written anew beside itself and put in its own place.
+    /// Adds or removes a named vector, in one transaction beside those who write.
     func setVectorName(_ request: Request, _ name: String, _ vector: String, removes: Bool) async throws -> CallResult {
         try request.needs(.write, of: name)
         let collection = try await catalog.collection(name)
-        var dense: JSONValue?
-        var sparse: JSONValue?
         if removes {
-            guard collection.config.has(vector) else { throw QdrantFailure.noVector(vector) }
+            try await collection.configure { config, schema in
+                guard config.has(vector) else { throw QdrantFailure.noVector(vector) }
+                schema.dense[vector] = nil
+                schema.sparse[vector] = nil
+                schema.multi[vector] = nil
+                return try config.setting(vector, dense: nil, sparse: nil)
+            }
         } else {
             let body = try request.body()
-            guard !collection.config.has(vector) else {
-                throw QdrantFailure.conflict("Vector `\(vector)` already exists!")
-            }
             // Spelled out: a nil among JSON values may be taken for JSON's null.
+            var dense: JSONValue?
+            var sparse: JSONValue?
             if let described = body.optional("dense") {
                 dense = described
             } else if body.optional("size") != nil {
@@ -151,35 +158,19 @@ extension QdrantAPI {
             } else {
                 sparse = body
             }
-        }
-        let config = try collection.config.setting(vector, dense: dense, sparse: sparse)
-        try await collection.writing.pass { try await rebuild(collection, config) }
-        return try await indexAnswer(request, try await catalog.collection(name))
-    }
-
-    private func rebuild(_ old: QdrantCollection, _ config: CollectionConfig) async throws {
-        let store = catalog.store
-        let temporary = old.name + ".rebuilt-" + String(UInt32.random(in: .min ... .max), radix: 16)
-        let new = try await QdrantCollection.create(temporary, config, in: store, stemmers: [:])
-        for (path, schema) in old.fields { try await new.setField(try WirePath.read(path), schema) }
-        var next: PointID?
-        repeat {
-            let page = try await store.scroll(
-                ScrollRequest(limit: 1000, startAt: next, parts: .all), in: old.name)
-            let kept = page.points.map { point in
-                var point = point
-                point.vectors.dense = point.vectors.dense.filter { config.has($0.key) }
-                point.vectors.sparse = point.vectors.sparse.filter { config.has($0.key) }
-                point.vectors.multi = point.vectors.multi.filter { config.has($0.key) }
-                return point
+            let (newDense, newSparse) = (dense, sparse)
+            try await collection.configure { config, schema in
+                guard !config.has(vector) else {
+                    throw QdrantFailure.conflict("Vector `\(vector)` already exists!")
+                }
+                let changed = try config.setting(vector, dense: newDense, sparse: newSparse)
+                let described = changed.schema
+                schema.dense[vector] = described.dense[vector]
+                schema.sparse[vector] = described.sparse[vector]
+                schema.multi[vector] = described.multi[vector]
+                return changed
             }
-            if !kept.isEmpty { try await store.upsert(kept, in: temporary) }
-            next = page.next
-        } while next != nil
-        let copy = try snapshots.temporaryPath()
-        try await store.copy(temporary, to: copy)
-        catalog.forget(old.name)
-        try await store.adopt(copy, as: old.name)
-        try await store.deleteCollection(temporary)
+        }
+        return try await indexAnswer(request, collection)
     }
 }

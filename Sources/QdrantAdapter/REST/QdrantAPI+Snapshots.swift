@@ -280,7 +280,7 @@ extension QdrantAPI {
             files.append(bytes)
         }
         var aliases: JSONObject = [:]
-        for (alias, name) in try catalog.aliases where !catalog.withheld.contains(name) {
+        for (alias, name) in try await catalog.aliases where !catalog.withheld.contains(name) {
             aliases[alias.text] = .string(name)
         }
         let head = JSONWriter.bytes(["collections": .array(entries), "aliases": .object(aliases)])

@@ -18,9 +18,14 @@ struct SnapshotShelf: Sendable {
         try PrivateFile.makeFolder(folder(collection))
         let now = QdrantAPI.timestamp().prefix(19).replacingOccurrences(of: "T", with: "-")
             .replacingOccurrences(of: ":", with: "-")
-        let name = "\(collection ?? "full")-\(UInt32.random(in: .min ... .max))-\(now).snapshot"
+        // The time and the number make it the only one; a long name may be cut for the file system's sake.
+        let begin = (collection ?? "full").unicodeScalars.prefix(Self.nameCharacters)
+        let name = "\(String(String.UnicodeScalarView(begin)))-\(UInt32.random(in: .min ... .max))-\(now).snapshot"
         return folder(collection) + "/" + name
     }
+
+    /// Characters of a collection's name that its snapshots' names begin with, of up to four bytes each.
+    private static let nameCharacters = 48
 
     func temporaryPath() throws -> String {
         try PrivateFile.makeFolder(directory + "/tmp")

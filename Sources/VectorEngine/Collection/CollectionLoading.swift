@@ -34,6 +34,8 @@ struct CollectionLoader: Sendable {
                 return try loadOnce(trustsTally: trustsTally, fields)
             } catch is Overtaken {
                 continue
+            } catch is ViewOvertaken {
+                continue
             } catch is TallyMismatch {
                 // The index of ids, which can be made anew of the rows, or the rows themselves.
                 trustsTally = try !file.rebuildIDIndex()
@@ -198,8 +200,9 @@ struct CollectionLoader: Sendable {
     /// - Returns: false when the log no longer reaches back far enough and everything must be read anew.
     func follow(_ db: Database, _ live: inout LiveSegments, damaged: inout Int) throws -> Bool {
         let header = try file.header(db)
+        if header.schema != live.schema, !live.take(header.schema) { return false }
         guard header.sequence > live.sequence else { return true }
-        guard header.deletionFloor <= live.sequence, header.schema == live.schema else { return false }
+        guard header.deletionFloor <= live.sequence else { return false }
         // Deletes first: of an id that was deleted and stored again the row in `points` is the newer.
         let start = live.sequence
         for deletion in try deletions(db, header, after: start) {

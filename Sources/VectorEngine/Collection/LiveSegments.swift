@@ -8,9 +8,9 @@ struct LiveSegments: Sendable {
     /// Rows of a growing segment before the next one is begun; memory is touched only as rows arrive.
     static let growingCapacity = 16_384
 
-    let layout: RowLayout
+    private(set) var layout: RowLayout
     var schema: CollectionSchema { layout.schema }
-    private let dense: [String: DenseName]
+    private var dense: [String: DenseName]
     private(set) var segments: [SegmentView] = []
     /// Where points stand in segments that have no index of their ids.
     private var locations: [PointID: RowLocation] = [:]
@@ -29,6 +29,24 @@ struct LiveSegments: Sendable {
         dense = DenseName.all(schema)
         self.sequence = sequence
         self.generation = generation
+    }
+
+    /// Takes a schema over that says nothing else of the rows there are.
+    ///
+    /// - Returns: false when everything must be read from the file again.
+    mutating func take(_ schema: CollectionSchema) -> Bool {
+        guard schema.servesViews(of: layout.schema) else { return false }
+        layout = RowLayout(schema)
+        dense = DenseName.all(schema)
+        return true
+    }
+
+    /// Gives the segments other numbers than those of `old`, whose place they take.
+    mutating func renumber(after old: LiveSegments) {
+        let first = old.nextNumber
+        for i in segments.indices { segments[i].number += first }
+        locations = locations.mapValues { RowLocation(segment: $0.segment + first, row: $0.row) }
+        nextNumber += first
     }
 
     func searcher() -> Searcher {

@@ -25,12 +25,12 @@ extension PointCollection {
     /// The points of `ids` that exist, in the order asked.
     func retrieve(_ ids: [PointID], _ parts: PointParts) throws -> [Point] {
         try checkIDs()
-        let schema = schema
         var found: [Point] = []
         for _ in 0..<Self.attempts {
             var absent: Set<PointID> = []
             found = try file.pool.read { db in
-                try ids.compactMap { id in
+                let schema = try file.schema(db)
+                return try ids.compactMap { id in
                     let point = try point(db, "WHERE p.id = ?", Data(id.key), parts, schema)
                     if point == nil { absent.insert(id) }
                     return point
@@ -108,8 +108,8 @@ extension PointCollection {
     /// A page of all points, read in one transaction.
     private func scrollAll(_ request: ScrollRequest) throws -> ScrollPage {
         try checkIDs()
-        let schema = schema
         return try file.pool.read { db in
+            let schema = try file.schema(db)
             let keys = try Data.fetchAll(
                 db, sql: "SELECT id FROM points WHERE id >= ? ORDER BY id LIMIT ?",
                 arguments: [Data(request.startAt?.key ?? []), request.limit + 1])

@@ -228,10 +228,12 @@ package final class PointCollection: Sendable {
     }
 
     private func readAnew(_ state: inout State, mayMend: Bool = true) throws {
+        let old = state.live
         let fields = state.live.fields
         (state.live, state.damagedRows) = try CollectionLoader(
             file: file, damage: damage
         ).load(mayMend: mayMend, fields: fields)
+        state.live.renumber(after: old)
         state.isOutdated = false
     }
 
@@ -270,6 +272,7 @@ package final class PointCollection: Sendable {
             try checkIDs()
             var outcomes: [Result<UpdateReceipt, EngineError>] = []
             var changes: [CommittedChange] = []
+            var schema = CollectionSchema()
             var first: Int64 = 0
             var last: Int64 = 0
             try file.requireSpace(
@@ -278,6 +281,7 @@ package final class PointCollection: Sendable {
                 try db.inTransaction(.immediate) {
                     var writer = try ChangeWriter(db, file: file, now: settings.now())
                     first = writer.sequence
+                    schema = writer.schema
                     for operation in group {
                         outcomes.append(try perform(operation, with: &writer, isAlone: group.count == 1))
                     }
@@ -289,7 +293,8 @@ package final class PointCollection: Sendable {
             }
             file.noteAcknowledged(last)
             try live.withLock { state in
-                if state.live.sequence == first {
+                // Rows that are laid out by another schema than the view's are read as others read them.
+                if state.live.sequence == first, state.live.schema == schema {
                     for change in changes {
                         switch change {
                         case .upsert(let row, let sequence): try state.live.upsert(row, sequence: sequence)

@@ -115,11 +115,18 @@ final class Sealer: Sendable {
 
     private static func isDue(_ collection: PointCollection, _ settings: EngineSettings) -> Bool {
         let (flat, sealed) = (collection.unsealedCount, Double(collection.sealedCount))
-        let leastFlat = collection.schema.dense.isEmpty ? 0 : settings.sealShare * sealed
-        if flat >= settings.sealThreshold && Double(flat) >= leastFlat { return true }
+        let schema = collection.schema
+        let leastFlat = schema.dense.isEmpty ? 0 : settings.sealShare * sealed
+        if isAboveThreshold(flat, schema, settings) && Double(flat) >= leastFlat { return true }
         // Deleted rows make the walk longer, and their vectors stay in the file for as long as the graph has them.
         let deleted = Double(collection.deletedSealedCount)
         return sealed > 0 && deleted > settings.leastDroppedShare * (sealed + deleted)
+    }
+
+    private static func isAboveThreshold(_ flat: Int, _ schema: CollectionSchema, _ settings: EngineSettings) -> Bool {
+        let bytesEach = schema.dense.values.map { $0.dimension * MemoryLayout<Float>.stride }.max()
+        guard let threshold = schema.sealingBytes, let bytesEach else { return flat >= settings.sealThreshold }
+        return threshold > 0 && flat * bytesEach >= threshold
     }
 
     func stop() { state.withLock { $0.isStopped = true } }

@@ -6,7 +6,9 @@ extension CollectionFile {
     /// Makes a complete file and then gives it its name, so that it appears complete or not at all.
     ///
     /// - Throws: `collectionExists` if the name is taken, even if another process took it meanwhile.
-    static func create(path: String, schema: CollectionSchema, key: EncryptionKey? = nil) throws(EngineError) {
+    static func create(
+        path: String, name: String, definition: CollectionDefinition, key: EncryptionKey? = nil
+    ) throws(EngineError) {
         let temporary = path + ".new-\(UUID().uuidString)"
         do {
             defer { unlink(temporary) }
@@ -14,7 +16,8 @@ extension CollectionFile {
                 throw EngineError(
                     .damaged, "\(path) is missing, though its mark is there; restore it: cortex restore --help")
             }
-            try makeTables(at: temporary, schema: schema, dataKey: try key.map { try RowCipher.newDataKey(under: $0) })
+            try makeTables(
+                at: temporary, definition, name: name, dataKey: try key.map { try RowCipher.newDataKey(under: $0) })
             guard link(temporary, path) == 0 else {
                 if errno == EEXIST {
                     throw EngineError(.collectionExists, "a collection of that name exists already")
@@ -27,13 +30,15 @@ extension CollectionFile {
         }
     }
 
-    static func makeTables(at path: String, schema: CollectionSchema, dataKey: [UInt8]? = nil) throws {
+    static func makeTables(
+        at path: String, _ definition: CollectionDefinition, name: String? = nil, dataKey: [UInt8]? = nil
+    ) throws {
         try PrivateFile.create(path)
         let queue = try DatabaseQueue(path: path)
         try queue.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA page_size = 8192; PRAGMA synchronous = FULL")
             try db.inTransaction { () throws -> Database.TransactionCompletion in
-                try fill(db, path: path, schema: schema, dataKey: dataKey)
+                try fill(db, path: path, definition, name: name, dataKey: dataKey)
                 return .commit
             }
             // This setting is stored in the file. Otherwise the first process that opens the file would set it, and if
@@ -44,7 +49,9 @@ extension CollectionFile {
         try DirectorySync.sync(path)
     }
 
-    private static func fill(_ db: Database, path: String, schema: CollectionSchema, dataKey: [UInt8]?) throws {
+    private static func fill(
+        _ db: Database, path: String, _ definition: CollectionDefinition, name: String?, dataKey: [UInt8]?
+    ) throws {
         try db.execute(sql: "PRAGMA application_id = \(applicationID); PRAGMA user_version = \(formatVersion)")
         try db.execute(
             sql: """
@@ -61,10 +68,12 @@ extension CollectionFile {
         try makeGraphTable(db)
         try FormatMigration.makeTables(db)
         var facts: [(String, any DatabaseValueConvertible)] = [
-            ("schema", try encoded(schema)),
+            ("schema", try encoded(definition.schema)),
             ("store_id", UUID().uuidString), ("sequence", 0), ("generation", 0), ("sealed", 0),
             ("deletion_floor", 0), ("dropped", 0), ("count", 0), ("ids", 0), ("rows", 0), ("shipped", -1),
         ]
+        for (note, text) in definition.notes { facts.append((notePrefix + note, text)) }
+        if let name, CollectionFileName.isHashed(name) { facts.append((nameFact, name)) }
         if let dataKey { facts.append((dataKeyFact, Data(dataKey))) }
         for (key, value) in facts {
             try db.execute(sql: "INSERT INTO meta(key, value) VALUES (?, ?)", arguments: [key, value])

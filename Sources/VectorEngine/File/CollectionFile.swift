@@ -61,6 +61,9 @@ final class CollectionFile: Sendable {
     /// The mark, open for writing; −1 if the directory cannot be written.
     private let markDescriptor: Int32
     private let decoded: Mutex<(text: String, schema: CollectionSchema)?> = Mutex(nil)
+    let definitions: Mutex<KnownDefinition?> = Mutex(nil)
+    /// The schema of one generation (`schema(_:)`).
+    let layouts: Mutex<(generation: Int64, schema: CollectionSchema)?> = Mutex(nil)
     /// The same without a call to the database; nil if that is not possible.
     private let commits: Mutex<CommitWatch?>
 
@@ -146,6 +149,9 @@ final class CollectionFile: Sendable {
     private static func compare(
         _ header: FileHeader, with mark: AcknowledgedMark.Reading, path: String
     ) throws -> Int32 {
+        // A process that replaced the store in this file was killed before it replaced the mark (see Adoption.swift).
+        var mark = mark
+        if case .mark(let old) = mark, header.facts.text(replacedFact) == old.storeID.uuidString { mark = .missing }
         switch mark {
         case .mark(let mark):
             guard mark.storeID == header.storeID else {
@@ -269,13 +275,18 @@ final class CollectionFile: Sendable {
         }
     }
 
+    /// - Throws: `collectionNotFound` when the collection was deleted, or when another one was put into this file.
     func header(_ db: Database) throws -> FileHeader {
-        try Self.header(db, path: path) { text, path throws(EngineError) in
+        let header = try Self.header(db, path: path) { text, path throws(EngineError) in
             if let known = decoded.withLock({ $0 }), known.text.hasSameBytes(as: text) { return known.schema }
             let schema = try Self.decodedSchema(text, path: path)
             decoded.withLock { $0 = (text, schema) }
             return schema
         }
+        guard header.storeID == storeID else {
+            throw EngineError(.collectionNotFound, "the collection was replaced by another one")
+        }
+        return header
     }
 
     static func header(

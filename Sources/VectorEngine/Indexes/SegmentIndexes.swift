@@ -60,6 +60,15 @@ struct SegmentIndexes: Sendable {
         for index in growing { payload[index.path] = index.sealed(rowCount: rowCount) }
     }
 
+    /// Takes the vector names of `schema` over; no row of the stored segment has a vector of a new name.
+    mutating func setVectors(of schema: CollectionSchema, rowCount: Int) {
+        for name in Array(sparse.keys) where schema.sparse[name] == nil { sparse[name] = nil }
+        for name in schema.sparse.keys where sparse[name] == nil { sparse[name] = SparseIndex.merging([]) }
+        let names = Set(schema.dense.keys).union(schema.sparse.keys)
+        for name in Array(missing.keys) where !names.contains(name) { missing[name] = nil }
+        for name in names where missing[name] == nil { missing[name] = RowSet(allOf: rowCount) }
+    }
+
     /// Indexes of several segments as one, rows renumbered by each part's `newRow` (nil: the row is gone). A payload
     /// index that not every part has is left out.
     static func merging(

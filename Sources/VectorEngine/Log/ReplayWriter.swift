@@ -80,13 +80,14 @@ extension ReplayWriter {
     /// Makes the copy at `path` a store of its own.
     ///
     /// - Returns: Its new id and its last change.
-    static func rename(_ path: String) throws -> (id: UUID, sequence: Int64) {
+    static func rename(_ path: String, as name: String) throws -> (id: UUID, sequence: Int64) {
         let id = UUID()
         var sequence: Int64 = 0
         let queue = try DatabaseQueue(path: path)
         try queue.write { db in
             var writer = try ReplayWriter(db, path: path)
             try writer.finish(storeID: id)
+            try CollectionFile.setName(name, db, path: path)
             sequence = writer.sequence
         }
         try queue.close()

@@ -99,7 +99,7 @@ struct CollectionRepair {
                     "\(path) has lost its description and there is no backup to take it from; the rows stay in it"
                 )
             }
-            try CollectionFile.makeTables(at: temporary, schema: schema)
+            try CollectionFile.makeTables(at: temporary, CollectionDefinition(schema: schema), name: name)
         }
         let queue = try DatabaseQueue(path: temporary)
         try queue.writeWithoutTransaction { db in

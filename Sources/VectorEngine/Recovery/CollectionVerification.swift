@@ -118,9 +118,10 @@ struct CollectionVerification {
         case .missing: break  // made when the store is next opened
         case .damaged: report.damagedCaches.append("the mark beside the file")
         case .mark(let mark):
-            if mark.storeID != written.storeID {
+            let isReplaced = written.facts.text(CollectionFile.replacedFact) == mark.storeID.uuidString
+            if mark.storeID != written.storeID, !isReplaced {
                 report.findings.append("the mark beside it belongs to another store")
-            } else if mark.sequence > written.sequence {
+            } else if !isReplaced, mark.sequence > written.sequence {
                 report.findings.append(
                     "its last \(mark.sequence - written.sequence) changes are lost, though they were acknowledged")
             }

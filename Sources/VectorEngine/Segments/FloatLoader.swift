@@ -67,6 +67,8 @@ struct FloatLoader: Sendable {
                         } == true
                 }
                 if !isWhole {
+                    // A whole row of another layout is none of this view's.
+                    if try file.schema(db).denseDimensions != dimensions { throw ViewOvertaken() }
                     lost.insert(next)
                     damaged += 1
                 }

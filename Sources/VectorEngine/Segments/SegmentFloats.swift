@@ -213,7 +213,13 @@ struct StoredFloats: Sendable {
                     let isWhole = cipher.withPlain(dense, .dense(sequence: sequences[Int(rows[place])])) {
                         DenseLayout.copy(slot, of: $0, dimensions, to: start)
                     }
-                    if isWhole == true { try body(place, start) } else { damaged += 1 }
+                    if isWhole == true {
+                        try body(place, start)
+                    } else {
+                        // Its checksum holds: it may be laid out by a newer schema.
+                        try requireLayout()
+                        damaged += 1
+                    }
                 }
                 let missing = try forEachInPages(rows, take)
                 for first in Swift.stride(from: 0, to: missing.count, by: Self.rowsPerStatement) {
@@ -224,6 +230,11 @@ struct StoredFloats: Sendable {
             }
         }
         return damaged
+    }
+
+    /// - Throws: `ViewOvertaken` when the rows are laid out otherwise now.
+    private func requireLayout() throws {
+        if try file.pool.unsafeRead({ try file.schema($0).denseDimensions }) != dimensions { throw ViewOvertaken() }
     }
 
     /// Calls `body` with the position in `rows` and the stored bytes of the rows that are at their known places in the

@@ -128,28 +128,4 @@ extension EmbeddedStore {
             }
         }
     }
-
-    /// Puts the snapshot at `path` in the place of `collection` (or makes it); what was there before is gone.
-    ///
-    /// - Throws: `damaged` when the snapshot is not what was written.
-    package func restoreSnapshot(at path: String, as collection: String) async throws {
-        if try await describe(collection) != nil { try await deleteCollection(collection) }
-        try await Self.offPool { [self] in
-            let target = self.path(of: collection)
-            let temporary = target + ".new-" + UUID().uuidString
-            defer { unlink(temporary) }
-            do {
-                let report = try CollectionVerification(path: path).run(isCopy: true)
-                guard report.isSound else { throw EngineError(.damaged, "the snapshot is damaged: \(report.summary)") }
-                try FreeSpace.require(try BackupArchive.size(path), at: directory)
-                try PrivateFile.copy(path, to: temporary)
-                let (id, sequence) = try ReplayWriter.rename(temporary)
-                try DirectorySync.sync(temporary)
-                guard link(temporary, target) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-                try AcknowledgedMark(storeID: id, sequence: sequence).create(beside: target)
-            } catch {
-                throw EngineError(wrapping: error, path: target)
-            }
-        }
-    }
 }

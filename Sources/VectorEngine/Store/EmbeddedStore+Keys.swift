@@ -75,7 +75,9 @@ private struct PlainFile {
         defer { for suffix in ["", "-wal", "-shm", "-journal"] { unlink(temporary + suffix) } }
         let dataKey = try RowCipher.newDataKey(under: key)
         let cipher = try RowCipher(unwrapping: dataKey, with: key)
-        try CollectionFile.makeTables(at: temporary, schema: header.schema)
+        try CollectionFile.makeTables(
+            at: temporary, CollectionDefinition(schema: header.schema, notes: header.facts.notes),
+            name: header.facts.text(CollectionFile.nameFact))
         let queue = try DatabaseQueue(path: temporary)
         try queue.writeWithoutTransaction { db in
             try db.inTransaction(.immediate) {

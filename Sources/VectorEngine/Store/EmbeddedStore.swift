@@ -13,6 +13,7 @@ public final class EmbeddedStore: PointStore {
     public let directory: String
     let settings: EngineSettings
     let upkeep = Mutex(UpkeepStatus())
+    let catalog: SharedCatalog
     private let timer: Mutex<UpkeepTimer?> = Mutex(nil)
     private let open: Mutex<[ByteText: OpenCollection]> = Mutex([:])
     private let opening = Mutex(())
@@ -36,6 +37,7 @@ public final class EmbeddedStore: PointStore {
         }
         self.directory = path
         self.settings = settings
+        catalog = SharedCatalog(directory: path)
     }
 
     /// From now on, until the store is closed, ships the change log to `settings.backupLocation` every few seconds and
@@ -49,7 +51,7 @@ public final class EmbeddedStore: PointStore {
         open.withLock { $0.values.map { ($0.collection, $0.scrubber) } }
     }
 
-    private func makeDirectory() throws(EngineError) {
+    func makeDirectory() throws(EngineError) {
         do {
             // Every directory that is made here is a new name in its parent, which must survive a power cut as well.
             var made: [String] = []
@@ -85,7 +87,7 @@ public final class EmbeddedStore: PointStore {
         // A mark without its file is a collection too: one whose file is missing.
         let marks = files.filter { $0.hasSuffix(AcknowledgedMark.suffix) }
             .map { String($0.dropLast(AcknowledgedMark.suffix.count)) }
-        return Set(files + marks).compactMap(name(ofFile:)).sortedByBytes()
+        return Set(files + marks).compactMap { CollectionFileName.name(of: $0, in: directory) }.sortedByBytes()
     }
 
     public func describe(_ collection: String) async throws -> CollectionDescription? {
@@ -111,34 +113,39 @@ public final class EmbeddedStore: PointStore {
     }
 
     public func createCollection(_ collection: String, schema: CollectionSchema) async throws {
-        try Self.check(collection, schema)
-        try await Self.offPool { [self] in
-            try makeDirectory()
-            try CollectionFile.create(
-                path: path(of: collection), schema: schema, key: settings.encryptionKey)
+        try await Self.offPool { [self] in try makeCollection(collection, CollectionDefinition(schema: schema)) }
+    }
+
+    /// Makes a collection with its notes, whole or not at all. Blocks.
+    package func makeCollection(_ name: String, _ definition: CollectionDefinition) throws(EngineError) {
+        try Self.check(name)
+        try definition.schema.requireValid()
+        try makeDirectory()
+        let path = path(of: name)
+        do throws(EngineError) {
+            try CollectionFile.create(path: path, name: name, definition: definition, key: settings.encryptionKey)
+        } catch {
+            guard error.code == .collectionExists, try CollectionFile.removeDropped(path) else { throw error }
+            try CollectionFile.create(path: path, name: name, definition: definition, key: settings.encryptionKey)
         }
     }
 
     public func deleteCollection(_ collection: String) async throws {
-        try await Self.offPool { [self] in
-            let entry = try entry(collection)
-            let file = entry.collection.file
-            entry.sealer.stop()
-            do {
-                try file.pool.write { db in try file.setMeta(db, "dropped", 1) }
-                forget(collection)
-                try entry.collection.close()
-                let lock = DirectoryLock(.deleting, directoryOf: file.path)
-                defer { withExtendedLifetime(lock) {} }
-                // The mark first: a mark without its file says that the file was lost.
-                for suffix in [AcknowledgedMark.suffix, "", "-wal", "-shm", ".lease"]
-                where unlink(file.path + suffix) != 0 && errno != ENOENT {
-                    throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
-                }
-                try DirectorySync.sync(directory)
-            } catch {
-                throw EngineError(wrapping: error, path: file.path)
-            }
+        try await Self.offPool { [self] in try removeCollection(collection) }
+    }
+
+    /// Deletes a collection. Blocks.
+    package func removeCollection(_ collection: String) throws {
+        let entry = try entry(collection)
+        let file = entry.collection.file
+        entry.sealer.stop()
+        do {
+            try file.pool.write { db in try file.setMeta(db, "dropped", 1) }
+            forget(collection)
+            try entry.collection.close()
+            try CollectionFile.remove(file.path)
+        } catch {
+            throw EngineError(wrapping: error, path: file.path)
         }
     }
 
@@ -176,6 +183,7 @@ public final class EmbeddedStore: PointStore {
             }
             // What was written here shall not wait for another process to ship it.
             if let location = settings.backupLocation, !all.isEmpty { keepUp(shippingTo: location, scrubs: false) }
+            try catalog.close()
             for entry in all {
                 entry.sealer.stop()
                 do {
@@ -222,29 +230,57 @@ public final class EmbeddedStore: PointStore {
         try entry?.collection.close()
     }
 
-    private func forget(_ name: String) { open.withLock { $0[text: name] = nil } }
+    /// Lets go of a collection that was deleted or replaced; those who still read it do so to the end.
+    ///
+    /// - Parameter collection: Only this one; nil for whichever is open.
+    func forget(_ name: String, _ collection: PointCollection? = nil) {
+        let entry = open.withLock { open -> OpenCollection? in
+            guard collection == nil || open[text: name]?.collection === collection else { return nil }
+            return open.removeValue(forKey: ByteText(name))
+        }
+        entry?.sealer.stop()
+    }
 
-    /// Runs `body` on a collection; one that another process has deleted is forgotten.
+    /// The collection of that name where it is open already.
+    func known(_ name: String) -> PointCollection? { open.withLock { $0[text: name]?.collection } }
+
+    func wakeSealer(of name: String) { open.withLock { $0[text: name]?.sealer }?.wake() }
+
+    /// Runs `body` on a collection, off the cooperative pool.
     func with<Result: Sendable>(
         _ name: String, _ body: @escaping @Sendable (PointCollection) throws -> Result
     ) async throws -> Result {
-        try await Self.offPool { [self] in
+        try await Self.offPool { [self] in try retrying(name, body) }
+    }
+
+    /// How often what a caller asks for is repeated because the collection was replaced by another one meanwhile.
+    private static let repetitions = 3
+
+    /// Runs `body` on a collection; where another process has replaced it, on the one that has its name now. Blocks.
+    func retrying<Result>(_ name: String, _ body: (PointCollection) throws -> Result) throws -> Result {
+        var left = Self.repetitions
+        while true {
             let collection = try entry(name).collection
             do {
                 return try body(collection)
             } catch {
-                throw noted(EngineError(wrapping: error, path: collection.file.path), name)
+                let error = noted(EngineError(wrapping: error, path: collection.file.path), name, collection)
+                guard error.code == .collectionNotFound, left > 0, isThere(name) else { throw error }
+                left -= 1
             }
         }
     }
 
-    /// What a collection that another process has deleted answers, whatever failed first; it is forgotten.
-    private func noted(_ error: EngineError, _ name: String) -> EngineError {
+    /// What a collection that another process has deleted or replaced answers, whatever failed first; it is let go of.
+    private func noted(_ error: EngineError, _ name: String, _ collection: PointCollection) -> EngineError {
         let isGone = error.code == .collectionNotFound || CollectionFile.isGone(path(of: name))
         guard isGone else { return error }
-        forget(name)
+        forget(name, collection)
         return EngineError(.collectionNotFound, "the collection was deleted by another process", cause: error)
     }
+
+    /// Whether a collection of that name is there; costs one look at the directory.
+    package func isThere(_ name: String) -> Bool { !name.isEmpty && CollectionFile.isThere(knownPath(of: name)) }
 
     static func offPool<Result: Sendable>(
         _ body: @escaping @Sendable () throws -> Result
@@ -264,22 +300,43 @@ public final class EmbeddedStore: PointStore {
                 .invalidArgument, "\(count) points in one call; send at most \(EngineLimits.pointsPerCall)")
         }
         let layout = try await opened(collection).collection.layout
-        // Few points take less time than to wake a thread for them.
-        let prepared =
-            count <= PreparedPoint.pointsPerTask
-            ? try PreparedWrite.all(writes, layout: layout)
-            : try await Self.offPool { try PreparedWrite.all(writes, layout: layout) }
+        let prepared: [PreparedWrite]
+        do {
+            prepared = try await prepare(writes, count, layout)
+        } catch let error as EngineError where error.code == .unknownVector || error.code == .wrongDimension {
+            // Another process may have changed the vectors since this one last looked.
+            let newest = try await with(collection) { collection in
+                _ = try collection.searcher()
+                return collection.layout
+            }
+            guard newest !== layout else { throw error }
+            prepared = try await prepare(writes, count, newest)
+        }
         return try await write(.apply(prepared), collection)
     }
 
+    /// Checks the points of `writes`, which are `count`.
+    private func prepare(_ writes: [PointWrite], _ count: Int, _ layout: RowLayout) async throws -> [PreparedWrite] {
+        // Few points take less time than to wake a thread for them.
+        count <= PreparedPoint.pointsPerTask
+            ? try PreparedWrite.all(writes, layout: layout)
+            : try await Self.offPool { try PreparedWrite.all(writes, layout: layout) }
+    }
+
     func write(_ operation: WriteOperation, _ name: String) async throws -> UpdateReceipt {
-        let entry = try await opened(name)
-        do throws(EngineError) {
-            let receipt = try await entry.collection.write(operation)
-            entry.sealer.wake()
-            return receipt
-        } catch {
-            throw noted(error, name)
+        var left = Self.repetitions
+        while true {
+            let entry = try await opened(name)
+            do throws(EngineError) {
+                let receipt = try await entry.collection.write(operation)
+                entry.sealer.wake()
+                return receipt
+            } catch {
+                // Nothing was written: the facts are looked at inside the transaction.
+                let error = noted(error, name, entry.collection)
+                guard error.code == .collectionNotFound, left > 0, isThere(name) else { throw error }
+                left -= 1
+            }
         }
     }
 
@@ -319,46 +376,21 @@ public final class EmbeddedStore: PointStore {
 
     // MARK: Names
 
-    private static let suffix = ".collection.sqlite"
-
-    /// A file name for any collection name: what is not a letter, digit, `-` or `_` is percent-encoded.
     static func path(of name: String, in directory: String) -> String {
-        let encoded = name.utf8.map { byte -> String in
-            let isPlain =
-                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
-                || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
-            let hex = String(byte, radix: 16, uppercase: true)
-            return isPlain ? String(UnicodeScalar(byte)) : "%" + (hex.count == 1 ? "0" : "") + hex
-        }
-        return directory + "/" + encoded.joined() + suffix
+        directory + "/" + CollectionFileName.file(of: name)
     }
 
     func path(of name: String) -> String { Self.path(of: name, in: directory) }
 
-    /// The same, without making it anew for a collection that is open.
+    /// The same, without making it again for a collection that is open.
     func knownPath(of name: String) -> String {
         open.withLock { $0[text: name]?.collection.file.path } ?? path(of: name)
     }
 
-    private static func name(ofFile file: String) -> String? {
-        guard file.hasSuffix(suffix) else { return nil }
-        return String(file.dropLast(suffix.count)).removingPercentEncoding
-    }
-
-    private static func check(_ name: String, _ schema: CollectionSchema) throws(EngineError) {
-        // Percent-encoding may triple a name, and file systems stop at 255 bytes.
-        guard !name.isEmpty, name.utf8.count <= EngineLimits.collectionNameBytes / 3 - suffix.utf8.count else {
+    static func check(_ name: String) throws(EngineError) {
+        guard !name.isEmpty, name.utf8.count <= EngineLimits.collectionNameBytes else {
             throw EngineError(
-                .invalidArgument,
-                "a collection's name has 1 to \(EngineLimits.collectionNameBytes / 3 - suffix.utf8.count) bytes")
+                .invalidArgument, "a collection's name has 1 to \(EngineLimits.collectionNameBytes) bytes")
         }
-        for vector in schema.dense.values where !(1...EngineLimits.dimension).contains(vector.dimension) {
-            throw EngineError(
-                .invalidArgument, "a vector has 1 to \(EngineLimits.dimension) components, not \(vector.dimension)")
-        }
-        if let name = schema.dense.keys.first(where: { schema.sparse[$0] != nil }) {
-            throw EngineError(.invalidArgument, "vector '\(name)' is declared both dense and sparse")
-        }
-        for path in schema.payloadIndexes.keys { _ = try PayloadPath(path) }
     }
 }
