@@ -160,7 +160,7 @@ package struct CollectionView: Sendable {
             hits = try searcher.nearest(
                 to: try schema.checked(vector, name: name), name: name, limit: limit, breadth: breadth,
                 isExact: isExact, codes: codes, allowed: allowed.sets, damaged: &damaged)
-            if damaged > 0 { collection.noteDamagedFloats(damaged) }
+            try collection.noteDamagedFloats(damaged, on: searcher)
         case .sparse(let vector):
             hits = searcher.nearest(to: vector, name: name, limit: limit, allowed: allowed.sets, corpus: corpus.sets)
         case .multi:
@@ -179,7 +179,7 @@ package struct CollectionView: Sendable {
         var damaged = 0
         let found = try searcher.similarities(
             to: examples, name: name, allowed: allowed.sets, contents: collection.contents, damaged: &damaged)
-        if damaged > 0 { collection.noteDamagedFloats(damaged) }
+        try collection.noteDamagedFloats(damaged, on: searcher)
         return found
     }
 

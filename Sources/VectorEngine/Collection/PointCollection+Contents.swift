@@ -17,7 +17,6 @@ extension PointCollection {
     private func readContents(_ segment: SegmentView) throws -> RowContents {
         let contents = RowContents(capacity: segment.rowCount, isSealed: true)
         let sequences = segment.rows.sequences
-        let schema = schema
         var next = 0
         func leaveOut(before sequence: Int64) {
             while next < segment.rowCount, sequences[next] < sequence {
@@ -27,6 +26,8 @@ extension PointCollection {
         }
         guard segment.rowCount > 0 else { return contents }
         try file.pool.read { db in
+            // As the rows are laid out now: a name of a vector may have come or gone since the segment was made.
+            let schema = try file.schema(db)
             let range: StatementArguments = [sequences[0], sequences[segment.rowCount - 1]]
             try db.scan(
                 CollectionFile.selectPoints + "WHERE p.sequence BETWEEN ? AND ? ORDER BY p.sequence", range

@@ -13,7 +13,12 @@ extension PointCollection {
     func withView<Result>(_ body: (Searcher) throws -> Result) throws -> Result {
         for _ in 0..<Self.attempts {
             do {
-                return try body(try searcher())
+                let mark = file.commitMark
+                let searcher = try searcher()
+                let answer = try body(searcher)
+                // What was read past the view is of its moment unless the rows were laid out otherwise meanwhile.
+                let isStill = mark != nil && file.commitMark == mark
+                if try isStill || file.isLaidOut(by: searcher.schema) { return answer }
             } catch is ViewOvertaken {
                 continue
             }
@@ -159,8 +164,11 @@ extension PointCollection {
         if !parts.vectors, let contents, let text = contents.payload(Int(row.row)) {
             return Point(id: searcher.id(row), payload: parts.payload ? Payload(validated: text) : .empty)
         }
+        // A name of a vector may have come or gone since: rows are laid out otherwise then.
+        let schema = try file.schema(db)
+        guard schema.hasLayout(of: searcher.schema) else { throw ViewOvertaken() }
         do {
-            let point = try point(db, "WHERE p.sequence = ?", sequence, parts, searcher.schema)
+            let point = try point(db, "WHERE p.sequence = ?", sequence, parts, schema)
             if let point, point.id == searcher.id(row) { return point }
             // The row is not in the file: a later change has removed it, or (where there is none) it was lost.
             guard try file.header(db).sequence == searcher.sequence else { throw ViewOvertaken() }
@@ -245,7 +253,7 @@ extension PointCollection {
             let found = try searcher.nearestExactly(
                 to: vectors, queryCount: places.count, name: name, limit: query.limit,
                 allowed: try filters.rows(query.filter), damaged: &damaged)
-            if damaged > 0 { noteDamagedFloats(damaged) }
+            try noteDamagedFloats(damaged, on: searcher)
             for (place, hits) in zip(places, found) { answered[place] = hits }
         }
         return answered
@@ -262,7 +270,7 @@ extension PointCollection {
             let found = try searcher.nearest(
                 to: vector, name: name, limit: query.limit, breadth: query.breadth, isExact: query.isExact,
                 codes: query.codes, allowed: allowed, damaged: &damaged)
-            if damaged > 0 { noteDamagedFloats(damaged) }
+            try noteDamagedFloats(damaged, on: searcher)
             return found
         case .sparse(let name, let vector):
             try searcher.schema.check(vector, name: name)

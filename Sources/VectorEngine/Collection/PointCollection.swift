@@ -181,6 +181,15 @@ package final class PointCollection: Sendable {
     /// So many rows of a segment have floats that no longer hold.
     func noteDamagedFloats(_ count: Int) { if count > 0 { damage.noteFloats() } }
 
+    /// So many rows of a view had floats that could not be read.
+    ///
+    /// - Throws: `ViewOvertaken` where the rows are laid out otherwise by now, and so were read wrongly.
+    func noteDamagedFloats(_ count: Int, on searcher: Searcher) throws {
+        guard count > 0 else { return }
+        guard try file.isLaidOut(by: searcher.schema) else { throw ViewOvertaken() }
+        noteDamagedFloats(count)
+    }
+
     /// A row whose bytes no longer hold was met while an answer was put together, or by the scrub.
     func noteDamagedRow(_ sequence: Int64) { damage.note(sequence) }
 
