@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 /// How a text index cuts text into tokens.
 ///
@@ -83,13 +84,18 @@ package struct TextAnalyzer: Sendable {
     /// Whether the texts of a document together hold every token of `query` (and there is any).
     package func matches(_ texts: [String], all query: [String]) -> Bool {
         guard !query.isEmpty else { return false }
-        let tokens = Set(texts.flatMap(tokens(ofDocument:)))
-        return query.allSatisfy(tokens.contains)
+        let tokens = tokenSet(texts)
+        return query.allSatisfy { tokens.contains(ByteText($0)) }
     }
 
     package func matches(_ texts: [String], any query: [String]) -> Bool {
-        let tokens = Set(texts.flatMap(tokens(ofDocument:)))
-        return query.contains(where: tokens.contains)
+        let tokens = tokenSet(texts)
+        return query.contains { tokens.contains(ByteText($0)) }
+    }
+
+    /// Two tokens are one when their bytes are equal.
+    private func tokenSet(_ texts: [String]) -> Set<ByteText> {
+        Set(texts.flatMap(tokens(ofDocument:)).map { ByteText($0) })
     }
 
     /// The words of a phrase, or of a text that is asked for one; of the `prefix` tokenizer as long as it keeps them.
@@ -107,7 +113,7 @@ package struct TextAnalyzer: Sendable {
             let words = phraseWords(text)
             guard words.count >= phrase.count else { return false }
             return (0...words.count - phrase.count).contains {
-                words[$0..<$0 + phrase.count].elementsEqual(phrase)
+                words[$0..<$0 + phrase.count].elementsEqual(phrase) { $0.hasSameBytes(as: $1) }
             }
         }
     }

@@ -4,8 +4,8 @@ import VectorEngine
 
 /// The collections of a data directory by name, and their aliases.
 ///
-/// Every process on the directory may change them: a change of aliases, and the making and deleting of collections beside
-/// them, is one transaction of the directory's catalog with its checks inside.
+/// Every process on the directory may change them: a change of aliases, and the making and deleting of collections
+/// beside them, is one transaction of the directory's catalog with its checks inside.
 final class CollectionCatalog: Sendable {
     let store: EmbeddedStore
     private let stemmers: Stemmers

@@ -1,9 +1,9 @@
 import Dispatch
 import GRDB
 
-// Damaged rows: which ones there are, and how they come back by themselves. A row that the shipped log or a backup still
-// has is stored again under a new change, as any write is; other processes follow it by the change log. What nothing has
-// stays where it is, and is spoken of by every answer, until somebody asks for a repair.
+// Damaged rows: which ones there are, and how they come back by themselves. A row that the shipped log or a backup
+// still has is stored again under a new change, as any write is; other processes follow it by the change log. What
+// nothing has stays where it is, and is spoken of by every answer, until somebody asks for a repair.
 
 extension PointCollection {
     /// Rows on disk that are known not to be what was written; the ones that calls met which have returned are among

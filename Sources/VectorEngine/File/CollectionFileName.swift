@@ -14,8 +14,8 @@ import Synchronization
 /// Which file a collection has, and which collection a file.
 enum CollectionFileName {
     static let suffix = ".collection.sqlite"
-    /// Bytes of the longest name that its file spells out, as it is and encoded: what is laid beside the file while it is
-    /// made has a longer name (`.new-UUID-journal`).
+    /// Bytes of the longest name that its file spells out, as it is and encoded: what is laid beside the file while it
+    /// is made has a longer name (`.new-UUID-journal`).
     private static let spelledBytes = 67
     private static let encodedBytes = 188
     private static let hashedPrefix = "+"
@@ -41,8 +41,8 @@ enum CollectionFileName {
         return parts.joined()
     }
 
-    /// The collection that `file` in `directory` is of; nil for other files. A file that cannot say its name is shown by
-    /// that of the file.
+    /// The collection that `file` in `directory` is of; nil for other files. A file that cannot say its name is shown
+    /// by that of the file.
     static func name(of file: String, in directory: String) -> String? {
         guard file.hasSuffix(suffix) else { return nil }
         let stem = String(file.dropLast(suffix.count))

@@ -2,9 +2,9 @@ import Vectors
 
 /// Flat segments made into one without their deleted rows.
 ///
-/// A point that is written again leaves a deleted row behind. A collection that is too small to be sealed would keep all
-/// of them in memory for as long as the process lives. This changes nothing in the file, and every process does it for
-/// itself.
+/// A point that is written again leaves a deleted row behind. A collection that is too small to be sealed would keep
+/// all of them in memory for as long as the process lives. This changes nothing in the file, and every process does it
+/// for itself.
 struct SegmentCompaction {
     /// Deleted flat rows that are left in any case.
     static let keptDeletedRows = 2048

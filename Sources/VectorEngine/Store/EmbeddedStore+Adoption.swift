@@ -2,22 +2,25 @@ import Foundation
 import GRDB
 
 // Putting a copy of a collection in the place of another one (a snapshot that is restored, an import). What must hold:
-// whenever the process is killed, the name leads to the whole old collection or to the whole new one; a process that has
-// the old one open loses no write that it acknowledges later; no file is opened with another file's write-ahead log.
+// whenever the process is killed, the name leads to the whole old collection or to the whole new one; a process that
+// has the old one open loses no write that it acknowledges later; no file is opened with another file's write-ahead
+// log.
 //
 // To rename the new file over the old one cannot give all of this. The old log must be gone before the new file has the
 // name, or SQLite replays it into the new file. But the last commits of the old collection are in that log alone while
-// somebody reads an older snapshot, so that a kill between the two steps loses them. And a process that has the old file
-// open would go on to acknowledge writes to a file without a name.
+// somebody reads an older snapshot, so that a kill between the two steps loses them. And a process that has the old
+// file open would go on to acknowledge writes to a file without a name.
 //
 // So the file and its log stay, and their contents change in one transaction:
 //
-// 1. The copy is checked, made a store of its own (with an id of its own) and synced, beside the collection under a name
+// 1. The copy is checked, made a store of its own (with an id of its own) and synced, beside the collection under a
+// name
 //    that nothing reads. A kill leaves the old collection and a file of no use.
 // 2. One immediate transaction empties every table and fills it from the copy (ATTACH). The new facts name the store
 //    that was replaced, and count its generation on, so that a sealer of another process gives up. A kill before the
 //    commit leaves the old collection, as SQLite does with any transaction; after the commit the new one is there.
-// 3. The mark beside the file (AcknowledgedMark) still names the old store. A kill before it is replaced is noticed when
+// 3. The mark beside the file (AcknowledgedMark) still names the old store. A kill before it is replaced is noticed
+// when
 //    the file is next opened: the facts say which store was replaced, and a mark of that one is made again.
 //
 // Where there is no collection of the name, step 2 is a link(2) to the copy, which appears whole or not at all.
@@ -42,8 +45,8 @@ extension EmbeddedStore {
         }
     }
 
-    /// Puts a copy that `copy(_:to:)` wrote in the place of a collection, or makes one of it; the file at `path` is used
-    /// up.
+    /// Puts a copy that `copy(_:to:)` wrote in the place of a collection, or makes one of it; the file at `path` is
+    /// used up.
     ///
     /// - Throws: `damaged` when `path` is no collection's file; then nothing is changed.
     package func adopt(_ path: String, as collection: String) async throws {
@@ -110,7 +113,8 @@ private struct StagedCollection: Sendable {
     let storeID: UUID
     let sequence: Int64
 
-    /// Checks the copy at `path` and makes it a store of its own, with no part in the log of the one it was copied from.
+    /// Checks the copy at `path` and makes it a store of its own, with no part in the log of the one it was copied
+    /// from.
     ///
     /// - Throws: `damaged`, `unsupportedFormat`.
     init(_ path: String, name: String) throws {

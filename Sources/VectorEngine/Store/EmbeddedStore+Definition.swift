@@ -15,10 +15,10 @@ extension EmbeddedStore {
         return try await with(collection) { try $0.file.definition() }
     }
 
-    /// Changes what a collection is in one immediate transaction, beside those who write to it: `change` gets the newest
-    /// definition, and what it leaves is on disk when this returns. Vector names may come and go; rows are written again
-    /// where that lays them out otherwise. A process that is killed leaves the old definition or the new one, and an
-    /// error of `change` changes nothing.
+    /// Changes what a collection is in one immediate transaction, beside those who write to it: `change` gets the
+    /// newest definition, and what it leaves is on disk when this returns. Vector names may come and go; rows are
+    /// written again where that lays them out otherwise. A process that is killed leaves the old definition or the new
+    /// one, and an error of `change` changes nothing.
     ///
     /// A name that comes or goes ends the shipped log, which the next full backup begins again.
     ///
@@ -31,7 +31,6 @@ extension EmbeddedStore {
         wakeSealer(of: collection)
         return definition
     }
-
 
     /// Opens a collection and returns when nothing is left of opening that a first request would wait for.
     package func open(_ collection: String) async throws {

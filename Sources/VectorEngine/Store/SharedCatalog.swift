@@ -198,8 +198,9 @@ extension EmbeddedStore {
         return try await Self.offPool { [catalog] in try catalog.aliases() }
     }
 
-    /// Runs `body` on the aliases in one transaction: all that it changes is kept, or nothing when it throws. No process
-    /// changes an alias meanwhile, and none makes or deletes a collection by this method. Runs where it may block.
+    /// Runs `body` on the aliases in one transaction: all that it changes is kept, or nothing when it throws. No
+    /// process changes an alias meanwhile, and none makes or deletes a collection by this method. Runs where it may
+    /// block.
     package func changeAliases<Result: Sendable>(
         _ body: @escaping @Sendable (inout [ByteText: String]) throws -> Result
     ) async throws -> Result {
