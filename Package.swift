@@ -45,10 +45,11 @@ let package = Package(
             name: "JSON", dependencies: [collections], swiftSettings: strict,
             // Every program contains this target, and with it the code that writes the counts.
             linkerSettings: countsLines ? [.unsafeFlags(["-profile-generate"])] : []),
+        .target(name: "Files", swiftSettings: strict),
         .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
         .target(name: "HNSW", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),
         .target(
-            name: "VectorEngine", dependencies: ["HNSW", "Vectors", "CKernels", "JSON", crypto] + grdb,
+            name: "VectorEngine", dependencies: ["HNSW", "Vectors", "CKernels", "JSON", "Files", crypto] + grdb,
             swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
         .target(name: "RemoteEmbedding", dependencies: ["Embedding", "JSON"] + http, swiftSettings: strict),
@@ -69,15 +70,18 @@ let package = Package(
             name: "cortex",
             dependencies: [
                 "QdrantAdapter", "Serving", "MCPServer", "Memory", "RemoteEmbedding", "Embedding", "VectorEngine",
-                "JSON", "CBLAS", arguments,
+                "JSON", "Files", "CBLAS", arguments,
             ], swiftSettings: strict),
         .executableTarget(
             name: "Bench",
-            dependencies: ["Memory", "VectorEngine", "Embedding", "HNSW", "Vectors", "CKernels", "JSON", arguments],
+            dependencies: [
+                "Memory", "VectorEngine", "Embedding", "HNSW", "Vectors", "CKernels", "JSON", "Files", arguments,
+            ],
             swiftSettings: strict),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "VectorsTests", dependencies: ["Vectors", "CKernels", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "HNSWTests", dependencies: ["HNSW", "Vectors", "CKernels", "TestSupport"], swiftSettings: strict),
@@ -87,7 +91,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "VectorEngineTests",
-            dependencies: ["VectorEngine", "Vectors", "HNSW", "JSON", "TestSupport", "LibraryExample"] + grdb,
+            dependencies: ["VectorEngine", "Vectors", "HNSW", "JSON", "Files", "TestSupport", "LibraryExample"] + grdb,
             exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(

@@ -15,12 +15,13 @@ struct Room: Sendable {
         Room(name: "CModel", isC: true),
         Room(name: "CTransformer", isC: true),
         Room(name: "JSON", modules: ["OrderedCollections"]),
+        Room(name: "Files", modules: cLibrary + ["Foundation"]),
         // The index: no Foundation, no JSON.
         Room(name: "Vectors", standsOn: ["CKernels", "CBLAS"], modules: cLibrary),
         Room(name: "HNSW", standsOn: ["Vectors"], modules: cLibrary + ["Dispatch", "Synchronization"]),
         // The store and the models.
         Room(
-            name: "VectorEngine", standsOn: ["HNSW", "JSON"],
+            name: "VectorEngine", standsOn: ["HNSW", "JSON", "Files"],
             modules: system + collections + ["Crypto", "GRDB", "GRDBSQLite"]),
         Room(
             name: "Embedding", standsOn: ["Vectors", "JSON", "CModel", "CTransformer"], modules: system + collections),

@@ -1,4 +1,5 @@
 import Dispatch
+import Files
 import Foundation
 import GRDB
 import HNSW
@@ -125,7 +126,8 @@ final class Sealer: Sendable {
 
     /// - Parameter givesWay: Whoever asks the collection something comes before the building of the graph.
     private func seal(threads: Int, givesWay: Bool, progress: (@Sendable (Int) -> Void)? = nil) throws -> Bool {
-        guard let lease = try Lease(path: collection.file.path + ".lease") else { return false }
+        let path = collection.file.path + ".lease"
+        guard let lease = try EngineError.wrapping(path, { try Lease(path: path) }) else { return false }
         defer { lease.release() }
         let (segments, generation) = try collection.freezeForSealing()
         // Whether a graph can be extended is known when its links are.
@@ -265,23 +267,4 @@ private final class PartBytes: Sendable {
         group.wait()
         return try made.withLock { $0 }?.get() ?? make()
     }
-}
-
-/// An advisory lock on a file: whoever holds it is the one that seals.
-final class Lease: Sendable {
-    private let descriptor: Int32
-
-    /// nil when another process (or another store of this one) holds it.
-    init?(path: String) throws(EngineError) {
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw EngineError(wrapping: POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO), path: path)
-        }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            Foundation.close(descriptor)
-            return nil
-        }
-    }
-
-    func release() { Foundation.close(descriptor) }
 }

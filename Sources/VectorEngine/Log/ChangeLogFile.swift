@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 // The shipped log: every change of a collection as it was committed, in files that are never changed once they have
@@ -153,7 +154,7 @@ final class ChangeLogWriter {
         guard fsync(file.fileDescriptor) == 0, rename(temporary, path) == 0 else {
             throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
         }
-        try DirectorySync.sync((path as NSString).deletingLastPathComponent)
+        try DirectorySync.syncParent(of: path)
     }
 }
 

@@ -1,4 +1,5 @@
 import Dispatch
+import Files
 import Foundation
 
 /// Looking after what is stored: verifying, repairing, shipping the log, snapshots of one collection.
@@ -121,7 +122,7 @@ extension EmbeddedStore {
                     throw EngineError(.damaged, "the collection is damaged: \(report.summary)")
                 }
                 guard rename(temporary, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-                try DirectorySync.sync((path as NSString).deletingLastPathComponent)
+                try DirectorySync.syncParent(of: path)
                 return (try BackupArchive.sha256(path), try BackupArchive.size(path))
             } catch {
                 throw EngineError(wrapping: error, path: path)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Embedding
+import Files
 import Foundation
 import Memory
 import RemoteEmbedding
@@ -30,7 +31,7 @@ struct House: Sendable {
         embedder = remote ?? builtIn
         memory = MemoryStore(
             points: points, collection: Self.collection, embedder: embedder, lexical: .bm25(),
-            now: { Self.microseconds() }, random: { UInt64.random(in: .min ... .max) },
+            now: { WallClock.microseconds() }, random: { UInt64.random(in: .min ... .max) },
             backUp: Self.backUp(points, directory: options.directory, location: options.backupLocation))
     }
 
@@ -94,12 +95,6 @@ struct House: Sendable {
     func close() async throws {
         try await points.close()
         try await remote?.close()
-    }
-
-    static func microseconds() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 
     private static func remoteEmbedder(_ options: HouseOptions) throws -> OpenAIEmbedder? {

@@ -1,8 +1,9 @@
 import ArgumentParser
+import Files
 import Foundation
 import JSON
-import enum Memory.Timestamp
 import VectorEngine
+import enum Memory.Timestamp
 
 /// `cortex backup`: full copies of the store, and the log of every change since the first of them.
 struct BackupCommand: AsyncParsableCommand {

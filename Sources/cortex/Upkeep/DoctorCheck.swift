@@ -1,5 +1,6 @@
 import CBLAS
 import Embedding
+import Files
 import Foundation
 import JSON
 import Memory

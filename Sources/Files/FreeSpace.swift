@@ -32,15 +32,15 @@ package enum FreeSpace {
 
     /// - Parameter bytes: The bytes that will be written under `path`, the log included.
     /// - Parameter isFreeing: Whether the write frees space; it may go down to the lower limit.
-    /// - Throws: `diskFull` if less than the limit would be left on the volume.
-    package static func require(_ bytes: Int, at path: String, isFreeing: Bool = false) throws(EngineError) {
+    /// - Throws: `reserveReached` if less than the limit would be left on the volume.
+    package static func require(_ bytes: Int, at path: String, isFreeing: Bool = false) throws(FileError) {
         guard let volume = now(at: path) else { return }
         let watermark = watermark(totalBytes: volume.totalBytes)
         let kept = isFreeing ? Int(Double(watermark) * freeingShare) : watermark
         let (needed, overflow) = kept.addingReportingOverflow(bytes)
         guard overflow || volume.freeBytes < needed else { return }
-        throw EngineError(
-            .diskFull,
+        throw FileError(
+            .reserveReached,
             "the disk under \(path) has \(volume.freeBytes >> 20) MiB free and this write needs \(needed >> 20) MiB "
                 + "with the reserve; nothing of this call was kept. Reading goes on; free some space, or delete some "
                 + "of what is stored, a little at a time, and repeat it")
