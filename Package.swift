@@ -56,7 +56,8 @@ let package = Package(
         .target(
             name: "Memory", dependencies: ["VectorEngine", "Embedding", "JSON", collections, crypto],
             swiftSettings: strict),
-        .target(name: "MCPServer", dependencies: ["Memory", "JSON"], swiftSettings: strict),
+        .target(name: "MCP", dependencies: ["JSON"], swiftSettings: strict),
+        .target(name: "MCPServer", dependencies: ["MCP", "Memory", "JSON"], swiftSettings: strict),
         .target(
             name: "Serving",
             dependencies: [
@@ -69,13 +70,13 @@ let package = Package(
         .executableTarget(
             name: "cortex",
             dependencies: [
-                "QdrantAdapter", "Serving", "MCPServer", "Memory", "RemoteEmbedding", "Embedding", "VectorEngine",
+                "QdrantAdapter", "Serving", "MCPServer", "MCP", "Memory", "RemoteEmbedding", "Embedding", "VectorEngine",
                 "JSON", "Files", "CBLAS", arguments,
             ], swiftSettings: strict),
         .executableTarget(
             name: "Bench",
             dependencies: [
-                "Memory", "VectorEngine", "Embedding", "HNSW", "Vectors", "CKernels", "JSON", "Files", arguments,
+                "Memory", "VectorEngine", "Embedding", "HNSW", "Vectors", "CKernels", "JSON", "Files", "MCP", arguments,
             ],
             swiftSettings: strict),
 
@@ -105,8 +106,8 @@ let package = Package(
             name: "MemoryTests", dependencies: ["Memory", "VectorEngine", "Embedding", "JSON", "TestSupport"],
             swiftSettings: strict),
         .executableTarget(
-            name: "mcp-demo", dependencies: ["MCPServer", "JSON"], path: "Tests/MCPDemo", swiftSettings: strict),
-        .testTarget(name: "MCPServerTests", dependencies: ["MCPServer", "JSON", "TestSupport"], swiftSettings: strict),
+            name: "mcp-demo", dependencies: ["MCP", "JSON"], path: "Tests/MCPDemo", swiftSettings: strict),
+        .testTarget(name: "MCPTests", dependencies: ["MCP", "JSON", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "ServingTests", dependencies: ["Serving", crypto], swiftSettings: strict),
         .testTarget(
             name: "QdrantAdapterTests", dependencies: ["QdrantAdapter", "Serving", "VectorEngine", "JSON"],

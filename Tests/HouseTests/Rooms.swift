@@ -36,13 +36,14 @@ struct Room: Sendable {
         Room(
             name: "QdrantAdapter", standsOn: ["VectorEngine", "Serving"],
             modules: system + ["AsyncHTTPClient", "Crypto", "NIO*"]),
-        Room(name: "MCPServer", standsOn: ["Memory", "Serving"], modules: system + collections + ["Logging"]),
+        Room(name: "MCP", standsOn: ["JSON"], modules: system + collections + ["Logging"]),
+        Room(name: "MCPServer", standsOn: ["Memory", "MCP"], modules: system + collections + ["Logging"]),
         // The programs.
         Room(
             name: "cortex", standsOn: ["MCPServer", "QdrantAdapter", "RemoteEmbedding"],
             modules: system + collections + ["ArgumentParser", "Logging", "ServiceLifecycle"]),
         Room(
-            name: "Bench", standsOn: ["Memory", "QdrantAdapter", "RemoteEmbedding"],
+            name: "Bench", standsOn: ["MCP", "Memory", "QdrantAdapter", "RemoteEmbedding"],
             modules: system + collections + ["ArgumentParser"]),
     ]
 

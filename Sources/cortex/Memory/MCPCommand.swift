@@ -1,4 +1,5 @@
 import ArgumentParser
+import MCP
 import MCPServer
 import Memory
 import VectorEngine

@@ -38,8 +38,7 @@ struct QuickstartCommand: AsyncParsableCommand {
             }
         }
         print(Terminal.bold("1. An MCP client starts `cortex mcp` and stores \(Self.memories.count) memories"))
-        let first = try MCPSession(directory: directory, embedder: embedder)
-        try first.initialize()
+        let first = try QuickstartSession(directory: directory, embedder: embedder)
         let items = Self.memories.map { JSONValue.object(["kind": .string($0.kind), "content": .string($0.content)]) }
         let stored = try first.call("memory_store", ["items": .array(items)])
         for (item, memory) in zip(stored["items"]?.arrayValue ?? [], Self.memories) {
@@ -49,8 +48,7 @@ struct QuickstartCommand: AsyncParsableCommand {
         }
         try first.end()
 
-        let second = try MCPSession(directory: directory, embedder: embedder)
-        try second.initialize()
+        let second = try QuickstartSession(directory: directory, embedder: embedder)
         let health = try second.call("system_status", ["operation": "health"])
         var degradedReason = health["health"]?["degraded_reason"]?.stringValue
         let manner = degradedReason == nil ? "in other words" : "by words alone"

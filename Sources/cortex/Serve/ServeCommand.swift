@@ -1,7 +1,7 @@
 import ArgumentParser
 import Embedding
 import Foundation
-import MCPServer
+import MCP
 import QdrantAdapter
 import Serving
 import Synchronization

@@ -1,6 +1,6 @@
 import Dispatch
 import JSON
-import MCPServer
+import MCP
 import Synchronization
 
 /// A transport without descriptors: the test says what comes in and sees what goes out.

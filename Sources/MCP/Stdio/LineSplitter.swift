@@ -21,6 +21,9 @@ package struct LineSplitter {
     package var pendingBytes: Int { partial.count }
 
     /// Takes the next bytes and hands over the lines that they end.
+    package mutating func take(_ bytes: [UInt8], _ emit: (Line) -> Void) { bytes.withUnsafeBytes { take($0, emit) } }
+
+    /// Takes the next bytes and hands over the lines that they end.
     package mutating func take(_ bytes: UnsafeRawBufferPointer, _ emit: (Line) -> Void) {
         var start = 0
         while start < bytes.count {

@@ -1,5 +1,5 @@
 import JSON
-import MCPServer
+import MCP
 import Testing
 
 #if canImport(Darwin)

@@ -1,5 +1,5 @@
 import JSON
-import MCPServer
+import MCP
 import Synchronization
 
 /// Tools whose course a test decides: each call says when it began, waits to be let go, and notes its cancellation.

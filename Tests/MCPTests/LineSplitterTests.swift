@@ -1,4 +1,4 @@
-import MCPServer
+import MCP
 import TestSupport
 import Testing
 
