@@ -52,7 +52,7 @@ let package = Package(
             name: "VectorEngine", dependencies: ["HNSW", "Vectors", "CKernels", "JSON", "Files", crypto] + grdb,
             swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
-        .target(name: "RemoteEmbedding", dependencies: ["Embedding", "JSON"] + http, swiftSettings: strict),
+        .target(name: "Outbound", dependencies: ["Embedding", "JSON"] + http, swiftSettings: strict),
         .target(
             name: "Memory", dependencies: ["VectorEngine", "Embedding", "JSON", collections, crypto],
             swiftSettings: strict),
@@ -65,12 +65,12 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ], swiftSettings: strict),
         .target(
-            name: "QdrantAdapter", dependencies: ["VectorEngine", "Serving", "JSON", collections, crypto] + http,
+            name: "QdrantAdapter", dependencies: ["VectorEngine", "Outbound", "Serving", "JSON", collections, crypto],
             swiftSettings: strict),
         .executableTarget(
             name: "cortex",
             dependencies: [
-                "QdrantAdapter", "Serving", "MCPServer", "MCP", "Memory", "RemoteEmbedding", "Embedding", "VectorEngine",
+                "QdrantAdapter", "Serving", "MCPServer", "MCP", "Memory", "Outbound", "Embedding", "VectorEngine",
                 "JSON", "Files", "CBLAS", arguments,
             ], swiftSettings: strict),
         .executableTarget(
@@ -99,8 +99,11 @@ let package = Package(
             name: "EmbeddingTests", dependencies: ["Embedding", "CTransformer", "CModel", "JSON"],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
-            name: "RemoteEmbeddingTests",
-            dependencies: ["RemoteEmbedding", "JSON", .product(name: "NIOPosix", package: "swift-nio")] + http,
+            name: "OutboundTests",
+            dependencies: [
+                "Outbound", "Embedding", "JSON", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "MemoryTests", dependencies: ["Memory", "VectorEngine", "Embedding", "JSON", "TestSupport"],

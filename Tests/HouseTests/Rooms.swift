@@ -26,24 +26,24 @@ struct Room: Sendable {
         Room(
             name: "Embedding", standsOn: ["Vectors", "JSON", "CModel", "CTransformer"], modules: system + collections),
         Room(
-            name: "RemoteEmbedding", standsOn: ["Embedding"],
-            modules: system + ["AsyncHTTPClient", "HTTPTypes", "Logging", "NIO*"]),
+            name: "Outbound", standsOn: ["Embedding", "JSON"],
+            modules: system + ["AsyncHTTPClient", "Logging", "NIOCore", "NIOHTTP1"]),
         // What the users meet.
         Room(name: "Memory", standsOn: ["VectorEngine", "Embedding"], modules: system + collections + ["Crypto"]),
         Room(
             name: "Serving", standsOn: ["JSON"],
             modules: system + ["Crypto", "NIO*"]),
         Room(
-            name: "QdrantAdapter", standsOn: ["VectorEngine", "Serving"],
-            modules: system + ["AsyncHTTPClient", "Crypto", "NIO*"]),
+            name: "QdrantAdapter", standsOn: ["VectorEngine", "Outbound", "Serving"],
+            modules: system + collections + ["Crypto"]),
         Room(name: "MCP", standsOn: ["JSON"], modules: system + collections + ["Logging"]),
         Room(name: "MCPServer", standsOn: ["Memory", "MCP"], modules: system + collections + ["Logging"]),
         // The programs.
         Room(
-            name: "cortex", standsOn: ["MCPServer", "QdrantAdapter", "RemoteEmbedding"],
+            name: "cortex", standsOn: ["MCPServer", "QdrantAdapter", "Outbound"],
             modules: system + collections + ["ArgumentParser", "Logging", "ServiceLifecycle"]),
         Room(
-            name: "Bench", standsOn: ["MCP", "Memory", "QdrantAdapter", "RemoteEmbedding"],
+            name: "Bench", standsOn: ["MCP", "Memory", "QdrantAdapter", "Outbound"],
             modules: system + collections + ["ArgumentParser"]),
     ]
 

@@ -1,7 +1,6 @@
-import AsyncHTTPClient
 import Foundation
 import JSON
-import NIOCore
+import Outbound
 import Serving
 import VectorEngine
 
@@ -131,25 +130,25 @@ extension QdrantAPI {
         return copy
     }
 
-    private static let fetchSeconds: Int64 = 300
+    private static let fetchTimeout: Duration = .seconds(300)
 
     private func fetched(_ location: String, apiKey: String?) async throws -> String {
-        var request = HTTPClientRequest(url: location)
-        if let apiKey { request.headers.add(name: "api-key", value: apiKey) }
-        let path = try snapshots.temporaryPath()
-        do {
-            let response = try await OutwardClient.shared.execute(request, timeout: .seconds(Self.fetchSeconds))
-            guard response.status == .ok else {
-                throw QdrantFailure.badRequest(
-                    "Failed to download snapshot from \(location): status - \(response.status.code)")
-            }
-            let body = try await response.body.collect(upTo: ServingLimits.uploadBytes)
-            try Data(body.readableBytesView).write(to: URL(fileURLWithPath: path))
-        } catch let failure as QdrantFailure {
-            throw failure
+        var call = OutboundCall(url: location)
+        if let apiKey { call.headers = [("api-key", apiKey)] }
+        call.timeout = Self.fetchTimeout
+        call.mostAnswerBytes = ServingLimits.uploadBytes
+        let answer: OutboundAnswer
+        do throws(OutboundError) {
+            // A client of its own: the servers that callers name have nothing to do with each other.
+            answer = try await OutboundClient().send(call)
         } catch {
-            throw QdrantFailure.badRequest("Failed to download snapshot from \(location): \(error)")
+            throw QdrantFailure.badRequest("Failed to download snapshot from \(location): \(error.message)")
         }
+        guard answer.status == 200 else {
+            throw QdrantFailure.badRequest("Failed to download snapshot from \(location): status - \(answer.status)")
+        }
+        let path = try snapshots.temporaryPath()
+        try Data(answer.body).write(to: URL(fileURLWithPath: path))
         return path
     }
 

@@ -3,7 +3,7 @@ import Embedding
 import Files
 import Foundation
 import Memory
-import RemoteEmbedding
+import Outbound
 import VectorEngine
 
 /// The rooms, built from the options and joined: the one place that knows them all.
@@ -16,7 +16,6 @@ struct House: Sendable {
     let scope: MemoryScope
     /// Where vectors come from; nil where words alone are searched.
     let embedder: (any Embedder)?
-    private let remote: OpenAIEmbedder?
 
     /// Opens nothing yet: files and the model are touched by the first call that needs them.
     init(_ options: HouseOptions) throws {
@@ -26,7 +25,7 @@ struct House: Sendable {
             directory: options.directory,
             settings: try StoreOptions.engineSettings(backupLocation: options.backupLocation))
         points.startUpkeep()
-        remote = try Self.remoteEmbedder(options)
+        let remote = try Self.remoteEmbedder(options)
         let builtIn: MiniLM? = options.embedder == .builtin && MiniLM.isPresent ? MiniLM() : nil
         embedder = remote ?? builtIn
         memory = MemoryStore(
@@ -91,11 +90,8 @@ struct House: Sendable {
         bar.withLock { $0.finish() }
     }
 
-    /// Closes the files and, where there is one, the connection to the embedding service.
-    func close() async throws {
-        try await points.close()
-        try await remote?.close()
-    }
+    /// Closes the files.
+    func close() async throws { try await points.close() }
 
     private static func remoteEmbedder(_ options: HouseOptions) throws -> OpenAIEmbedder? {
         guard options.embedder == .openai else { return nil }
@@ -106,8 +102,8 @@ struct House: Sendable {
         guard let base = options.embeddingURL ?? environment.openAIBaseURL else {
             throw ValidationError("--embedder openai needs --embedding-url or OPENAI_BASE_URL")
         }
-        return try OpenAIEmbedder.connected(
-            OpenAIEmbedder.Settings(
+        return try OpenAIEmbedder(
+            settings: OpenAIEmbedder.Settings(
                 baseURL: base, apiKey: environment.openAIKey ?? "", model: model,
                 dimension: options.embeddingDimension))
     }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Embedding
 import Foundation
 import JSON
+import Outbound
 import QdrantAdapter
 import Serving
 import VectorEngine
@@ -184,6 +185,8 @@ struct MigrationFlags: ParsableArguments {
             try await store.close()
             return result
         } catch let error as EngineError {
+            throw CommandFailure(code: error.code.rawValue, message: error.message)
+        } catch let error as OutboundError {
             throw CommandFailure(code: error.code.rawValue, message: error.message)
         } catch let failure as QdrantFailure {
             throw CommandFailure(code: "refused", message: failure.text)

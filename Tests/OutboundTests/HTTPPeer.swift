@@ -5,7 +5,7 @@ import NIOPosix
 import Synchronization
 
 /// A real HTTP server on a free port whose answers a test writes.
-final class EmbeddingPeer: Sendable {
+final class HTTPPeer: Sendable {
     struct Request: Sendable {
         let head: HTTPRequestHead
         let body: JSONValue
@@ -32,7 +32,7 @@ final class EmbeddingPeer: Sendable {
         let requests = Mutex<[Request]>([])
     }
 
-    static func start(_ answer: @escaping @Sendable (Request, Int) -> Answer) async throws -> EmbeddingPeer {
+    static func start(_ answer: @escaping @Sendable (Request, Int) -> Answer) async throws -> HTTPPeer {
         let log = RequestLog()
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
@@ -42,7 +42,7 @@ final class EmbeddingPeer: Sendable {
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
-        return EmbeddingPeer(channel: channel, log: log)
+        return HTTPPeer(channel: channel, log: log)
     }
 
     func stop() async throws { try await channel.close() }

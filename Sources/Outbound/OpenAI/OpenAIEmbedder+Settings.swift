@@ -7,10 +7,6 @@ extension OpenAIEmbedder {
             case float, base64
         }
 
-        /// The most tries for one batch, the first included.
-        package static let mostAttempts = 4
-        /// A service that asks for a longer pause is reported instead of waited for.
-        package static let longestPause: Duration = .seconds(30)
         /// The largest answer that is read.
         package static let mostAnswerBytes = 64 << 20
         package static let dimensionLimit = 65_536
@@ -46,11 +42,7 @@ extension OpenAIEmbedder {
         }
 
         /// Host and port, for messages: a base URL may carry a user and a password before them.
-        var host: String {
-            let rest = baseURL.split(separator: "//", maxSplits: 1).last ?? ""
-            let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-            return String(authority.split(separator: "@").last ?? "")
-        }
+        var host: String { OutboundCall(url: baseURL).host }
 
         func validate() throws(EmbeddingError) {
             func refuse(_ what: String) -> EmbeddingError {
