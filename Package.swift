@@ -52,9 +52,9 @@ let package = Package(
             name: "VectorEngine", dependencies: ["HNSW", "Vectors", "CKernels", "JSON", "Files", crypto] + grdb,
             swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
-        .target(name: "Outbound", dependencies: ["Embedding", "JSON"] + http, swiftSettings: strict),
+        .target(name: "Outbound", dependencies: ["Embedding", "Files", "JSON"] + http, swiftSettings: strict),
         .target(
-            name: "Memory", dependencies: ["VectorEngine", "Embedding", "JSON", collections, crypto],
+            name: "Memory", dependencies: ["VectorEngine", "Embedding", "Files", "JSON", collections, crypto],
             swiftSettings: strict),
         .target(name: "MCP", dependencies: ["JSON"], swiftSettings: strict),
         .target(name: "MCPServer", dependencies: ["MCP", "Memory", "JSON"], swiftSettings: strict),
@@ -65,7 +65,8 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ], swiftSettings: strict),
         .target(
-            name: "QdrantAdapter", dependencies: ["VectorEngine", "Outbound", "Serving", "JSON", collections, crypto],
+            name: "QdrantAdapter",
+            dependencies: ["VectorEngine", "Outbound", "Serving", "Files", "JSON", collections, crypto],
             swiftSettings: strict),
         .executableTarget(
             name: "cortex",

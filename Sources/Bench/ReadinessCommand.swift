@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import JSON
+import Memory
 
 /// `Bench readiness`: store, find and status through a real session of the real binary on stdin and stdout.
 ///

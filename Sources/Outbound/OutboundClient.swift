@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Files
 import NIOCore
 import NIOHTTP1
 import Synchronization
@@ -62,21 +63,13 @@ package final class OutboundClient: Sendable {
         policy: RetryPolicy = RetryPolicy(), breaker: CircuitBreaker.Limits = CircuitBreaker.Limits(),
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
         jitter: @escaping @Sendable () -> Double = { .random(in: 0...1) },
-        nowSeconds: @escaping @Sendable () -> Double = OutboundClient.uptimeSeconds
+        nowSeconds: @escaping @Sendable () -> Double = { SteadyClock.seconds() }
     ) {
         self.policy = policy
         self.sleep = sleep
         self.jitter = jitter
         self.nowSeconds = nowSeconds
         state = Mutex((CircuitBreaker(limits: breaker), RetryBudget(policy)))
-    }
-
-    private static let began = ContinuousClock.now
-
-    /// Seconds since the first call of this function.
-    package static let uptimeSeconds: @Sendable () -> Double = {
-        let (seconds, attoseconds) = began.duration(to: .now).components
-        return Double(seconds) + Double(attoseconds) * 1e-18
     }
 
     /// What the breaker does now.

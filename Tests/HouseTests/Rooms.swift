@@ -15,7 +15,7 @@ struct Room: Sendable {
         Room(name: "CModel", isC: true),
         Room(name: "CTransformer", isC: true),
         Room(name: "JSON", modules: ["OrderedCollections"]),
-        Room(name: "Files", modules: cLibrary + ["Foundation"]),
+        Room(name: "Files", modules: cLibrary + ["Foundation", "Synchronization"]),
         // The index: no Foundation, no JSON.
         Room(name: "Vectors", standsOn: ["CKernels", "CBLAS"], modules: cLibrary),
         Room(name: "HNSW", standsOn: ["Vectors"], modules: cLibrary + ["Dispatch", "Synchronization"]),
@@ -26,7 +26,7 @@ struct Room: Sendable {
         Room(
             name: "Embedding", standsOn: ["Vectors", "JSON", "CModel", "CTransformer"], modules: system + collections),
         Room(
-            name: "Outbound", standsOn: ["Embedding", "JSON"],
+            name: "Outbound", standsOn: ["Embedding", "Files", "JSON"],
             modules: system + ["AsyncHTTPClient", "Logging", "NIOCore", "NIOHTTP1"]),
         // What the users meet.
         Room(name: "Memory", standsOn: ["VectorEngine", "Embedding"], modules: system + collections + ["Crypto"]),

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import Synchronization
@@ -12,7 +13,7 @@ final class CollectionCatalog: Sendable {
     private let open: Mutex<[ByteText: QdrantCollection]> = Mutex([:])
     private let known: Mutex<[ByteText: String]?> = Mutex(nil)
     /// Collections and aliases change one at a time.
-    private let changing = AsyncGate()
+    private let changing = SerialGate()
 
     /// Largest length of a collection's name, in characters.
     static let nameLength = 255
