@@ -6,6 +6,10 @@ struct Room: Sendable {
     /// Modules of packages and of the system; `NIO*` stands for all that begin so.
     var modules: [String] = []
     var isC = false
+    /// Its folders from the lowest layer up, where they are layers: a file uses types of its own and lower ones.
+    var layers: [String] = []
+    /// Its folders where they are no layers.
+    var peers: [String] = []
 
     /// The table of rooms. Who adds a room, or an arrow, adds it here and in the design's table.
     static let all: [Room] = [
@@ -17,31 +21,43 @@ struct Room: Sendable {
         Room(name: "JSON", modules: ["OrderedCollections"]),
         Room(name: "Files", modules: cLibrary + ["Foundation", "Synchronization"]),
         // The index: no Foundation, no JSON.
-        Room(name: "Vectors", standsOn: ["CKernels", "CBLAS"], modules: cLibrary),
-        Room(name: "HNSW", standsOn: ["Vectors"], modules: cLibrary + ["Dispatch", "Synchronization"]),
+        Room(
+            name: "Vectors", standsOn: ["CKernels", "CBLAS"], modules: cLibrary,
+            layers: ["Kernels", "Rows", "Codes", "Search"]),
+        Room(
+            name: "HNSW", standsOn: ["Vectors"], modules: cLibrary + ["Dispatch", "Synchronization"],
+            layers: ["Graph", "Search", "Build", "Format"]),
         // The store and the models.
         Room(
             name: "VectorEngine", standsOn: ["HNSW", "JSON", "Files"],
-            modules: system + collections + ["Crypto", "GRDB", "GRDBSQLite"]),
+            modules: system + collections + ["Crypto", "GRDB", "GRDBSQLite"],
+            layers: [
+                "Points", "File", "Log", "Indexes", "Segments", "Search", "Collection", "Recovery", "Store",
+            ]),
         Room(
-            name: "Embedding", standsOn: ["Vectors", "JSON", "CModel", "CTransformer"], modules: system + collections),
+            name: "Embedding", standsOn: ["Vectors", "JSON", "CModel", "CTransformer"], modules: system + collections,
+            layers: ["Model", "Lexical"]),
         Room(
             name: "Outbound", standsOn: ["Embedding", "Files", "JSON"],
-            modules: system + ["AsyncHTTPClient", "Logging", "NIOCore", "NIOHTTP1"]),
+            modules: system + ["AsyncHTTPClient", "Logging", "NIOCore", "NIOHTTP1"], peers: ["OpenAI", "Qdrant"]),
         // What the users meet.
-        Room(name: "Memory", standsOn: ["VectorEngine", "Embedding"], modules: system + collections + ["Crypto"]),
+        Room(
+            name: "Memory", standsOn: ["VectorEngine", "Embedding"], modules: system + collections + ["Crypto"],
+            layers: ["Model", "Contract", "Storing", "Finding", "Upkeep", "Exchange", "Store"]),
         Room(
             name: "Serving", standsOn: ["JSON"],
             modules: system + ["Crypto", "NIO*"]),
         Room(
             name: "QdrantAdapter", standsOn: ["VectorEngine", "Outbound", "Serving"],
-            modules: system + collections + ["Crypto"]),
-        Room(name: "MCP", standsOn: ["JSON"], modules: system + collections + ["Logging"]),
+            modules: system + collections + ["Crypto"], layers: ["Model", "Core", "JSON", "REST", "Migration"]),
+        Room(
+            name: "MCP", standsOn: ["JSON"], modules: system + collections + ["Logging"], peers: ["Stdio", "Client"]),
         Room(name: "MCPServer", standsOn: ["Memory", "MCP"], modules: system + collections + ["Logging"]),
         // The programs.
         Room(
             name: "cortex", standsOn: ["MCPServer", "QdrantAdapter", "Outbound"],
-            modules: system + collections + ["ArgumentParser", "Logging", "ServiceLifecycle"]),
+            modules: system + collections + ["ArgumentParser", "Logging", "ServiceLifecycle"],
+            peers: ["Memory", "Upkeep", "Serve", "Shell"]),
         Room(
             name: "Bench", standsOn: ["MCP", "Memory", "QdrantAdapter", "Outbound"],
             modules: system + collections + ["ArgumentParser"]),

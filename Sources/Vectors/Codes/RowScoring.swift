@@ -115,13 +115,3 @@ package struct CodeScorer: RowScoring {
         if let biases = layout.biases { for i in 0..<count { ck_prefetch(biases + Int(rows[i])) } }
     }
 }
-
-extension VectorBlock {
-    /// The `k` nearest of `candidates` by their floats, nearest first.
-    package func rescored(
-        _ candidates: [Neighbor], _ query: UnsafePointer<Float>, metric: Metric, k: Int, scoresAll: Bool = false
-    ) -> [Neighbor] {
-        let scorer = FloatScorer(query: query, block: self, metric: metric)
-        return Rescoring(candidates, k: k, scoresAll: scoresAll).run { scorer.score($0, $1, $2) }
-    }
-}
