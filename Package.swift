@@ -25,7 +25,7 @@ let package = Package(
     name: "cortex",
     products: [
         .executable(name: "cortex", targets: ["cortex"]),
-        .executable(name: "Bench", targets: ["Bench"]),
+        .executable(name: "Bench", targets: ["BenchMain"]),
         .library(name: "VectorEngine", targets: ["VectorEngine"]),
     ],
     dependencies: [
@@ -68,18 +68,20 @@ let package = Package(
             name: "QdrantAdapter",
             dependencies: ["VectorEngine", "Outbound", "Serving", "Files", "JSON", collections, crypto],
             swiftSettings: strict),
-        .executableTarget(
-            name: "cortex",
-            dependencies: [
-                "QdrantAdapter", "Serving", "MCPServer", "MCP", "Memory", "Outbound", "Embedding", "VectorEngine",
-                "JSON", "Files", "CBLAS", arguments,
-            ], swiftSettings: strict),
-        .executableTarget(
+        .target(
             name: "Bench",
             dependencies: [
                 "Memory", "VectorEngine", "Embedding", "HNSW", "Vectors", "CKernels", "JSON", "Files", "MCP", arguments,
-            ],
+            ] + grdb,
             swiftSettings: strict),
+        .executableTarget(
+            name: "cortex",
+            dependencies: [
+                "Bench",
+                "QdrantAdapter", "Serving", "MCPServer", "MCP", "Memory", "Outbound", "Embedding", "VectorEngine",
+                "JSON", "Files", "CBLAS", arguments,
+            ], swiftSettings: strict),
+        .executableTarget(name: "BenchMain", dependencies: ["Bench"], swiftSettings: strict),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strict),

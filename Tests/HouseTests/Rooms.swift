@@ -55,12 +55,13 @@ struct Room: Sendable {
         Room(name: "MCPServer", standsOn: ["Memory", "MCP"], modules: system + collections + ["Logging"]),
         // The programs.
         Room(
-            name: "cortex", standsOn: ["MCPServer", "QdrantAdapter", "Outbound"],
+            name: "Bench", standsOn: ["MCP", "Memory"],
+            modules: system + collections + ["ArgumentParser", "GRDB", "GRDBSQLite"]),
+        Room(name: "BenchMain", standsOn: ["Bench"]),
+        Room(
+            name: "cortex", standsOn: ["MCPServer", "QdrantAdapter", "Outbound", "Bench"],
             modules: system + collections + ["ArgumentParser", "Logging", "ServiceLifecycle"],
             peers: ["Memory", "Upkeep", "Serve", "Shell"]),
-        Room(
-            name: "Bench", standsOn: ["MCP", "Memory", "QdrantAdapter", "Outbound"],
-            modules: system + collections + ["ArgumentParser"]),
     ]
 
     private static let cLibrary = ["Glibc", "Musl", "Darwin", "Accelerate"]

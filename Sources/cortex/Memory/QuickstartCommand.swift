@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Foundation
 import JSON
 
@@ -70,7 +71,7 @@ struct QuickstartCommand: AsyncParsableCommand {
         print(Terminal.dim("   kept in \(location)"))
         if let degradedReason { print("   degraded: \(degradedReason)") }
         print(Terminal.bold("3. Connect your client"))
-        print(ClientConfiguration.text(binary: BenchCommand.executablePath))
+        print(ClientConfiguration.text(binary: RunningProgram.path))
     }
 }
 

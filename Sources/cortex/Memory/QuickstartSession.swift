@@ -1,3 +1,4 @@
+import Files
 import JSON
 import MCP
 
@@ -8,7 +9,7 @@ struct QuickstartSession {
     init(directory: String, embedder: EmbedderChoice) throws(CommandFailure) {
         client = try Self.orFail { () throws(ClientError) in
             try StdioClient(
-                program: BenchCommand.executablePath,
+                program: RunningProgram.path,
                 arguments: ["mcp", "--data", directory, "--embedder", embedder.rawValue], name: "cortex quickstart",
                 version: BuildFacts.version)
         }

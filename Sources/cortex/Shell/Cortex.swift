@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bench
 
 /// The command line: each command is a type in a file of its own, listed here.
 @main
@@ -11,7 +12,7 @@ struct Cortex: AsyncParsableCommand {
             QuickstartCommand.self, MCPCommand.self, ServeCommand.self, StoreCommand.self, FindCommand.self,
             StatusCommand.self, ImportCommand.self, ExportCommand.self, BackupCommand.self, RestoreCommand.self,
             RollbackCommand.self, VerifyCommand.self, ReembedCommand.self, KeyCommand.self, DoctorCommand.self,
-            BenchCommand.self, VersionCommand.self,
+            BenchmarkCommand.self, VersionCommand.self,
         ]
     )
 }

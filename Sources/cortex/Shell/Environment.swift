@@ -29,8 +29,6 @@ struct Environment: Sendable {
     let sealRows: Int?
     /// Whether colours are unwelcome (https://no-color.org) or cannot be shown.
     let isPlain: Bool
-    /// Directories of commands.
-    let searchPath: [String]
 
     static let current = Environment(ProcessInfo.processInfo.environment)
 
@@ -59,6 +57,5 @@ struct Environment: Sendable {
         newEncryptionKey = value("ENCRYPTION_KEY_NEW")
         sealRows = value("CORTEX_TEST_SEAL_ROWS").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
         isPlain = value("NO_COLOR") != nil || value("TERM") == "dumb"
-        searchPath = (value("PATH") ?? "").split(separator: ":").map(String.init)
     }
 }

@@ -2,13 +2,13 @@ import Foundation
 import GRDB
 
 /// A plain table of blobs in a file of its own, with WAL and FULL: the reference for the speed of the engine's writes.
-package final class PlainTable {
+final class PlainTable {
     private let queue: DatabaseQueue
     private let vector: Data
     private let payload: Data
     private var next = 0
 
-    package init(path: String, dimension: Int, payloadBytes: Int) throws {
+    init(path: String, dimension: Int, payloadBytes: Int) throws {
         queue = try DatabaseQueue(path: path)
         vector = Data(repeating: 7, count: 4 * dimension)
         payload = Data(repeating: 0x78, count: payloadBytes)
@@ -20,10 +20,10 @@ package final class PlainTable {
         }
     }
 
-    package func close() throws { try queue.close() }
+    func close() throws { try queue.close() }
 
     /// Rows written in a second, in transactions of `batch` rows.
-    package func rate(_ rows: Int, batch: Int) throws -> Double {
+    func rate(_ rows: Int, batch: Int) throws -> Double {
         let elapsed = try ContinuousClock().measure {
             for _ in 0..<max(1, rows / batch) {
                 try queue.write { db in
