@@ -30,7 +30,7 @@ struct Room: Sendable {
         // The store and the models.
         Room(
             name: "VectorEngine", standsOn: ["HNSW", "JSON", "Files"],
-            modules: system + collections + ["Crypto", "GRDB", "GRDBSQLite"],
+            modules: system + collections + ["Crypto", "GRDB", "GRDBSQLite", "Logging"],
             layers: [
                 "Points", "File", "Log", "Indexes", "Segments", "Search", "Collection", "Recovery", "Store",
             ]),

@@ -40,7 +40,9 @@ final class Sealer: Sendable {
             do {
                 _ = try seal(threads: settings.threads, givesWay: true)
             } catch {
-                // The rows stay flat and exact; the next write wakes the sealer again.
+                settings.logger.warn(
+                    "new rows could not be indexed; they are searched exactly, and the next write tries again",
+                    because: error, file: collection.file.path)
             }
             state.withLock { $0.isScheduled = false }
             // What was written or deleted meanwhile has found a run scheduled, and there may be no further write.

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import Logging
 
 /// Settings of the embedded engine.
 public struct EngineSettings: Sendable {
@@ -35,6 +36,9 @@ public struct EngineSettings: Sendable {
 
     /// Is told of every step of a sealing, on the thread that seals.
     package var observeSealing: @Sendable (SealingStep) -> Void = { _ in }
+
+    /// Where failures in the background are logged.
+    package var logger = Logger.engine
 
     public init() {}
 

@@ -70,7 +70,16 @@ extension EmbeddedStore {
                 if isShipped { status.shippedAt = now }
             }
         } catch {
-            upkeep.withLock { $0.shippingFailure = EngineError(wrapping: error, path: location).message }
+            let failure = EngineError(wrapping: error, path: location).message
+            let former = upkeep.withLock { status in
+                defer { status.shippingFailure = failure }
+                return status.shippingFailure
+            }
+            // Once for each failure, not with every round.
+            if former != failure {
+                settings.logger.warn(
+                    "changes are not shipped to the backups; each round tries again", because: error, file: location)
+            }
         }
         var scrubFailure: String?
         for (collection, scrubber) in scrubs ? openScrubbers : [] {
@@ -78,6 +87,11 @@ extension EmbeddedStore {
                 try scrubber.slice(of: collection, now: now)
             } catch {
                 scrubFailure = EngineError(wrapping: error, path: collection.file.path).message
+                if upkeepStatus.scrubFailure != scrubFailure {
+                    settings.logger.warn(
+                        "stored rows could not be checked against their checksums; each round tries again",
+                        because: error, file: collection.file.path)
+                }
             }
         }
         upkeep.withLock { $0.scrubFailure = scrubFailure }

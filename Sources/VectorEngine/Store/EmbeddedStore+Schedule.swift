@@ -64,6 +64,8 @@ extension EmbeddedStore {
                 outcome = (try await backUpIfDue(to: location), nil)
             } catch {
                 outcome = (nil, EngineError(wrapping: error, path: location))
+                settings.logger.warn(
+                    "the scheduled backup failed; the next round tries again", because: error, file: location)
             }
             upkeep.withLock { status in
                 status.isBackingUp = false
