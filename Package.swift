@@ -54,7 +54,7 @@ let package = Package(
             name: "VectorEngine", dependencies: ["HNSW", "Vectors", "CKernels", "JSON", "Files", crypto, logging] + grdb,
             swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
-        .target(name: "Outbound", dependencies: ["Embedding", "Files", "JSON"] + http, swiftSettings: strict),
+        .target(name: "Outbound", dependencies: ["Embedding", "Files", "JSON", logging] + http, swiftSettings: strict),
         .target(
             name: "Memory", dependencies: ["VectorEngine", "Embedding", "Files", "JSON", collections, crypto],
             swiftSettings: strict),
@@ -76,12 +76,16 @@ let package = Package(
                 "Memory", "VectorEngine", "Embedding", "HNSW", "Vectors", "CKernels", "JSON", "Files", "MCP", arguments,
             ] + grdb,
             swiftSettings: strict),
+        .target(
+            name: "Operations",
+            dependencies: ["Memory", "Outbound", "Embedding", "VectorEngine", "JSON", "Files", "CBLAS", logging],
+            swiftSettings: strict),
         .executableTarget(
             name: "cortex",
             dependencies: [
-                "Bench",
+                "Bench", "Operations",
                 "QdrantAdapter", "Serving", "MCPServer", "MCP", "Memory", "Outbound", "Embedding", "VectorEngine",
-                "JSON", "Files", "CBLAS", arguments,
+                "JSON", "Files", arguments, logging,
             ], swiftSettings: strict),
         .executableTarget(name: "BenchMain", dependencies: ["Bench"], swiftSettings: strict),
 
@@ -116,6 +120,10 @@ let package = Package(
         .executableTarget(
             name: "mcp-demo", dependencies: ["MCP", "JSON"], path: "Tests/MCPDemo", swiftSettings: strict),
         .testTarget(name: "MCPTests", dependencies: ["MCP", "JSON", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "OperationsTests",
+            dependencies: ["Operations", "Memory", "Embedding", "VectorEngine", "JSON", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "ServingTests", dependencies: ["Serving", crypto], swiftSettings: strict),
         .testTarget(
             name: "QdrantAdapterTests", dependencies: ["QdrantAdapter", "Serving", "VectorEngine", "JSON"],

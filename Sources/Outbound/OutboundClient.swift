@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import Files
+import Logging
 import NIOCore
 import NIOHTTP1
 import Synchronization
@@ -41,6 +42,7 @@ package final class OutboundClient: Sendable {
     private let sleep: @Sendable (Duration) async throws -> Void
     private let jitter: @Sendable () -> Double
     private let nowSeconds: @Sendable () -> Double
+    private let logger = Logger(label: "cortex.outbound")
     private let state: Mutex<(breaker: CircuitBreaker, budget: RetryBudget)>
 
     private static let connectSeconds: Int64 = 3
@@ -123,9 +125,16 @@ package final class OutboundClient: Sendable {
             outcome = .failure(error)
         }
         let ended = nowSeconds()
-        state.withLock { state in
+        let change = state.withLock { state in
+            let former = state.breaker.state
             state.breaker.record(succeeded: Self.isWell(outcome), now: ended)
             if Self.isWell(outcome) == true { state.budget.succeeded() }
+            return former == state.breaker.state ? nil : state.breaker.state
+        }
+        switch change {
+        case .open?: logger.warning("a service keeps failing and is left alone", metadata: ["host": "\(call.host)"])
+        case .closed?: logger.notice("a service is well again", metadata: ["host": "\(call.host)"])
+        case .halfOpen?, nil: break
         }
         return outcome
     }

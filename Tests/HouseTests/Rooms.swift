@@ -53,13 +53,16 @@ struct Room: Sendable {
         Room(
             name: "MCP", standsOn: ["JSON"], modules: system + collections + ["Logging"], peers: ["Stdio", "Client"]),
         Room(name: "MCPServer", standsOn: ["Memory", "MCP"], modules: system + collections + ["Logging"]),
+        Room(
+            name: "Operations", standsOn: ["Memory", "Outbound", "CBLAS"], modules: system + collections + ["Logging"],
+            peers: ["Settings", "House", "Health"]),
         // The programs.
         Room(
             name: "Bench", standsOn: ["MCP", "Memory"],
             modules: system + collections + ["ArgumentParser", "GRDB", "GRDBSQLite"]),
         Room(name: "BenchMain", standsOn: ["Bench"]),
         Room(
-            name: "cortex", standsOn: ["MCPServer", "QdrantAdapter", "Outbound", "Bench"],
+            name: "cortex", standsOn: ["MCPServer", "QdrantAdapter", "Operations", "Bench"],
             modules: system + collections + ["ArgumentParser", "Logging", "ServiceLifecycle"],
             peers: ["Memory", "Upkeep", "Serve", "Shell"]),
     ]

@@ -1,5 +1,5 @@
 extension Wall {
-    static let contents = [sqlInEngine, environmentInOneFile, printingInPrograms, pointersInListedFolders]
+    static let contents = [sqlInEngine, environmentInOneFolder, printingInPrograms, pointersInListedFolders]
 
     private static let sqlInEngine = Wall(
         "SQL is written in VectorEngine alone",
@@ -23,22 +23,23 @@ extension Wall {
             in: .uncommented, "SQL outside VectorEngine")
     }
 
-    private static let environmentInOneFile = Wall(
-        "the environment is read in one file",
+    private static let environmentInOneFolder = Wall(
+        "the environment is read in one folder",
         trespasses: [
             SourceFile(path: "Sources/cortex/A.swift", text: "let a = ProcessInfo.processInfo.environment[\"HOME\"]\n"),
             SourceFile(path: "Sources/CKernels/a.c", text: "const char *level = getenv(\"LEVEL\");\n"),
             SourceFile(path: "Sources/Embedding/A.swift", text: "setenv(\"A\", \"1\", 1)\n"),
         ],
         passes: [
-            SourceFile(path: "Sources/cortex/Shell/Environment.swift", text: "ProcessInfo.processInfo.environment\n"),
+            SourceFile(
+                path: "Sources/Operations/Settings/Environment.swift", text: "ProcessInfo.processInfo.environment\n"),
             SourceFile(path: "Sources/cortex/A.swift", text: "child.environment = [:]\n// getenv(x)\n"),
         ]
     ) { file in
         guard file.room != nil, !Exceptions.contain(file.path, in: Exceptions.environment) else { return [] }
         return try file.findings(
             #"\bprocessInfo\s*\.\s*environment\b|\b(?:secure_getenv|getenv|setenv|putenv|unsetenv)\s*\(|\benviron\b"#,
-            "the environment belongs to Environment.swift")
+            "the environment belongs to Operations/Settings")
     }
 
     private static let printingInPrograms = Wall(

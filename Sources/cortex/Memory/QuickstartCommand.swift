@@ -2,6 +2,7 @@ import ArgumentParser
 import Files
 import Foundation
 import JSON
+import Operations
 
 /// `cortex quickstart`: stores and finds real memories through a real MCP session, then shows how to connect a client.
 struct QuickstartCommand: AsyncParsableCommand {
@@ -31,7 +32,9 @@ struct QuickstartCommand: AsyncParsableCommand {
     ]
 
     func run() async throws {
-        let directory = data ?? NSTemporaryDirectory() + "cortex-quickstart-\(UUID().uuidString)"
+        let directory =
+            data.map(Environment.current.absolute)
+            ?? NSTemporaryDirectory() + "cortex-quickstart-\(UUID().uuidString)"
         defer {
             if data == nil {
                 // A leftover in the temporary directory does no harm.

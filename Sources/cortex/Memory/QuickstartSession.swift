@@ -1,6 +1,7 @@
 import Files
 import JSON
 import MCP
+import Operations
 
 /// A session with this very program as a server; its failures end the command.
 struct QuickstartSession {

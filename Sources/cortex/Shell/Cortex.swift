@@ -1,5 +1,7 @@
 import ArgumentParser
 import Bench
+import Logging
+import Operations
 
 /// The command line: each command is a type in a file of its own, listed here.
 @main
@@ -15,4 +17,20 @@ struct Cortex: AsyncParsableCommand {
             BenchmarkCommand.self, VersionCommand.self,
         ]
     )
+
+    /// What is logged goes to standard error: standard output belongs to answers.
+    static func main() async {
+        let asked = Environment.current.logLevel
+        let level = asked.map { Logger.Level(rawValue: $0.lowercased()) } ?? .notice
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level ?? .notice
+            return handler
+        }
+        if level == nil {
+            let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
+            Terminal.note("LOG_LEVEL is one of \(levels); notice is used")
+        }
+        await main(nil)
+    }
 }

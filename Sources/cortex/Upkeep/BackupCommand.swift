@@ -2,6 +2,7 @@ import ArgumentParser
 import Files
 import Foundation
 import JSON
+import Operations
 import VectorEngine
 import enum Memory.Timestamp
 
@@ -95,7 +96,7 @@ struct BackupListCommand: AsyncParsableCommand {
     /// When the next full is due by schedule; nil at a place that no schedule fills.
     private func nextBackup() throws -> Int64? {
         guard store.archive.location == store.standardLocation else { return nil }
-        let settings = try StoreOptions.engineSettings(backupLocation: store.standardLocation)
+        let settings = try Environment.current.engineSettings(backupLocation: store.standardLocation)
         return try EmbeddedStore(directory: store.directory, settings: settings).nextBackup(
             at: store.archive.location)
     }
@@ -182,7 +183,7 @@ struct BackupPruneCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await StoreOptions.reporting {
-            let days = try keepDays ?? StoreOptions.backupRetentionDays()
+            let days = try keepDays ?? Environment.current.retentionDays()
             let removed = try store.archive.prune(keepDays: days, now: WallClock.microseconds())
             if store.json {
                 print(JSONWriter.text(["removed": .array(removed.map { .string($0) })]))
@@ -205,7 +206,7 @@ struct BackupDrillCommand: AsyncParsableCommand {
         try await StoreOptions.reporting {
             let live = try store.opened()
             let (drill, restored) = try await BackupDrill.run(
-                store.archive, live: live, key: try StoreOptions.encryptionKey(), now: WallClock.microseconds)
+                store.archive, live: live, key: try Environment.current.storeKey(), now: WallClock.microseconds)
             try await live.close()
             if store.json {
                 print(

@@ -1,14 +1,16 @@
 import Foundation
 
 /// The git checkout a directory stands in, read from its files: no git is started.
-struct GitCheckout: Sendable, Equatable {
+package struct GitCheckout: Sendable, Equatable {
     /// The checkout's folder name.
-    let project: String
+    package let project: String
     /// The branch that HEAD names; nil when it names a commit.
-    let branch: String?
+    package let branch: String?
 
     /// nil when neither `directory` nor a folder above it is a checkout.
-    init?(containing directory: String) {
+    package init?(containing directory: String) {
+        // Empty when the current directory was deleted.
+        guard directory.hasPrefix("/") else { return nil }
         var folder = URL(fileURLWithPath: directory).standardizedFileURL
         while true {
             if let head = Self.head(of: folder) {

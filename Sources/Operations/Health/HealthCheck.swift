@@ -6,51 +6,67 @@ import JSON
 import Memory
 import VectorEngine
 
-extension DoctorCommand {
-    /// One finding.
-    struct Check {
-        enum Status: String {
-            case pass, warn, fail
+/// One finding about what the memory depends on.
+package struct HealthCheck: Sendable {
+    package enum Status: String, Sendable {
+        case pass, warn, fail
 
-            var shown: String { self == .fail ? "FAIL" : rawValue }
+        /// As it is shown to people.
+        package var shown: String { self == .fail ? "FAIL" : rawValue }
+    }
+
+    package let name: String
+    package let status: Status
+    package let message: String
+    /// What to do about it; nil where there is nothing to do.
+    package let remedy: String?
+
+    package init(_ name: String, _ status: Status, _ message: String, remedy: String? = nil) {
+        self.name = name
+        self.status = status
+        self.message = message
+        self.remedy = status == .pass ? nil : remedy
+    }
+
+    package var json: JSONValue {
+        var members: JSONObject = [
+            "name": .string(name), "status": .string(status.rawValue), "message": .string(message),
+        ]
+        if let remedy { members["remedy"] = .string(remedy) }
+        return .object(members)
+    }
+
+    /// Every check, in the order in which they are shown.
+    package static func all(_ settings: HouseSettings) async -> [HealthCheck] {
+        var checks = [sqlite(), blas(), dataDirectory(settings.directory), freeSpace(settings.directory)]
+        do {
+            let house = try House(settings)
+            checks.append(await model(settings.embedder, house.embedder))
+            checks += await collections(house)
+            try await house.close()
+        } catch {
+            checks.append(
+                HealthCheck(
+                    "settings", .fail, "the memory cannot be opened with these settings: \(text(of: error))",
+                    remedy: "correct the flag or the variable named"))
         }
+        return checks
+    }
 
-        let name: String
-        let status: Status
-        let message: String
-        /// What to do about it; nil where there is nothing to do.
-        let remedy: String?
-
-        init(_ name: String, _ status: Status, _ message: String, remedy: String? = nil) {
-            self.name = name
-            self.status = status
-            self.message = message
-            self.remedy = status == .pass ? nil : remedy
-        }
-
-        var jsonValue: JSONValue {
-            var members: JSONObject = [
-                "name": .string(name), "status": .string(status.rawValue), "message": .string(message),
-            ]
-            if let remedy { members["remedy"] = .string(remedy) }
-            return .object(members)
-        }
-
-        /// An error in its own words, whichever room it comes from.
-        static func text(of error: any Error) -> String {
-            switch error {
-            case let error as EngineError: error.message
-            case let error as MemoryError: error.message
-            case let error as EmbeddingError: error.message
-            default: "\(error)"
-            }
+    /// An error in its own words, whichever target it comes from.
+    static func text(of error: any Error) -> String {
+        switch error {
+        case let error as EngineError: error.message
+        case let error as MemoryError: error.message
+        case let error as EmbeddingError: error.message
+        default: "\(error)"
         }
     }
 }
 
 // MARK: The libraries inside
 
-extension DoctorCommand.Check {
+extension HealthCheck {
     /// SQLite opens a database and answers.
     static func sqlite() -> Self {
         do {
@@ -114,7 +130,7 @@ extension DoctorCommand.Check {
 
 // MARK: The data directory
 
-extension DoctorCommand.Check {
+extension HealthCheck {
     /// The directory can be written, or made.
     static func dataDirectory(_ path: String) -> Self {
         let existing = nearestDirectory(to: path)
@@ -156,7 +172,7 @@ extension DoctorCommand.Check {
 
 // MARK: The collections
 
-extension DoctorCommand.Check {
+extension HealthCheck {
     /// Each collection opens and is whole; the memory's fits the embedder; nobody sits on the lease for nothing.
     static func collections(_ house: House) async -> [Self] {
         do {
