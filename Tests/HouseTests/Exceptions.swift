@@ -76,6 +76,7 @@ enum Exceptions {
         "Sources/VectorEngine/Points/FieldIndex.swift": ["RowBound"],
         "Sources/VectorEngine/Points/FieldPath.swift": ["EngineError"],
         "Sources/VectorEngine/Points/Filter+Payload.swift": ["EngineError"],
+        "Sources/VectorEngine/Points/Limit.swift": ["EngineLimits"],
         "Sources/VectorEngine/Points/PayloadPath.swift": ["EngineError"],
         "Sources/VectorEngine/Points/Point.swift": ["EngineError"],
         "Sources/VectorEngine/Points/PointStore.swift": ["CodeSearch", "ScrubStatus", "UpkeepStatus"],
@@ -90,7 +91,7 @@ enum Exceptions {
     ]
 
     /// How many uses the list holds.
-    static let upwardArrowCount = 70
+    static let upwardArrowCount = 71
 
     static func contain(_ path: String, in list: [String]) -> Bool {
         list.contains { $0.hasSuffix("/") ? path.hasPrefix($0) : path == $0 }
