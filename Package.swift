@@ -51,7 +51,8 @@ let package = Package(
         .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
         .target(name: "HNSW", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),
         .target(
-            name: "VectorEngine", dependencies: ["HNSW", "Vectors", "CKernels", "JSON", "Files", crypto, logging] + grdb,
+            name: "VectorEngine",
+            dependencies: ["HNSW", "Vectors", "CKernels", "JSON", "Files", crypto, logging] + grdb,
             swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
         .target(name: "Outbound", dependencies: ["Embedding", "Files", "JSON", logging] + http, swiftSettings: strict),
@@ -101,7 +102,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "VectorEngineTests",
-            dependencies: ["VectorEngine", "Vectors", "HNSW", "JSON", "Files", "TestSupport", "LibraryExample", logging] + grdb,
+            dependencies: [
+                "VectorEngine", "Vectors", "HNSW", "JSON", "Files", "TestSupport", "LibraryExample", logging,
+            ] + grdb,
             exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
