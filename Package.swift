@@ -50,9 +50,10 @@ let package = Package(
         .target(name: "Files", swiftSettings: strict),
         .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
         .target(name: "HNSW", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),
+        .target(name: "Points", dependencies: ["HNSW", "Vectors", "JSON"], swiftSettings: strict),
         .target(
             name: "VectorEngine",
-            dependencies: ["HNSW", "Vectors", "CKernels", "JSON", "Files", crypto, logging] + grdb,
+            dependencies: ["Points", "HNSW", "Vectors", "CKernels", "JSON", "Files", crypto, logging] + grdb,
             swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
         .target(name: "Outbound", dependencies: ["Embedding", "Files", "JSON", logging] + http, swiftSettings: strict),
@@ -84,7 +85,7 @@ let package = Package(
         .executableTarget(
             name: "cortex",
             dependencies: [
-                "Bench", "Operations",
+                "Bench", "Operations", "Points",
                 "QdrantAdapter", "Serving", "MCPServer", "MCP", "Memory", "Outbound", "Embedding", "VectorEngine",
                 "JSON", "Files", arguments, logging,
             ], swiftSettings: strict),
@@ -127,9 +128,9 @@ let package = Package(
             name: "OperationsTests",
             dependencies: ["Operations", "Memory", "Embedding", "VectorEngine", "JSON", "TestSupport"],
             swiftSettings: strict),
-        .testTarget(name: "ServingTests", dependencies: ["Serving", crypto], swiftSettings: strict),
+        .testTarget(name: "ServingTests", dependencies: ["Serving", "TestSupport", crypto], swiftSettings: strict),
         .testTarget(
-            name: "QdrantAdapterTests", dependencies: ["QdrantAdapter", "Serving", "VectorEngine", "JSON"],
+            name: "QdrantAdapterTests", dependencies: ["QdrantAdapter", "Serving", "VectorEngine", "JSON", crypto],
             swiftSettings: strict),
         .testTarget(name: "HouseTests", swiftSettings: strict),
     ]

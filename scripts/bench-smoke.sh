@@ -35,3 +35,6 @@ echo "bench-smoke: Benchmarks/search/in_turn.py"
   --store .build/search/stores/vectors/cortex "one=$bench" "other=$bench"
 echo "bench-smoke: Benchmarks/edge/edge.py --smoke"
 .build/search/venv/bin/python Benchmarks/edge/edge.py --smoke
+echo "bench-smoke: Benchmarks/soak"
+python3 Benchmarks/soak/rewrite.py --smoke --out .build/soak/smoke
+for soak in readers idf filters; do python3 "Benchmarks/soak/$soak.py" --smoke; done

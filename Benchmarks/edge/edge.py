@@ -61,9 +61,14 @@ class Wire:
         return part
 
 
+# Host and port of the server that is measured, as a client names them to it.
+authority = ""
+
+
 def request(method, path, body=None):
     content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    head = [f"{method} {path} HTTP/1.1", "host: x", "content-type: application/json", f"content-length: {len(content)}"]
+    length = f"content-length: {len(content)}"
+    head = [f"{method} {path} HTTP/1.1", f"host: {authority}", "content-type: application/json", length]
     return "\r\n".join([*head, "", ""]).encode() + content
 
 
@@ -192,7 +197,9 @@ def settled(wire, points):
 
 
 def measure(url, options):
+    global authority
     place = urllib.parse.urlsplit(url)
+    authority = place.netloc.rpartition("@")[2]
     wire = Wire(place.hostname, place.port)
     vectors = Vectors(7)
     report = {"points": options.points, "filled_seconds": fill(wire, vectors, options.points)}

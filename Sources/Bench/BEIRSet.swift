@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import JSON
 import Memory
+import VectorEngine
 
 /// A retrieval collection in BEIR's layout (Thakur et al. 2021, doi:10.48550/arXiv.2104.08663).
 ///

@@ -131,8 +131,8 @@ final class RetrievalBench {
         for question in set.questions {
             let vector = try await embedder.embed([question.text])[0]
             let sparse = Self.sparse(encoder.encode(query: question.text))
-            let filter = question.project.map {
-                Filter(must: [.match(path: "project", anyOf: [.keyword($0)])])
+            let filter = try question.project.map {
+                try Filter(must: [.match(path: "project", anyOf: [.keyword($0)])])
             }
             var queries = [PointQuery(target: .dense(name: "text", vector), filter: filter, limit: 100, isExact: true)]
             if sparse.count > 0 {

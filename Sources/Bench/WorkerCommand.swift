@@ -138,8 +138,8 @@ final class Worker {
 
     /// The queries of `rows` as `request` wants them asked.
     private func prepared(_ request: JSONValue, _ queries: VectorBlock, rows: Range<Int>) throws -> [PointQuery] {
-        let filter = request["percent"]?.doubleValue.map { percent in
-            Filter(must: [.range(path: "share", NumericRange(lessThan: percent))])
+        let filter = try request["percent"]?.doubleValue.map { percent in
+            try Filter(must: [.range(path: "share", NumericRange(lessThan: .real(percent)))])
         }
         return rows.map { row in
             PointQuery(

@@ -1,8 +1,8 @@
 /// One JSON value (RFC 8259) whose numbers keep the type they were written with.
 ///
 /// `1` is an `integer`, `1.0` and `1e3` are `number`s, and only an integer above `Int64.max` is `unsigned`; an integer
-/// that fits neither becomes a `number`. Two objects are equal if their members are, in any order, and two texts if their
-/// UTF-8 bytes are.
+/// that fits neither becomes a `number`. Two objects are equal if their members are, in any order, and two texts if
+/// their UTF-8 bytes are.
 package enum JSONValue: Sendable {
     case null
     case bool(Bool)

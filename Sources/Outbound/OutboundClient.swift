@@ -149,18 +149,48 @@ package final class OutboundClient: Sendable {
     }
 
     private func exchange(_ call: OutboundCall) async throws(OutboundError) -> OutboundAnswer {
-        var request = HTTPClientRequest(url: call.url)
-        request.method = HTTPMethod(rawValue: call.method)
-        for (name, value) in call.headers { request.headers.add(name: name, value: value) }
-        if !call.body.isEmpty { request.body = .bytes(ByteBuffer(bytes: call.body)) }
         do {
-            let response = try await Self.connections.execute(request, timeout: TimeAmount(call.timeout))
+            let response = try await Self.connections.execute(Self.request(call), timeout: TimeAmount(call.timeout))
             let body = try await response.body.collect(upTo: call.mostAnswerBytes)
             return OutboundAnswer(
                 status: Int(response.status.code), body: Array(body.readableBytesView),
                 retryAfter: response.headers.first(name: "retry-after"))
         } catch {
             throw Self.failure(error, call)
+        }
+    }
+
+    private static func request(_ call: OutboundCall) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: call.url)
+        request.method = HTTPMethod(rawValue: call.method)
+        for (name, value) in call.headers { request.headers.add(name: name, value: value) }
+        if !call.body.isEmpty { request.body = .bytes(ByteBuffer(bytes: call.body)) }
+        return request
+    }
+
+    /// Hands over a body of any size part by part, where the status is 200; the call is made once.
+    ///
+    /// - Returns: the status.
+    /// - Throws: `OutboundError`, or what `take` throws.
+    package func download(_ call: OutboundCall, _ take: ([UInt8]) async throws -> Void) async throws -> Int {
+        guard call.url.hasPrefix("http://") || call.url.hasPrefix("https://") else { throw Self.invalidAddress }
+        let response: HTTPClientResponse
+        do {
+            response = try await Self.connections.execute(Self.request(call), timeout: TimeAmount(call.timeout))
+        } catch {
+            throw Self.failure(error, call)
+        }
+        guard response.status == .ok else { return Int(response.status.code) }
+        var parts = response.body.makeAsyncIterator()
+        while true {
+            let part: ByteBuffer?
+            do {
+                part = try await parts.next()
+            } catch {
+                throw Self.failure(error, call)
+            }
+            guard let part else { return 200 }
+            try await take(Array(part.readableBytesView))
         }
     }
 

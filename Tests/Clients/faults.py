@@ -17,8 +17,10 @@ import threading
 import time
 
 import disks
+from damage import answers
 from full_disk import full_disks
 from reopening import reopenings
+from schema_faults import schema_cuts, schema_kills
 from session import Broken, Ended, Model, Session, begin, bench_of, check, interrupt, settle
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -466,9 +468,12 @@ def after(calls, acknowledged, before, found):
 RUNS = {
     "kills": kills, "power-cuts": power_cuts, "damages": damages, "crowd": crowd, "full-disk": full_disks,
     "reopen": reopenings, "restores": restores, "prefixes": prefixes,
+    "schema-kills": schema_kills, "schema-cuts": schema_cuts, "answers": answers,
 }
 #: Those that also run `cortex` itself.
 BY_COMMANDS = ("damages", "full-disk", "restores", "prefixes")
+#: Those that run `cortex serve` alone.
+BY_SERVING = ("schema-kills", "schema-cuts", "answers")
 
 
 def main():
@@ -485,6 +490,8 @@ def main():
         place = pathlib.Path(place)
         if arguments.fault in BY_COMMANDS:
             counts = RUNS[arguments.fault](bench, cortex, place, draw, arguments.count)
+        elif arguments.fault in BY_SERVING:
+            counts = RUNS[arguments.fault](cortex, place, draw, arguments.count)
         else:
             counts = RUNS[arguments.fault](bench, place, draw, arguments.count)
     print(f"{dict(counts)} in {time.monotonic() - started:.0f} s", flush=True)

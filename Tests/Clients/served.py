@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -43,6 +44,19 @@ class Served:
         status, answer = self.call(method, path, body)
         assert status == 200, (method, path, answer)
         return answer["result"]
+
+
+def wait_until_ready(url):
+    """Asks /readyz until it says yes; before that it may only say that it is not ready."""
+    patience = time.monotonic() + 120
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/readyz") as answer:
+                assert answer.read() == b"all shards are ready"
+                return
+        except urllib.error.HTTPError as refusal:
+            assert refusal.code == 503 and refusal.read().startswith(b"some shards are not ready")
+            assert time.monotonic() < patience, "the server does not become ready"
 
 
 @contextlib.contextmanager

@@ -68,6 +68,19 @@ def test_a_store_that_acknowledges_too_early_is_caught_by_a_power_cut(bench, tmp
         faults.power_cuts(bench, tmp_path, draw, 30, options=("--seal-rows", "200", "--acknowledge-early"))
 
 
+def test_a_change_of_the_schema_is_whole_or_not_there_after_a_kill(cortex_path, tmp_path, draw):
+    counts = faults.schema_kills(cortex_path, tmp_path, draw, 12)
+    print(dict(counts))
+    assert counts["kills"] == 12
+
+
+@mounting
+def test_a_change_of_the_schema_is_whole_or_not_there_after_a_cut_of_the_power(cortex_path, tmp_path, draw):
+    counts = faults.schema_cuts(cortex_path, tmp_path, draw, 5)
+    print(dict(counts))
+    assert counts["cuts"] == 5
+
+
 def test_damage_to_any_file_heals_or_is_named(bench, cortex_path, tmp_path, draw):
     counts = faults.damages(bench, cortex_path, tmp_path, draw, 60)
     print(dict(counts))

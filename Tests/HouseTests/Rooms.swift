@@ -28,11 +28,12 @@ struct Room: Sendable {
             name: "HNSW", standsOn: ["Vectors"], modules: cLibrary + ["Dispatch", "Synchronization"],
             layers: ["Graph", "Search", "Build", "Format"]),
         // The store and the models.
+        Room(name: "Points", standsOn: ["HNSW", "JSON"], modules: system, peers: ["Filtering"]),
         Room(
-            name: "VectorEngine", standsOn: ["HNSW", "JSON", "Files"],
+            name: "VectorEngine", standsOn: ["Points", "Files"],
             modules: system + collections + ["Crypto", "GRDB", "GRDBSQLite", "Logging"],
             layers: [
-                "Points", "File", "Log", "Indexes", "Segments", "Search", "Collection", "Recovery", "Store",
+                "File", "Log", "Indexes", "Segments", "Search", "Collection", "Recovery", "Store",
             ]),
         Room(
             name: "Embedding", standsOn: ["Vectors", "JSON", "CModel", "CTransformer"], modules: system + collections,

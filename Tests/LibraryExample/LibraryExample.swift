@@ -24,7 +24,7 @@ public func vegetarianDishes(storedIn directory: String) async throws -> [String
     // The filter is applied inside the search: the answer has two points whenever two pass.
     let query = PointQuery(
         target: .dense(name: "taste", [1, 0.1, 0.3]),
-        filter: Filter(must: [.match(path: "vegetarian", anyOf: [.bool(true)])]), limit: 2, parts: .payload)
+        filter: try Filter(must: [.match(path: "vegetarian", anyOf: [.bool(true)])]), limit: 2, parts: .payload)
     var names: [String] = []
     for answer in try await store.query([query], in: "dishes") {
         for point in answer {

@@ -8,25 +8,33 @@ enum PayloadWalk {
         filter.must.allSatisfy { passes(point, object, $0) }
             && (filter.should.isEmpty || filter.should.contains { passes(point, object, $0) })
             && !filter.mustNot.contains { passes(point, object, $0) }
+            && filter.minShould.count { passes(point, object, $0) } >= filter.minimumCount
     }
 
     private static func passes(_ point: Point, _ object: JSONObject, _ condition: Condition) -> Bool {
         switch condition {
-        case .match(let path, let anyOf):
-            values(at: path, in: object).contains { value in anyOf.contains { equal($0, value) } }
-        case .matchExcept(let path, let noneOf):
-            values(at: path, in: object).contains { value in
-                !value.isNull && !noneOf.contains { equal($0, value) }
-            }
-        case .range(let path, let range):
-            values(at: path, in: object).contains { $0.doubleValue.map(range.contains) ?? false }
-        case .isEmpty(let path): values(at: path, in: object).allSatisfy(\.isNull)
-        case .isNull(let path): values(at: path, in: object).contains(where: \.isNull)
+        case .field(let path, let test): values(at: path.description, in: object).contains { passes($0, test) }
+        case .isEmpty(let path, let expected):
+            values(at: path.description, in: object).isEmpty == expected
+        case .isNull(let path, let expected):
+            values(at: path.description, in: object).contains(where: \.isNull) == expected
         case .hasID(let ids): ids.contains(point.id)
         case .hasVector(let name): point.vectors.dense[name] != nil || point.vectors.sparse[name] != nil
         case .nested(let path, let filter):
-            values(at: path, in: object).contains { $0.objectValue.map { passes(point, $0, filter) } ?? false }
+            values(at: path.description, in: object).contains { value in
+                value.objectValue.map { passes(point, $0, filter) } ?? false
+            }
         case .filter(let filter): passes(point, object, filter)
+        case .valuesCount, .slice: preconditionFailure("the memory asks no such thing")
+        }
+    }
+
+    private static func passes(_ value: JSONValue, _ test: FieldTest) -> Bool {
+        switch test {
+        case .anyOf(let values): values.contains { equal($0, value) }
+        case .noneOf(let values): !value.isNull && !values.contains { equal($0, value) }
+        case .range(let range): Number(value).map(range.contains) ?? false
+        default: preconditionFailure("the memory asks no such thing")
         }
     }
 

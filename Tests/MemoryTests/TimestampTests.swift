@@ -1,5 +1,6 @@
 import Memory
 import Testing
+import VectorEngine
 
 @Suite struct TimestampTests {
     @Test(
@@ -13,7 +14,7 @@ import Testing
 
     @Test(arguments: [
         "", "2026", "2026-1-1", "2026-13-01", "2026-00-01", "2026-02-29", "2026-01-31T", "2026-01-31T24:00",
-        "2026-01-31T12:60", "2026-01-31T12:00:00.", "2026-01-31T12:00:00X", "2026-01-31T12:00:00+25:00", "0000-01-01",
+        "2026-01-31T12:60", "2026-01-31T12:00:00.", "2026-01-31T12:00:00X", "2026-01-31T12:00:00+25:00",
         "2026-01-31T12:00:00Z ", "２０２６-01-31",
     ])
     func refusesWhatIsNotATimestamp(text: String) { #expect(Timestamp.parse(text) == nil) }

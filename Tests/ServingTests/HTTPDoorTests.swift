@@ -15,13 +15,15 @@ struct HTTPDoorTests {
 
     /// Opens a door on a free port for `body`, then closes it.
     private func withDoor(
-        limit: Int = 1 << 20, _ answer: @escaping @Sendable (HTTPCall) async -> HTTPAnswer = echo,
+        limit: Int = 1 << 20, hasKey: Bool = true, streams: @escaping @Sendable (HTTPCall) -> Bool = { _ in false },
+        _ answer: @escaping @Sendable (HTTPCall) async -> HTTPAnswer = echo,
         _ body: (Int, Task<Void, any Error>) async throws -> Void
     ) async throws {
         let (ports, opened) = AsyncStream<Int>.makeStream()
         let task = Task {
-            var door = HTTPDoor(host: "127.0.0.1", port: 0)
+            var door = HTTPDoor(host: "127.0.0.1", port: 0, hasKey: hasKey)
             door.bodyLimitBytes = limit
+            door.isStreamed = streams
             try await door.serve(opened: { opened.yield($0) }, answer)
         }
         var iterator = ports.makeAsyncIterator()
@@ -139,11 +141,157 @@ struct HTTPDoorTests {
         }
     }
 
+    @Test("Without a key a foreign host, a foreign page and a text as a body are refused, and nobody is asked")
+    func admission() async throws {
+        let never: @Sendable (HTTPCall) async -> HTTPAnswer = { _ in .text("asked!") }
+        try await withDoor(hasKey: false, never) { port, _ in
+            for (request, status) in [
+                ("GET / HTTP/1.1\r\nhost: evil.example\r\n\r\n", 403),
+                ("GET / HTTP/1.1\r\n\r\n", 403),
+                ("GET http://evil.example/ HTTP/1.1\r\nhost: localhost\r\n\r\n", 403),
+                ("DELETE /a HTTP/1.1\r\nhost: localhost\r\norigin: http://evil.example\r\n\r\n", 403),
+                ("POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\n{}", 415),
+            ] {
+                let wire = try Wire(port: port)
+                try await wire.send(request)
+                let text = try await wire.received(until: nil)
+                #expect(text.hasPrefix("HTTP/1.1 \(status) "), "\(request): \(text)")
+                #expect(text.contains("\r\n\r\nRefused: ") && !text.lowercased().contains("access-control"))
+            }
+            let wire = try Wire(port: port)
+            try await wire.send("GET / HTTP/1.1\r\nhost: 127.0.0.1:\(port)\r\norigin: http://localhost:1\r\n\r\n")
+            #expect(try await wire.received(until: "!").hasSuffix("asked!"))
+        }
+    }
+
+    @Test("A client that sends its whole body before it reads gets to read why it was refused")
+    func refusedBodies() async throws {
+        try await withDoor(limit: 100, hasKey: false) { port, _ in
+            let body = String(repeating: "x", count: 4_000_000)
+            for (type, status) in [("text/plain", 415), ("application/json", 413)] {
+                let wire = try Wire(port: port)
+                try await wire.send(
+                    "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: \(type)\r\n"
+                        + "content-length: \(body.utf8.count)\r\n\r\n" + body)
+                #expect(try await wire.received(until: nil).hasPrefix("HTTP/1.1 \(status) "))
+            }
+        }
+    }
+
+    /// Counts the bytes of a streamed body and adds them up; says how it ended.
+    private static let counting: @Sendable (HTTPCall) async -> HTTPAnswer = { call in
+        guard let stream = call.stream else { return .text("no stream!") }
+        var (count, sum) = (0, 0)
+        do {
+            while let part = try await stream.next() {
+                count += part.count
+                for byte in part { sum = (sum &* 31 &+ Int(byte)) & 0xFFFF_FFFF }
+            }
+        } catch {
+            return .text("cut off!")
+        }
+        return .text("\(count) \(sum)!")
+    }
+
+    @Test("A streamed body arrives whole, whatever its size, and the next request on the connection too")
+    func streams() async throws {
+        try await withDoor(limit: 100, streams: { $0.path == ["file"] }, Self.counting) { port, _ in
+            let body = (0..<3_000_000).map { UInt8(truncatingIfNeeded: 0x20 + $0 % 95) }
+            let sum = body.reduce(0) { ($0 &* 31 &+ Int($1)) & 0xFFFF_FFFF }
+            let text = String(decoding: body, as: UTF8.self)
+            let wire = try Wire(port: port)
+            for head in ["content-length: 3000000\r\n\r\n", "transfer-encoding: chunked\r\n\r\n2dc6c0\r\n"] {
+                let end = head.contains("chunked") ? "\r\n0\r\n\r\n" : ""
+                try await wire.send("POST /file HTTP/1.1\r\n" + head + text + end + "GET /other HTTP/1.1\r\n\r\n")
+                let answers = try await wire.received(until: "!", times: 2)
+                #expect(answers.contains("\r\n\r\n3000000 \(sum)!"), "\(answers)")
+                #expect(answers.hasSuffix("no stream!"))
+            }
+            // No body at all is a body of no bytes.
+            try await wire.send("POST /file HTTP/1.1\r\n\r\n")
+            #expect(try await wire.received(until: "!").hasSuffix("\r\n\r\n0 0!"))
+        }
+    }
+
+    @Test("A streamed body whose client goes away, or whose door closes, is told to be cut off")
+    func cutStreams() async throws {
+        let (ended, ends) = AsyncStream<String>.makeStream()
+        let telling: @Sendable (HTTPCall) async -> HTTPAnswer = { call in
+            let answer = await Self.counting(call)
+            ends.yield(String(decoding: answer.body, as: UTF8.self))
+            return answer
+        }
+        var endings = ended.makeAsyncIterator()
+        try await withDoor(streams: { _ in true }, telling) { port, task in
+            do {
+                let wire = try Wire(port: port)
+                try await wire.send("POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\nabc")
+            }
+            #expect(await endings.next() == "cut off!")
+            let wire = try Wire(port: port)
+            try await wire.send("POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nno length")
+            #expect(await endings.next() == "cut off!")
+            let slow = try Wire(port: port)
+            try await slow.send("POST / HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n")
+            _ = try await slow.received(until: "\r\n\r\n")
+            task.cancel()
+            #expect(await endings.next() == "cut off!")
+            try await task.value
+        }
+    }
+
+    @Test("A streamed body that nobody takes does not keep its client from the answer")
+    func untakenStreams() async throws {
+        let refusing: @Sendable (HTTPCall) async -> HTTPAnswer = { _ in .text("no", status: 401) }
+        try await withDoor(streams: { _ in true }, refusing) { port, _ in
+            let wire = try Wire(port: port)
+            try await wire.send(
+                "POST / HTTP/1.1\r\ncontent-length: 5000000\r\n\r\n" + String(repeating: "x", count: 5_000_000))
+            let text = try await wire.received(until: nil)
+            #expect(text.hasPrefix("HTTP/1.1 401 ") && text.contains("connection: close"))
+        }
+    }
+
+    @Test("A door with a thread of its own answers while the other door's threads are all held up")
+    func ownThread() async throws {
+        let (ports, opened) = AsyncStream<Int>.makeStream()
+        let task = Task {
+            var door = HTTPDoor(host: "127.0.0.1", port: 0, hasKey: true)
+            door.hasOwnThread = true
+            try await door.serve(opened: { opened.yield($0) }, Self.echo)
+        }
+        var iterator = ports.makeAsyncIterator()
+        let own = try #require(await iterator.next())
+        let release = DispatchSemaphore(value: 0)
+        let (begun, begins) = AsyncStream<Void>.makeStream()
+        let blocking: @Sendable (HTTPCall) async -> HTTPAnswer = { _ in
+            begins.yield()
+            Self.wait(release)
+            return .text("done!")
+        }
+        try await withDoor(blocking) { port, _ in
+            // More requests than there are threads; each holds the one it came by.
+            let wires = try (0..<4 * ProcessInfo.processInfo.activeProcessorCount).map { _ in try Wire(port: port) }
+            for wire in wires { try await wire.send("GET / HTTP/1.1\r\n\r\n") }
+            for await _ in begun { break }
+            let wire = try Wire(port: own)
+            try await wire.send("GET /here HTTP/1.1\r\n\r\n")
+            #expect(try await wire.received(until: "!").contains("GET here"))
+            for _ in wires { release.signal() }
+            for wire in wires { _ = try await wire.received(until: "done!") }
+        }
+        task.cancel()
+        try await task.value
+    }
+
+    /// What must not be done on an event loop, done there.
+    private static func wait(_ semaphore: DispatchSemaphore) { semaphore.wait() }
+
     @Test("A port that is taken is refused")
     func taken() async throws {
         try await withDoor { port, _ in
             await #expect(throws: (any Error).self) {
-                try await HTTPDoor(host: "127.0.0.1", port: port).serve(opened: { _ in }, Self.echo)
+                try await HTTPDoor(host: "127.0.0.1", port: port, hasKey: true).serve(opened: { _ in }, Self.echo)
             }
         }
     }

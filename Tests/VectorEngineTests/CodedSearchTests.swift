@@ -60,7 +60,11 @@ import Vectors
             let query = vector(&random)
             let parts: ClosedRange<Int64> = [0...9, 0...4, 7...7][number % 3]
             let filter = Filter(must: [
-                .range(path: "part", NumericRange(atLeast: Double(parts.lowerBound), atMost: Double(parts.upperBound)))
+                .field(
+                    PayloadPath(known: "part"),
+                    .range(
+                        NumericRange(
+                            atLeast: .integer(Int64(parts.lowerBound)), atMost: .integer(Int64(parts.upperBound)))))
             ])
             let hits = try await store.query(
                 [PointQuery(target: .dense(name: "v", query), filter: filter, limit: limit, breadth: 200)], in: "c")[0]

@@ -13,7 +13,7 @@ struct DocumentTests {
             ("1969-12-31T23:59:59Z", -1_000_000), ("1970-01-01T02:00:00+02", 0),
         ] as [(String, Int64)])
     func dates(text: String, microseconds: Int64) {
-        #expect(Moment.microseconds(text) == microseconds)
+        #expect(Timestamp.parse(text) == microseconds)
     }
 
     @Test(
@@ -22,18 +22,18 @@ struct DocumentTests {
             "", "1970", "1970-13-01", "2023-02-29", "1970-01-01T", "1970-01-01T25:00:00", "1970-01-01T00:00:00+",
         ])
     func noDates(text: String) {
-        #expect(Moment.microseconds(text) == nil)
+        #expect(Timestamp.parse(text) == nil)
     }
 
     @Test("A path reaches keys with dots, elements and positions")
     func paths() throws {
         let object: JSONObject = ["a": ["b": [1, [2]]], "c.d": 3, "e": [["f": 4], ["f": [5, 6]]]]
-        #expect(try FieldPath("a.b").values(in: object) == [1, [2]])
-        #expect(try FieldPath("\"c.d\"").values(in: object) == [3])
-        #expect(try FieldPath("e[].f").values(in: object) == [4, 5, 6])
-        #expect(try FieldPath("e[1].f").values(in: object) == [5, 6])
+        #expect(try PayloadPath("a.b").values(in: object) == [1, [2]])
+        #expect(try PayloadPath("\"c.d\"").values(in: object) == [3])
+        #expect(try PayloadPath("e[].f").values(in: object) == [4, 5, 6])
+        #expect(try PayloadPath("e[1].f").values(in: object) == [5, 6])
         for bad in ["", "a.", "a[", "a[x]", ".a", "\"a", "a[-1]"] {
-            #expect(throws: EngineError.self) { try FieldPath(bad) }
+            #expect(throws: EngineError.self) { try PayloadPath(bad) }
         }
     }
 

@@ -73,7 +73,7 @@ import Vectors
         #expect(all.count == 60)
         #expect(all[9].payload == points[9].payload)
         #expect(all[9].vectors.sparse == points[9].vectors.sparse)
-        let word = Filter(must: [.match(path: "word", anyOf: [.keyword(Self.secret)])])
+        let word = try Filter(must: [.match(path: "word", anyOf: [.keyword(Self.secret)])])
         #expect(try await store.count(word, in: "c") == 60)
         #expect(try await store.describe("c")?.damagedPointCount == 0)
         #expect(try await store.verify("c").isSound)

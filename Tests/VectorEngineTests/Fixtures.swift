@@ -38,25 +38,31 @@ enum Sample {
 
     /// One of every kind of condition, indexed and not.
     static func condition(_ random: inout some RandomNumberGenerator, depth: Int = 2) -> Condition {
-        switch Int.random(in: 0...(depth > 0 ? 12 : 10), using: &random) {
-        case 0: .match(path: "kind", anyOf: [.keyword("a")])
-        case 1: .match(path: "kind", anyOf: [.keyword("b"), .keyword("c"), .integer(1)])
-        case 2: .matchExcept(path: "kind", noneOf: [.keyword("a")])
-        case 3: .range(path: "n", NumericRange(atLeast: -5, lessThan: .random(in: -5...10, using: &random)))
-        case 4: .range(path: "weight", NumericRange(greaterThan: 0.2, atMost: 0.7))
-        case 5: .match(path: "scope.project", anyOf: [.keyword("p1")])
-        case 6: .match(path: "free", anyOf: [.integer(3)])
-        case 7: .isEmpty(path: ["n", "free", "kind", "absent"].randomElement(using: &random) ?? "n")
-        case 8: .isNull(path: "n")
+        let (kind, n) = (PayloadPath(known: "kind"), PayloadPath(known: "n"))
+        return switch Int.random(in: 0...(depth > 0 ? 12 : 10), using: &random) {
+        case 0: .field(kind, .anyOf([.keyword("a")]))
+        case 1: .field(kind, .anyOf([.keyword("b"), .keyword("c"), .integer(1)]))
+        case 2: .field(kind, .noneOf([.keyword("a")]))
+        case 3:
+            .field(n, .range(NumericRange(atLeast: -5, lessThan: .integer(.random(in: -5...10, using: &random)))))
+        case 4: .field(PayloadPath(known: "weight"), .range(NumericRange(greaterThan: 0.2, atMost: 0.7)))
+        case 5: .field(PayloadPath(known: "scope.project"), .anyOf([.keyword("p1")]))
+        case 6: .field(PayloadPath(known: "free"), .anyOf([.integer(3)]))
+        case 7:
+            .isEmpty(
+                PayloadPath(known: ["n", "free", "kind", "absent"].randomElement(using: &random) ?? "n"),
+                .random(using: &random))
+        case 8: .isNull(n, .random(using: &random))
         case 9: .hasID(Set((0..<8).map { _ in .number(.random(in: 0...120, using: &random)) }))
         case 10:
-            [.hasVector("lexical"), .match(path: "on", anyOf: [.bool(true)])].randomElement(using: &random)
-                ?? .hasVector("text")
+            [.hasVector("lexical"), .field(PayloadPath(known: "on"), .anyOf([.bool(true)]))]
+                .randomElement(using: &random) ?? .hasVector("text")
         case 11:
             .nested(
-                path: "steps",
+                PayloadPath(known: "steps"),
                 Filter(must: [
-                    .match(path: "name", anyOf: [.keyword("x")]), .range(path: "size", NumericRange(atLeast: 2)),
+                    .field(PayloadPath(known: "name"), .anyOf([.keyword("x")])),
+                    .field(PayloadPath(known: "size"), .range(NumericRange(atLeast: 2))),
                 ]))
         default: .filter(filter(&random, depth: depth - 1))
         }

@@ -117,8 +117,8 @@ import Vectors
     }
 
     private static func filter(_ parts: ClosedRange<UInt64>) -> Filter {
-        let range = NumericRange(atLeast: Double(parts.lowerBound), atMost: Double(parts.upperBound))
-        return Filter(must: [.range(path: "part", range)])
+        let range = NumericRange(atLeast: .integer(Int64(parts.lowerBound)), atMost: .integer(Int64(parts.upperBound)))
+        return Filter(must: [.field(PayloadPath(known: "part"), .range(range))])
     }
 
     private static func score(_ metric: Metric, _ a: [Float], _ b: [Float]) -> Double {

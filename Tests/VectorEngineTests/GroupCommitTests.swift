@@ -35,7 +35,7 @@ import Vectors
         let gate = DispatchSemaphore(value: 0)
         return try await withThrowingTaskGroup(of: (Int, Result<UpdateReceipt, any Error>)?.self) { group in
             group.addTask {
-                try await store.revise([.number(.max)], in: "c") { _, _ in
+                try await store.revise(.ids([.number(.max)]), in: "c") { _, _ in
                     gate.wait()
                     return .unchanged
                 }
@@ -67,7 +67,7 @@ import Vectors
             { try await store.upsert([Self.point(id, 1)], in: "c") }
         }
         calls.append {
-            try await store.revise([.number(0)], in: "c") { id, _ in
+            try await store.revise(.ids([.number(0)]), in: "c") { id, _ in
                 // Found out inside the transaction only, as a payload that grows beyond its limit.
                 .replaced(Point(id: id, vectors: PointVectors(dense: ["": [1, 2, 3]])))
             }
@@ -130,7 +130,8 @@ import Vectors
             default:
                 // What the batch itself wrote before is seen by the filter.
                 let mine = Filter(must: [
-                    .hasID(Set(ids.map { .number($0) })), .range(path: "value", NumericRange(atLeast: Double(value))),
+                    .hasID(Set(ids.map { .number($0) })),
+                    .field(PayloadPath(known: "value"), .range(NumericRange(atLeast: .integer(value)))),
                 ])
                 let isDelete = Bool.random(using: &random)
                 writes.append(
@@ -161,7 +162,7 @@ import Vectors
                 guard let (id, point) = draw.revised else { return { try await store.apply(writes, in: "c") } }
                 let ids = (UInt64(caller) * idsEach...id).map { PointID.number($0) }
                 return {
-                    try await store.revise(ids, in: "c") { one, old in
+                    try await store.revise(.ids(ids), in: "c") { one, old in
                         // The points before the one that is refused are changed, and must be as they were afterwards.
                         one == .number(id) ? .replaced(point) : old == nil ? .unchanged : .deleted
                     }
@@ -234,7 +235,7 @@ import Vectors
         let gate = DispatchSemaphore(value: 0)
         let codes = try await withThrowingTaskGroup(of: EngineError.Code?.self) { group in
             group.addTask {
-                try await store.revise([.number(0)], in: "c") { _, _ in
+                try await store.revise(.ids([.number(0)]), in: "c") { _, _ in
                     gate.wait()
                     return .unchanged
                 }
@@ -272,7 +273,7 @@ import Vectors
         let gate = DispatchSemaphore(value: 0)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
-                try await store.revise([.number(0)], in: "c") { _, _ in
+                try await store.revise(.ids([.number(0)]), in: "c") { _, _ in
                     gate.wait()
                     return .unchanged
                 }

@@ -11,14 +11,14 @@ import Vectors
     private struct Model {
         var points: [PointID: Point] = [:]
 
-        func matching(_ filter: Filter?) throws -> [Point] {
-            try points.values.filter { point in
-                try filter?.matches(id: point.id, payload: point.payload, vectors: point.vectors) ?? true
+        func matching(_ filter: Filter?) -> [Point] {
+            points.values.filter { point in
+                filter?.matches(id: point.id, payload: point.payload, vectors: point.vectors) ?? true
             }
         }
 
-        func cosine(_ query: [Float], _ filter: Filter?) throws -> [(PointID, Float)] {
-            try matching(filter).compactMap { point in
+        func cosine(_ query: [Float], _ filter: Filter?) -> [(PointID, Float)] {
+            matching(filter).compactMap { point in
                 guard let vector = point.vectors.dense["text"] else { return nil }
                 func dot(_ a: [Float], _ b: [Float]) -> Double {
                     zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
@@ -27,8 +27,8 @@ import Vectors
             }.sorted { $0.1 > $1.1 }
         }
 
-        func lexical(_ query: SparseVector, _ filter: Filter?) throws -> [PointID: Float] {
-            let corpus = try matching(filter)
+        func lexical(_ query: SparseVector, _ filter: Filter?) -> [PointID: Float] {
+            let corpus = matching(filter)
             var scores: [PointID: Float] = [:]
             for (term, weight) in zip(query.indices, query.values) {
                 let having = corpus.compactMap { point -> (PointID, Float)? in
@@ -59,7 +59,7 @@ import Vectors
             for id in ids { model.points[id] = nil }
         case 7:
             let filter = Filter(must: [Sample.condition(&random), Sample.condition(&random)])
-            let gone = try model.matching(filter).map(\.id)
+            let gone = model.matching(filter).map(\.id)
             #expect(try await store.delete(.filter(filter), in: "c").affected == gone.count)
             for id in gone { model.points[id] = nil }
         case 8:
@@ -67,7 +67,7 @@ import Vectors
             let filter = Filter(must: [Sample.condition(&random), Sample.condition(&random)])
             try await store.mergePayload(
                 Payload(text: JSONWriter.bytes(.object(members))), of: .filter(filter), in: "c")
-            for point in try model.matching(filter) {
+            for point in model.matching(filter) {
                 var object = point.payload.object
                 for (key, value) in members {
                     if value.isNull { object.removeValue(forKey: key) } else { object[key] = value }
@@ -81,19 +81,19 @@ import Vectors
 
     private func compare(_ store: EmbeddedStore, _ model: Model, _ random: inout SplitMix) async throws {
         let filter = Bool.random(using: &random) ? Sample.filter(&random) : nil
-        let expected = try model.matching(filter)
+        let expected = model.matching(filter)
         #expect(try await store.count(filter, in: "c") == expected.count, "\(String(describing: filter))")
         let page = try await store.scroll(ScrollRequest(filter: filter, limit: 500, parts: .payload), in: "c")
         #expect(page.points.map(\.id) == expected.map(\.id).sorted())
         for point in page.points { #expect(point.payload.object == model.points[point.id]?.payload.object) }
         let asked = (0..<20).map { _ in PointID.number(.random(in: 0...200, using: &random)) }
-        let other = Filter(mustNot: [.range(path: "n", NumericRange(atMost: 3))])
+        let other = try Filter(mustNot: [.range(path: "n", NumericRange(atMost: 3))])
         let passing = try await store.passing([filter ?? Filter(), other], among: asked, in: "c")
         #expect(passing[0] == Set(expected.map(\.id)).intersection(asked))
-        #expect(passing[1] == Set(try model.matching(other).map(\.id)).intersection(asked))
+        #expect(passing[1] == Set(model.matching(other).map(\.id)).intersection(asked))
 
         let query = Sample.vector(&random)
-        let nearest = try model.cosine(query, filter).prefix(10)
+        let nearest = model.cosine(query, filter).prefix(10)
         let terms = SparseVector(sorting: [(3, 1), (17, 0.5), (.random(in: 0...30, using: &random), 1)])
         let answers = try await store.query(
             [
@@ -102,7 +102,7 @@ import Vectors
             ], in: "c")
         #expect(answers[0].count == nearest.count)
         for (found, wanted) in zip(answers[0], nearest) { #expect(abs(found.score - wanted.1) < 1e-5) }
-        let lexical = try model.lexical(terms, filter)
+        let lexical = model.lexical(terms, filter)
         #expect(Set(answers[1].map(\.id)) == Set(lexical.keys))
         for found in answers[1] { #expect(abs(found.score - (lexical[found.id] ?? 0)) < 1e-4) }
     }

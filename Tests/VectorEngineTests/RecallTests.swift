@@ -89,7 +89,8 @@ import Vectors
         var found = 0, wanted = 0
         for below in [100, 60, 25, 8, 0] {
             let filter =
-                below == 100 ? nil : Filter(must: [.range(path: "share", NumericRange(lessThan: Double(below)))])
+                below == 100
+                ? nil : try Filter(must: [.range(path: "share", NumericRange(lessThan: .integer(Int64(below))))])
             var exact: [PointQuery] = []
             for _ in 0..<6 {
                 let query = made.vector(&random)

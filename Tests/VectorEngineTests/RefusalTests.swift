@@ -64,7 +64,9 @@ import Vectors
             await expect(.invalidArgument) { _ = try await store.scroll(ScrollRequest(limit: limit), in: "c") }
         }
         for path in ["", ".", "a.", "a[", "\"a"] {
-            await expect(.invalidArgument) { _ = try await store.count(Filter(must: [.isEmpty(path: path)]), in: "c") }
+            await expect(.invalidArgument) {
+                _ = try await store.count(try Filter(must: [.isEmpty(path: path)]), in: "c")
+            }
         }
     }
 
@@ -129,7 +131,8 @@ import Vectors
         let found = try await store.query([PointQuery(target: .dense(name: "text", query), limit: 20)], in: "c")
         #expect(found[0].count == 20)
         #expect(found[0].first?.id == .number(1))
-        #expect(try await store.count(Filter(must: [.range(path: "weight", NumericRange(atLeast: 0))]), in: "c") == 20)
+        #expect(
+            try await store.count(try Filter(must: [.range(path: "weight", NumericRange(atLeast: 0))]), in: "c") == 20)
         try await store.sealNow("c", threads: 1)
         let healed = try #require(try await store.describe("c"))
         #expect(healed.indexedPointCount == 20)

@@ -112,7 +112,7 @@ import Vectors
         try await store.upsert(Array(points.dropFirst(150)), in: "c")
         #expect(try await store.addPayloadIndexes(["shade": .integer, "word": .keyword], to: "c"))
         #expect(try await !store.addPayloadIndexes(["word": .keyword], to: "c"), "it is there already")
-        let filter = Filter(must: [.match(path: "word", anyOf: [.keyword("w1")])])
+        let filter = try Filter(must: [.match(path: "word", anyOf: [.keyword("w1")])])
         let order = PayloadOrder(path: "shade", descending: true)
         let wanted = (0..<Self.count).filter { $0 % 3 == 1 && $0 != 7 }
         for opened in 0..<2 {

@@ -1,4 +1,5 @@
 import JSON
+import VectorEngine
 
 /// What a call brings beside its arguments.
 package struct CallContext: Sendable {

@@ -149,12 +149,12 @@ extension MemoryStore {
         var conditions: [Condition] = []
         let links = records.flatMap { LinkKeys.links(of: $0.kind, $0.data) }
         if follows.outgoing || records.contains(where: { $0.kind == .relation }), !links.isEmpty {
-            conditions.append(.match(path: Member.names, anyOf: links.map { .keyword($0) }))
+            conditions.append(.match(member: Member.names, anyOf: links.map { .keyword($0) }))
             let ids = links.compactMap { UUIDBytes($0) }.map { PointID.uuid($0) }
             if !ids.isEmpty { conditions.append(.hasID(Set(ids))) }
         }
         let names = records.flatMap { [$0.id.description] + LinkKeys.names(of: $0.kind, $0.data) }
-        conditions.append(.match(path: Member.links, anyOf: names.map { .keyword($0) }))
+        conditions.append(.match(member: Member.links, anyOf: names.map { .keyword($0) }))
         var wide = filter
         wide.should = conditions
         let found = try await everyPoint(wide, limit: expansion.maximumNodes * 4).map { try MemoryRecord($0) }

@@ -5,7 +5,7 @@ import VectorEngine
 extension Narrowing {
     /// Items that have not expired. Asked the other way round, since few have: a range costs what it holds.
     static func alive(at now: Int64) -> Condition {
-        .filter(Filter(mustNot: [.range(path: Member.expiresAt, NumericRange(atMost: Double(now)))]))
+        .filter(Filter(mustNot: [.range(member: Member.expiresAt, NumericRange(atMost: .integer(now)))]))
     }
 
     /// - Throws: `pattern` for a metadata key that a path cannot name.
@@ -15,23 +15,25 @@ extension Narrowing {
             if let value = scope.values[key] { must.append(Self.keyword(Member.scope(key), value)) }
         }
         if !kinds.isEmpty {
-            must.append(.match(path: Member.kind, anyOf: kinds.map { .keyword($0.rawValue) }))
+            must.append(.match(member: Member.kind, anyOf: kinds.map { .keyword($0.rawValue) }))
         }
         for (path, bounds) in [
             (Member.createdAt, created), (Member.updatedAt, updated), (Member.expiresAt, expires),
         ] where bounds.after != nil || bounds.before != nil {
             let range = NumericRange(
-                greaterThan: bounds.after.map(Double.init), lessThan: bounds.before.map(Double.init))
-            must.append(.range(path: path, range))
+                greaterThan: bounds.after.map { .integer($0) }, lessThan: bounds.before.map { .integer($0) })
+            must.append(.range(member: path, range))
         }
         must += tags.map { Self.keyword(Member.tagIndex, $0) }
         if confidence.minimum != nil || confidence.maximum != nil {
             must.append(
                 .range(
-                    path: Member.confidence, NumericRange(atLeast: confidence.minimum, atMost: confidence.maximum)))
+                    member: Member.confidence,
+                    NumericRange(
+                        atLeast: confidence.minimum.map { .real($0) }, atMost: confidence.maximum.map { .real($0) })))
         }
         if !expiryPolicies.isEmpty {
-            must.append(.match(path: Member.expiryPolicy, anyOf: expiryPolicies.map { .keyword($0) }))
+            must.append(.match(member: Member.expiryPolicy, anyOf: expiryPolicies.map { .keyword($0) }))
         }
         for (key, value) in metadata {
             try Self.append(key, value, under: Member.metadata, at: "filters.metadata", to: &must)
@@ -47,7 +49,7 @@ extension Narrowing {
     }
 
     static func keyword(_ path: String, _ value: String) -> Condition {
-        .match(path: path, anyOf: [.keyword(value)])
+        .match(member: path, anyOf: [.keyword(value)])
     }
 
     private static func append(
@@ -61,10 +63,10 @@ extension Narrowing {
         }
         let path = "\(path).\(key)"
         switch value {
-        case .string, .integer, .bool: must.append(.match(path: path, anyOf: matchValues([value])))
+        case .string, .integer, .bool: must.append(.match(member: path, anyOf: matchValues([value])))
         case .number, .unsigned:
-            must.append(.range(path: path, NumericRange(atLeast: value.doubleValue, atMost: value.doubleValue)))
-        case .null: must.append(.isEmpty(path: path))
+            must.append(.range(member: path, NumericRange(atLeast: Number(value), atMost: Number(value))))
+        case .null: must.append(.isEmpty(member: path))
         case .object(let members):
             for (key, value) in members { try append(key, value, under: path, at: place, to: &must) }
         case .array(let elements):
@@ -73,7 +75,7 @@ extension Narrowing {
                 throw MemoryError(
                     .wrongType, "a list to filter by must hold strings, whole numbers or booleans", field: place)
             }
-            must.append(.match(path: path, anyOf: values))
+            must.append(.match(member: path, anyOf: values))
         }
     }
 

@@ -1,3 +1,5 @@
+import VectorEngine
+
 /// What kind of answer a question asks for, and of which days (spec/retrieval: steps 7–10).
 struct QueryIntent: Equatable {
     /// The trait that an answer has; nil when the question does not tell.

@@ -15,8 +15,9 @@ struct Conversation: Hashable, Sendable {
     /// The stored items of this conversation.
     var conditions: [Condition] {
         [
-            .match(path: Member.scopeHash, anyOf: [.keyword(scopeHash.text)]),
-            session.map { .match(path: Member.session, anyOf: [.keyword($0.text)]) } ?? .isEmpty(path: Member.session),
+            .match(member: Member.scopeHash, anyOf: [.keyword(scopeHash.text)]),
+            session.map { .match(member: Member.session, anyOf: [.keyword($0.text)]) }
+                ?? .isEmpty(member: Member.session),
         ]
     }
 }
@@ -61,7 +62,7 @@ extension MemoryStore {
         let remembered = recent[conversation]
         var conditions = conversation.conditions + [Narrowing.alive(at: now), Chunk.excluded]
         if let newest = remembered?.first {
-            conditions.append(.range(path: Member.createdAt, NumericRange(greaterThan: Double(newest.createdAt))))
+            conditions.append(.range(member: Member.createdAt, NumericRange(greaterThan: .integer(newest.createdAt))))
         }
         let page = try await points.scroll(
             ScrollRequest(

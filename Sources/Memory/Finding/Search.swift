@@ -40,7 +40,7 @@ struct Search {
         corpus = try request.narrowing.memories(now: moment)
         filter = try request.narrowing.filter(now: moment)
         if request.asOf != nil {
-            let known = Condition.range(path: Member.updatedAt, NumericRange(atMost: Double(moment)))
+            let known = Condition.range(member: Member.updatedAt, NumericRange(atMost: .integer(moment)))
             corpus.must.append(known)
             filter.must.append(known)
         }
@@ -54,8 +54,8 @@ struct Search {
         search.isOverVersions = true
         search.filter = try request.narrowing.filter(now: now)
         search.filter.must += [
-            .range(path: Member.validFrom, NumericRange(atMost: Double(now))),
-            .range(path: Member.validUntil, NumericRange(greaterThan: Double(now))),
+            .range(member: Member.validFrom, NumericRange(atMost: .integer(now))),
+            .range(member: Member.validUntil, NumericRange(greaterThan: .integer(now))),
         ]
         search.corpus = search.filter
         return search

@@ -22,11 +22,11 @@ enum Chunk {
     static func isChunk(_ id: UUIDBytes) -> Bool { id.low & numberMask != 0 }
 
     /// Points that are memories and not chunks.
-    static let excluded = Condition.isEmpty(path: Member.chunkOf)
+    static let excluded = Condition.isEmpty(member: Member.chunkOf)
 
     /// The chunks of these memories.
     static func of(_ ids: some Sequence<PointID>) -> Condition {
-        .match(path: Member.chunkOf, anyOf: ids.map { .keyword($0.description) })
+        .match(member: Member.chunkOf, anyOf: ids.map { .keyword($0.description) })
     }
 
     /// These memories with their chunks.

@@ -112,6 +112,7 @@ extension MemoryError {
             self.init(
                 .unavailable, error.message, isRetryable: true, retryAfterMilliseconds: Self.overloadedRetryMilliseconds
             )
+        case .overtaken: self.init(.unavailable, error.message, isRetryable: true)
         case .collectionExists, .outcomeUnknown, .preconditionFailed:
             self.init(.failed, error.message, isRetryable: true)
         case .damaged, .unsupportedFormat, .keyRefused: self.init(.failed, error.message)

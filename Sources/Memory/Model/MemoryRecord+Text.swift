@@ -1,4 +1,5 @@
 import JSON
+import VectorEngine
 
 /// Which text of a memory is embedded and indexed.
 extension MemoryRecord {

@@ -1,5 +1,6 @@
 import JSON
 import Synchronization
+import VectorEngine
 
 /// What this process's calls did and how long they took: counts and times, never texts.
 ///

@@ -1,3 +1,5 @@
+import VectorEngine
+
 /// What an item's text is like, told when it is stored and asked for by queries (spec/retrieval: steps 7–10).
 ///
 /// Words of English are looked for; texts in other languages have fewer traits and rank by words and meaning alone.

@@ -17,7 +17,7 @@ extension MemoryStore {
         }
         var reasons: [Reason] = []
         if !authors.isEmpty {
-            let isNamed = Condition.match(path: Member.actorTerms, anyOf: authors)
+            let isNamed = Condition.match(member: Member.actorTerms, anyOf: authors)
             reasons.append(Reason("author_bonus", settings.authorBonus, isNamed))
         }
         if let answer = intent.answer {
@@ -27,8 +27,8 @@ extension MemoryStore {
         if !intent.spans.isEmpty {
             let during = intent.spans.map { span in
                 Condition.range(
-                    path: Member.occurredAt,
-                    NumericRange(atLeast: Double(span.lowerBound), lessThan: Double(span.upperBound)))
+                    member: Member.occurredAt,
+                    NumericRange(atLeast: .integer(span.lowerBound), lessThan: .integer(span.upperBound)))
             }
             reasons.append(Reason("date_bonus", settings.dateBonus, .filter(Filter(should: during))))
         }

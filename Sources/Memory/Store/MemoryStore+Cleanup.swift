@@ -87,7 +87,7 @@ extension MemoryStore {
             switch operation {
             case .expired:
                 let filter = Filter(must: [
-                    .range(path: Member.expiresAt, NumericRange(atMost: Double(clock.time()))), Chunk.excluded,
+                    .range(member: Member.expiresAt, NumericRange(atMost: .integer(clock.time()))), Chunk.excluded,
                 ])
                 let ids = try await everyPoint(filter, limit: settings.maximumDeleted, parts: .idOnly).map(\.id)
                 plan.memories += ids
@@ -110,7 +110,7 @@ extension MemoryStore {
     }
 
     private func orphans() async throws -> (chunks: [PointID], versions: [PointID]) {
-        let chunks = try await everyPoint(Filter(mustNot: [.isEmpty(path: Member.chunkOf)]), parts: .idOnly).map(\.id)
+        let chunks = try await everyPoint(Filter(mustNot: [.isEmpty(member: Member.chunkOf)]), parts: .idOnly).map(\.id)
         let owners = Array(Set(chunks.map(Chunk.memory)))
         let there = Set(try await points.retrieve(owners, with: .idOnly, in: collection).map(\.id))
         var versions: [PointID] = []

@@ -8,7 +8,7 @@ import VectorEngine
 /// `valid_until`), microseconds since 1970. A version is written before what takes its place: a crash between the two
 /// leaves one too many, which the memory it belongs to hides.
 extension MemoryStore {
-    var historyCollection: String { collection + ".history" }
+    var historyCollection: String { Self.historyName(of: collection) }
 
     /// Whether there is a collection of versions; it is made with the first of them.
     func hasHistory() async throws -> Bool { try await points.describe(historyCollection) != nil }
@@ -85,7 +85,7 @@ extension MemoryStore {
 
     func deleteHistory(of ids: [PointID]) async throws {
         guard !ids.isEmpty, try await hasHistory() else { return }
-        let filter = Filter(must: [.match(path: Member.versionOf, anyOf: ids.map { .keyword($0.description) })])
+        let filter = Filter(must: [.match(member: Member.versionOf, anyOf: ids.map { .keyword($0.description) })])
         try await points.delete(.filter(filter), in: historyCollection)
     }
 }

@@ -27,7 +27,7 @@ extension MemoryStore {
         let damaged = description?.damagedPointCount ?? 0
         let now = clock.time()
         let overdue = try await points.count(
-            Filter(must: [.range(path: Member.expiresAt, NumericRange(atMost: Double(now))), Chunk.excluded]),
+            Filter(must: [.range(member: Member.expiresAt, NumericRange(atMost: .integer(now))), Chunk.excluded]),
             in: collection)
         var hasVersions = try await hasHistory()
         if hasVersions { hasVersions = try await points.count(nil, in: historyCollection) > 0 }
@@ -133,7 +133,7 @@ extension MemoryStore {
         var versions: [UUIDBytes: [Version]] = [:]
         if try await hasHistory(), !records.isEmpty {
             let ids = records.map { MatchValue.keyword($0.id.description) }
-            let filter = Filter(must: [.match(path: Member.versionOf, anyOf: ids)])
+            let filter = Filter(must: [.match(member: Member.versionOf, anyOf: ids)])
             for version in try await everyPoint(filter, in: historyCollection).compactMap({ try Version($0) }) {
                 versions[version.record.id, default: []].append(version)
             }

@@ -36,7 +36,7 @@ extension MemoryStore {
     }
 
     private static func expired(at now: Int64) -> Filter {
-        Filter(must: [.range(path: Member.expiresAt, NumericRange(atMost: Double(now))), Chunk.excluded])
+        Filter(must: [.range(member: Member.expiresAt, NumericRange(atMost: .integer(now))), Chunk.excluded])
     }
 
     private func purgeExpired(batchSize: Int, batches: Int) async throws -> (deleted: Int, batches: Int) {

@@ -83,7 +83,7 @@ extension MemoryStore {
     private func lookUpReplays(_ batch: inout StoreBatch) async throws {
         let keys = Set(batch.request.items.compactMap { batch.replayKey(of: $0) })
         guard !keys.isEmpty else { return }
-        let filter = Filter(must: [.match(path: Member.idempotencyKeys, anyOf: keys.map { .keyword($0) })])
+        let filter = Filter(must: [.match(member: Member.idempotencyKeys, anyOf: keys.map { .keyword($0) })])
         for point in try await everyPoint(filter) {
             for (key, answer) in try MemoryRecord(point).idempotency {
                 batch.replays[key] = answer.objectValue
@@ -94,11 +94,11 @@ extension MemoryStore {
     private func lookUpCopies(_ hashes: [String], now: Int64, _ batch: inout StoreBatch) async throws {
         guard batch.request.deduplication.isEnabled else { return }
         var must: [Condition] = [
-            .match(path: Member.contentHash, anyOf: Set(hashes).map { .keyword($0) }), Narrowing.alive(at: now),
+            .match(member: Member.contentHash, anyOf: Set(hashes).map { .keyword($0) }), Narrowing.alive(at: now),
         ]
         if !batch.request.deduplication.crossesScopes {
             let scopes = Set(batch.request.items.map { batch.scope(of: $0).hash })
-            must.append(.match(path: Member.scopeHash, anyOf: scopes.map { .keyword($0) }))
+            must.append(.match(member: Member.scopeHash, anyOf: scopes.map { .keyword($0) }))
         }
         for point in try await everyPoint(Filter(must: must)) {
             let record = try MemoryRecord(point)

@@ -33,7 +33,7 @@ extension MemoryStore {
         }
     }
 
-    private static let isOld = Filter(must: [.isEmpty(path: Member.occurredAt)])
+    private static let isOld = Filter(must: [.isEmpty(member: Member.occurredAt)])
 
     private func isUpToDate(_ store: EmbeddedStore, _ name: String) async throws -> Bool {
         guard let schema = try await store.describe(name)?.schema else { return true }
@@ -49,7 +49,7 @@ extension MemoryStore {
             let page = try await store.scroll(
                 ScrollRequest(filter: Self.isOld, limit: Self.upgradePage, startAt: start, parts: .idOnly), in: name)
             let ids = page.points.map(\.id)
-            changed += try await store.revise(ids, in: name) { [lexical] _, point in
+            changed += try await store.revise(.ids(ids), in: name) { [lexical] _, point in
                 guard let point else { return .unchanged }
                 return Self.completed(point, lexical.terms)
             }.affected

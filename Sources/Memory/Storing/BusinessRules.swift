@@ -45,7 +45,7 @@ extension MemoryStore {
             let ids = waiting.compactMap { UUIDBytes($0) }.map { PointID.uuid($0) }
             let named = Filter(
                 must: [Narrowing.keyword(Member.kind, MemoryKind.todo.rawValue), Narrowing.alive(at: now)],
-                should: [.hasID(Set(ids)), .match(path: Member.names, anyOf: waiting.map { .keyword($0) })])
+                should: [.hasID(Set(ids)), .match(member: Member.names, anyOf: waiting.map { .keyword($0) })])
             var records = try await everyPoint(named, limit: settings.maximumDependencies).map { try MemoryRecord($0) }
             records += batch.additions.map(\.record).filter { record in
                 record.kind == .todo && LinkKeys.names(of: .todo, record.data).contains(where: waiting.containsBytes)

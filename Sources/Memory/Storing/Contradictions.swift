@@ -45,7 +45,7 @@ extension MemoryStore {
         let keys = LinkKeys.identities(of: item.kind, item.data)
         if !keys.isEmpty {
             let filter = Filter(must: [
-                .match(path: Member.identities, anyOf: keys.map { .keyword($0) }), Narrowing.alive(at: now),
+                .match(member: Member.identities, anyOf: keys.map { .keyword($0) }), Narrowing.alive(at: now),
                 Narrowing.keyword(Member.scopeHash, batch.scope(of: item).hash), Chunk.excluded,
             ])
             var rivals = try await everyPoint(filter, limit: settings.maximumDependencies).map { try MemoryRecord($0) }

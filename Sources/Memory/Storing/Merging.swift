@@ -1,4 +1,5 @@
 import JSON
+import VectorEngine
 
 /// How an item and a near copy of it become one.
 enum Merging {

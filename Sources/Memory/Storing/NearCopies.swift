@@ -60,7 +60,7 @@ extension MemoryStore {
         let window = now &- Int64(deduplication.windowDays) &* 86_400_000_000
         var must: [Condition] = [
             Narrowing.keyword(Member.kind, item.kind.rawValue), Narrowing.alive(at: now), Chunk.excluded,
-            .range(path: Member.updatedAt, NumericRange(atLeast: Double(window))),
+            .range(member: Member.updatedAt, NumericRange(atLeast: .integer(window))),
         ]
         if !deduplication.crossesScopes {
             must.append(Narrowing.keyword(Member.scopeHash, batch.scope(of: item).hash))

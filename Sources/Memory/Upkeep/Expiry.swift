@@ -1,4 +1,5 @@
 import JSON
+import VectorEngine
 
 /// How long a memory lives, resolved from a policy's name.
 enum ExpiryPolicy: Equatable {

@@ -72,7 +72,7 @@ private struct Reembedding {
     private static let rounds = 1_000
     private static let stampMember = "stamp"
 
-    private var stagedName: String { name + ".reembedding" }
+    private var stagedName: String { MemoryStore.stageName(of: name) }
 
     func run(_ report: inout ReembeddingReport) async throws {
         guard let found = try await store.describe(name) else { return }
@@ -176,7 +176,7 @@ private struct Reembedding {
                 ScrollRequest(filter: filter, limit: Self.pageSize, startAt: start), in: name)
             let vectors = try await vectors(of: page.points)
             let known = Dictionary(zip(page.points, vectors).map { ($0.id, (Self.stamp($0.payload), $1)) }) { $1 }
-            try await store.revise(page.points.map(\.id), in: name) { id, point in
+            try await store.revise(.ids(page.points.map(\.id)), in: name) { id, point in
                 guard var point, let (stamp, vector) = known[id], stamp == Self.stamp(point.payload) else {
                     return .unchanged
                 }
@@ -236,7 +236,7 @@ extension MemoryStore {
     fileprivate func itemBefore(_ record: MemoryRecord, in name: String) async throws -> RecentItem? {
         let conversation = Conversation(scopeHash: record.scope.hash, session: record.source.session)
         guard name == collection, settings.usesContext, conversation.session != nil else { return nil }
-        let earlier = Condition.range(path: Member.createdAt, NumericRange(lessThan: Double(record.createdAt)))
+        let earlier = Condition.range(member: Member.createdAt, NumericRange(lessThan: .integer(record.createdAt)))
         let page = try await points.scroll(
             ScrollRequest(
                 filter: Filter(must: conversation.conditions + [Chunk.excluded, earlier]), limit: 1,

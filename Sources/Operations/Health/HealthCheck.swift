@@ -136,7 +136,7 @@ extension HealthCheck {
         let existing = nearestDirectory(to: path)
         let probe = existing + "/.cortex-doctor-\(UUID().uuidString)"
         do {
-            try Data("probe".utf8).write(to: URL(fileURLWithPath: probe))
+            try PrivateFile.write(Array("probe".utf8), to: probe)
             try FileManager.default.removeItem(atPath: probe)
         } catch {
             return Self(

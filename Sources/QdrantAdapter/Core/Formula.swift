@@ -7,8 +7,8 @@ struct Formula: Sendable {
     fileprivate indirect enum Expression: Sendable {
         case constant(Double)
         case score(Int)
-        case payload(FieldPath)
-        case condition(DocumentCondition)
+        case payload(PayloadPath)
+        case condition(Condition)
         case sum([Expression])
         case product([Expression])
         case maximum([Expression])
@@ -16,8 +16,8 @@ struct Formula: Sendable {
         case unary(Unary, Expression)
         case quotient(Expression, Expression, byZero: Double?)
         case power(Expression, Expression)
-        case distance(origin: GeoPoint, to: FieldPath)
-        case datetimeKey(FieldPath)
+        case distance(origin: GeoPoint, to: PayloadPath)
+        case datetimeKey(PayloadPath)
         case decay(Decay, x: Expression, target: Expression?, midpoint: Double, scale: Double)
     }
 
@@ -41,7 +41,7 @@ struct Formula: Sendable {
     struct Subject {
         /// One score a prefetch; nil where it did not find the point.
         var scores: [Float?]
-        var members: JSONObject
+        var payload: PayloadText
         var context: FilterContext
     }
 
@@ -91,7 +91,7 @@ extension Formula {
             }
             return .distance(origin: origin, to: try WirePath.read(to))
         case "datetime":
-            guard let text = inner.stringValue, let moment = Moment.microseconds(text) else { throw mismatch }
+            guard let text = inner.stringValue, let moment = Timestamp.parse(text) else { throw mismatch }
             return .constant(Double(moment) / 1_000_000)
         case "datetime_key":
             guard let text = inner.stringValue else { throw mismatch }
@@ -149,7 +149,7 @@ extension Formula {
                 )
             }
             return number
-        case .condition(let condition): return condition.matches(subject.members, subject.context) ? 1 : 0
+        case .condition(let condition): return condition.matches(subject.payload, subject.context) ? 1 : 0
         case .sum(let operands):
             var sum = 0.0
             for operand in operands { sum += try evaluate(operand, subject) }
@@ -186,7 +186,7 @@ extension Formula {
             }
             return origin.distanceMeters(to: point)
         case .datetimeKey(let path):
-            guard let text = try value(path, subject).stringValue, let moment = Moment.microseconds(text) else {
+            guard let text = try value(path, subject).stringValue, let moment = Timestamp.parse(text) else {
                 throw .badRequest("Expected datetime for \(path) in the payload and/or in the formula defaults.")
             }
             return Double(moment) / 1_000_000
@@ -222,8 +222,8 @@ extension Formula {
     }
 
     /// The one value at a path, or its default.
-    private func value(_ path: FieldPath, _ subject: Subject) throws(QdrantFailure) -> JSONValue {
-        let values = path.values(in: subject.members)
+    private func value(_ path: PayloadPath, _ subject: Subject) throws(QdrantFailure) -> JSONValue {
+        let values = PayloadPath.values(of: subject.payload.nodes(path))
         if values.count == 1 { return values[0] }
         if values.isEmpty, let fallback = defaults[path.description] {
             if let list = fallback.arrayValue, list.count == 1 { return list[0] }

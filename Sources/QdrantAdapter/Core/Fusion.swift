@@ -3,9 +3,11 @@ import VectorEngine
 /// A point that a query found.
 struct Hit: Sendable {
     var id: PointID
+    /// Its row in the view that was searched.
+    var row: ViewRow
     var score: Float
     /// The value it was ordered by.
-    var order: Double?
+    var order: Number?
 }
 
 /// Lists of hits made into one.
@@ -16,7 +18,7 @@ enum Fusion {
         for (i, list) in lists.enumerated() {
             let weight = weights?[i] ?? 1
             for (rank, hit) in list.enumerated() {
-                sums.add(hit.id, weight > 0 ? 1 / ((Float(rank) + 1) / weight + Float(k) - 1) : 0)
+                sums.add(hit, weight > 0 ? 1 / ((Float(rank) + 1) / weight + Float(k) - 1) : 0)
             }
         }
         return sums.ranked
@@ -30,7 +32,7 @@ enum Fusion {
             let square = list.reduce(0) { $0 + ($1.score - mean) * ($1.score - mean) }
             let deviation = list.count > 1 ? (square / Float(list.count - 1)).squareRoot() : 0
             for hit in list {
-                sums.add(hit.id, deviation > 0 ? (hit.score - mean + 3 * deviation) / (6 * deviation) : 0.5)
+                sums.add(hit, deviation > 0 ? (hit.score - mean + 3 * deviation) / (6 * deviation) : 0.5)
             }
         }
         return sums.ranked
@@ -40,12 +42,12 @@ enum Fusion {
         private var order: [PointID: Int] = [:]
         private var hits: [Hit] = []
 
-        mutating func add(_ id: PointID, _ score: Float) {
-            if let at = order[id] {
+        mutating func add(_ hit: Hit, _ score: Float) {
+            if let at = order[hit.id] {
                 hits[at].score += score
             } else {
-                order[id] = hits.count
-                hits.append(Hit(id: id, score: score))
+                order[hit.id] = hits.count
+                hits.append(Hit(id: hit.id, row: hit.row, score: score))
             }
         }
 

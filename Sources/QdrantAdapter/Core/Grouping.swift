@@ -1,6 +1,5 @@
 import JSON
 import VectorEngine
-import Vectors
 
 /// Hits gathered by the value of a payload field.
 struct Grouping: Sendable {
@@ -9,7 +8,7 @@ struct Grouping: Sendable {
         var hits: [Hit]
     }
 
-    let path: FieldPath
+    let path: PayloadPath
     /// Groups at most, and hits of each at most.
     let groups: Limit
     let size: Limit
@@ -40,7 +39,7 @@ struct Grouping: Sendable {
     func groups(of node: QueryNode, _ runner: QueryRunner) throws -> [Group] {
         var node = node
         node.offset = .none
-        let total = try runner.target.table.use { $0.count }
+        let total = runner.target.view.pointCount
         let most = QueryReading.maximumLimit
         var asked = groups.times(size.count).times(4).atMost(most)
         while true {
@@ -53,33 +52,33 @@ struct Grouping: Sendable {
         }
     }
 
-    private func gathered(_ hits: [Hit], _ target: SearchableCollection) throws -> [Group] {
-        try target.table.use { documents in
-            var order: [MatchValue: Int] = [:]
-            var all: [Group] = []
-            for hit in hits {
-                guard let members = documents.document(hit.id)?.members else { continue }
-                // In the payload's order, so that the same question has the same answer.
-                var seen: Set<MatchValue> = []
-                for value in path.values(in: members).compactMap(MatchValue.init(exactly:)) {
-                    if case .bool = value { continue }
-                    guard seen.insert(value).inserted else { continue }
-                    if let at = order[value] {
-                        if all[at].hits.count < size.count { all[at].hits.append(hit) }
-                    } else if all.count < groups.count {
-                        order[value] = all.count
-                        all.append(Group(id: value, hits: [hit]))
-                    }
+    private func gathered(_ hits: [Hit], _ target: CollectionMoment) throws -> [Group] {
+        var order: [MatchValue: Int] = [:]
+        var all: [Group] = []
+        for hit in hits {
+            let values = try target.view.withPayload(hit.row) { payload, _ in
+                PayloadPath.values(of: payload.nodes(path)).compactMap(MatchValue.init(exactly:))
+            }
+            // In the payload's order, so that the same question has the same answer.
+            var seen: Set<MatchValue> = []
+            for value in values ?? [] {
+                if case .bool = value { continue }
+                guard seen.insert(value).inserted else { continue }
+                if let at = order[value] {
+                    if all[at].hits.count < size.count { all[at].hits.append(hit) }
+                } else if all.count < groups.count {
+                    order[value] = all.count
+                    all.append(Group(id: value, hits: [hit]))
                 }
             }
-            return all
         }
+        return all
     }
 }
 
 /// How near the points of a sample are to each other.
 struct DistanceMatrix: Sendable {
-    let filter: DocumentFilter?
+    let filter: Filter?
     /// Points that are compared.
     let sample: Limit
     private let limit: Limit
@@ -100,24 +99,25 @@ struct DistanceMatrix: Sendable {
         using = try body.string("using") ?? ""
     }
 
-    func answer(_ target: SearchableCollection, asPairs: Bool) throws -> [UInt8] {
+    func answer(_ target: CollectionMoment, asPairs: Bool) throws -> [UInt8] {
         try target.config.checkName(using)
-        let (ids, slots) = try chosen(target)
-        let vectors = try target.table.points(ids, .all).compactMap { $0.vectors.any(using) }
+        let view = target.view
+        let rows = try chosen(view)
+        let ids = rows.map(view.id)
+        let vectors = try view.vectors(rows).compactMap { $0?.any(using) }
         guard vectors.count == ids.count, ids.count > 1 else {
             return JSONWriter.bytes(
                 asPairs ? ["pairs": []] : ["offsets_row": [], "offsets_col": [], "scores": [], "ids": []])
         }
-        let matrix = try target.table.similarities(to: vectors, name: using, allowed: slots)
+        let matrix = try view.similarities(
+            to: vectors, name: using, allowed: view.matches(view.everything, among: rows))
         let scale = ScoreScale(target.config, using)
-        let columns: [PointID?] = try target.table.use { documents in
-            matrix.slots.map { documents.slots[Int($0)]?.id }
-        }
+        let columns = matrix.rows.map(view.id)
         var pairs: [(a: Int, b: PointID, score: Float)] = []
         for (row, id) in ids.enumerated() {
             var near: [(id: PointID, similarity: Float)] = []
             for (other, similarity) in zip(columns, matrix.values[row]) {
-                if let other, other != id { near.append((other, similarity)) }
+                if other != id { near.append((other, similarity)) }
             }
             near.sort { $0.similarity != $1.similarity ? $0.similarity > $1.similarity : $0.id < $1.id }
             for (other, similarity) in near.prefix(limit.count) { pairs.append((row, other, scale.score(similarity))) }
@@ -125,19 +125,12 @@ struct DistanceMatrix: Sendable {
         return asPairs ? Self.pairs(pairs, ids) : Self.offsets(pairs, ids)
     }
 
-    private func chosen(_ target: SearchableCollection) throws -> ([PointID], RowSet) {
-        try target.table.use { documents in
-            var filter = DocumentFilter(must: [.hasVector(using)])
-            if let own = self.filter { filter.must.append(.filter(own)) }
-            var found: [Int] = []
-            documents.matching(filter).forEach { found.append($0) }
-            var slots = RowSet(rowCount: documents.slots.count)
-            let ids = found.shuffled().prefix(sample.count).compactMap { slot -> PointID? in
-                slots.insert(slot)
-                return documents.slots[slot]?.id
-            }
-            return (ids.sorted(), slots)
-        }
+    /// A sample of the rows that pass the filter, by ascending id.
+    private func chosen(_ view: CollectionView) throws -> [ViewRow] {
+        var filter = Filter(must: [.hasVector(using)])
+        if let own = self.filter { filter.must.append(.filter(own)) }
+        let rows = view.rows(of: try view.matches(filter)).shuffled().prefix(sample.count)
+        return rows.sorted { view.id($0) < view.id($1) }
     }
 
     private static func pairs(_ pairs: [(a: Int, b: PointID, score: Float)], _ ids: [PointID]) -> [UInt8] {

@@ -16,39 +16,48 @@ struct AnswerParts: Sendable {
 
 /// A point of an answer: what is known of it besides its document.
 struct AnswerRow: Sendable {
-    var id: PointID
+    var row: ViewRow
     var score: Float?
     var order: JSONValue?
 }
 
 extension WireWriter {
     /// The points of `rows` that still exist, as records or (with a score) scored points.
-    mutating func points(_ rows: [AnswerRow], _ parts: AnswerParts, of target: SearchableCollection) throws {
-        var vectors: [PointID: PointVectors] = [:]
-        if parts.vectors != .none {
-            for point in try target.table.points(rows.map(\.id), .all) { vectors[point.id] = point.vectors }
-        }
-        let found: [(AnswerRow, Document)] = try target.table.use { documents in
-            rows.compactMap { row in documents.document(row.id).map { (row, $0) } }
+    mutating func points(_ rows: [AnswerRow], _ parts: AnswerParts, of target: CollectionMoment) throws {
+        let view = target.view
+        let vectors = parts.vectors != .none ? try view.vectors(rows.map(\.row)) : []
+        var found: [(row: AnswerRow, payload: [UInt8]?, vectors: PointVectors)] = []
+        for (i, row) in rows.enumerated() {
+            var text: [UInt8]?
+            if !parts.payload.isNone {
+                // A damaged row is left out, and counted where damage is reported.
+                guard let payload = try view.payload(row.row) else { continue }
+                text = payload
+            }
+            guard parts.vectors != .none else {
+                found.append((row, text, PointVectors()))
+                continue
+            }
+            if let vectors = vectors[i] { found.append((row, text, vectors)) }
         }
         let isUnnamed = target.config.vectors[""] != nil
         list(found) { writer, entry in
-            let (row, document) = entry
+            let (row, text, vectors) = entry
             writer.raw("{\"id\":")
-            writer.id(document.id)
+            writer.id(view.id(row.row))
             if let score = row.score {
                 writer.raw(",\"version\":")
-                writer.integer(document.version)
+                writer.integer(view.version(row.row))
                 writer.raw(",\"score\":")
                 writer.float(score)
             }
-            if let payload = parts.payload.text(of: document.payload) {
+            if let text, let payload = parts.payload.text(of: text) {
                 writer.raw(",\"payload\":")
                 writer.raw(payload)
             }
             if parts.vectors != .none {
                 writer.raw(",\"vector\":")
-                writer.vectors(vectors[document.id] ?? PointVectors(), names: parts.vectors, isUnnamedOnly: isUnnamed)
+                writer.vectors(vectors, names: parts.vectors, isUnnamedOnly: isUnnamed)
             }
             if let order = row.order {
                 writer.raw(",\"order_value\":")
@@ -58,11 +67,11 @@ extension WireWriter {
         }
     }
 
-    mutating func hits(_ hits: [Hit], _ parts: AnswerParts, of target: SearchableCollection, order: FieldIndexKind?)
+    mutating func hits(_ hits: [Hit], _ parts: AnswerParts, of target: CollectionMoment, order: PayloadIndexKind?)
         throws
     {
         let rows = hits.map { hit in
-            AnswerRow(id: hit.id, score: hit.score, order: hit.order.map { OrderValue.json($0, order) })
+            AnswerRow(row: hit.row, score: hit.score, order: hit.order.map { OrderValue.json($0, order) })
         }
         try points(rows, parts, of: target)
     }
@@ -70,8 +79,7 @@ extension WireWriter {
 
 /// What a point was ordered by, as the wire shows it.
 enum OrderValue {
-    static func json(_ value: Double, _ kind: FieldIndexKind?) -> JSONValue {
-        if kind == .integer || kind == .datetime, let whole = Int64(exactly: value) { return .integer(whole) }
-        return .number(value)
+    static func json(_ value: Number, _ kind: PayloadIndexKind?) -> JSONValue {
+        kind == .float ? .number(value.double) : value.json
     }
 }

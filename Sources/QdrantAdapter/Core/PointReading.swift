@@ -88,13 +88,13 @@ enum PayloadEditing {
     }
 
     /// Merges `members` into the object at `path`; what is not there is made, what is no object is replaced.
-    static func merge(_ members: JSONObject, into object: inout JSONObject, at path: FieldPath) {
+    static func merge(_ members: JSONObject, into object: inout JSONObject, at path: PayloadPath) {
         var value = JSONValue.object(object)
         set(members, in: &value, path.steps[...])
         object = value.objectValue ?? object
     }
 
-    private static func set(_ members: JSONObject, in value: inout JSONValue, _ steps: ArraySlice<FieldPath.Step>) {
+    private static func set(_ members: JSONObject, in value: inout JSONValue, _ steps: ArraySlice<PayloadPath.Step>) {
         guard let step = steps.first else {
             var object = value.objectValue ?? [:]
             merge(members, into: &object)
@@ -128,13 +128,13 @@ enum PayloadEditing {
     }
 
     /// Removes whatever lies at `path`: a member, all elements of an array; as Qdrant does, no single element.
-    static func remove(_ path: FieldPath, from object: inout JSONObject) {
+    static func remove(_ path: PayloadPath, from object: inout JSONObject) {
         var value = JSONValue.object(object)
         remove(path.steps[...], from: &value)
         object = value.objectValue ?? object
     }
 
-    private static func remove(_ steps: ArraySlice<FieldPath.Step>, from value: inout JSONValue) {
+    private static func remove(_ steps: ArraySlice<PayloadPath.Step>, from value: inout JSONValue) {
         guard let step = steps.first else { return }
         let rest = steps.dropFirst()
         switch (step, value) {

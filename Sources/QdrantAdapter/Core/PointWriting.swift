@@ -42,8 +42,8 @@ struct PointWriting: Sendable {
         if mode == "upsert" && filter == nil { return try await upsert(points) }
         try await check(points)
         let new = Dictionary(points.map { ($0.id, $0) }) { $1 }
-        let context = try await filterContext()
-        return try await revise(points.map(\.id)) { id, old in
+        let context = try filterContext()
+        return try await revise(.ids(points.map(\.id))) { id, old in
             guard let point = new[id] else { return .unchanged }
             guard let old else { return mode == "update_only" ? .unchanged : .replaced(point) }
             if mode == "insert_only" { return .unchanged }
@@ -68,8 +68,7 @@ struct PointWriting: Sendable {
     }
 
     func delete(_ body: JSONValue) async throws -> UpdateAnswer {
-        let ids = try await selected(body)
-        return answer(try await store.delete(.ids(ids), in: collection.name))
+        answer(try await store.delete(try selected(body), in: collection.name))
     }
 
     // MARK: Vectors
@@ -98,9 +97,9 @@ struct PointWriting: Sendable {
             ids.append(id)
             try PointReading.merge(vectors, into: &changes[id, default: PointVectors()])
         }
-        let context = try await filterContext()
+        let context = try filterContext()
         let wanted = changes
-        return try await revise(ids, mustExist: true) { id, old in
+        return try await revise(.ids(ids), mustExist: true) { id, old in
             guard var point = old, let vectors = wanted[id] else { return .unchanged }
             if let filter, !context.passes(point, filter) { return .unchanged }
             point.vectors.dense.merge(vectors.dense) { $1 }
@@ -119,8 +118,7 @@ struct PointWriting: Sendable {
             try validation.finish()
         }
         for name in names { try collection.config.checkName(name) }
-        let ids = try await selected(body)
-        return try await revise(ids) { _, old in
+        return try await revise(try selected(body)) { _, old in
             guard var point = old else { return .unchanged }
             for name in names {
                 point.vectors.dense[name] = nil
@@ -137,8 +135,7 @@ struct PointWriting: Sendable {
         guard let members = try body.object("payload") else { throw QdrantFailure.format("missing field `payload`") }
         let path = try body.string("key").map { try WirePath.read($0) }
         try await checkSizes()
-        let ids = try await selected(body)
-        return try await revise(ids, mustExist: body.optional("points") != nil) { _, old in
+        return try await revise(try selected(body), mustExist: body.optional("points") != nil) { _, old in
             guard var point = old else { return .unchanged }
             var payload = overwrites ? [:] : point.payload.object
             if let path {
@@ -157,8 +154,7 @@ struct PointWriting: Sendable {
     func deletePayload(_ body: JSONValue) async throws -> UpdateAnswer {
         guard let keys = try body.array("keys") else { throw QdrantFailure.format("missing field `keys`") }
         let paths = try keys.map { try WirePath.read($0.stringValue ?? "") }
-        let ids = try await selected(body)
-        return try await revise(ids) { _, old in
+        return try await revise(try selected(body)) { _, old in
             guard var point = old else { return .unchanged }
             var payload = point.payload.object
             for path in paths { PayloadEditing.remove(path, from: &payload) }
@@ -168,7 +164,7 @@ struct PointWriting: Sendable {
     }
 
     func clearPayload(_ body: JSONValue) async throws -> UpdateAnswer {
-        try await revise(try await selected(body)) { _, old in
+        try await revise(try selected(body)) { _, old in
             guard var point = old else { return .unchanged }
             point.payload = .empty
             return .replaced(point)
@@ -205,26 +201,21 @@ struct PointWriting: Sendable {
 
     // MARK: Common
 
-    /// The ids a request names, or those its filter finds now.
-    private func selected(_ body: JSONValue) async throws -> [PointID] {
-        if let points = body.optional("points") { return try WireID.list(points) }
+    /// The points a request names, or those its filter finds when the write is made.
+    private func selected(_ body: JSONValue) throws -> PointSelector {
+        if let points = body.optional("points") { return .ids(try WireID.list(points)) }
         guard let filter = try WireFilter.read(body.optional("filter")) else {
             throw QdrantFailure.format("Either list of ids or filter must be provided")
         }
         try collection.strictMode.checkFilter(filter, in: collection, isUpdate: true)
-        return try await collection.read { documents in
-            let slots = documents.matching(filter)
-            var ids: [PointID] = []
-            slots.forEach { if let document = documents.slots[$0] { ids.append(document.id) } }
-            return ids.sorted()
-        }
+        return .filter(filter)
     }
 
     private func revise(
-        _ ids: [PointID], mustExist: Bool = false, _ revision: @escaping PointRevision
+        _ selector: PointSelector, mustExist: Bool = false, _ revision: @escaping PointRevision
     ) async throws -> UpdateAnswer {
         let missing = MissingID()
-        let receipt = try await store.revise(ids, in: collection.name) { id, old in
+        let receipt = try await store.revise(selector, in: collection.name) { id, old in
             if mustExist, old == nil { missing.note(id) }
             return revision(id, old)
         }
@@ -236,22 +227,23 @@ struct PointWriting: Sendable {
         UpdateAnswer(operationID: receipt.sequence, isCompleted: wait)
     }
 
-    private func filterContext() async throws -> PointFilterContext {
-        PointFilterContext(analyzers: try await collection.read { $0.analyzers })
+    /// The analysers of the collection's text indexes.
+    private func filterContext() throws -> PointFilterContext {
+        PointFilterContext(analyzers: try collection.analyzers)
     }
 }
 
 /// Applies a filter to a point read inside a transaction.
 private struct PointFilterContext: Sendable {
-    let analyzers: [FieldPath: TextAnalyzer]
+    let analyzers: [PayloadPath: TextAnalyzer]
 
-    func passes(_ point: Point, _ filter: DocumentFilter) -> Bool {
+    func passes(_ point: Point, _ filter: Filter) -> Bool {
         let vectors = point.vectors
         let context = FilterContext(
             id: point.id,
             hasVector: { vectors.dense[$0] != nil || vectors.sparse[$0] != nil || vectors.multi[$0] != nil },
             analyzer: { analyzers[$0] })
-        return filter.matches(point.payload.object, context)
+        return filter.matches(PayloadMembers(point.payload.object), context)
     }
 }
 

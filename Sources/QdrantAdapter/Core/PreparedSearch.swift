@@ -8,7 +8,7 @@ struct PreparedSearch: Sendable {
     private let parts: AnswerParts
     private let target: SearchableCollection
     private let lookups: [ByteText: SearchableCollection]
-    private let orderKind: FieldIndexKind?
+    private let orderKind: PayloadIndexKind?
 
     /// `style` says how the body is written: `query`, or the older `search`, `recommend` and `discover`; `vector` stood
     /// in its `query`, read apart.
@@ -48,11 +48,17 @@ struct PreparedSearch: Sendable {
     /// The hits as JSON: `{"points": […]}`, or the list alone.
     func answer(wrapped: Bool) async throws -> [UInt8] {
         // A short walk over the graph takes less time than waking another thread for it.
-        if isPrompt { return try written(wrapped: wrapped) }
-        return try await EmbeddedStore.blocking { [self] in try written(wrapped: wrapped) }
+        if let moment = promptMoment { return try written(wrapped: wrapped, moment, [:]) }
+        return try await EmbeddedStore.blocking { [self] in
+            try target.reading { moment in
+                try written(wrapped: wrapped, moment, try lookups.mapValues { try $0.newest() })
+            }
+        }
     }
 
-    private func written(wrapped: Bool) throws -> [UInt8] {
+    private func written(
+        wrapped: Bool, _ target: CollectionMoment, _ lookups: [ByteText: CollectionMoment]
+    ) throws -> [UInt8] {
         let hits = try QueryRunner(target: target, lookups: lookups).run(node)
         var writer = WireWriter()
         if wrapped { writer.raw("{\"points\":") }
@@ -61,40 +67,54 @@ struct PreparedSearch: Sendable {
         return writer.bytes
     }
 
-    /// A plain search near a dense vector, payloads alone, that the table can answer without being waited for.
-    private var isPrompt: Bool {
+    /// The newest moment, for a plain search near a dense vector that can be answered in it without any waiting: no
+    /// filter, and no vectors in the answer.
+    private var promptMoment: CollectionMoment? {
         guard case .nearest(.vector(.dense), mmr: nil) = node.kind, node.prefetch.isEmpty, node.filter == nil,
             !node.isExact, parts.vectors == .none, target.config.vector(node.using)?.isMulti == false,
             let reach = node.limit.reaching(node.offset)
-        else { return false }
-        return target.table.isPrompt(
-            name: node.using, limit: reach.count, breadth: node.breadth, codes: node.codes)
+        else { return nil }
+        guard let moment = target.settled else { return nil }
+        let isPrompt = moment.view.isPrompt(
+            name: node.using, limit: reach.count, breadth: node.breadth, codes: node.codes,
+            hasPayloads: !parts.payload.isNone)
+        return isPrompt ? moment : nil
     }
 
     func groupedAnswer(_ grouping: Grouping, _ lookup: SearchableCollection?) async throws -> [UInt8] {
         try await EmbeddedStore.blocking { [self] in
-            let runner = QueryRunner(target: target, lookups: lookups)
-            let groups = try grouping.groups(of: node, runner)
-            var writer = WireWriter()
-            writer.raw("{\"groups\":[")
-            for (i, group) in groups.enumerated() {
-                writer.raw(i > 0 ? ",{\"id\":" : "{\"id\":")
-                writer.json(group.id.json)
-                writer.raw(",\"hits\":")
-                try writer.hits(group.hits, parts, of: target, order: orderKind)
-                if let lookup, let other = grouping.lookup, let id = group.id.pointID {
-                    var inner = WireWriter()
-                    try inner.points([AnswerRow(id: id)], other.parts, of: lookup)
-                    if inner.bytes.count > 2 {
-                        writer.raw(",\"lookup\":")
-                        writer.raw(Array(inner.bytes.dropFirst().dropLast()))
-                    }
-                }
-                writer.raw("}")
+            try target.reading { moment in
+                try grouped(
+                    grouping, moment, try lookups.mapValues { try $0.newest() }, try lookup.map { try $0.newest() })
             }
-            writer.raw("]}")
-            return writer.bytes
         }
+    }
+
+    private func grouped(
+        _ grouping: Grouping, _ target: CollectionMoment, _ lookups: [ByteText: CollectionMoment],
+        _ lookup: CollectionMoment?
+    ) throws -> [UInt8] {
+        let runner = QueryRunner(target: target, lookups: lookups)
+        let groups = try grouping.groups(of: node, runner)
+        var writer = WireWriter()
+        writer.raw("{\"groups\":[")
+        for (i, group) in groups.enumerated() {
+            writer.raw(i > 0 ? ",{\"id\":" : "{\"id\":")
+            writer.json(group.id.json)
+            writer.raw(",\"hits\":")
+            try writer.hits(group.hits, parts, of: target, order: orderKind)
+            if let lookup, let other = grouping.lookup, let id = group.id.pointID, let row = lookup.view.row(of: id) {
+                var inner = WireWriter()
+                try inner.points([AnswerRow(row: row)], other.parts, of: lookup)
+                if inner.bytes.count > 2 {
+                    writer.raw(",\"lookup\":")
+                    writer.raw(Array(inner.bytes.dropFirst().dropLast()))
+                }
+            }
+            writer.raw("}")
+        }
+        writer.raw("]}")
+        return writer.bytes
     }
 }
 

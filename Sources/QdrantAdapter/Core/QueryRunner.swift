@@ -3,26 +3,48 @@ import JSON
 import VectorEngine
 import Vectors
 
-/// A collection ready to be searched: its documents and what its vectors are.
+/// A collection ready to be searched.
 struct SearchableCollection: Sendable {
-    let table: DocumentTable
+    private let collection: PointCollection
     let config: CollectionConfig
     let name: String
 
     init(_ collection: QdrantCollection) async throws {
-        table = try await collection.table
+        self.collection = try await collection.points
         config = collection.config
         name = collection.name
     }
+
+    /// Runs `body` on one moment of the collection, and again on a later one when that has been overtaken. Blocks.
+    func reading<Result>(_ body: (CollectionMoment) throws -> Result) throws -> Result {
+        try collection.reading { try body(CollectionMoment(view: $0, config: config, name: name)) }
+    }
+
+    /// The newest moment when it is known without waiting; nil otherwise.
+    var settled: CollectionMoment? {
+        collection.settledView.map { CollectionMoment(view: $0, config: config, name: name) }
+    }
+
+    /// The newest moment. Blocks.
+    func newest() throws -> CollectionMoment {
+        CollectionMoment(view: try collection.newestView(), config: config, name: name)
+    }
 }
 
-/// Runs queries on one collection. Everything here blocks on the store: to be called off the cooperative pool.
-struct QueryRunner {
-    let target: SearchableCollection
-    /// Collections that queries take their examples from, by the name they give.
-    let lookups: [ByteText: SearchableCollection]
+/// One moment of a collection: its points, and what its vectors are. Everything that one answer says is of one moment.
+struct CollectionMoment {
+    let view: CollectionView
+    let config: CollectionConfig
+    let name: String
+}
 
-    private var table: DocumentTable { target.table }
+/// Runs queries on one moment of a collection. Everything here may block on the file.
+struct QueryRunner {
+    let target: CollectionMoment
+    /// Collections that queries take their examples from, by the name they give.
+    let lookups: [ByteText: CollectionMoment]
+
+    private var view: CollectionView { target.view }
 
     /// The hits of a query, best first: from its offset on, at most its limit.
     func run(_ node: QueryNode) throws -> [Hit] {
@@ -35,12 +57,13 @@ struct QueryRunner {
     }
 
     /// As many as `limit` says; `outer` is the filter of the queries this one is a part of.
-    private func evaluate(_ node: QueryNode, _ limit: Limit, within outer: DocumentFilter?) throws -> [Hit] {
+    private func evaluate(_ node: QueryNode, _ limit: Limit, within outer: Filter?) throws -> [Hit] {
         var filter = node.filter
         if let outer { filter = filter.map(outer.merged) ?? outer }
         let sources = try node.prefetch.map { try evaluate($0, $0.limit, within: filter) }
-        // More than there are points is the same as all of them.
-        let count = limit.atMost(Limit(within: try table.use { $0.slots.count })).count
+        // More than there are points is the same as all of them; only in an order can a point be there several times.
+        let isOrder = if case .orderBy? = node.kind { true } else { false }
+        let count = limit.atMost(isOrder ? .most : Limit(within: view.pointCount)).count
         switch node.kind {
         case .rrf(let k, let weights):
             return cut(Fusion.reciprocalRank(sources, k: k, weights: weights), node, count)
@@ -50,9 +73,9 @@ struct QueryRunner {
         }
         let allowed = try allowed(filter, sources: node.prefetch.isEmpty ? nil : sources)
         switch node.kind {
-        case nil: return try scrolled(allowed, count)
+        case nil: return scrolled(allowed, count)
         case .orderBy(let order): return try ordered(by: order, allowed, count)
-        case .sample: return try sampled(allowed, count)
+        case .sample: return sampled(allowed, count)
         default: return try searched(node, allowed, count)
         }
     }
@@ -61,57 +84,41 @@ struct QueryRunner {
         Array(hits.lazy.filter { hit in node.threshold.map { hit.score >= $0 } ?? true }.prefix(count))
     }
 
-    /// Slots to choose from; nil for all.
-    private func allowed(_ filter: DocumentFilter?, sources: [[Hit]]?) throws -> RowSet? {
-        if filter?.isEmpty ?? true, sources == nil { return nil }
-        return try table.use { documents in
-            var slots = documents.matching(filter)
-            guard let sources else { return slots }
-            var found = RowSet(rowCount: documents.slots.count)
-            for hit in sources.joined() { if let slot = documents.slot(of: hit.id) { found.insert(slot) } }
-            slots.formIntersection(found)
-            return slots
-        }
+    /// Rows to choose from.
+    private func allowed(_ filter: Filter?, sources: [[Hit]]?) throws -> RowMatches {
+        let matches = try view.matches(filter)
+        return sources.map { view.matches(matches, among: $0.joined().map(\.row)) } ?? matches
     }
 
     // MARK: Without vectors
 
-    private func scrolled(_ allowed: RowSet?, _ count: Int) throws -> [Hit] {
-        try table.use { documents in
-            documents.slotsByID().lazy.filter { allowed?.contains(Int($0.slot)) ?? true }
-                .prefix(count).map { Hit(id: $0.id, score: 1) }
-        }
+    private func hit(_ row: ViewRow, _ score: Float, order: Number? = nil) -> Hit {
+        Hit(id: view.id(row), row: row, score: score, order: order)
     }
 
-    private func ordered(by order: OrderBy, _ allowed: RowSet?, _ count: Int) throws -> [Hit] {
-        try table.use { documents in
-            documents.ordered(
-                by: order.path, descending: order.descending, from: order.start, allowed: allowed ?? documents.live,
-                limit: count
-            ).compactMap { entry in
-                documents.slots[entry.slot].map { Hit(id: $0.id, score: 1, order: entry.value) }
-            }
-        }
+    private func scrolled(_ allowed: RowMatches, _ count: Int) -> [Hit] {
+        view.page(of: allowed, limit: count).map { hit($0, 1) }
     }
 
-    private func sampled(_ allowed: RowSet?, _ count: Int) throws -> [Hit] {
-        try table.use { documents in
-            var ids: [PointID] = []
-            (allowed ?? documents.live).forEach { if let document = documents.slots[$0] { ids.append(document.id) } }
-            return ids.shuffled().prefix(count).map { Hit(id: $0, score: 1) }
-        }
+    private func ordered(by order: OrderBy, _ allowed: RowMatches, _ count: Int) throws -> [Hit] {
+        try view.ordered(
+            by: order.path, descending: order.descending, from: order.start, within: allowed, limit: count
+        ).map { hit($0.row, 1, order: $0.value) }
+    }
+
+    private func sampled(_ allowed: RowMatches, _ count: Int) -> [Hit] {
+        view.rows(of: allowed).shuffled().prefix(count).map { hit($0, 1) }
     }
 
     private func rescored(_ sources: [[Hit]], by formula: Formula) throws -> [Hit] {
         let scores = sources.map { Dictionary($0.map { ($0.id, $0.score) }) { first, _ in first } }
         var seen: Set<PointID> = []
-        let ids = sources.joined().map(\.id).filter { seen.insert($0).inserted }
-        let hits: [Hit] = try table.use { documents in
-            try ids.compactMap { id in
-                guard let document = documents.document(id) else { return nil }
+        let rows = sources.joined().filter { seen.insert($0.id).inserted }
+        let hits = try rows.compactMap { found in
+            try view.withPayload(found.row) { payload, context in
                 let subject = Formula.Subject(
-                    scores: scores.map { $0[id] }, members: document.members, context: documents.context(of: document))
-                return Hit(id: id, score: try formula.score(subject))
+                    scores: scores.map { $0[found.id] }, payload: payload, context: context)
+                return Hit(id: found.id, row: found.row, score: try formula.score(subject))
             }
         }
         return hits.sorted { $0.score > $1.score }
@@ -119,7 +126,7 @@ struct QueryRunner {
 
     // MARK: With vectors
 
-    private func searched(_ node: QueryNode, _ allowed: RowSet?, _ count: Int) throws -> [Hit] {
+    private func searched(_ node: QueryNode, _ allowed: RowMatches, _ count: Int) throws -> [Hit] {
         try target.config.checkName(node.using)
         let resolver = VectorResolver(target: target, lookups: lookups, node: node)
         var found: [Hit]
@@ -140,44 +147,38 @@ struct QueryRunner {
     }
 
     private func nearest(
-        _ vector: AnyVector, _ node: QueryNode, _ allowed: RowSet?, _ count: Int, excluded: Set<PointID>
+        _ vector: AnyVector, _ node: QueryNode, _ allowed: RowMatches, _ count: Int, excluded: Set<PointID>
     ) throws -> [Hit] {
-        var corpus: RowSet?
+        var corpus = view.everything
         if target.config.usesIDF(node.using) == true {
-            corpus = try table.slots(having: node.using)
+            corpus = try view.rows(having: node.using)
             if let filter = node.idfCorpus {
-                var chosen = try table.use { $0.matching(filter) }
-                if let corpus { chosen.formIntersection(corpus) }
-                corpus = chosen
+                corpus = view.intersection(of: try view.matches(filter), corpus)
             }
         }
-        let found = try table.nearest(
+        let found = try view.nearest(
             vector, name: node.using, limit: Limit(within: count).with(excluded.count).count, breadth: node.breadth,
             isExact: node.isExact,
             codes: node.codes, allowed: allowed, corpus: corpus)
         let scale = ScoreScale(target.config, node.using)
-        return found.map { Hit(id: $0.id, score: scale.score($0.similarity)) }.filter {
+        return found.map { hit($0.row, scale.score($0.similarity)) }.filter {
             scale.passes($0.score, node.threshold)
         }
     }
 
     private func scored(
-        by scorer: ExampleScorer, _ node: QueryNode, _ allowed: RowSet?, excluded: Set<PointID>
+        by scorer: ExampleScorer, _ node: QueryNode, _ allowed: RowMatches, excluded: Set<PointID>
     ) throws -> [Hit] {
-        let similarities = try table.similarities(to: scorer.examples, name: node.using, allowed: allowed)
-        let scores = scorer.scores(similarities)
-        return try table.use { documents in
-            let hits = zip(similarities.slots, scores).compactMap { slot, score -> Hit? in
-                guard let document = documents.slots[Int(slot)] else { return nil }
-                if let threshold = node.threshold, score < threshold { return nil }
-                return Hit(id: document.id, score: score)
-            }
-            return hits.sorted { $0.score != $1.score ? $0.score > $1.score : $0.id < $1.id }
+        let similarities = try view.similarities(to: scorer.examples, name: node.using, allowed: allowed)
+        let hits = zip(similarities.rows, scorer.scores(similarities)).compactMap { row, score -> Hit? in
+            if let threshold = node.threshold, score < threshold { return nil }
+            return hit(row, score)
         }
+        return hits.sorted { $0.score != $1.score ? $0.score > $1.score : $0.id < $1.id }
     }
 
     private func diversified(
-        _ node: QueryNode, _ vector: AnyVector, _ mmr: (diversity: Float, candidates: Int?), _ allowed: RowSet?,
+        _ node: QueryNode, _ vector: AnyVector, _ mmr: (diversity: Float, candidates: Int?), _ allowed: RowMatches,
         _ count: Int, excluded: Set<PointID>
     ) throws -> [Hit] {
         let wanted = max(1, mmr.candidates ?? count)
@@ -185,38 +186,18 @@ struct QueryRunner {
         candidates.removeAll { excluded.contains($0.id) }
         candidates = Array(candidates.prefix(wanted))
         guard !candidates.isEmpty else { return [] }
-        let examples = try table.points(candidates.map(\.id), .all).compactMap { $0.vectors.any(node.using) }
+        let rows = candidates.map(\.row)
+        let examples = try view.vectors(rows).compactMap { $0?.any(node.using) }
         guard examples.count == candidates.count else { return candidates }
-        let slots = try table.use { documents in
-            var slots = RowSet(rowCount: documents.slots.count)
-            for hit in candidates { if let slot = documents.slot(of: hit.id) { slots.insert(slot) } }
-            return slots
-        }
-        let matrix = try table.similarities(to: examples, name: node.using, allowed: slots)
-        let column = try table.use { documents in
-            candidates.map { hit in
-                documents.slot(of: hit.id).flatMap { slot in matrix.slots.firstIndex(of: UInt32(slot)) }
-            }
-        }
+        let matrix = try view.similarities(
+            to: examples, name: node.using, allowed: view.matches(view.everything, among: rows))
+        let places = Dictionary(matrix.rows.enumerated().map { ($1, $0) }) { first, _ in first }
+        let column = rows.map { places[$0] }
         let scale = ScoreScale(target.config, node.using)
         let chosen = MaximalMarginalRelevance.choose(
             relevance: candidates.map { scale.similarity($0.score) }, limit: count, diversity: mmr.diversity
         ) { i, j in column[j].map { matrix.values[i][$0] } ?? 0 }
         return chosen.map { candidates[$0] }
-    }
-}
-
-extension DocumentFilter {
-    /// Clause by clause, as Qdrant joins a query's filter with those of its prefetches: what one of the two `should`
-    /// asks is enough, and of both `min_should` the larger count holds over all their conditions.
-    fileprivate func merged(with inner: DocumentFilter) -> DocumentFilter {
-        var all = self
-        all.must += inner.must
-        all.should += inner.should
-        all.mustNot += inner.mustNot
-        all.minShould += inner.minShould
-        all.minimumCount = max(minimumCount, inner.minimumCount)
-        return all
     }
 }
 
@@ -247,12 +228,5 @@ struct ScoreScale {
     func passes(_ score: Float, _ threshold: Float?) -> Bool {
         guard let threshold else { return true }
         return largerIsNearer ? score >= threshold : score <= threshold
-    }
-}
-
-extension PointVectors {
-    /// The vector of that name, whatever its kind.
-    func any(_ name: String) -> AnyVector? {
-        dense[name].map(AnyVector.dense) ?? sparse[name].map(AnyVector.sparse) ?? multi[name].map(AnyVector.multi)
     }
 }

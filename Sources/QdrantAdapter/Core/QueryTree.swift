@@ -19,10 +19,10 @@ enum RecommendStrategy: String, Sendable {
 }
 
 struct OrderBy: Sendable {
-    var path: FieldPath
+    var path: PayloadPath
     var descending = false
     /// A number, or microseconds of a date.
-    var start: Double?
+    var start: Number?
 }
 
 /// What a query ranks by.
@@ -44,12 +44,12 @@ struct QueryNode: Sendable {
     var kind: QueryKind?
     var prefetch: [QueryNode] = []
     var using = ""
-    var filter: DocumentFilter?
+    var filter: Filter?
     var breadth: Int?
     var isExact = false
     var codes = CodeSearch()
     /// Over which documents IDF counts; nil for all.
-    var idfCorpus: DocumentFilter?
+    var idfCorpus: Filter?
     var threshold: Float?
     var limit = Limit(within: 10)
     var offset = Offset.none
@@ -256,10 +256,10 @@ enum QueryReading {
         }
         if let start = value.optional("start_from") {
             if let text = start.stringValue {
-                guard let moment = Moment.microseconds(text) else { throw mismatch("StartFrom") }
-                order.start = Double(moment)
+                guard let moment = Timestamp.parse(text) else { throw mismatch("StartFrom") }
+                order.start = .integer(moment)
             } else {
-                guard let number = start.doubleValue else { throw mismatch("StartFrom") }
+                guard let number = Number(start) else { throw mismatch("StartFrom") }
                 order.start = number
             }
         }

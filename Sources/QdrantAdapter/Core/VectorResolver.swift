@@ -4,14 +4,14 @@ import VectorEngine
 
 /// Turns the inputs of one query into vectors, taking those of stored points from where they are kept.
 struct VectorResolver {
-    private let target: SearchableCollection
-    private let source: SearchableCollection
+    private let target: CollectionMoment
+    private let source: CollectionMoment
     private let using: String
     private let sourceName: String
     /// Points of the searched collection that the query names: they are no answers to it.
     let excluded: Set<PointID>
 
-    init(target: SearchableCollection, lookups: [ByteText: SearchableCollection], node: QueryNode) {
+    init(target: CollectionMoment, lookups: [ByteText: CollectionMoment], node: QueryNode) {
         self.target = target
         using = node.using
         let lookup = node.lookup.flatMap { lookups[text: $0.collection] }
@@ -27,8 +27,10 @@ struct VectorResolver {
         case .vector(let vector): return try WireVector.fitted(vector, using, target.config)
         case .id(let id):
             try source.config.checkName(sourceName)
-            guard let point = try source.table.points([id], .all).first else { throw QdrantFailure.noPoint(id) }
-            guard let vector = point.vectors.any(sourceName) else {
+            guard let row = source.view.row(of: id), let vectors = try source.view.vectors([row])[0] else {
+                throw QdrantFailure.noPoint(id)
+            }
+            guard let vector = vectors.any(sourceName) else {
                 throw QdrantFailure.notFound("Vector with name `\(sourceName)` for point \(id) not found")
             }
             return try WireVector.fitted(vector, using, target.config)
@@ -143,7 +145,7 @@ struct ExampleScorer {
     private static func power(_ x: Float, _ y: Float) -> Float { Float(pow(Double(x), Double(y))) }
 
     func scores(_ similarities: Similarities) -> [Float] {
-        similarities.slots.indices.map { row in score { similarities.values[$0][row] } }
+        similarities.rows.indices.map { row in score { similarities.values[$0][row] } }
     }
 
     private func score(_ at: (Int) -> Float) -> Float {

@@ -6,12 +6,12 @@ enum WireFilter {
     /// How deep filters may stand in each other.
     static let maximumDepth = 32
 
-    static func read(_ value: JSONValue?, depth: Int = 0) throws(QdrantFailure) -> DocumentFilter? {
+    static func read(_ value: JSONValue?, depth: Int = 0) throws(QdrantFailure) -> Filter? {
         guard let value, !value.isNull else { return nil }
         guard value.objectValue != nil else { throw .format("invalid type: \(value.typeName), expected struct Filter") }
         guard depth < maximumDepth else { throw .format("filters are nested deeper than \(maximumDepth)") }
         try value.only(["must", "should", "must_not", "min_should"])
-        var filter = DocumentFilter()
+        var filter = Filter()
         filter.must = try conditions(value.optional("must"), depth)
         filter.should = try conditions(value.optional("should"), depth)
         filter.mustNot = try conditions(value.optional("must_not"), depth)
@@ -23,13 +23,13 @@ enum WireFilter {
         return filter
     }
 
-    private static func conditions(_ value: JSONValue?, _ depth: Int) throws(QdrantFailure) -> [DocumentCondition] {
+    private static func conditions(_ value: JSONValue?, _ depth: Int) throws(QdrantFailure) -> [Condition] {
         guard let value else { return [] }
         guard let list = value.arrayValue else { return [try condition(value, depth)] }
         return try list.map { value throws(QdrantFailure) in try condition(value, depth) }
     }
 
-    static func condition(_ value: JSONValue, _ depth: Int = 0) throws(QdrantFailure) -> DocumentCondition {
+    static func condition(_ value: JSONValue, _ depth: Int = 0) throws(QdrantFailure) -> Condition {
         guard value.objectValue != nil else { throw mismatch }
         if let key = value.optional("key") { return try field(key, value) }
         if let inner = value.optional("is_empty") { return .isEmpty(try path(inner), true) }
@@ -40,7 +40,7 @@ enum WireFilter {
             return .hasVector(text)
         }
         if let nested = value.optional("nested") {
-            let filter = try read(try nested.required("filter"), depth: depth + 1) ?? DocumentFilter()
+            let filter = try read(try nested.required("filter"), depth: depth + 1) ?? Filter()
             guard !filter.leaves.contains(where: { if case .hasID = $0 { true } else { false } }) else {
                 throw .format("has_id is not allowed inside a nested filter")
             }
@@ -50,19 +50,19 @@ enum WireFilter {
         let names: Set<String> = ["must", "should", "must_not", "min_should"]
         guard value.objectValue?.keys.contains(where: names.contains) ?? false || value.objectValue?.isEmpty ?? false
         else { throw mismatch }
-        return .filter(try read(value, depth: depth + 1) ?? DocumentFilter())
+        return .filter(try read(value, depth: depth + 1) ?? Filter())
     }
 
     private static var mismatch: QdrantFailure {
         .format("data did not match any variant of untagged enum Condition")
     }
 
-    private static func path(_ value: JSONValue) throws(QdrantFailure) -> FieldPath {
+    private static func path(_ value: JSONValue) throws(QdrantFailure) -> PayloadPath {
         guard let text = value["key"]?.stringValue else { throw mismatch }
         return try WirePath.read(text)
     }
 
-    private static func slice(_ value: JSONValue) throws(QdrantFailure) -> DocumentCondition {
+    private static func slice(_ value: JSONValue) throws(QdrantFailure) -> Condition {
         guard let total = try value.count("total"), let index = try value.count("index") else { throw mismatch }
         var validation = Validation()
         validation.range("slice.total", Int64(total), from: 1)
@@ -73,7 +73,7 @@ enum WireFilter {
 
     // MARK: Fields
 
-    private static func field(_ key: JSONValue, _ value: JSONValue) throws(QdrantFailure) -> DocumentCondition {
+    private static func field(_ key: JSONValue, _ value: JSONValue) throws(QdrantFailure) -> Condition {
         guard let text = key.stringValue else { throw mismatch }
         let path = try WirePath.read(text)
         if let match = value.optional("match") { return .field(path, try self.match(match)) }
@@ -135,7 +135,7 @@ enum WireFilter {
         guard bounds.contains(where: { $0.stringValue != nil }) else { return .range(try numbers(value)) }
         func moment(_ key: String) throws(QdrantFailure) -> Int64? {
             guard let text = try value.string(key) else { return nil }
-            guard let moment = Moment.microseconds(text) else {
+            guard let moment = Timestamp.parse(text) else {
                 throw .format("data did not match any variant of untagged enum RangeInterface")
             }
             return moment
@@ -147,9 +147,14 @@ enum WireFilter {
     private static func numbers(_ value: JSONValue) throws(QdrantFailure) -> NumericRange {
         guard value.objectValue != nil else { throw .format("invalid type: \(value.typeName), expected struct Range") }
         try value.only(["gt", "gte", "lt", "lte"])
+        func number(_ key: String) throws(QdrantFailure) -> Number? {
+            // Integers are compared exactly, and so not read as doubles.
+            guard try value.double(key) != nil else { return nil }
+            return value.optional(key).flatMap { Number($0) }
+        }
         return NumericRange(
-            greaterThan: try value.double("gt"), atLeast: try value.double("gte"), lessThan: try value.double("lt"),
-            atMost: try value.double("lte"))
+            greaterThan: try number("gt"), atLeast: try number("gte"), lessThan: try number("lt"),
+            atMost: try number("lte"))
     }
 
     // MARK: Geometry

@@ -117,8 +117,10 @@ enum VectorSelection: Sendable, Equatable {
 enum PayloadSelection: Sendable {
     case none
     case all
-    case include([FieldPath])
-    case exclude([FieldPath])
+    case include([PayloadPath])
+    case exclude([PayloadPath])
+
+    var isNone: Bool { if case .none = self { true } else { false } }
 
     static func read(_ value: JSONValue?, default fallback: PayloadSelection) throws(QdrantFailure) -> PayloadSelection
     {
@@ -138,7 +140,7 @@ enum PayloadSelection: Sendable {
         .format("data did not match any variant of untagged enum WithPayloadInterface")
     }
 
-    private static func paths(_ keys: [JSONValue]) throws(QdrantFailure) -> [FieldPath] {
+    private static func paths(_ keys: [JSONValue]) throws(QdrantFailure) -> [PayloadPath] {
         try keys.map { key throws(QdrantFailure) in
             guard let text = key.stringValue else { throw mismatch }
             return try WirePath.read(text)
@@ -161,9 +163,9 @@ enum PayloadSelection: Sendable {
 }
 
 enum WirePath {
-    static func read(_ text: String) throws(QdrantFailure) -> FieldPath {
+    static func read(_ text: String) throws(QdrantFailure) -> PayloadPath {
         do {
-            return try FieldPath(text)
+            return try PayloadPath(text)
         } catch {
             throw .format("Invalid json path: '\(text)'")
         }
@@ -172,7 +174,7 @@ enum WirePath {
 
 extension JSONValue {
     /// Only what the paths lead to; of arrays only elements reached by `[]`. nil when nothing is left of a scalar.
-    fileprivate func including(_ paths: [ArraySlice<FieldPath.Step>]) -> JSONValue? {
+    fileprivate func including(_ paths: [ArraySlice<PayloadPath.Step>]) -> JSONValue? {
         if paths.contains(where: \.isEmpty) { return self }
         switch self {
         case .object(let members):
@@ -189,7 +191,7 @@ extension JSONValue {
         }
     }
 
-    fileprivate func excluding(_ paths: [ArraySlice<FieldPath.Step>]) -> JSONValue {
+    fileprivate func excluding(_ paths: [ArraySlice<PayloadPath.Step>]) -> JSONValue {
         switch self {
         case .object(let members):
             var kept: JSONObject = [:]

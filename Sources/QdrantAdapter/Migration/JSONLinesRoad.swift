@@ -1,5 +1,7 @@
+import Files
 import Foundation
 import JSON
+import VectorEngine
 
 // Collections as files, a second road out and in: NAME.jsonl holds a point a line as the wire writes it (id, vector,
 // payload), NAME.json beside it the configuration, the payload indexes and the aliases. Plain text, to be read by any
@@ -40,8 +42,7 @@ package struct JSONLinesRoad: Sendable {
 
     /// Writes the collections (all where none is named) of `source`; files of the same name are replaced.
     package func write(from source: any QdrantPeer, _ names: [String]) async throws -> [Moved] {
-        try FileManager.default.createDirectory(
-            atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        try PrivateFile.makeFolder(directory)
         var moved: [Moved] = []
         for name in try await source.collectionNames(names) { moved.append(try await write(name, from: source)) }
         return moved
@@ -56,9 +57,12 @@ package struct JSONLinesRoad: Sendable {
         ]
         // The points first: where the description stands, the points are whole.
         let path = file(name, ".jsonl")
-        guard FileManager.default.createFile(atPath: path, contents: nil, attributes: [.posixPermissions: 0o600]),
-            let handle = FileHandle(forWritingAtPath: path)
-        else { throw QdrantFailure.badRequest("\(path) cannot be written") }
+        let handle: FileHandle
+        do {
+            handle = try PrivateFile.handle(path)
+        } catch {
+            throw QdrantFailure.badRequest(error.message)
+        }
         var count = 0
         var next: JSONValue? = .null
         while let offset = next {
@@ -70,7 +74,8 @@ package struct JSONLinesRoad: Sendable {
         }
         try handle.synchronize()
         try handle.close()
-        try Data(JSONWriter.bytes(head)).write(to: URL(fileURLWithPath: file(name, ".json")), options: .atomic)
+        let description = file(name, ".json")
+        try EngineError.wrapping(description) { try DurableFile.write(JSONWriter.bytes(head), to: description) }
         return Moved(name: name, points: count)
     }
 

@@ -1,5 +1,7 @@
+import Files
 import Foundation
 import JSON
+import VectorEngine
 
 // Collections from one Qdrant to another: configuration, points in the order of their ids, payload indexes, aliases;
 // then counts and a sample of points and searches are compared. After each page the next id is written down, so that a
@@ -316,10 +318,9 @@ private struct MigrationPlace {
     }
 
     func write(_ next: JSONValue) throws {
-        try FileManager.default.createDirectory(
-            atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        try PrivateFile.makeFolder(directory)
         let state: JSONValue = ["between": between, "next": next]
-        try Data(JSONWriter.bytes(state)).write(to: URL(fileURLWithPath: path), options: .atomic)
+        try EngineError.wrapping(path) { try DurableFile.write(JSONWriter.bytes(state), to: path) }
     }
 
     func remove() throws {

@@ -10,6 +10,8 @@ import VectorEngine
 final class CollectionCatalog: Sendable {
     let store: EmbeddedStore
     private let stemmers: Stemmers
+    /// Collections that are in the store and not here.
+    let withheld: Set<String>
     private let open: Mutex<[ByteText: QdrantCollection]> = Mutex([:])
     private let known: Mutex<[ByteText: String]?> = Mutex(nil)
     /// Collections and aliases change one at a time.
@@ -19,19 +21,20 @@ final class CollectionCatalog: Sendable {
     static let nameLength = 255
     private static let forbidden: [Unicode.Scalar] = ["/", "\\", "<", ">", ":", "\"", "|", "?", "*", "\0", "\u{1F}"]
 
-    init(store: EmbeddedStore, stemmers: Stemmers) {
+    init(store: EmbeddedStore, stemmers: Stemmers, withheld: Set<String> = []) {
         self.store = store
         self.stemmers = stemmers
+        self.withheld = withheld
     }
 
     /// The collection called `name`, or that the alias `name` stands for.
     func collection(_ name: String) async throws -> QdrantCollection {
         let real = try aliases[text: name] ?? name
         if let known = open.withLock({ $0[text: real] }) {
-            if try await store.exists(real) { return known }
+            if try await isThere(real) { return known }
             forget(real)
         }
-        guard try await store.exists(real),
+        guard try await isThere(real),
             let opened = try await QdrantCollection.open(real, in: store, stemmers: stemmers)
         else { throw QdrantFailure.noCollection(name) }
         return open.withLock { open in
@@ -41,14 +44,35 @@ final class CollectionCatalog: Sendable {
         }
     }
 
+    /// Opens a collection so far that the first request to it is fast: vectors, index of ids and documents.
+    func warm(_ name: String) async throws {
+        let collection = try await collection(name)
+        _ = try await collection.read { $0.sequence }
+        try await store.open(collection.name)
+    }
+
     /// The collection, or nil where there is none.
     func known(_ name: String) async throws -> QdrantCollection? {
         try await exists(name) ? try await collection(name) : nil
     }
 
-    func exists(_ name: String) async throws -> Bool { try await store.exists(try aliases[text: name] ?? name) }
+    func exists(_ name: String) async throws -> Bool { try await isThere(try aliases[text: name] ?? name) }
 
-    func names() async throws -> [String] { try await store.collectionNames() }
+    /// Whether a collection, not an alias, has that name here.
+    private func isThere(_ real: String) async throws -> Bool {
+        if withheld.contains(real) { return false }
+        return try await store.exists(real)
+    }
+
+    func names() async throws -> [String] { try await store.collectionNames().filter { !withheld.contains($0) } }
+
+    /// - Throws: 403 for a name that is not for callers to give.
+    func checkServed(_ name: String) throws(QdrantFailure) {
+        guard withheld.contains(name) else { return }
+        throw .forbidden(
+            "The name `\(name)` belongs to the memory, whose collections are not served here. Choose another name, or "
+                + "start the server with --serve-memories")
+    }
 
     func forget(_ name: String) { open.withLock { $0[text: name] = nil } }
 
@@ -63,6 +87,7 @@ final class CollectionCatalog: Sendable {
     }
 
     func create(_ name: String, _ config: CollectionConfig) async throws {
+        try checkServed(name)
         try await changing.pass {
             if try aliases[text: name] != nil {
                 throw QdrantFailure.wrongInput(
@@ -84,6 +109,7 @@ final class CollectionCatalog: Sendable {
     func delete(_ name: String) async throws -> Bool {
         try await changing.pass {
             let real = try aliases[text: name] ?? name
+            guard !withheld.contains(real) else { return false }
             forget(real)
             do {
                 try await store.deleteCollection(real)
@@ -116,10 +142,9 @@ final class CollectionCatalog: Sendable {
 
     private func save(_ aliases: [ByteText: String]) throws {
         let members = aliases.sorted { $0.key < $1.key }.map { ($0.key.text, JSONValue.string($0.value)) }
-        try FileManager.default.createDirectory(
-            atPath: store.directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-        let text = JSONWriter.bytes(.object(JSONObject(uniqueKeysWithValues: members)))
-        try Data(text).write(to: URL(fileURLWithPath: file), options: .atomic)
+        try PrivateFile.makeFolder(store.directory)
+        try DurableFile.write(
+            JSONWriter.bytes(.object(JSONObject(uniqueKeysWithValues: members))), to: file)
         known.withLock { $0 = aliases }
     }
 
@@ -139,7 +164,8 @@ final class CollectionCatalog: Sendable {
         }
         if let create = action.optional("create_alias") {
             let (name, alias) = (try text(create, "collection_name"), try text(create, "alias_name"))
-            guard try await store.exists(name) else { throw QdrantFailure.noCollection(name) }
+            guard try await isThere(name) else { throw QdrantFailure.noCollection(name) }
+            try checkServed(alias)
             guard try await !store.exists(alias) else {
                 throw QdrantFailure.conflict("Collection `\(alias)` already exists!")
             }
@@ -148,6 +174,7 @@ final class CollectionCatalog: Sendable {
             aliases[text: try text(delete, "alias_name")] = nil
         } else if let rename = action.optional("rename_alias") {
             let (old, new) = (try text(rename, "old_alias_name"), try text(rename, "new_alias_name"))
+            try checkServed(new)
             guard let name = aliases[text: old] else { throw QdrantFailure.notFound("Alias \(old) does not exists!") }
             guard try await !store.exists(new) else {
                 throw QdrantFailure.conflict("Collection `\(new)` already exists!")

@@ -6,12 +6,12 @@ package typealias Stemmers = [String: @Sendable (String) -> String]
 
 /// Definitions of payload indexes as the wire writes them: a type's name, or an object with `type` and parameters.
 enum FieldSchema {
-    static func kind(_ schema: JSONValue) -> FieldIndexKind? {
-        (schema.stringValue ?? schema["type"]?.stringValue).flatMap(FieldIndexKind.init(rawValue:))
+    static func kind(_ schema: JSONValue) -> PayloadIndexKind? {
+        (schema.stringValue ?? schema["type"]?.stringValue).flatMap(PayloadIndexKind.init(rawValue:))
     }
 
     /// - Throws: a refusal of an unknown type or parameters that contradict each other.
-    static func definition(_ schema: JSONValue, _ stemmers: Stemmers) throws(QdrantFailure) -> FieldIndexDefinition {
+    static func definition(_ schema: JSONValue, _ stemmers: Stemmers) throws(QdrantFailure) -> PayloadIndexDefinition {
         guard let kind = kind(schema) else {
             throw .format("data did not match any variant of untagged enum PayloadFieldSchema")
         }
@@ -22,8 +22,8 @@ enum FieldSchema {
                 "the 'lookup' and 'range' capabilities can't be both disabled")
             try validation.finish()
         }
-        guard kind == .text else { return FieldIndexDefinition(kind: kind) }
-        return FieldIndexDefinition(kind: kind, analyzer: try analyzer(schema, stemmers))
+        guard kind == .text else { return PayloadIndexDefinition(kind: kind) }
+        return PayloadIndexDefinition(kind: kind, analyzer: try analyzer(schema, stemmers))
     }
 
     private static func analyzer(_ schema: JSONValue, _ stemmers: Stemmers) throws(QdrantFailure) -> TextAnalyzer {

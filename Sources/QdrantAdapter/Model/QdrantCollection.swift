@@ -18,7 +18,8 @@ final class QdrantCollection: Sendable {
         var config: CollectionConfig
         /// Definitions of payload indexes by path, as they were asked for.
         var fields: JSONObject
-        var table: DocumentTable?
+        /// The collection as it was last opened; its payload indexes are those of `fields`.
+        var points: PointCollection?
     }
 
     /// Where words are cut to their stems, by language; a language that is not there keeps its words.
@@ -66,47 +67,58 @@ final class QdrantCollection: Sendable {
     }
 
     /// Makes the index of a payload field, or (with nil) drops it.
-    func setField(_ path: FieldPath, _ schema: JSONValue?) async throws {
-        let definition = try schema.map { try FieldSchema.definition($0, stemmers) }
+    func setField(_ path: PayloadPath, _ schema: JSONValue?) async throws {
+        _ = try schema.map { try FieldSchema.definition($0, stemmers) }
         var fields = fields
         fields[path.description] = schema
         try await store.annotate(name, Self.fieldsNote, JSONWriter.text(.object(fields)))
         state.withLock { $0.fields = fields }
-        let table = try await table
-        try await EmbeddedStore.blocking { table.setField(path, definition) }
+        let points = try await points
+        let definitions = try definitions(of: fields)
+        try await EmbeddedStore.blocking { try points.setFields(definitions, replacing: [path]) }
     }
 
-    func field(_ path: FieldPath) -> FieldIndexKind? {
+    func field(_ path: PayloadPath) -> PayloadIndexKind? {
         state.withLock { $0.fields[path.description] }.flatMap(FieldSchema.kind)
     }
 
-    // MARK: Documents
+    // MARK: Points
 
-    var table: DocumentTable {
+    /// The collection in the engine, with its payload indexes and with its payloads in memory.
+    var points: PointCollection {
         get async throws {
-            let (known, fields) = state.withLock { ($0.table, $0.fields) }
-            let definitions: [(FieldPath, FieldIndexDefinition)] =
-                known != nil
-                ? []
-                : try fields.map { (try WirePath.read($0.key), try FieldSchema.definition($0.value, stemmers)) }
-            let table = try await store.documents(name, fields: definitions, known: known)
-            if known !== table {
-                state.withLock { $0.table = table }
-                if known != nil {
-                    // Opened anew: the indexes go with it.
-                    for (path, schema) in fields {
-                        table.setField(try WirePath.read(path), try FieldSchema.definition(schema, stemmers))
-                    }
-                }
+            let opened = try await store.openCollection(name)
+            let (known, fields) = state.withLock { ($0.points, $0.fields) }
+            if known === opened { return opened }
+            let definitions = try definitions(of: fields)
+            try await EmbeddedStore.blocking {
+                try opened.setFields(definitions)
+                try opened.keepContents()
             }
-            return table
+            state.withLock { $0.points = opened }
+            return opened
         }
     }
 
-    /// Runs `body` on the newest documents, off the cooperative pool.
-    func read<Result: Sendable>(_ body: @escaping @Sendable (inout Documents) throws -> Result) async throws -> Result {
-        let table = try await table
-        return try await EmbeddedStore.blocking { try table.use { try body(&$0) } }
+    /// The analysers of its text indexes.
+    var analyzers: [PayloadPath: TextAnalyzer] {
+        get throws { try definitions(of: fields).compactMapValues(\.analyzer) }
+    }
+
+    private func definitions(of fields: JSONObject) throws -> [PayloadPath: PayloadIndexDefinition] {
+        var definitions: [PayloadPath: PayloadIndexDefinition] = [:]
+        for (path, schema) in fields {
+            definitions[try WirePath.read(path)] = try FieldSchema.definition(schema, stemmers)
+        }
+        return definitions
+    }
+
+    /// Runs `body` on one view of the collection, off the cooperative pool.
+    func read<Result: Sendable>(
+        _ body: @escaping @Sendable (CollectionView) throws -> Result
+    ) async throws -> Result {
+        let points = try await points
+        return try await EmbeddedStore.blocking { try points.reading(body) }
     }
 }
 

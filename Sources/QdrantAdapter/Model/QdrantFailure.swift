@@ -53,6 +53,7 @@ package struct QdrantFailure: Error, Sendable, CustomStringConvertible {
             self = QdrantFailure(
                 429, "Rate limiting exceeded: " + error.message, retryAfterSeconds: Self.overloadedRetrySeconds)
         case .notWritable, .diskFull: self = QdrantFailure(507, "Insufficient storage: " + error.message)
+        case .overtaken: self = QdrantFailure(503, "Service unavailable: " + error.message, retryAfterSeconds: 1)
         case .damaged, .keyRefused, .unsupportedFormat, .outcomeUnknown, .closed, .cancelled:
             self = .internalError(error.message)
         }

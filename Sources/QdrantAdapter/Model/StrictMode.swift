@@ -60,7 +60,7 @@ struct StrictMode: Sendable {
     }
 
     /// Groups need an index of their field where filters do.
-    func checkGrouping(by path: FieldPath, in collection: QdrantCollection) throws(QdrantFailure) {
+    func checkGrouping(by path: PayloadPath, in collection: QdrantCollection) throws(QdrantFailure) {
         guard settings?["unindexed_filtering_retrieve"]?.boolValue == false else { return }
         let remedy = "Create an index supporting `match` for this key."
         guard let kind = collection.field(path) else {
@@ -80,18 +80,18 @@ struct StrictMode: Sendable {
     }
 
     /// Refuses a write to a collection that is full already; `vectorBytes` is what one point's vectors take.
-    func checkSizes(_ documents: Documents, vectorBytes: Int) throws(QdrantFailure) {
+    func checkSizes(_ view: CollectionView, vectorBytes: Int) throws {
         func megabytes(_ bytes: Int) -> Float { Float(bytes) / 1_048_576 }
         if let limit = limit("max_collection_vector_size_bytes"),
-            documents.count.multipliedReportingOverflow(by: vectorBytes).partialValue >= limit
+            view.pointCount.multipliedReportingOverflow(by: vectorBytes).partialValue >= limit
         {
-            throw .badRequest("Max vector storage size limit of \(megabytes(limit))MB reached!")
+            throw QdrantFailure.badRequest("Max vector storage size limit of \(megabytes(limit))MB reached!")
         }
-        if let limit = limit("max_collection_payload_size_bytes"), documents.payloadBytes >= limit {
-            throw .badRequest("Max payload storage size limit of \(megabytes(limit))MB reached!")
+        if let limit = limit("max_collection_payload_size_bytes"), try view.payloadBytes() >= limit {
+            throw QdrantFailure.badRequest("Max payload storage size limit of \(megabytes(limit))MB reached!")
         }
-        if let limit = limit("max_points_count"), documents.count >= limit {
-            throw .badRequest("Max points count limit of \(limit) reached!")
+        if let limit = limit("max_points_count"), view.pointCount >= limit {
+            throw QdrantFailure.badRequest("Max points count limit of \(limit) reached!")
         }
     }
 
@@ -114,7 +114,7 @@ struct StrictMode: Sendable {
 
     // MARK: Filters
 
-    func checkFilter(_ filter: DocumentFilter?, in collection: QdrantCollection, isUpdate: Bool) throws(QdrantFailure) {
+    func checkFilter(_ filter: Filter?, in collection: QdrantCollection, isUpdate: Bool) throws(QdrantFailure) {
         guard let settings, let filter else { return }
         let leaves = filter.leaves
         for case .field(let path, .substring) in leaves {
@@ -137,7 +137,7 @@ struct StrictMode: Sendable {
     }
 
     private func checkIndexed(
-        _ filter: DocumentFilter, below prefix: FieldPath?, in collection: QdrantCollection
+        _ filter: Filter, below prefix: PayloadPath?, in collection: QdrantCollection
     ) throws(QdrantFailure) {
         for condition in filter.must + filter.should + filter.mustNot + filter.minShould {
             switch condition {
@@ -167,7 +167,7 @@ extension QdrantFailure {
     }
 }
 
-extension DocumentCondition {
+extension Condition {
     /// Values that a condition lists.
     fileprivate var size: Int {
         switch self {
@@ -180,15 +180,15 @@ extension DocumentCondition {
 
 extension FieldTest {
     /// The kinds of index that would serve this test, unless `kind` is one of them.
-    fileprivate func missingIndex(_ kind: FieldIndexKind?) -> String? {
-        let fitting: [FieldIndexKind] =
+    fileprivate func missingIndex(_ kind: PayloadIndexKind?) -> String? {
+        let fitting: [PayloadIndexKind] =
             switch self {
             case .anyOf(let values), .noneOf(let values):
                 switch values.first {
                 case .keyword: [.keyword, .uuid]
                 case .integer: [.integer]
                 case .bool: [.bool]
-                case nil: FieldIndexKind.allCases
+                case nil: PayloadIndexKind.allCases
                 }
             case .text, .textAny, .phrase: [.text]
             case .prefix, .substring: [.keyword]

@@ -77,7 +77,8 @@ extension QdrantAPI {
             _ = try await catalog.collection(name)
         }
         let all = try catalog.aliases.filter {
-            name.map($0.value.hasSameBytes) ?? (request.rights.level(of: $0.value) >= .read)
+            !catalog.withheld.contains($0.value)
+                && (name.map($0.value.hasSameBytes) ?? (request.rights.level(of: $0.value) >= .read))
         }
         return .value([
             "aliases": .array(

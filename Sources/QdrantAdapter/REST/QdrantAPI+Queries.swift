@@ -18,12 +18,14 @@ extension QdrantAPI {
         let target = try await SearchableCollection(try await readable(request, name))
         return .json(
             try await EmbeddedStore.blocking {
-                guard try target.table.use({ $0.document(id) }) != nil else {
-                    throw QdrantFailure.notFound("Point with id \(id) does not exists!")
+                try target.reading { moment in
+                    guard let row = moment.view.row(of: id) else {
+                        throw QdrantFailure.notFound("Point with id \(id) does not exists!")
+                    }
+                    var writer = WireWriter()
+                    try writer.points([AnswerRow(row: row)], AnswerParts(payload: .all, vectors: .all), of: moment)
+                    return Array(writer.bytes.dropFirst().dropLast())
                 }
-                var writer = WireWriter()
-                try writer.points([AnswerRow(id: id)], AnswerParts(payload: .all, vectors: .all), of: target)
-                return Array(writer.bytes.dropFirst().dropLast())
             })
     }
 
@@ -32,18 +34,16 @@ extension QdrantAPI {
         let collection = try await readable(request, name)
         let ids = try WireID.list(try body.required("ids"))
         let parts = try AnswerParts.read(body, payload: .all)
+        let target = try await SearchableCollection(collection)
         return .json(
-            try await Self.written(ids.map { AnswerRow(id: $0) }, parts, try await SearchableCollection(collection)))
-    }
-
-    private static func written(
-        _ rows: [AnswerRow], _ parts: AnswerParts, _ target: SearchableCollection
-    ) async throws -> [UInt8] {
-        try await EmbeddedStore.blocking {
-            var writer = WireWriter()
-            try writer.points(rows, parts, of: target)
-            return writer.bytes
-        }
+            try await EmbeddedStore.blocking {
+                try target.reading { moment in
+                    var writer = WireWriter()
+                    let rows = ids.compactMap { moment.view.row(of: $0) }
+                    try writer.points(rows.map { AnswerRow(row: $0) }, parts, of: moment)
+                    return writer.bytes
+                }
+            })
     }
 
     // MARK: Scroll, count, facet
@@ -72,56 +72,46 @@ extension QdrantAPI {
         }
         return .json(
             try await EmbeddedStore.blocking {
-                let (rows, next) = try Self.page(filter, start, limit, target)
-                var writer = WireWriter()
-                writer.raw("{\"points\":")
-                try writer.points(rows, parts, of: target)
-                writer.raw(",\"next_page_offset\":")
-                if let next { writer.id(next) } else { writer.raw("null") }
-                writer.raw("}")
-                return writer.bytes
+                try target.reading { try Self.page(filter, start, limit, parts, $0) }
             })
     }
 
     private static func page(
-        _ filter: DocumentFilter?, _ start: PointID?, _ limit: Limit, _ target: SearchableCollection
-    ) throws -> ([AnswerRow], next: PointID?) {
-        try target.table.use { documents in
-            let order = documents.slotsByID()
-            var at = start.map { start in order.firstIndexByID(start) } ?? 0
-            let allowed = filter?.isEmpty ?? true ? nil : documents.matching(filter)
-            var rows: [AnswerRow] = []
-            while at < order.count {
-                if allowed?.contains(Int(order[at].slot)) ?? true {
-                    if rows.count == limit.count { return (rows, order[at].id) }
-                    rows.append(AnswerRow(id: order[at].id))
-                }
-                at += 1
-            }
-            return (rows, nil)
-        }
+        _ filter: Filter?, _ start: PointID?, _ limit: Limit, _ parts: AnswerParts, _ target: CollectionMoment
+    ) throws -> [UInt8] {
+        let view = target.view
+        let page = view.page(of: try view.matches(filter), from: start, limit: limit.with(1).count)
+        var writer = WireWriter()
+        writer.raw("{\"points\":")
+        try writer.points(page.prefix(limit.count).map { AnswerRow(row: $0) }, parts, of: target)
+        writer.raw(",\"next_page_offset\":")
+        if page.count > limit.count { writer.id(view.id(page[limit.count])) } else { writer.raw("null") }
+        writer.raw("}")
+        return writer.bytes
     }
 
     private static func orderedPage(
-        _ order: OrderBy, _ kind: FieldIndexKind, _ filter: DocumentFilter?, _ limit: Limit, _ parts: AnswerParts,
+        _ order: OrderBy, _ kind: PayloadIndexKind, _ filter: Filter?, _ limit: Limit, _ parts: AnswerParts,
         _ target: SearchableCollection
     ) async throws -> [UInt8] {
         try await EmbeddedStore.blocking {
-            var node = QueryNode(kind: .orderBy(order))
-            node.filter = filter
-            node.limit = limit
-            let hits = try QueryRunner(target: target, lookups: [:]).run(node)
-            var writer = WireWriter()
-            writer.raw("{\"points\":")
-            let rows = hits.map { AnswerRow(id: $0.id, order: $0.order.map { OrderValue.json($0, kind) }) }
-            try writer.points(rows, parts, of: target)
-            writer.raw(",\"next_page_offset\":null}")
-            return writer.bytes
+            try target.reading { moment in
+                var node = QueryNode(kind: .orderBy(order))
+                node.filter = filter
+                node.limit = limit
+                let hits = try QueryRunner(target: moment, lookups: [:]).run(node)
+                var writer = WireWriter()
+                writer.raw("{\"points\":")
+                let rows = hits.map { AnswerRow(row: $0.row, order: $0.order.map { OrderValue.json($0, kind) }) }
+                try writer.points(rows, parts, of: moment)
+                writer.raw(",\"next_page_offset\":null}")
+                return writer.bytes
+            }
         }
     }
 
     @discardableResult
-    static func checkOrder(_ order: OrderBy, _ collection: QdrantCollection) throws -> FieldIndexKind {
+    static func checkOrder(_ order: OrderBy, _ collection: QdrantCollection) throws -> PayloadIndexKind {
         guard let kind = collection.field(order.path), [.integer, .float, .datetime].contains(kind) else {
             throw QdrantFailure.badRequest(
                 "No range index for `order_by` key: `\(order.path)`. Please create one to use `order_by`. Check "
@@ -138,9 +128,7 @@ extension QdrantAPI {
         let filter = try WireFilter.read(body.optional("filter"))
         _ = try body.bool("exact")
         try collection.strictMode.checkFilter(filter, in: collection, isUpdate: false)
-        let count = try await collection.read { documents in
-            filter?.isEmpty ?? true ? documents.count : documents.matching(filter).count
-        }
+        let count = try await collection.read { $0.count(try $0.matches(filter)) }
         return .value(["count": .integer(Int64(count))])
     }
 
@@ -161,9 +149,7 @@ extension QdrantAPI {
                     + "support Match conditions"
             )
         }
-        let hits = try await collection.read { documents in
-            documents.facets(path, allowed: documents.matching(filter), limit: limit.count)
-        }
+        let hits = try await collection.read { try $0.facets(path, within: try $0.matches(filter), limit: limit.count) }
         return .value([
             "hits": .array(hits.map { ["value": $0.value.json, "count": .integer(Int64($0.count))] })
         ])
@@ -244,7 +230,8 @@ extension QdrantAPI {
         try collection.strictMode.checkLimit(matrix.sample)
         try collection.strictMode.checkFilter(matrix.filter, in: collection, isUpdate: false)
         let target = try await SearchableCollection(collection)
-        return .json(try await EmbeddedStore.blocking { try matrix.answer(target, asPairs: asPairs) })
+        return .json(
+            try await EmbeddedStore.blocking { try target.reading { try matrix.answer($0, asPairs: asPairs) } })
     }
 }
 
@@ -255,17 +242,5 @@ extension MatchValue {
         case .integer(let number): .integer(number)
         case .bool(let flag): .bool(flag)
         }
-    }
-}
-
-extension [(id: PointID, slot: UInt32)] {
-    /// Where the first id stands that is not before `id`.
-    func firstIndexByID(_ id: PointID) -> Int {
-        var (low, high) = (0, count)
-        while low < high {
-            let middle = (low + high) / 2
-            if self[middle].id < id { low = middle + 1 } else { high = middle }
-        }
-        return low
     }
 }

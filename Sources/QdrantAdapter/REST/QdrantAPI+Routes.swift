@@ -7,7 +7,7 @@ import VectorEngine
 extension QdrantAPI {
     func perform(_ request: Request) async throws -> CallResult {
         let (method, parts) = (request.call.method, request.route.parts)
-        if method == "OPTIONS" { return .plain(Self.preflight) }
+        if method == "OPTIONS" { return .plain(Self.options) }
         _ = try request.timeout()
         try request.checkClusterParameters()
         switch (method, parts.first) {
@@ -25,12 +25,9 @@ extension QdrantAPI {
     /// A path nobody answers: no body, as on Qdrant.
     static let notThere = HTTPAnswer(status: 404, contentType: "text/plain", body: [])
 
-    private static let preflight = HTTPAnswer(
-        status: 200, contentType: "text/plain",
-        headers: [
-            ("access-control-allow-origin", "*"), ("access-control-allow-methods", "GET, POST, PUT, PATCH, DELETE"),
-            ("access-control-allow-headers", "*"), ("access-control-max-age", "3600"),
-        ], body: [])
+    /// What may be sent. No header says that other origins may: a browser keeps their pages out.
+    private static let options = HTTPAnswer(
+        status: 204, contentType: "text/plain", headers: [("allow", "GET, POST, PUT, PATCH, DELETE")], body: [])
 
     // MARK: Collections
 
@@ -136,13 +133,13 @@ extension QdrantAPI {
     }
 
     private func prepared(_ request: Request, _ name: String) async throws -> (PointWriting, JSONValue) {
-        try request.needs(.write, of: name)
+        try request.needs(.writePoints, of: name)
         let body = try request.body()
         return (try await writing(request, name), body)
     }
 
     private func writing(_ request: Request, _ name: String) async throws -> PointWriting {
-        try request.needs(.write, of: name)
+        try request.needs(.writePoints, of: name)
         let collection = try await catalog.collection(name)
         try collection.writes.take(collection.strictMode.writesPerMinute, "Write")
         try collection.strictMode.checkTimeout(try request.timeout())

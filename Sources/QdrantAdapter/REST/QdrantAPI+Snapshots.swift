@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import Outbound
@@ -22,7 +23,8 @@ extension QdrantAPI {
             return waits ? .value(made) : .accepted
         case ("POST", "upload"?, 1):
             try request.needsGlobal(.manage)
-            try await recover(name, file: try upload(request), checksum: request.call.query["checksum"])
+            try checkTarget(name)
+            try await recover(name, checksum: request.call.query["checksum"]) { try await receive(request.call, $0) }
             return waits ? .value(true) : .accepted
         case ("PUT", "recover"?, 1):
             try request.needsGlobal(.manage)
@@ -76,8 +78,8 @@ extension QdrantAPI {
     /// A snapshot made for this answer alone.
     private func stream(_ collection: QdrantCollection) async throws -> HTTPAnswer {
         let path = try snapshots.temporaryPath()
-        try await collection.store.copy(collection.name, to: path)
         defer { snapshots.discard(path) }
+        try await collection.store.copy(collection.name, to: path)
         return Self.file(path, named: "\(collection.name).snapshot")
     }
 
@@ -106,84 +108,132 @@ extension QdrantAPI {
             throw QdrantFailure.format(
                 "unknown variant `\(priority)`, expected one of `no_sync`, `snapshot`, `replica`")
         }
-        let file: String
-        if scheme == "file" {
-            file = try localCopy(url.path)
-        } else {
-            file = try await fetched(location, apiKey: try body.string("api_key"))
+        try checkTarget(name)
+        let apiKey = try body.string("api_key")
+        try await recover(name, checksum: try body.string("checksum")) { path in
+            if scheme == "file" {
+                try await copy(url.path, to: path)
+            } else {
+                try await fetch(location, apiKey: apiKey, to: path)
+            }
         }
-        try await recover(name, file: file, checksum: try body.string("checksum"))
     }
 
-    /// A copy of a file below the snapshot directory; other files are none of a caller's business.
-    private func localCopy(_ path: String) throws -> String {
-        let real = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    /// Whether a collection of that name may be made or replaced.
+    private func checkTarget(_ name: String) throws {
+        try CollectionCatalog.checkName(name)
+        try catalog.checkServed(name)
+    }
+
+    /// Copies a file below the snapshot directory; other files are none of a caller's business.
+    private func copy(_ source: String, to path: String) async throws {
+        let real = URL(fileURLWithPath: source).resolvingSymlinksInPath().path
         let base = URL(fileURLWithPath: snapshots.directory).resolvingSymlinksInPath().path
         guard real.hasPrefix(base + "/") else {
             throw QdrantFailure.forbidden("Snapshot file must lie inside the snapshots directory \(base)")
         }
-        guard FileManager.default.fileExists(atPath: real) else {
-            throw QdrantFailure.badRequest("Snapshot file \"\(path)\" does not exist")
+        guard FileManager.default.fileExists(atPath: real),
+            try !snapshots.holdsAny(of: catalog.withheld, String(real.dropFirst(base.utf8.count + 1)))
+        else {
+            throw QdrantFailure.badRequest("Snapshot file \"\(source)\" does not exist")
         }
-        let copy = try snapshots.temporaryPath()
-        try FileManager.default.copyItem(atPath: real, toPath: copy)
-        return copy
+        try await EmbeddedStore.blocking {
+            let size = try BackupArchive.size(real)
+            try EngineError.wrapping(path) { try FreeSpace.require(size, at: base) }
+            try PrivateFile.copy(real, to: path)
+        }
     }
 
     private static let fetchTimeout: Duration = .seconds(300)
 
-    private func fetched(_ location: String, apiKey: String?) async throws -> String {
+    private func fetch(_ location: String, apiKey: String?, to path: String) async throws {
         var call = OutboundCall(url: location)
         if let apiKey { call.headers = [("api-key", apiKey)] }
         call.timeout = Self.fetchTimeout
-        call.mostAnswerBytes = ServingLimits.uploadBytes
-        let answer: OutboundAnswer
-        do throws(OutboundError) {
+        let file = try IncomingFile(path)
+        let status: Int
+        do {
             // A client of its own: the servers that callers name have nothing to do with each other.
-            answer = try await OutboundClient().send(call)
-        } catch {
+            status = try await OutboundClient().download(call) { try await file.append(Data($0)) }
+        } catch let error as OutboundError {
             throw QdrantFailure.badRequest("Failed to download snapshot from \(location): \(error.message)")
         }
-        guard answer.status == 200 else {
-            throw QdrantFailure.badRequest("Failed to download snapshot from \(location): status - \(answer.status)")
+        guard status == 200 else {
+            throw QdrantFailure.badRequest("Failed to download snapshot from \(location): status - \(status)")
         }
-        let path = try snapshots.temporaryPath()
-        try Data(answer.body).write(to: URL(fileURLWithPath: path))
-        return path
+        try await file.finish()
     }
 
-    /// Puts the copy at `file` in the place of the collection.
-    private func recover(_ name: String, file: String, checksum: String?) async throws {
+    /// Puts the copy that `obtain` brings to a path in the place of the collection. Whatever happens, nothing stays at
+    /// that path.
+    private func recover(
+        _ name: String, checksum: String?, obtain: (_ path: String) async throws -> Void
+    ) async throws {
+        let path = try snapshots.temporaryPath()
+        defer { snapshots.discard(path) }
+        try await obtain(path)
         if let checksum {
-            let found = try SnapshotShelf.sha256(file)
+            let found = try await EmbeddedStore.blocking { try SnapshotShelf.sha256(path) }
             guard found == checksum.lowercased() else {
                 throw QdrantFailure(400, "Checksum mismatch: expected \(checksum), actual \(found)")
             }
         }
-        try CollectionCatalog.checkName(name)
         do {
             catalog.forget(name)
-            try await catalog.store.adopt(file, as: name)
+            try await catalog.store.adopt(path, as: name)
         } catch let error as EngineError where error.code == .damaged || error.code == .unsupportedFormat {
             throw QdrantFailure.badRequest("Failed to read the snapshot: it is no snapshot of this store")
         }
     }
 
-    /// The part called `snapshot` of a form (RFC 7578), as a file.
-    private func upload(_ request: Request) throws -> String {
-        guard let type = request.call.headers["content-type"], type.hasPrefix("multipart/form-data"),
-            let range = type.range(of: "boundary=")
-        else { throw QdrantFailure.badRequest("Expected a multipart form with the file in `snapshot`") }
-        let boundary = type[range.upperBound...].prefix { $0 != ";" }.trimmingCharacters(in: ["\"", " "])
-        let body = Data(request.call.body)
-        let mark = Data("--\(boundary)".utf8)
-        guard let start = body.range(of: mark),
-            let head = body.range(of: Data("\r\n\r\n".utf8), in: start.upperBound..<body.endIndex),
-            let end = body.range(of: Data("\r\n".utf8) + mark, options: .backwards, in: head.upperBound..<body.endIndex)
-        else { throw QdrantFailure.badRequest("The form has no part `snapshot`") }
-        let path = try snapshots.temporaryPath()
-        try body[head.upperBound..<end.lowerBound].write(to: URL(fileURLWithPath: path))
-        return path
+    // MARK: Uploads
+
+    /// Whether a call brings a file, so that its body is to be handed on while it arrives.
+    package static func isUpload(_ call: HTTPCall) -> Bool {
+        let path = call.path
+        guard call.method == "POST", path.first == "collections", path.suffix(2) == ["snapshots", "upload"] else {
+            return false
+        }
+        return path.count == 4 || (path.count == 6 && path[2] == "shards")
+    }
+
+    /// Writes the part called `snapshot` of a form to `path`, as it arrives.
+    private func receive(_ call: HTTPCall, _ path: String) async throws {
+        var form: MultipartReader
+        do {
+            form = try MultipartReader(contentType: call.headers["content-type"] ?? "")
+        } catch {
+            throw QdrantFailure.badRequest("Expected a multipart form with the file in `snapshot`: \(error.reason)")
+        }
+        let file = try IncomingFile(path)
+        var (isWanted, isComplete) = (false, false)
+        func take(_ bytes: [UInt8]) async throws {
+            var wanted = Data()
+            try form.take(bytes) { event in
+                switch event {
+                case .begin(let name):
+                    isWanted = name == "snapshot"
+                    if isWanted, isComplete { throw MultipartReader.Malformed(reason: "two parts are `snapshot`") }
+                case .bytes(let bytes): if isWanted { wanted.append(bytes) }
+                case .end: if isWanted { isComplete = true }
+                }
+            }
+            try await file.append(wanted)
+        }
+        do {
+            if let stream = call.stream {
+                while let bytes = try await stream.next() { try await take(bytes) }
+            } else {
+                try await take(call.body)
+            }
+            try form.finish()
+        } catch let error as MultipartReader.Malformed {
+            throw QdrantFailure.badRequest("The form cannot be read: \(error.reason)")
+        } catch is HTTPBodyStream.CutOff {
+            throw QdrantFailure.badRequest("The form has not come whole")
+        }
+        guard isComplete else { throw QdrantFailure.badRequest("The form has no part `snapshot`") }
+        try await file.finish()
     }
 
     // MARK: Everything
@@ -193,15 +243,25 @@ extension QdrantAPI {
         let waits = try request.wait(default: true)
         try request.needsGlobal(request.call.method == "GET" ? .read : .manage)
         switch (request.call.method, parts.first, parts.count) {
-        case ("GET", nil, 0): return .value(.array(try snapshots.list(nil)))
+        case ("GET", nil, 0): return .value(.array(try snapshots.list(nil, without: catalog.withheld)))
         case ("POST", nil, 0):
             let made = try await makeFullSnapshot()
             return waits ? .value(made) : .accepted
-        case ("GET", let file?, 1): return .plain(try download(file, of: nil))
+        case ("GET", let file?, 1):
+            try checkFullSnapshot(file)
+            return .plain(try download(file, of: nil))
         case ("DELETE", let file?, 1):
+            try checkFullSnapshot(file)
             try snapshots.remove(file, of: nil)
             return waits ? .value(true) : .accepted
         default: return .plain(Self.notThere)
+        }
+    }
+
+    /// A snapshot that holds collections which are not served is not there for callers.
+    private func checkFullSnapshot(_ name: String) throws {
+        if try snapshots.holdsAny(of: catalog.withheld, name) {
+            throw QdrantFailure.notFound("Snapshot \(name) not found")
         }
     }
 
@@ -212,16 +272,18 @@ extension QdrantAPI {
         for name in try await catalog.names() {
             let copy = try snapshots.temporaryPath()
             try await catalog.store.copy(name, to: copy)
+            defer { snapshots.discard(copy) }
             let bytes = FileManager.default.contents(atPath: copy) ?? Data()
-            try FileManager.default.removeItem(atPath: copy)
             entries.append(["name": .string(name), "size": .integer(Int64(bytes.count))])
             files.append(bytes)
         }
         var aliases: JSONObject = [:]
-        for (alias, name) in try catalog.aliases { aliases[alias.text] = .string(name) }
+        for (alias, name) in try catalog.aliases where !catalog.withheld.contains(name) {
+            aliases[alias.text] = .string(name)
+        }
         let head = JSONWriter.bytes(["collections": .array(entries), "aliases": .object(aliases)])
         let path = try snapshots.newPath(for: nil)
-        try (Data(head) + Data([0x0A]) + files).write(to: URL(fileURLWithPath: path), options: .atomic)
+        try DurableFile.write(head + [0x0A] + files, to: path)
         return try snapshots.description(path)
     }
 }

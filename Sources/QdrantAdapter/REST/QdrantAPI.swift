@@ -14,13 +14,16 @@ package final class QdrantAPI: Sendable {
     let access: AccessControl
     let statistics = CallStatistics()
     let snapshots: SnapshotShelf
+    let readiness = Readiness()
     /// When the service began, as it was written then.
     let startup: String
     /// Names this process in telemetry.
     let instanceID = UUID().uuidString.lowercased()
 
-    package init(store: EmbeddedStore, access: AccessControl, stemmers: Stemmers) {
-        catalog = CollectionCatalog(store: store, stemmers: stemmers)
+    /// - Parameter withheld: collections of the store that are not served: for callers they are not there, and cannot
+    ///   be made.
+    package init(store: EmbeddedStore, access: AccessControl, stemmers: Stemmers, withheld: Set<String> = []) {
+        catalog = CollectionCatalog(store: store, stemmers: stemmers, withheld: withheld)
         self.access = access
         snapshots = SnapshotShelf(directory: store.directory + "/snapshots")
         startup = Self.timestamp()
@@ -32,10 +35,11 @@ package final class QdrantAPI: Sendable {
 
     /// Answers one call; never throws: what goes wrong is an answer too.
     package func respond(_ call: HTTPCall) async -> HTTPAnswer {
+        if let answer = Self.liveness(call) { return answer }
         let clock = ContinuousClock()
         let start = clock.now
         let route = Route(call)
-        var answer: HTTPAnswer
+        let answer: HTTPAnswer
         do {
             let rights = try await authenticated(call, route)
             let result = try await perform(Request(call: call, route: route, rights: rights))
@@ -43,7 +47,6 @@ package final class QdrantAPI: Sendable {
         } catch {
             answer = Self.answer(error, route: route, seconds: Self.seconds(clock.now - start))
         }
-        if call.headers["origin"] != nil { answer.headers.append(("access-control-allow-origin", "*")) }
         // What was not found is no collection of ours, and a caller may ask for any name.
         let collection = (200..<300).contains(answer.status) ? route.collection : nil
         statistics.note(
@@ -73,14 +76,14 @@ package final class QdrantAPI: Sendable {
         guard let name = condition["collection"]?.stringValue, let matches = condition["matches"]?.arrayValue,
             try await catalog.exists(name)
         else { throw refusal }
-        var filter = DocumentFilter()
+        var filter = Filter()
         for match in matches {
             guard let key = match["key"]?.stringValue, let value = match["value"].flatMap(MatchValue.init(exactly:))
             else { throw refusal }
             filter.must.append(.field(try WirePath.read(key), .anyOf([value])))
         }
         let wanted = filter
-        guard try await catalog.collection(name).read({ !$0.matching(wanted).isEmpty }) else { throw refusal }
+        guard try await catalog.collection(name).read({ $0.count(try $0.matches(wanted)) > 0 }) else { throw refusal }
     }
 
     // MARK: Envelopes

@@ -1,6 +1,8 @@
 import Crypto
+import Files
 import Foundation
 import JSON
+import VectorEngine
 
 /// The snapshot files of a directory: `COLLECTION/NAME` for one collection's, `NAME` for those of everything.
 struct SnapshotShelf: Sendable {
@@ -12,14 +14,9 @@ struct SnapshotShelf: Sendable {
         return directory + "/collections/" + collection
     }
 
-    private func makeFolder(_ path: String) throws {
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
-    }
-
     /// Where a new file of that collection goes.
     func newPath(for collection: String?) throws -> String {
-        try makeFolder(folder(collection))
+        try PrivateFile.makeFolder(folder(collection))
         let now = QdrantAPI.timestamp().prefix(19).replacingOccurrences(of: "T", with: "-")
             .replacingOccurrences(of: ":", with: "-")
         let name = "\(collection ?? "full")-\(UInt32.random(in: .min ... .max))-\(now).snapshot"
@@ -27,12 +24,14 @@ struct SnapshotShelf: Sendable {
     }
 
     func temporaryPath() throws -> String {
-        try makeFolder(directory + "/tmp")
+        try PrivateFile.makeFolder(directory + "/tmp")
         return directory + "/tmp/" + UUID().uuidString
     }
 
-    /// Removes a temporary file; one that stays behind only takes room.
-    func discard(_ path: String) { try? FileManager.default.removeItem(atPath: path) }
+    /// Removes a temporary file, and what opening it as a collection has put beside it; none of them may be there.
+    func discard(_ path: String) {
+        for ending in ["", "-wal", "-shm", "-journal", ".mark", ".lease"] { unlink(path + ending) }
+    }
 
     /// The file of that name; a name that would leave the folder is not found.
     func path(_ name: String, of collection: String?) throws -> String {
@@ -43,10 +42,31 @@ struct SnapshotShelf: Sendable {
         return path
     }
 
-    func list(_ collection: String?) throws -> [JSONValue] {
+    /// Whether the file `name`, a path below the directory, holds one of these collections.
+    func holdsAny(of collections: Set<String>, _ name: String) throws -> Bool {
+        let parts = name.split(separator: "/").map(String.init)
+        guard !collections.isEmpty, let last = parts.last else { return false }
+        if parts.count > 2, parts[0] == "collections" { return collections.contains(parts[1]) }
+        // A snapshot of everything begins with a line that tells what is in it.
+        guard last.hasSuffix(".snapshot"), FileManager.default.fileExists(atPath: directory + "/" + name) else {
+            return false
+        }
+        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: directory + "/" + name))
+        defer { try? file.close() }  // it was only read
+        let head = Array(try file.read(upToCount: Self.headBytes) ?? Data()).prefix { $0 != 0x0A }
+        // What does not begin with such a line holds no collection under its name.
+        let entries = (try? JSONParser.parse(Array(head)))?["collections"]?.arrayValue ?? []
+        return entries.contains { $0["name"]?.stringValue.map(collections.contains) ?? false }
+    }
+
+    private static let headBytes = 4 << 20
+
+    /// - Parameter withheld: files that hold one of these collections are left out.
+    func list(_ collection: String?, without withheld: Set<String> = []) throws -> [JSONValue] {
         let folder = folder(collection)
         guard FileManager.default.fileExists(atPath: folder) else { return [] }
         return try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix(".snapshot") }
+            .filter { try collection != nil || !holdsAny(of: withheld, $0) }
             .sorted().map { try description(folder + "/" + $0) }
     }
 
@@ -66,7 +86,7 @@ struct SnapshotShelf: Sendable {
         let kept = path + ".checksum"
         if let text = FileManager.default.contents(atPath: kept) { return String(decoding: text, as: UTF8.self) }
         let sum = try Self.sha256(path)
-        try Data(sum.utf8).write(to: URL(fileURLWithPath: kept), options: .atomic)
+        try EngineError.wrapping(kept) { try DurableFile.write(Array(sum.utf8), to: kept) }
         return sum
     }
 

@@ -22,11 +22,14 @@ struct CollectionLoader: Sendable {
     /// - Returns: the segments, and how many rows were damaged and left out.
     ///
     /// - Parameter mayMend: whether an index of ids that does not add up may be made anew.
-    func load(mayMend: Bool = true) throws -> (live: LiveSegments, damagedRows: Int) {
+    /// - Parameter fields: payload indexes besides those of the schema; growing segments are begun with them.
+    func load(
+        mayMend: Bool = true, fields: [PayloadPath: PayloadIndexDefinition] = [:]
+    ) throws -> (live: LiveSegments, damagedRows: Int) {
         var trustsTally = !mayMend
         for _ in 1..<Self.attempts {
             do {
-                return try loadOnce(trustsTally: trustsTally)
+                return try loadOnce(trustsTally: trustsTally, fields)
             } catch is Overtaken {
                 continue
             } catch is TallyMismatch {
@@ -34,7 +37,7 @@ struct CollectionLoader: Sendable {
                 trustsTally = try !file.rebuildIDIndex()
             }
         }
-        return try loadOnce(trustsTally: true)
+        return try loadOnce(trustsTally: true, fields)
     }
 
     /// The points that were read are not those that were written.
@@ -44,14 +47,16 @@ struct CollectionLoader: Sendable {
     private struct Overtaken: Error {}
 
     /// - Parameter trustsTally: what is missing is counted as damaged, instead of being looked into.
-    private func loadOnce(trustsTally: Bool) throws -> (live: LiveSegments, damagedRows: Int) {
+    private func loadOnce(
+        trustsTally: Bool, _ fields: [PayloadPath: PayloadIndexDefinition]
+    ) throws -> (live: LiveSegments, damagedRows: Int) {
         let (header, stored) = try file.pool.read { db in
             let header = try file.header(db)
             return (header, try StoredSegment.all(db, reachingBackFrom: header))
         }
         // Every stored segment or none: what lies before `sealed` and in no segment would be lost from view.
         guard let stored, !stored.isEmpty else {
-            return try assembled(header, [], try changes(header, after: 0, trustsTally))
+            return try assembled(header, [], try changes(header, after: 0, trustsTally), fields)
         }
         let readers = stored.map { SegmentReader(file: file, segment: $0, header: header) }
         let read = Mutex<Changes?>(nil)
@@ -68,12 +73,12 @@ struct CollectionLoader: Sendable {
         guard let changes = read.withLock({ $0 }) else { preconditionFailure("every task has run") }
         let views = try readers.map { try $0.view() }
         if let views = views.all() {
-            let (live, damaged) = try assembled(header, views, changes)
+            let (live, damaged) = try assembled(header, views, changes, fields)
             // A point that no segment knows and no change tells of would be lost from view as well.
             let counted = live.liveCount + damaged
             if trustsCount ? counted == changes.pointCount : counted >= changes.pointCount { return (live, damaged) }
         }
-        return try assembled(header, [], try self.changes(header, after: 0, trustsTally))
+        return try assembled(header, [], try self.changes(header, after: 0, trustsTally), fields)
     }
 
     /// Runs `tasks` on as many threads as there are processors; the first error is thrown when all have ended.
@@ -144,9 +149,11 @@ struct CollectionLoader: Sendable {
 
     /// Puts the stored segments and the changes since together.
     private func assembled(
-        _ header: FileHeader, _ views: [SegmentView], _ changes: Changes
+        _ header: FileHeader, _ views: [SegmentView], _ changes: Changes,
+        _ fields: [PayloadPath: PayloadIndexDefinition]
     ) throws -> (live: LiveSegments, damagedRows: Int) {
         var live = LiveSegments(schema: header.schema, sequence: 0, generation: header.generation)
+        live.fields = fields
         live.begin(with: views)
         for deletion in changes.deletions { live.delete(deletion.id, sequence: deletion.sequence) }
         for row in changes.rows { try live.upsert(row.point, sequence: row.sequence) }

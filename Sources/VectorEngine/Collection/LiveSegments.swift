@@ -14,6 +14,8 @@ struct LiveSegments: Sendable {
     private(set) var segments: [SegmentView] = []
     /// Where points stand in segments that have no index of their ids.
     private var locations: [PointID: RowLocation] = [:]
+    /// Payload indexes besides those of the schema; a new segment is begun with them.
+    var fields: [PayloadPath: PayloadIndexDefinition] = [:]
     /// The last change that is in.
     private(set) var sequence: Int64
     /// Which set of stored segments these are.
@@ -29,12 +31,8 @@ struct LiveSegments: Sendable {
         self.generation = generation
     }
 
-    /// - Parameter ids: those that a filter names.
-    func searcher(naming ids: Set<PointID> = []) -> Searcher {
-        var namedRows: [PointID: RowLocation] = [:]
-        for id in ids { namedRows[id] = location(of: id) }
-        return Searcher(
-            schema: schema, dense: dense, segments: segments, sequence: sequence, namedRows: namedRows)
+    func searcher() -> Searcher {
+        Searcher(schema: schema, dense: dense, segments: segments, sequence: sequence, fields: fields)
     }
 
     /// Live rows that no graph reaches.
@@ -84,6 +82,7 @@ struct LiveSegments: Sendable {
         let last = segments.count - 1
         let row = UInt32(segments[last].rowCount)
         appendRow(segments[last].rows)
+        segments[last].contents.resident?.append(point, row: row)
         segments[last].indexes.append(point, row: row, layout: layout)
         segments[last].rowCount += 1
         locations[point.id] = RowLocation(segment: segments[last].number, row: row)
@@ -110,11 +109,13 @@ struct LiveSegments: Sendable {
     }
 
     mutating func beginGrowing(capacity: Int) throws(EngineError) {
-        let indexes = SharedSegmentIndexes(try SegmentIndexes(schema: schema))
+        var indexes = try SegmentIndexes(schema: schema)
+        for (path, definition) in fields { indexes.install(PayloadIndex(path: path, definition: definition)) }
         segments.append(
             SegmentView(
-                number: nextNumber, rows: SegmentRows(schema: schema, capacity: capacity), rowCount: 0, indexes: indexes
-            ))
+                number: nextNumber, rows: SegmentRows(schema: schema, capacity: capacity), rowCount: 0,
+                indexes: SharedSegmentIndexes(indexes),
+                contents: SegmentContents(RowContents(capacity: capacity, isSealed: false))))
         nextNumber += 1
         isGrowing = true
     }

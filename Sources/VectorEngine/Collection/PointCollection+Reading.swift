@@ -4,8 +4,23 @@ import JSON
 import Vectors
 
 extension PointCollection {
-    /// A read that finds its view overtaken by a write is answered from a newer one, this often at most.
-    private static let attempts = 4
+    /// A read that finds its view overtaken by a write is answered from a newer view, this often at most.
+    static let attempts = 64
+
+    /// Runs `body` on the newest view, and again on a newer one while rows of the view are no longer in the file.
+    ///
+    /// - Throws: `overtaken` when that goes on; what `body` throws.
+    func withView<Result>(_ body: (Searcher) throws -> Result) throws -> Result {
+        for _ in 0..<Self.attempts {
+            do {
+                return try body(try searcher())
+            } catch is ViewOvertaken {
+                continue
+            }
+        }
+        throw EngineError(
+            .overtaken, "the points that were found are replaced faster than they can be read; send the request again")
+    }
 
     /// The points of `ids` that exist, in the order asked.
     func retrieve(_ ids: [PointID], _ parts: PointParts) throws -> [Point] {
@@ -23,14 +38,15 @@ extension PointCollection {
             }
             // An id that the index does not find although the view has it was overtaken by a delete, or the index lies.
             if absent.isEmpty { return found }
-            if try searcher(naming: absent).namedRows.isEmpty { return found }
+            let searcher = try searcher()
+            if absent.allSatisfy({ searcher.row(of: $0) == nil }) { return found }
         }
         throw EngineError(
             .damaged,
             "the index of ids of \(file.path) does not find points that are there. Run: cortex verify --repair")
     }
 
-    private func point(
+    func point(
         _ db: Database, _ condition: String, _ argument: some DatabaseValueConvertible, _ parts: PointParts,
         _ schema: CollectionSchema
     ) throws -> Point? {
@@ -45,23 +61,21 @@ extension PointCollection {
     }
 
     func count(_ filter: Filter?) throws -> Int {
-        let searcher = try searcher(naming: filter?.namedIDs ?? [])
-        let matches = try searcher.matches(filter, payloads: payloads)
-        return zip(searcher.segments, matches).reduce(0) { $0 + ($1.1?.count ?? $1.0.liveCount) }
-    }
-
-    private func payloads(_ sequences: [Int64]) throws -> [Int64: Payload] {
-        try file.pool.read { try file.payloads($0, sequences) }
+        try withView { searcher in
+            let matches = try searcher.matches(filter, contents: contents)
+            return zip(searcher.segments, matches).reduce(0) { $0 + ($1.1?.count ?? $1.0.liveCount) }
+        }
     }
 
     // MARK: Scroll
 
     func passing(_ filters: [Filter], among ids: [PointID]) throws -> [Set<PointID>] {
         let asked = Set(ids)
-        let searcher = try searcher(naming: filters.reduce(into: asked) { $0.formUnion($1.namedIDs) })
-        return try filters.map { filter in
-            let narrowed = Filter(must: [.hasID(asked), .filter(filter)])
-            return Set(searcher.ids(of: try searcher.matches(narrowed, payloads: payloads)))
+        return try withView { searcher in
+            try filters.map { filter in
+                let narrowed = Filter(must: [.hasID(asked), .filter(filter)])
+                return Set(searcher.ids(of: try searcher.matches(narrowed, contents: contents)))
+            }
         }
     }
 
@@ -72,54 +86,79 @@ extension PointCollection {
         }
         if let order = request.order { return try ordered(request, by: order) }
         guard let filter = request.filter, !filter.isEmpty else { return try scrollAll(request) }
-        let searcher = try searcher(naming: filter.namedIDs)
-        var ids = searcher.ids(of: try searcher.matches(filter, payloads: payloads))
-        if let start = request.startAt { ids.removeAll { $0 < start } }
-        ids.sort()
-        let page = Array(ids.prefix(request.limit))
-        // Ids alone stand in memory; the rows need not be read.
-        let points = request.parts == .idOnly ? page.map { Point(id: $0) } : try retrieve(page, request.parts)
-        return ScrollPage(points: points, next: ids.count > request.limit ? ids[request.limit] : nil)
+        return try withView { searcher in
+            let matches = try searcher.matches(filter, contents: contents)
+            let page = searcher.page(of: matches, from: request.startAt, limit: request.limit + 1)
+            let points = try points(page.prefix(request.limit), request.parts, on: searcher)
+            return ScrollPage(points: points, next: page.count > request.limit ? searcher.id(page[request.limit]) : nil)
+        }
     }
 
+    /// A page of all points, read in one transaction.
     private func scrollAll(_ request: ScrollRequest) throws -> ScrollPage {
         try checkIDs()
         let schema = schema
-        let keys = try file.pool.read { db in
-            try Data.fetchAll(
+        return try file.pool.read { db in
+            let keys = try Data.fetchAll(
                 db, sql: "SELECT id FROM points WHERE id >= ? ORDER BY id LIMIT ?",
                 arguments: [Data(request.startAt?.key ?? []), request.limit + 1])
-        }
-        let ids = keys.compactMap { key in key.withUnsafeBytes { PointID(key: $0) } }
-        let points = try file.pool.read { db in
-            try ids.prefix(request.limit).compactMap {
+            let ids = keys.compactMap { key in key.withUnsafeBytes { PointID(key: $0) } }
+            let points = try ids.prefix(request.limit).compactMap {
                 try point(db, "WHERE p.id = ?", Data($0.key), request.parts, schema)
             }
+            return ScrollPage(points: points, next: ids.count > request.limit ? ids[request.limit] : nil)
         }
-        return ScrollPage(points: points, next: ids.count > request.limit ? ids[request.limit] : nil)
     }
 
     private func ordered(_ request: ScrollRequest, by order: PayloadOrder) throws -> ScrollPage {
-        guard let kind = schema.payloadIndexes[order.path], kind == .integer || kind == .float else {
+        guard let kind = schema.payloadIndexes[order.path], [.integer, .float, .datetime].contains(kind) else {
             throw EngineError(
-                .invalidArgument, "order needs an integer or float index on '\(order.path)'; make one or scroll by id")
+                .invalidArgument,
+                "order needs an integer, float or datetime index on '\(order.path)'; make one or scroll by id")
         }
-        let searcher = try searcher(naming: request.filter?.namedIDs ?? [])
-        let matches = try searcher.matches(request.filter, payloads: payloads)
-        var entries: [(value: Double, id: PointID)] = []
-        for (segment, rows) in zip(searcher.segments, matches) {
-            var live = rows ?? RowSet(allOf: segment.rowCount)
-            live.subtract(segment.deleted)
-            let page = segment.indexes.read {
-                $0.payload[order.path]?.ordered(within: live, descending: order.descending, limit: request.limit) ?? []
+        let path = try PayloadPath(order.path)
+        return try withView { searcher in
+            let matches = try searcher.matches(request.filter, contents: contents)
+            let page = try searcher.ordered(
+                by: path, descending: order.descending, from: nil, within: matches, limit: request.limit,
+                contents: contents)
+            return ScrollPage(points: try points(page.map(\.row), request.parts, on: searcher), next: nil)
+        }
+    }
+
+    /// The points of rows of a view.
+    ///
+    /// - Throws: `ViewOvertaken` when one is no longer in the file.
+    private func points(
+        _ rows: some Collection<ViewRow>, _ parts: PointParts, on searcher: Searcher
+    ) throws -> [Point] {
+        // Ids alone are in memory; the rows need not be read.
+        if parts == .idOnly { return rows.map { Point(id: searcher.id($0)) } }
+        return try file.pool.read { db in
+            try rows.compactMap { row in
+                try found(db, row, parts, on: searcher)
             }
-            entries.append(contentsOf: page.map { ($0.value, segment.rows.ids[Int($0.row)].id) })
         }
-        entries.sort { a, b in
-            if a.value != b.value { return (a.value < b.value) != order.descending }
-            return (a.id < b.id) != order.descending
+    }
+
+    /// The point of a row; nil (and noted) when its bytes are not what was written.
+    func found(_ db: Database, _ row: ViewRow, _ parts: PointParts, on searcher: Searcher) throws -> Point? {
+        let sequence = searcher.sequence(row)
+        let contents = searcher.segments[row.segment].contents.resident
+        if !parts.vectors, let contents, let text = contents.payload(Int(row.row)) {
+            return Point(id: searcher.id(row), payload: parts.payload ? Payload(validated: text) : .empty)
         }
-        return ScrollPage(points: try retrieve(entries.prefix(request.limit).map(\.id), request.parts), next: nil)
+        do {
+            let point = try point(db, "WHERE p.sequence = ?", sequence, parts, searcher.schema)
+            if let point, point.id == searcher.id(row) { return point }
+            // The row is not in the file: a later change has removed it, or (where there is none) it was lost.
+            guard try file.header(db).sequence == searcher.sequence else { throw ViewOvertaken() }
+            noteDamagedRow(sequence)
+            return nil
+        } catch let error as EngineError where error.code == .damaged {
+            noteDamagedRow(sequence)
+            return nil
+        }
     }
 
     // MARK: Query
@@ -127,18 +166,7 @@ extension PointCollection {
     /// Answers all queries on one view.
     package func query(_ queries: [PointQuery]) throws -> [[ScoredPoint]] {
         for query in queries { try check(query) }
-        let named = queries.reduce(into: Set<PointID>()) { ids, query in
-            ids.formUnion(query.filter?.namedIDs ?? [])
-            ids.formUnion(query.idfCorpus?.namedIDs ?? [])
-        }
-        for _ in 1..<Self.attempts {
-            do {
-                if let answers = try answer(queries, on: try searcher(naming: named), mayMiss: false) { return answers }
-            } catch is FloatsOvertaken {
-                continue
-            }
-        }
-        return try answer(queries, on: try searcher(naming: named), mayMiss: true) ?? []
+        return try withView { try answer(queries, on: $0) }
     }
 
     private func check(_ query: PointQuery) throws(EngineError) {
@@ -154,10 +182,9 @@ extension PointCollection {
         }
     }
 
-    /// nil when a found point's row has been overwritten meanwhile and `mayMiss` is false.
-    private func answer(_ queries: [PointQuery], on searcher: Searcher, mayMiss: Bool) throws -> [[ScoredPoint]]? {
+    private func answer(_ queries: [PointQuery], on searcher: Searcher) throws -> [[ScoredPoint]] {
         var answers: [[ScoredPoint]] = []
-        var filters = AnsweredFilters(searcher: searcher, payloads: payloads)
+        var filters = AnsweredFilters(searcher: searcher, contents: contents)
         let batched = queries.count > 1 ? try exactHits(of: queries, on: searcher, &filters) : [:]
         for (place, query) in queries.enumerated() {
             let hits = try batched[place] ?? hits(of: query, on: searcher, &filters)
@@ -168,38 +195,22 @@ extension PointCollection {
                 answers.append(scored.map { ScoredPoint(id: $0.id, score: $0.score) })
                 continue
             }
-            var found: [ScoredPoint] = []
-            found.reserveCapacity(scored.count)
-            for (hit, id, score) in scored {
-                let rows = searcher.segments[hit.segment].rows
-                let point: Point?
-                do {
-                    point = try file.pool.read { db in
-                        try self.point(
-                            db, "WHERE p.sequence = ?", rows.sequences[Int(hit.row)], query.parts, searcher.schema)
-                    }
-                } catch let error as EngineError where error.code == .damaged {
-                    noteDamagedRow(rows.sequences[Int(hit.row)])
-                    continue
-                }
-                guard let point, point.id == id else {
-                    guard mayMiss else { return nil }
-                    // Overwritten meanwhile; where nothing was written the row is gone without a trace.
-                    if try isUnchanged(since: searcher) { noteDamagedRow(rows.sequences[Int(hit.row)]) }
-                    continue
-                }
-                found.append(
-                    ScoredPoint(
-                        id: id, score: score, payload: query.parts.payload ? point.payload : nil,
-                        vectors: query.parts.vectors ? point.vectors : nil))
+            guard !scored.isEmpty else {
+                answers.append([])
+                continue
             }
-            answers.append(found)
+            answers.append(
+                try file.pool.read { db in
+                    try scored.compactMap { hit, id, score in
+                        let row = ViewRow(segment: hit.segment, row: hit.row)
+                        guard let point = try found(db, row, query.parts, on: searcher) else { return nil }
+                        return ScoredPoint(
+                            id: id, score: score, payload: query.parts.payload ? point.payload : nil,
+                            vectors: query.parts.vectors ? point.vectors : nil)
+                    }
+                })
         }
         return answers
-    }
-
-    private func isUnchanged(since searcher: Searcher) throws -> Bool {
-        try file.pool.read { try file.header($0).sequence == searcher.sequence }
     }
 
     /// The exact dense queries of one call, those of one vector name, limit and filter together.
@@ -254,17 +265,17 @@ extension PointCollection {
 /// The filters of one call, each answered once: the queries of a hybrid search share theirs.
 private struct AnsweredFilters {
     let searcher: Searcher
-    let payloads: PayloadLookup
+    let contents: ContentsLookup
     private var answers: [(filter: Filter?, rows: [RowSet?])] = []
 
-    init(searcher: Searcher, payloads: @escaping PayloadLookup) {
+    init(searcher: Searcher, contents: @escaping ContentsLookup) {
         self.searcher = searcher
-        self.payloads = payloads
+        self.contents = contents
     }
 
     mutating func rows(_ filter: Filter?) throws -> [RowSet?] {
         if let known = answers.first(where: { $0.filter == filter }) { return known.rows }
-        let rows = try searcher.matches(filter, payloads: payloads)
+        let rows = try searcher.matches(filter, contents: contents)
         answers.append((filter, rows))
         return rows
     }

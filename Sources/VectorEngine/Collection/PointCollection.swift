@@ -87,6 +87,13 @@ package final class PointCollection: Sendable {
         ck_return_freed_memory()
     }
 
+    /// Does what the first answers do without, or waits for whoever is doing it, and then for the floats: what is asked
+    /// next waits for nothing that opening has put off.
+    func waitUntilOpen() {
+        finishing.withLock { $0 }?.finish()
+        loading.sync {}
+    }
+
     /// Whether the index of ids has been gone through since this was opened.
     private let hasCheckedIDs: Mutex<Bool>
 
@@ -184,15 +191,15 @@ package final class PointCollection: Sendable {
     // MARK: The view
 
     /// The newest moment, with every change in it that any process had committed before the call.
-    func searcher(naming ids: Set<PointID> = []) throws(EngineError) -> Searcher {
-        if ids.isEmpty, let newest = settledSearcher { return newest }
+    func searcher() throws(EngineError) -> Searcher {
+        if let newest = settledSearcher { return newest }
         let mark = file.commitMark
         do {
             let version = try file.dataVersion()
             return try live.withLock { state in
                 if state.seenVersion != version { try catchUp(&state, version: version) }
                 published.withLock { $0.mark = mark }
-                return state.live.searcher(naming: ids)
+                return state.live.searcher()
             }
         } catch {
             throw EngineError(wrapping: error, path: file.path)
@@ -224,7 +231,8 @@ package final class PointCollection: Sendable {
     }
 
     private func readAnew(_ state: inout State, mayMend: Bool = true) throws {
-        (state.live, state.damagedRows) = try CollectionLoader(file: file).load(mayMend: mayMend)
+        let fields = state.live.fields
+        (state.live, state.damagedRows) = try CollectionLoader(file: file).load(mayMend: mayMend, fields: fields)
         state.isOutdated = false
     }
 
@@ -302,8 +310,8 @@ package final class PointCollection: Sendable {
         }
     }
 
-    /// Performs one operation of a transaction, in a savepoint of its own: what fails with it is its caller's alone, and
-    /// the other operations are written.
+    /// Performs one operation of a transaction, in a savepoint of its own: what fails with it is its caller's alone,
+    /// and the other operations are written.
     ///
     /// - Parameter isAlone: the transaction itself is the savepoint.
     /// - Throws: what ends the transaction for all.
@@ -313,11 +321,8 @@ package final class PointCollection: Sendable {
         let perform = { [self] (writer: inout ChangeWriter) throws -> UpdateReceipt in
             let db = writer.db
             // Before the first change of the transaction: only then is what the file says what is committed.
-            let view = operation.needsFreshView ? try newestView(db, for: operation.filters) : nil
-            return try writer.perform(operation) { filter in
-                guard let view else { return [] }
-                return view.ids(of: try view.matches(filter) { try file.payloads(db, $0) })
-            }
+            let view = operation.needsFreshView ? try newestView(db) : nil
+            return try writer.perform(operation, matching: view.map { FilterMatching($0, contents: contents) })
         }
         if isAlone { return .success(try perform(&writer)) }
         let moment = writer.moment
@@ -339,12 +344,11 @@ package final class PointCollection: Sendable {
     }
 
     /// The newest view inside a transaction that has changed nothing yet, so that no writer comes between.
-    private func newestView(_ db: Database, for filters: [Filter]) throws -> Searcher {
-        let named = filters.reduce(into: Set<PointID>()) { $0.formUnion($1.namedIDs) }
-        return try live.withLock { state in
+    private func newestView(_ db: Database) throws -> Searcher {
+        try live.withLock { state in
             // Within a transaction of ours there is no other for mending an index.
             if try !follow(&state, db) { try readAnew(&state, mayMend: false) }
-            return state.live.searcher(naming: named)
+            return state.live.searcher()
         }
     }
 
@@ -381,6 +385,41 @@ package final class PointCollection: Sendable {
             state.live.replace(inputs, with: merged, generation: generation)
             publish(state)
         }
+        buildMissingFieldsLater()
+    }
+
+    /// Whether payloads are kept in memory once a segment is stored.
+    let keepsContents = Atomic<Bool>(false)
+    /// One thread builds payload indexes at a time.
+    let building = SerialLock()
+
+    /// Sets which payload indexes there are besides those of the schema.
+    ///
+    /// - Returns: the paths whose index must go, because its definition is gone or may have changed.
+    func changeFields(
+        to definitions: [PayloadPath: PayloadIndexDefinition], replacing replaced: Set<PayloadPath>
+    ) -> [PayloadPath] {
+        live.withLock { state in
+            let stale = state.live.fields.filter { path, known in
+                guard let wanted = definitions[path] else { return true }
+                return wanted.kind != known.kind || replaced.contains(path)
+            }
+            state.live.fields = definitions
+            publish(state)
+            return Array(stale.keys)
+        }
+    }
+
+    private func buildMissingFieldsLater() {
+        guard live.withLock({ !$0.live.fields.isEmpty }) else { return }
+        loading.async { [weak self] in
+            do {
+                try self?.buildMissingFields()
+            } catch {
+                // Filters read the payloads instead, which is right and slower; the next change of the indexes tries
+                // again.
+            }
+        }
     }
 
     func close() throws {
@@ -391,18 +430,5 @@ package final class PointCollection: Sendable {
         for segment in live.withLock({ $0.live.segments }) { segment.comingLinks.forEach { $0.drop() } }
         writes.withLock { $0 = nil }
         try file.close()
-    }
-}
-
-extension Searcher {
-    /// Ids of the live rows in `matches`, in no order.
-    func ids(of matches: [RowSet?]) -> [PointID] {
-        var ids: [PointID] = []
-        for (segment, rows) in zip(segments, matches) {
-            var live = rows ?? RowSet(allOf: segment.rowCount)
-            live.subtract(segment.deleted)
-            live.forEach { ids.append(segment.rows.ids[$0].id) }
-        }
-        return ids
     }
 }

@@ -86,7 +86,8 @@ final class Sealer: Sendable {
             })
         else { return true }
         let merge = SegmentMerge(
-            segments, schema: schema, file: collection.file, settings: settings)
+            segments, schema: schema, file: collection.file, settings: settings,
+            keepsContents: collection.keepsContents.load(ordering: .relaxed))
         guard merge.rowCount > 0 else { return true }
         // Before the work, not after it.
         try collection.file.requireSpace(2 * merge.estimatedBytes)

@@ -5,15 +5,16 @@ import JSON
 enum WriteOperation: Sendable {
     case apply([PreparedWrite])
     /// What becomes of each point, decided inside the transaction by its newest version.
-    case revise([PointID], PointRevision)
+    case revise(PointSelector, PointRevision)
 
     private var writes: [PreparedWrite] { if case .apply(let writes) = self { writes } else { [] } }
 
-    /// The filters that choose points. They are answered from the newest view, so that whatever is before the operation
+    /// Whether filters choose points. They are answered from the newest view, so that whatever is before the operation
     /// in the queue must be in it.
-    var filters: [Filter] { writes.compactMap(\.filter) }
-
-    var needsFreshView: Bool { writes.contains { $0.filter != nil } }
+    var needsFreshView: Bool {
+        if case .revise(.filter, _) = self { return true }
+        return writes.contains { $0.filter != nil }
+    }
 
     /// Whether it only takes away.
     var isFreeing: Bool {
@@ -25,7 +26,7 @@ enum WriteOperation: Sendable {
     var size: Int {
         switch self {
         case .apply(let writes): writes.reduce(0) { $0 + $1.size }
-        case .revise(let ids, _): ids.count
+        case .revise(let selector, _): selector.size
         }
     }
 
@@ -33,7 +34,7 @@ enum WriteOperation: Sendable {
     var heldBytes: Int {
         switch self {
         case .apply(let writes): writes.reduce(0) { $0 + $1.heldBytes }
-        case .revise(let ids, _): ids.count * MemoryLayout<PointID>.stride
+        case .revise(let selector, _): selector.size * MemoryLayout<PointID>.stride
         }
     }
 
@@ -43,7 +44,7 @@ enum WriteOperation: Sendable {
         return switch self {
         case .apply(let writes): writes.reduce(pages) { $0 + $1.estimatedBytes }
         // A revision writes points of any size; the pages around one are the better part of most.
-        case .revise(let ids, _): pages + 1024 * ids.count
+        case .revise(let selector, _): pages + 1024 * selector.size
         }
     }
 }
@@ -92,8 +93,7 @@ struct PreparedWrite: Sendable {
     fileprivate var size: Int {
         switch change {
         case .upsert(let points): points.count
-        case .mergePayload(_, .ids(let ids)), .delete(.ids(let ids)): ids.count
-        case .mergePayload, .delete: 1
+        case .mergePayload(_, let selector), .delete(let selector): selector.size
         }
     }
 
@@ -115,29 +115,52 @@ struct PreparedWrite: Sendable {
     }
 }
 
+extension PointSelector {
+    /// Points it names; a filter counts as one.
+    fileprivate var size: Int { if case .ids(let ids) = self { ids.count } else { 1 } }
+}
+
 extension PreparedPoint {
     fileprivate var sizeBytes: Int { point.payload.text.count + sparse.count + dense.count }
 }
 
 // MARK: Performing
 
+/// What filters find inside a transaction: in the view as of its beginning, or in a point as it is now.
+struct FilterMatching {
+    /// The ids that a filter chose when the transaction began.
+    let ids: (Filter) throws -> [PointID]
+    /// Whether a point passes.
+    let passes: (Point, Filter) -> Bool
+
+    init(_ view: Searcher, contents: @escaping ContentsLookup) {
+        ids = { view.ids(of: try view.matches($0, contents: contents)) }
+        passes = { point, filter in
+            let vectors = point.vectors
+            let context = FilterContext(
+                id: point.id,
+                hasVector: { vectors.dense[$0] != nil || vectors.sparse[$0] != nil || vectors.multi[$0] != nil },
+                analyzer: view.analyzer)
+            return filter.matches(PayloadMembers(point.payload.object), context)
+        }
+    }
+}
+
 extension ChangeWriter {
-    /// - Parameter matching: the ids that a filter chose when the transaction began.
+    /// - Parameter matching: answers filters; there where the operation needs a fresh view.
     /// - Returns: how many points were touched.
-    mutating func perform(
-        _ operation: WriteOperation, matching: (Filter) throws -> [PointID]
-    ) throws -> UpdateReceipt {
+    mutating func perform(_ operation: WriteOperation, matching: FilterMatching?) throws -> UpdateReceipt {
         var affected = 0
         switch operation {
         case .apply(let writes):
             for write in writes { affected += try apply(write, matching) }
-        case .revise(let ids, let revision):
-            for id in ids where try revise(id, revision) { affected += 1 }
+        case .revise(let selector, let revision):
+            for id in try ids(selector, matching) where try revise(id, revision) { affected += 1 }
         }
         return UpdateReceipt(sequence: UInt64(sequence), affected: affected)
     }
 
-    private mutating func apply(_ write: PreparedWrite, _ matching: (Filter) throws -> [PointID]) throws -> Int {
+    private mutating func apply(_ write: PreparedWrite, _ matching: FilterMatching?) throws -> Int {
         var affected = 0
         switch write.change {
         case .upsert(let points):
@@ -179,17 +202,18 @@ extension ChangeWriter {
 
     /// The ids that `selector` means now. What a filter chose when the transaction began is right for the points that
     /// were not changed since; the others are looked at one by one.
-    private func ids(_ selector: PointSelector, _ matching: (Filter) throws -> [PointID]) throws -> [PointID] {
+    private func ids(_ selector: PointSelector, _ matching: FilterMatching?) throws -> [PointID] {
         switch selector {
         case .ids(let ids): return ids
         case .filter(let filter):
-            let matches = try matching(filter)
+            guard let matching else { preconditionFailure("a filter is answered from a view") }
+            let matches = try matching.ids(filter)
             let changed = changedIDs
             guard !changed.isEmpty else { return matches }
             return try matches.filter { !changed.contains($0) }
                 + changed.filter { id in
                     guard let point = try point(id) else { return false }
-                    return try filter.matches(id: id, payload: point.payload, vectors: point.vectors)
+                    return matching.passes(point, filter)
                 }
         }
     }

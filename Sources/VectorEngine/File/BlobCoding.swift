@@ -47,16 +47,23 @@ struct BlobReader {
     private let bytes: UnsafeRawBufferPointer
     private var at = 0
     private let end: Int
+    /// The version that the blob was written in.
+    let version: UInt32
 
     init(_ bytes: UnsafeRawBufferPointer, magic: UInt32, version: UInt32) throws(BlobError) {
+        try self.init(bytes, magic: magic, versions: version...version)
+    }
+
+    init(_ bytes: UnsafeRawBufferPointer, magic: UInt32, versions: ClosedRange<UInt32>) throws(BlobError) {
         guard bytes.count >= 12 else { throw .truncated }
         self.bytes = bytes
         end = bytes.count - 4
         let stored = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: end, as: UInt32.self))
         guard crc32c(UnsafeRawBufferPointer(rebasing: bytes[..<end])) == stored else { throw .wrongChecksum }
-        guard try number(UInt32.self) == magic else { throw .wrongMagic }
-        let found = try number(UInt32.self)
-        guard found == version else { throw .unsupportedVersion(found) }
+        guard UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self)) == magic else { throw .wrongMagic }
+        version = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
+        at = 8
+        guard versions.contains(version) else { throw .unsupportedVersion(version) }
     }
 
     mutating func number<Number: FixedWidthInteger & BitwiseCopyable>(_: Number.Type) throws(BlobError) -> Number {

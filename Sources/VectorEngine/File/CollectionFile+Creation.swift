@@ -29,6 +29,7 @@ extension CollectionFile {
     }
 
     static func makeTables(at path: String, schema: CollectionSchema, dataKey: [UInt8]? = nil) throws {
+        try PrivateFile.create(path)
         let queue = try DatabaseQueue(path: path)
         try queue.writeWithoutTransaction { db in
             try db.execute(sql: "PRAGMA page_size = 8192; PRAGMA synchronous = FULL")

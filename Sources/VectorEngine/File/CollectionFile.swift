@@ -90,6 +90,7 @@ final class CollectionFile: Sendable {
                 .damaged, "\(path) is missing, though its mark is there; restore it: cortex restore --help")
         }
         self.path = path
+        PrivateFile.close(toOthers: path)
         try OpenFiles.enter(path) { () throws(EngineError) in try Self.checkHead(of: path) }
         do {
             let pool = try DatabasePool(path: path, configuration: Self.configuration(label: "collection"))

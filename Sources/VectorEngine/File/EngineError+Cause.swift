@@ -22,7 +22,7 @@ extension EngineError {
     }
 
     /// Runs `body`, which reads or writes the file at `path`; what it throws becomes an error of the engine.
-    static func wrapping<Result>(_ path: String, _ body: () throws -> Result) throws(EngineError) -> Result {
+    package static func wrapping<Result>(_ path: String, _ body: () throws -> Result) throws(EngineError) -> Result {
         do {
             return try body()
         } catch {
@@ -104,7 +104,7 @@ extension EngineError.Code {
         case .notWritable, .diskFull, .outcomeUnknown, .collectionNotFound, .keyRefused, .unsupportedFormat, .closed:
             true
         case .collectionExists, .invalidArgument, .wrongDimension, .notFinite, .unknownVector, .invalidPayload,
-            .preconditionFailed, .overloaded, .damaged, .cancelled:
+            .preconditionFailed, .overloaded, .overtaken, .damaged, .cancelled:
             false
         }
     }

@@ -38,6 +38,7 @@ enum FormatMigration {
         guard !FileManager.default.fileExists(atPath: path) else { return }
         let temporary = path + ".new-" + UUID().uuidString
         defer { unlink(temporary) }
+        try PrivateFile.create(temporary)
         let copy = try DatabaseQueue(path: temporary)
         try pool.backup(to: copy)
         try copy.close()

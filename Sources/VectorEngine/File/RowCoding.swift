@@ -15,7 +15,8 @@ import Vectors
 /// A point that was checked against its schema and can be written. It is an object, so that passing it on costs one
 /// reference.
 final class PreparedPoint: Sendable {
-    /// The point as it was given; `dense` has its vectors as they are stored.
+    /// The point as it was given, its multivectors as they are stored; `dense` has its dense vectors as they are
+    /// stored.
     let point: Point
     /// The layout against which it was checked.
     let layout: RowLayout
@@ -33,7 +34,9 @@ final class PreparedPoint: Sendable {
         }
         for (name, vector) in point.vectors.sparse { try layout.schema.check(vector, name: name) }
         for (name, vector) in multi { multi[name] = try layout.schema.checked(vector, name: name) }
-        self.point = point
+        var kept = point
+        if !multi.isEmpty { kept.vectors.multi = multi }
+        self.point = kept
         self.layout = layout
         key = point.id.key
         sparse = Self.encode(point.vectors.sparse, layout) + Self.encode(multi, layout)
@@ -120,23 +123,6 @@ final class PreparedPoint: Sendable {
             count = size
         }
     }
-}
-
-/// Limits of one point and one call, in one place.
-public enum EngineLimits {
-    public static let dimension = 65_536
-    /// Non-zero entries of a sparse vector.
-    public static let sparseEntries = 1 << 20
-    /// Rows of a multivector.
-    public static let multiVectorRows = 1 << 20
-    public static let payloadBytes = 32 << 20
-    public static let pointsPerCall = 100_000
-    /// The most points that one query or page returns.
-    public static let resultCount = 100_000
-    public static let collectionNameBytes = 255
-    /// Calls that wait to be written to one collection, and the bytes of their points. A single call may be larger.
-    public static let queuedWrites = 4096
-    public static let queuedBytes = 256 << 20
 }
 
 extension DenseVectorSchema {

@@ -49,3 +49,38 @@ final class IDIndex: Sendable {
         return nil
     }
 }
+
+/// Finds rows of a growing segment by id. It is extended when an id is asked for, by the rows that have come since.
+///
+/// A point that is written again has several rows: each row leads to the one before it, and a view takes the newest
+/// row that it has and that is not deleted in it.
+final class GrowingIDIndex: Sendable {
+    private struct State {
+        var newest: [PackedPointID: UInt32] = [:]
+        /// For each row the row before it of the same point, plus one; 0 where there is none.
+        var previous: [UInt32] = []
+    }
+
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - ids: the segment's ids.
+    ///   - rowCount: rows of the view that asks.
+    ///   - isLive: whether a row is not deleted in that view.
+    func row(of id: PointID, in ids: PointIDColumn, rowCount: Int, where isLive: (UInt32) -> Bool) -> UInt32? {
+        state.withLock { state in
+            while state.previous.count < rowCount {
+                let row = UInt32(state.previous.count)
+                let before = state.newest.updateValue(row, forKey: ids[Int(row)])
+                state.previous.append(before.map { $0 + 1 } ?? 0)
+            }
+            var row = state.newest[PackedPointID(id)]
+            while let candidate = row {
+                if candidate < rowCount, isLive(candidate) { return candidate }
+                let before = state.previous[Int(candidate)]
+                row = before == 0 ? nil : before - 1
+            }
+            return nil
+        }
+    }
+}

@@ -1,12 +1,13 @@
 // Which rows have a text. While a segment grows the lists live in a dictionary; sealed, they are four flat arrays that
-// are read from the file as they lie: keys sorted by their UTF-8 bytes, found by bisection.
+// are read from the file as they lie: keys sorted by their UTF-8 bytes, found by bisection. Texts are equal when their
+// bytes are: Swift's own equality of strings would make one of a composed and a decomposed letter.
 //
 //     key i    bytes[keyOffsets[i] ..< keyOffsets[i + 1]]
 //     its rows rows[rowOffsets[i] ..< rowOffsets[i + 1]], ascending
 
 struct KeywordIndex: Sendable {
     private enum Storage: Sendable {
-        case growing([String: [UInt32]])
+        case growing([[UInt8]: [UInt32]])
         case sealed(SealedKeywords)
     }
 
@@ -18,21 +19,29 @@ struct KeywordIndex: Sendable {
     mutating func append(_ text: String, row: UInt32) {
         guard case .growing(var lists) = storage else { preconditionFailure("a sealed index does not grow") }
         storage = .growing([:])  // so that the dictionary is not copied
-        if lists[text]?.last != row { lists[text, default: []].append(row) }
+        let key = Array(text.utf8)
+        if lists[key]?.last != row { lists[key, default: []].append(row) }
         storage = .growing(lists)
     }
 
     func withRows(of text: String, _ body: (ArraySlice<UInt32>) -> Void) {
         switch storage {
-        case .growing(let lists): body((lists[text] ?? [])[...])
-        case .sealed(let keywords): body(keywords.rows(of: text))
+        case .growing(let lists): body((lists[Array(text.utf8)] ?? [])[...])
+        case .sealed(let keywords): body(keywords.rows(of: Array(text.utf8)))
         }
     }
 
-    private func forEachList(_ body: (ArraySlice<UInt8>, ArraySlice<UInt32>) -> Void) {
+    /// Calls `body` with every text that begins with `start`, as bytes, and its rows; in no order.
+    func forEachList(beginningWith start: [UInt8] = [], _ body: (ArraySlice<UInt8>, ArraySlice<UInt32>) -> Void) {
         switch storage {
-        case .growing(let lists): for (text, rows) in lists { body(Array(text.utf8)[...], rows[...]) }
-        case .sealed(let keywords): for i in 0..<keywords.count { body(keywords.key(i), keywords.rows(at: i)) }
+        case .growing(let lists):
+            for (text, rows) in lists where start.isEmpty || text.starts(with: start) { body(text[...], rows[...]) }
+        case .sealed(let keywords):
+            var i = start.isEmpty ? 0 : keywords.firstKey(notBefore: start)
+            while i < keywords.count, start.isEmpty || keywords.key(i).starts(with: start) {
+                body(keywords.key(i), keywords.rows(at: i))
+                i += 1
+            }
         }
     }
 
@@ -84,9 +93,12 @@ private struct SealedKeywords: Sendable {
     func key(_ i: Int) -> ArraySlice<UInt8> { bytes[Int(keyOffsets[i])..<Int(keyOffsets[i + 1])] }
     func rows(at i: Int) -> ArraySlice<UInt32> { rows[Int(rowOffsets[i])..<Int(rowOffsets[i + 1])] }
 
-    func rows(of text: String) -> ArraySlice<UInt32> {
-        let wanted = Array(text.utf8)
-        let i = (0..<count).partitioningIndex { !key($0).lexicographicallyPrecedes(wanted) }
+    func firstKey(notBefore wanted: [UInt8]) -> Int {
+        (0..<count).partitioningIndex { !key($0).lexicographicallyPrecedes(wanted) }
+    }
+
+    func rows(of wanted: [UInt8]) -> ArraySlice<UInt32> {
+        let i = firstKey(notBefore: wanted)
         return i < count && key(i).elementsEqual(wanted) ? rows(at: i) : []
     }
 

@@ -1,127 +1,141 @@
 import JSON
 import Vectors
 
-// The index of one payload member over one segment's rows. A row stands once for each of its values.
+// The index of one payload member over one segment's rows, of any of the eight kinds. A row is in it once for each of
+// its values. Texts of every sort (keywords, UUIDs, the words of `true` and `false`, the tokens of a text index) are
+// lists of rows by their bytes; numbers and moments are entries that are sorted when the segment is sealed; places are
+// entries too. While a segment grows, entries come in the order of the rows.
 
-/// A number and the row that has it.
+/// A number (or a moment in microseconds since 1970) and the row that has it.
 struct NumberEntry: BitwiseCopyable, Sendable {
     var value: Double
     var row: UInt32
 }
 
+/// A place in degrees and the row that has it.
+struct PlaceEntry: BitwiseCopyable, Sendable {
+    var lon: Double
+    var lat: Double
+    var row: UInt32
+}
+
 struct PayloadIndex: Sendable {
-    let kind: PayloadIndexKind
-    private let path: PayloadPath
-    /// For keyword and bool (as `true` and `false`): the rows of each value, ascending.
-    private var keywords = KeywordIndex()
-    /// For integer and float: entries, ascending by value once `isSorted`.
-    private var numbers: [NumberEntry] = []
-    private var isSorted = true
+    let path: PayloadPath
+    let definition: PayloadIndexDefinition
+    private(set) var keywords = KeywordIndex()
+    /// For integer, float and datetime: entries, ascending by value once `isSorted`.
+    private(set) var numbers: [NumberEntry] = []
+    private(set) var isSorted = true
+    /// Whether an integer index holds numbers written with a fraction or an exponent, which equal no integer.
+    private(set) var hasReals = false
+    private(set) var places: [PlaceEntry] = []
+    /// Rows with at least one value of the index's kind.
+    private(set) var presentRows = RowSet()
     /// Rows whose member is missing, null or an empty array.
     private(set) var emptyRows = RowSet()
+    /// Rows with a null at the path, also inside an array.
+    private(set) var nullRows = RowSet()
+    /// Whether `hasReals`, `presentRows` and `nullRows` are known; the first version of the blob did not keep them.
+    private(set) var isComplete = true
 
-    init(path: String, kind: PayloadIndexKind) throws(EngineError) {
-        self.path = try PayloadPath(path)
-        self.kind = kind
+    var kind: PayloadIndexKind { definition.kind }
+
+    /// Whether counting values needs the payloads: doubles that may stand for several integers.
+    var needsPayloads: Bool {
+        kind == .integer && (hasReals || numbers.contains { !Number.real($0.value).isExactAsDouble })
     }
 
+    init(path: PayloadPath, definition: PayloadIndexDefinition) {
+        self.path = path
+        self.definition = definition
+    }
+
+    // MARK: Changes
+
     /// Indexes the payload of `row`; rows come in ascending order.
-    mutating func append(_ payload: JSONObject, row: UInt32) {
-        let nodes = path.nodes(in: payload)
-        if nodes.allSatisfy({ $0.isNull || $0.arrayValue?.isEmpty == true }) {
+    mutating func append(_ payload: some PayloadNodes, row: UInt32) {
+        let nodes = payload.nodes(path)
+        if nodes.contains(where: { $0.isNull || $0.arrayValue?.contains(where: \.isNull) ?? false }) {
+            nullRows.insert(Int(row))
+        }
+        if nodes.allSatisfy(\.isEmptyValue) {
             emptyRows.insert(Int(row))
             return
         }
-        for value in path.values(in: payload) {
-            switch (kind, value) {
-            case (.keyword, .string(let text)): keywords.append(text, row: row)
-            case (.bool, .bool(let flag)): keywords.append(Self.word(flag), row: row)
-            case (.integer, _), (.float, _):
-                guard let number = value.doubleValue else { continue }
-                if let last = numbers.last, last.value > number { isSorted = false }
-                numbers.append(NumberEntry(value: number, row: row))
-            default: continue
-            }
+        for value in PayloadPath.values(of: nodes) where append(value, row) { presentRows.insert(Int(row)) }
+    }
+
+    /// - Returns: whether the value is of the index's kind.
+    private mutating func append(_ value: JSONValue, _ row: UInt32) -> Bool {
+        switch (kind, value) {
+        case (.keyword, .string(let text)): keywords.append(text, row: row)
+        case (.uuid, .string(let text)):
+            guard let uuid = UUIDBytes(text) else { return false }
+            keywords.append(uuid.description, row: row)
+        case (.bool, .bool(let flag)): keywords.append(Self.word(flag), row: row)
+        case (.text, .string(let text)):
+            for token in definition.analyzer?.tokens(ofDocument: text) ?? [] { keywords.append(token, row: row) }
+        case (.integer, _), (.float, _):
+            guard let number = value.doubleValue else { return false }
+            if case .number = value { hasReals = true }
+            append(number, row)
+        case (.datetime, .string(let text)):
+            guard let moment = Timestamp.parse(text) else { return false }
+            append(Double(moment), row)
+        case (.geo, .object):
+            guard let place = GeoPoint(value) else { return false }
+            places.append(PlaceEntry(lon: place.lon, lat: place.lat, row: row))
+        default: return false
         }
+        return true
+    }
+
+    private mutating func append(_ number: Double, _ row: UInt32) {
+        if let last = numbers.last, last.value > number { isSorted = false }
+        numbers.append(NumberEntry(value: number, row: row))
     }
 
     private static func word(_ flag: Bool) -> String { flag ? "true" : "false" }
 
-    /// Rows with one of `values`; nil when this index cannot tell.
-    func rows(matching values: [MatchValue], rowCount: Int) -> RowSet? {
-        var found = RowSet(rowCount: rowCount)
-        for value in values {
-            switch (kind, value) {
-            case (.keyword, .keyword(let text)):
-                keywords.withRows(of: text) { for row in $0 where row < rowCount { found.insert(Int(row)) } }
-            case (.bool, .bool(let flag)):
-                keywords.withRows(of: Self.word(flag)) { for row in $0 where row < rowCount { found.insert(Int(row)) } }
-            case (.integer, .integer(let number)):
-                // Beyond 2^53 two integers may share a double: then the payload must tell.
-                guard let exact = Double(exactly: number), abs(exact) < 9_007_199_254_740_992 else { return nil }
-                found.formUnion(numberedRows(in: NumericRange(atLeast: exact, atMost: exact), rowCount: rowCount))
-            default: return nil
-            }
-        }
-        return found
+    /// Numbers in ascending order; equal ones by row.
+    var ascendingNumbers: [NumberEntry] {
+        isSorted ? numbers : numbers.sorted { $0.value != $1.value ? $0.value < $1.value : $0.row < $1.row }
     }
 
-    /// Rows with a number in `range`; nil when this index holds no numbers.
-    func rows(in range: NumericRange, rowCount: Int) -> RowSet? {
-        guard kind == .integer || kind == .float else { return nil }
-        return numberedRows(in: range, rowCount: rowCount)
-    }
-
-    private func numberedRows(in range: NumericRange, rowCount: Int) -> RowSet {
-        var slice = numbers[...]
-        if isSorted {
-            let low = numbers.partitioningIndex { !range.isAbove($0.value) }
-            let high = numbers.partitioningIndex { range.isBelow($0.value) }
-            slice = low < high ? numbers[low..<high] : []
-        }
-        return RowSet(rowCount: rowCount) { words in
-            for entry in slice where entry.row < rowCount && (isSorted || range.contains(entry.value)) {
-                words[Int(entry.row >> 6)] |= 1 << UInt64(entry.row & 63)
-            }
-        }
-    }
-
-    /// The first `limit` entries among `rows`, in the order of their value.
-    func ordered(within rows: RowSet, descending: Bool, limit: Int) -> [NumberEntry] {
-        let sorted = isSorted ? numbers : numbers.sorted { $0.value < $1.value }
-        var page: [NumberEntry] = []
-        func take(_ entry: NumberEntry) -> Bool {
-            // Equal values at the page's end all come along: who asks orders them by id.
-            if page.count >= limit, page.last?.value != entry.value { return false }
-            if rows.contains(Int(entry.row)) { page.append(entry) }
-            return true
-        }
-        if descending {
-            for entry in sorted.reversed() where !take(entry) { break }
-        } else {
-            for entry in sorted where !take(entry) { break }
-        }
-        return page
-    }
+    // MARK: Merging
 
     /// One index of several, rows renumbered by each part's `newRow` (nil: the row is gone).
     static func merging(_ parts: [(index: PayloadIndex, newRow: [UInt32?])], rowCount: Int) -> PayloadIndex? {
-        guard var merged = parts.first?.index else { return nil }
+        guard let first = parts.first?.index else { return nil }
+        var merged = PayloadIndex(path: first.path, definition: first.definition)
         merged.keywords = KeywordIndex.merging(parts.map { ($0.index.keywords, $0.newRow) })
-        merged.numbers = []
-        merged.emptyRows = RowSet(rowCount: rowCount)
         for part in parts {
             func renumbered(_ row: UInt32) -> UInt32? { Int(row) < part.newRow.count ? part.newRow[Int(row)] : nil }
             for entry in part.index.numbers {
                 if let row = renumbered(entry.row) { merged.numbers.append(NumberEntry(value: entry.value, row: row)) }
             }
-            part.index.emptyRows.forEach { row in
-                if let row = renumbered(UInt32(row)) { merged.emptyRows.insert(Int(row)) }
+            for entry in part.index.places {
+                if let row = renumbered(entry.row) {
+                    merged.places.append(PlaceEntry(lon: entry.lon, lat: entry.lat, row: row))
+                }
             }
+            part.index.presentRows.forEach {
+                if let row = renumbered(UInt32($0)) { merged.presentRows.insert(Int(row)) }
+            }
+            part.index.emptyRows.forEach { if let row = renumbered(UInt32($0)) { merged.emptyRows.insert(Int(row)) } }
+            part.index.nullRows.forEach { if let row = renumbered(UInt32($0)) { merged.nullRows.insert(Int(row)) } }
+            merged.hasReals = merged.hasReals || part.index.hasReals
+            merged.isComplete = merged.isComplete && part.index.isComplete
         }
-        merged.numbers.sort { $0.value < $1.value }
+        merged.isSorted = false
+        merged.numbers = merged.ascendingNumbers
         merged.isSorted = true
         return merged
+    }
+
+    /// This index for a segment that does not grow: entries sorted, lists flat.
+    func sealed(rowCount: Int) -> PayloadIndex {
+        PayloadIndex.merging([(self, (0..<rowCount).map { UInt32($0) })], rowCount: rowCount) ?? self
     }
 
     // MARK: Bytes
@@ -131,17 +145,47 @@ struct PayloadIndex: Sendable {
         blob.put(numbers.map(\.value))
         blob.put(numbers.map(\.row))
         blob.put(emptyRows.words)
+        blob.put(nullRows.words)
+        blob.put(presentRows.words)
+        blob.put(UInt64((hasReals ? 1 : 0) | (isComplete ? 2 : 0)))
+        blob.put(places.map(\.lon))
+        blob.put(places.map(\.lat))
+        blob.put(places.map(\.row))
     }
 
-    init(path: String, kind: PayloadIndexKind, from blob: inout BlobReader, rowCount: Int) throws {
-        try self.init(path: path, kind: kind)
+    /// - Parameter version: of the blob; the first one ends behind `emptyRows`.
+    init(
+        path: PayloadPath, definition: PayloadIndexDefinition, from blob: inout BlobReader, version: UInt32,
+        rowCount: Int
+    ) throws(BlobError) {
+        self.init(path: path, definition: definition)
         keywords = try KeywordIndex(from: &blob, rowCount: rowCount)
         let values = try blob.array(of: Double.self)
         let rows = try blob.array(of: UInt32.self)
         guard values.count == rows.count, rows.allSatisfy({ $0 < rowCount }) else { throw BlobError.truncated }
         numbers = zip(values, rows).map(NumberEntry.init)
         isSorted = zip(values, values.dropFirst()).allSatisfy { $0 <= $1 }
-        emptyRows = RowSet(words: try blob.array(of: UInt64.self))
-        guard emptyRows.words.count <= (rowCount + 63) >> 6 else { throw BlobError.truncated }
+        emptyRows = try Self.rows(&blob, rowCount)
+        guard version > 1 else {
+            (hasReals, isComplete) = (true, false)
+            return
+        }
+        nullRows = try Self.rows(&blob, rowCount)
+        presentRows = try Self.rows(&blob, rowCount)
+        let flags = try blob.number(UInt64.self)
+        (hasReals, isComplete) = (flags & 1 != 0, flags & 2 != 0)
+        let lon = try blob.array(of: Double.self)
+        let lat = try blob.array(of: Double.self)
+        let placed = try blob.array(of: UInt32.self)
+        guard lon.count == placed.count, lat.count == placed.count, placed.allSatisfy({ $0 < rowCount }) else {
+            throw BlobError.truncated
+        }
+        places = placed.indices.map { PlaceEntry(lon: lon[$0], lat: lat[$0], row: placed[$0]) }
+    }
+
+    private static func rows(_ blob: inout BlobReader, _ rowCount: Int) throws(BlobError) -> RowSet {
+        let rows = RowSet(words: try blob.array(of: UInt64.self))
+        guard rows.words.count <= (rowCount + 63) >> 6 else { throw .truncated }
+        return rows
     }
 }

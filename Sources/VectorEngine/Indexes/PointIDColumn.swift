@@ -25,7 +25,7 @@ struct PointIDColumn: Sendable {
 }
 
 /// A `PointID` in 24 bytes without a reference.
-struct PackedPointID: BitwiseCopyable, Sendable, Equatable {
+struct PackedPointID: BitwiseCopyable, Sendable, Hashable {
     let high: UInt64
     let low: UInt64
     let isUUID: Bool

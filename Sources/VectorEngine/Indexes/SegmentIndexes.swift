@@ -5,9 +5,11 @@ import Vectors
 /// The inverted side of one segment: sparse vectors, payload members, and which rows lack which vector.
 struct SegmentIndexes: Sendable {
     private(set) var sparse: [String: SparseIndex] = [:]
-    private(set) var payload: [String: PayloadIndex] = [:]
-    /// Rows without the dense or sparse vector of that name.
+    private(set) var payload: [PayloadPath: PayloadIndex] = [:]
+    /// Rows without the dense, sparse or multivector of that name.
     private(set) var missing: [String: RowSet] = [:]
+    /// Rows that have been indexed.
+    private(set) var rowCount = 0
 
     init(schema: CollectionSchema) throws(EngineError) {
         for name in schema.sparse.keys {
@@ -15,48 +17,65 @@ struct SegmentIndexes: Sendable {
             missing[name] = RowSet()
         }
         for name in schema.dense.keys { missing[name] = RowSet() }
-        for (path, kind) in schema.payloadIndexes { payload[path] = try PayloadIndex(path: path, kind: kind) }
+        for name in schema.multi.keys { missing[name] = RowSet() }
+        for (path, kind) in schema.payloadIndexes {
+            let path = try PayloadPath(path)
+            payload[path] = PayloadIndex(path: path, definition: PayloadIndexDefinition(kind: kind))
+        }
     }
 
     mutating func append(_ point: Point, row: UInt32, layout: RowLayout) {
-        for (name, _) in layout.dense where point.vectors.dense[name] == nil { missing[name]?.insert(Int(row)) }
-        for name in layout.sparseNames where point.vectors.sparse[name] == nil { missing[name]?.insert(Int(row)) }
-        for (name, vector) in point.vectors.sparse { sparse[name]?.append(vector, row: row) }
-        if !payload.isEmpty {
-            let members = point.payload.object
-            // Copies of the keys: a view of them would keep the dictionary shared, and a change would copy all it
-            // holds.
-            for path in Array(payload.keys) { payload[path]?.append(members, row: row) }
-        }
+        rowCount = Int(row) + 1
+        let vectors = point.vectors
+        for (name, _) in layout.dense where vectors.dense[name] == nil { missing[name]?.insert(Int(row)) }
+        for name in layout.sparseNames where vectors.sparse[name] == nil { missing[name]?.insert(Int(row)) }
+        for name in layout.multiNames where vectors.multi[name] == nil { missing[name]?.insert(Int(row)) }
+        for (name, vector) in vectors.sparse { sparse[name]?.append(vector, row: row) }
+        guard !payload.isEmpty else { return }
+        let members = PayloadMembers(point.payload.object)
+        // Copies of the keys: a view of them would keep the dictionary shared, and a change would copy all it holds.
+        for path in Array(payload.keys) { payload[path]?.append(members, row: row) }
     }
 
-    /// Adds payload indexes over the rows there are; `payload` is asked once a row, in order.
+    // MARK: Payload indexes that come and go
+
+    /// Puts an index in the place of what was there for its path. It must hold every row that has been indexed.
+    mutating func install(_ index: PayloadIndex) { payload[index.path] = index }
+
+    mutating func drop(_ path: PayloadPath) { payload[path] = nil }
+
+    /// Adds payload indexes over the rows there are; `members` is asked once a row, in order.
     mutating func add(
         _ added: [String: PayloadIndexKind], rowCount: Int, payload members: (Int) throws -> JSONObject
     ) throws {
-        var growing: [String: PayloadIndex] = [:]
-        for (path, kind) in added { growing[path] = try PayloadIndex(path: path, kind: kind) }
-        for row in 0..<rowCount {
-            let members = try members(row)
-            for path in added.keys { growing[path]?.append(members, row: UInt32(row)) }
+        var growing: [PayloadIndex] = []
+        for (path, kind) in added {
+            growing.append(
+                PayloadIndex(path: try PayloadPath(path), definition: PayloadIndexDefinition(kind: kind)))
         }
-        // A stored segment's indexes are sealed; merging one alone, every row staying itself, seals it.
-        let same = (0..<rowCount).map { UInt32?(UInt32($0)) }
-        for (path, index) in growing { payload[path] = PayloadIndex.merging([(index, same)], rowCount: rowCount) }
+        for row in 0..<rowCount {
+            let members = PayloadMembers(try members(row))
+            for i in growing.indices { growing[i].append(members, row: UInt32(row)) }
+        }
+        for index in growing { payload[index.path] = index.sealed(rowCount: rowCount) }
     }
 
-    /// Indexes of several segments as one, rows renumbered by each part's `newRow` (nil: the row is gone).
+    /// Indexes of several segments as one, rows renumbered by each part's `newRow` (nil: the row is gone). A payload
+    /// index that not every part has is left out.
     static func merging(
         _ parts: [(indexes: SegmentIndexes, newRow: [UInt32?])], schema: CollectionSchema, rowCount: Int
     ) throws(EngineError) -> SegmentIndexes {
         var merged = try SegmentIndexes(schema: schema)
+        merged.rowCount = rowCount
         for name in schema.sparse.keys {
             merged.sparse[name] = SparseIndex.merging(
                 parts.compactMap { part in part.indexes.sparse[name].map { ($0, part.newRow) } })
         }
-        for path in schema.payloadIndexes.keys {
-            merged.payload[path] = PayloadIndex.merging(
-                parts.compactMap { part in part.indexes.payload[path].map { ($0, part.newRow) } }, rowCount: rowCount)
+        let paths = parts.reduce(into: Set<PayloadPath>()) { $0.formUnion($1.indexes.payload.keys) }
+        for path in paths {
+            let known = parts.compactMap { part in part.indexes.payload[path].map { ($0, part.newRow) } }
+            merged.payload[path] =
+                known.count == parts.count ? PayloadIndex.merging(known, rowCount: rowCount) : nil
         }
         for name in Array(merged.missing.keys) {
             for part in parts {
@@ -71,18 +90,20 @@ struct SegmentIndexes: Sendable {
     // MARK: Bytes
 
     private static let magic: UInt32 = 0x4958_4443  // "CDXI"
-    private static let version: UInt32 = 1
+    /// Version 1 had no multivectors in `missing` and less of each payload index.
+    private static let versions: ClosedRange<UInt32> = 1...2
 
+    /// The indexes that the schema names; others are made of the payloads when the collection is opened.
     func blob(schema: CollectionSchema) -> [UInt8] {
-        var blob = BlobWriter(magic: Self.magic, version: Self.version)
+        var blob = BlobWriter(magic: Self.magic, version: Self.versions.upperBound)
         for name in schema.sparseNames { sparse[name]?.write(to: &blob) }
         for name in missing.keys.sorted() { blob.put(missing[name]?.words ?? []) }
-        blob.put(UInt64(payload.count))
-        for path in payload.keys.sorted() {
-            guard let index = payload[path] else { continue }
-            blob.put(path)
-            blob.put(index.kind.rawValue)
-            index.write(to: &blob)
+        let declared = schema.declaredIndexes.filter { payload[$0.path] != nil }
+        blob.put(UInt64(declared.count))
+        for (text, path, kind) in declared {
+            blob.put(text)
+            blob.put(kind.rawValue)
+            payload[path]?.write(to: &blob)
         }
         return blob.finish()
     }
@@ -90,14 +111,26 @@ struct SegmentIndexes: Sendable {
     /// - Throws: `BlobError` when the bytes are damaged, cut or of another schema.
     init(bytes: UnsafeRawBufferPointer, schema: CollectionSchema, rowCount: Int) throws {
         try self.init(schema: schema)
-        var blob = try BlobReader(bytes, magic: Self.magic, version: Self.version)
+        self.rowCount = rowCount
+        var blob = try BlobReader(bytes, magic: Self.magic, versions: Self.versions)
+        let version = blob.version
         for name in schema.sparseNames { sparse[name] = try SparseIndex(from: &blob, rowCount: rowCount) }
+        guard version > 1 || schema.multi.isEmpty else { throw BlobError.unsupportedVersion(version) }
         for name in missing.keys.sorted() { missing[name] = RowSet(words: try blob.array(of: UInt64.self)) }
         guard try blob.number(UInt64.self) == UInt64(schema.payloadIndexes.count) else { throw BlobError.truncated }
-        for (path, kind) in schema.payloadIndexes.sorted(by: { $0.key < $1.key }) {
-            guard try blob.text() == path, try blob.text() == kind.rawValue else { throw BlobError.truncated }
-            payload[path] = try PayloadIndex(path: path, kind: kind, from: &blob, rowCount: rowCount)
+        for (text, path, kind) in schema.declaredIndexes {
+            guard try blob.text() == text, try blob.text() == kind.rawValue else { throw BlobError.truncated }
+            payload[path] = try PayloadIndex(
+                path: path, definition: PayloadIndexDefinition(kind: kind), from: &blob, version: version,
+                rowCount: rowCount)
         }
+    }
+}
+
+extension CollectionSchema {
+    /// The payload indexes in the one order that blobs use; a path that cannot be read has been refused before.
+    fileprivate var declaredIndexes: [(text: String, path: PayloadPath, kind: PayloadIndexKind)] {
+        payloadIndexes.sorted { $0.key < $1.key }.map { ($0.key, PayloadPath(known: $0.key), $0.value) }
     }
 }
 
@@ -159,6 +192,35 @@ final class SharedSegmentIndexes: Sendable {
         }
         return rows
     }
+
+    /// Makes the index of one payload member, over the rows of `contents`, while rows go on arriving; readers scan the
+    /// payloads until it is there.
+    func build(_ path: PayloadPath, _ definition: PayloadIndexDefinition, from contents: RowContents) {
+        var index = PayloadIndex(path: path, definition: definition)
+        var row = 0
+        func append(upTo count: Int) {
+            while row < count {
+                contents.withPayload(row) { index.append($0, row: UInt32(row)) }
+                row += 1
+            }
+        }
+        // Most rows without the lock, the last ones under it.
+        append(upTo: indexes.withLock { $0.rowCount })
+        if contents.isSealed { index = index.sealed(rowCount: row) }
+        indexes.withLock { indexes in
+            append(upTo: indexes.rowCount)
+            indexes.install(index)
+        }
+        forgetAnswers()
+    }
+
+    func drop(_ path: PayloadPath) {
+        indexes.withLock { $0.drop(path) }
+        forgetAnswers()
+    }
+
+    /// An index of texts decides what a word is: what was answered without it, or with it, may be wrong now.
+    private func forgetAnswers() { answers.withLock { $0 = [] } }
 
     func append(_ point: Point, row: UInt32, layout: RowLayout) {
         indexes.withLock { $0.append(point, row: row, layout: layout) }

@@ -90,8 +90,7 @@ struct LogShipper {
     ///
     /// - Parameter time: Now, in microseconds since 1970.
     func begin(at time: Int64) throws {
-        try FileManager.default.createDirectory(
-            atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        try PrivateFile.makeFolder(directory)
         let isUnderWay = try LogHead.read(in: directory) != nil
         try file.pool.writeWithoutTransaction { db in
             try db.inTransaction(.immediate) {

@@ -35,8 +35,7 @@ package struct BackupArchive: Sendable {
     ) throws(EngineError) -> BackupManifest {
         let partial = location + "/" + Self.partialPrefix + UUID().uuidString
         do {
-            try FileManager.default.createDirectory(
-                atPath: partial, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            try PrivateFile.makeFolder(partial)
             defer { try? FileManager.default.removeItem(atPath: partial) }  // it has its name, or is of no use
             guard let lease = try Lease(path: location + "/.lease") else {
                 throw EngineError(
@@ -234,7 +233,7 @@ package struct BackupArchive: Sendable {
 
     // MARK: Bytes
 
-    static func size(_ path: String) throws -> Int {
+    package static func size(_ path: String) throws -> Int {
         var facts = stat()
         guard stat(path, &facts) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
         return Int(facts.st_size)
@@ -270,6 +269,7 @@ package struct BackupArchive: Sendable {
 enum SnapshotFile {
     /// Copies the pages in one read transaction, while writers go on. The copy is on disk when this returns.
     static func write(_ file: CollectionFile, to target: String) throws {
+        try PrivateFile.create(target)
         let copy = try DatabaseQueue(path: target)
         try file.pool.backup(to: copy)
         try copy.writeWithoutTransaction { db in

@@ -57,8 +57,7 @@ package struct Restoration: Sendable {
         let partial = directory + ".partial-" + UUID().uuidString
         do {
             try Self.requireEmpty(directory)
-            try FileManager.default.createDirectory(
-                atPath: partial, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            try PrivateFile.makeFolder(partial)
             defer { try? FileManager.default.removeItem(atPath: partial) }  // it has its name, or is of no use
             var restored: [RestoredCollection] = []
             for (name, storeID) in try stores(backup: backup) where collections?.contains(name) ?? true {
@@ -120,7 +119,7 @@ package struct Restoration: Sendable {
             }
             try FreeSpace.require(copy.sizeBytes, at: (path as NSString).deletingLastPathComponent)
             try? FileManager.default.removeItem(atPath: path)  // of an attempt before; there may be none
-            try FileManager.default.copyItem(atPath: source, toPath: path)
+            try PrivateFile.copy(source, to: path)
             let end = try limit(log, from: copy.sequence)
             let (replayed, sequence, points, isProven) = try replay(
                 log, from: copy.sequence, through: end, into: path, newStoreID: newStoreID)

@@ -2,20 +2,6 @@ import Foundation
 import GRDB
 import Synchronization
 
-/// The results of the scrub for one collection since this process opened it.
-package struct ScrubStatus: Sendable, Equatable {
-    package var rowsChecked = 0
-    /// How often every row was read.
-    package var passes = 0
-    /// Damaged rows, in all passes.
-    package var damagedRows = 0
-    /// Whether the last complete pass matched the tally.
-    package var addsUp = true
-    /// The end of the last pass, in microseconds since 1970; nil before the first.
-    package var lastPassAt: Int64?
-    fileprivate var next: Int64 = 0
-}
-
 /// Checks a collection's rows against their checksums, some rows at a time, so that damage is found before a caller
 /// needs the row.
 final class Scrubber: Sendable {

@@ -2,38 +2,6 @@ import Foundation
 import HNSW
 import Vectors
 
-/// One segment as one moment saw it. Rows at and beyond `rowCount` do not exist yet for this view.
-struct SegmentView: Sendable {
-    /// Names the segment for as long as the process lives.
-    var number: UInt32
-    let rows: SegmentRows
-    var rowCount: Int
-    let indexes: SharedSegmentIndexes
-    /// Rows by id; nil while the segment has not been sealed.
-    var idIndex: IDIndex?
-    /// By dense vector name; a growing segment has none and is scored exactly.
-    var graphs: [String: HNSWGraph] = [:]
-    /// What reads the links of graphs that came without them.
-    var comingLinks: [DeferredWork] = []
-    var deleted = RowSet()
-    var deletedCount = 0
-    /// The row of `segments` in the file; nil while the segment lives in the points table alone.
-    var storedID: Int64?
-
-    var liveCount: Int { rowCount - deletedCount }
-    var deletedShare: Double { rowCount == 0 ? 0 : Double(deletedCount) / Double(rowCount) }
-    /// Whether it is stored and every graph it should have is there.
-    var isSealed: Bool {
-        storedID != nil && graphs.count == rows.floats.count && !graphs.values.contains { $0.hasDamagedLinks }
-    }
-}
-
-/// Where a point's newest version stands.
-struct RowLocation: Sendable, Equatable {
-    var segment: UInt32
-    var row: UInt32
-}
-
 /// One moment of a collection: what a search works on, unmoved by later writes. An object, so that a search that hands
 /// it on counts one reference and not one for each of its parts.
 final class Searcher: Sendable {
@@ -43,82 +11,122 @@ final class Searcher: Sendable {
     let segments: [SegmentView]
     /// The last change this view has seen.
     let sequence: Int64
-    /// Rows of the ids that a filter names, as of this moment.
-    let namedRows: [PointID: RowLocation]
+    /// Payload indexes besides those of the schema; not every segment has them yet.
+    let fields: [PayloadPath: PayloadIndexDefinition]
     /// What `matches` answers where there is no filter.
     let everything: [RowSet?]
+    /// Analysers of the text indexes that the schema names.
+    fileprivate let textIndexes: [PayloadPath: TextAnalyzer]
 
     init(
         schema: CollectionSchema, dense: [String: DenseName], segments: [SegmentView], sequence: Int64,
-        namedRows: [PointID: RowLocation]
+        fields: [PayloadPath: PayloadIndexDefinition]
     ) {
         (self.schema, self.dense, self.segments, self.sequence) = (schema, dense, segments, sequence)
-        self.namedRows = namedRows
+        self.fields = fields
         everything = Array(repeating: nil, count: segments.count)
+        textIndexes = schema.payloadIndexes.reduce(into: [:]) { known, index in
+            if index.value == .text { known[PayloadPath(known: index.key)] = TextAnalyzer() }
+        }
     }
 
     var pointCount: Int { segments.reduce(0) { $0 + $1.liveCount } }
+
+    /// The row of a point; nil where there is none.
+    func row(of id: PointID) -> ViewRow? {
+        for i in segments.indices.reversed() {
+            if let row = segments[i].liveRow(of: id) { return ViewRow(segment: i, row: row) }
+        }
+        return nil
+    }
 }
 
-/// A row of a view.
+/// A row of a view: the segment's place in `Searcher.segments`, and the row in it.
+package struct ViewRow: Hashable, Sendable {
+    let segment: Int
+    let row: UInt32
+}
+
+/// A row of a view and its distance from a query.
 struct RowHit: Sendable {
     let segment: Int
     let row: UInt32
     let distance: Float
 }
 
-/// Reads payloads by sequence; what is no longer there is left out.
-typealias PayloadLookup = ([Int64]) throws -> [Int64: Payload]
+/// The contents of a segment, read from the file where they are not in memory.
+typealias ContentsLookup = (SegmentView) throws -> RowContents
 
 extension Searcher {
     /// Live rows that pass `filter`, one set a segment; nil in place of a set means every live row.
-    func matches(_ filter: Filter?, payloads: PayloadLookup) throws -> [RowSet?] {
+    ///
+    /// - Throws: `ViewOvertaken`; what `contents` throws.
+    func matches(_ filter: Filter?, contents: ContentsLookup) throws -> [RowSet?] {
         guard let filter, !filter.isEmpty else { return everything }
         // Where a point stands is a fact of the moment; all else that a filter asks is a fact of the row.
         guard !filter.namesIDs else {
-            return try segments.map { try matches(filter, in: $0, payloads: payloads) }
+            return try segments.map { try matches(filter, in: $0, contents: contents) }
         }
         return try segments.map { segment in
             if let known = segment.indexes.remembered(filter, segment) { return known }
             return segment.indexes.remember(
-                filter, segment, rows: try matches(filter, in: segment, payloads: payloads))
+                filter, segment, rows: try matches(filter, in: segment, contents: contents))
         }
     }
 
-    private func matches(_ filter: Filter, in segment: SegmentView, payloads: PayloadLookup) throws -> RowSet {
-        var bound = try segment.indexes.read { indexes in
-            try filter.bound(FilterScope(indexes: indexes, segment: segment, namedRows: namedRows))
-        }
+    private func matches(_ filter: Filter, in segment: SegmentView, contents: ContentsLookup) throws -> RowSet {
+        guard segment.rowCount > 0 else { return RowSet() }
+        var bound = segment.indexes.read { filter.bound(FilterScope(indexes: $0, segment: segment)) }
         bound.rows.subtract(segment.deleted)
         guard !bound.isExact, !bound.rows.isEmpty else { return bound.rows }
+        let contents = try contents(segment)
         let missing = segment.indexes.read { $0.missing }
         var matching = RowSet(rowCount: segment.rowCount)
-        var block: [Int] = []
-        func check() throws {
-            let found = try payloads(block.map { segment.rows.sequences[$0] })
-            for row in block {
-                guard let payload = found[segment.rows.sequences[row]] else { continue }
-                let subject = FilterSubject(
-                    id: segment.rows.ids[row].id, payload: payload.object,
-                    hasVector: { name in missing[name].map { !$0.contains(row) } ?? false })
-                if try filter.matches(subject) { matching.insert(row) }
-            }
-            block.removeAll(keepingCapacity: true)
-        }
         try bound.rows.forEach { row in
-            block.append(row)
-            if block.count == 512 { try check() }
+            guard contents.isThere(row) else {
+                if contents.isDamaged(row) { return }
+                throw ViewOvertaken()
+            }
+            let context = context(of: row, in: segment, missing: missing)
+            if contents.withPayload(row, { filter.matches($0, context) }) { matching.insert(row) }
         }
-        try check()
         return matching
     }
 
+    /// What a filter asks of a row besides its payload.
+    func context(of row: Int, in segment: SegmentView, missing: [String: RowSet]) -> FilterContext {
+        FilterContext(
+            id: segment.rows.ids[row].id, hasVector: { name in missing[name].map { !$0.contains(row) } ?? false },
+            analyzer: analyzer)
+    }
+
+    /// The analyser of a text index on a path; nil where there is none.
+    func analyzer(_ path: PayloadPath) -> TextAnalyzer? { fields[path]?.analyzer ?? textIndexes[path] }
+
+    /// Ids of the live rows in `matches`, in no order.
+    func ids(of matches: [RowSet?]) -> [PointID] {
+        var ids: [PointID] = []
+        forEachRow(of: matches) { ids.append(segments[$0.segment].rows.ids[Int($0.row)].id) }
+        return ids
+    }
+
+    /// Calls `body` with each live row in `matches`.
+    func forEachRow(of matches: [RowSet?], _ body: (ViewRow) throws -> Void) rethrows {
+        for (i, rows) in matches.enumerated() {
+            var live = rows ?? RowSet(allOf: segments[i].rowCount)
+            live.subtract(segments[i].deleted)
+            try live.forEach { try body(ViewRow(segment: i, row: UInt32($0))) }
+        }
+    }
+}
+
+extension Searcher {
     // MARK: Dense
 
     /// The `limit` nearest rows to `vector` (normalised where the metric is cosine), nearest first; `damaged` counts
     /// rows whose floats could not be read.
     ///
-    /// - Throws: `FloatsOvertaken`; what SQLite throws when floats are read from the file.
+    /// - Throws: `ViewOvertaken`; what SQLite throws when floats are read from the file.
     func nearest(
         to vector: [Float], name: String, limit: Int, breadth: Int?, isExact: Bool, codes: CodeSearch,
         allowed: [RowSet?], damaged: inout Int

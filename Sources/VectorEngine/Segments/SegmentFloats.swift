@@ -46,7 +46,7 @@ final class SegmentFloats: Sendable {
 
     /// The `k` nearest of `candidates`, exactly; `damaged` counts the rows that could not be read.
     ///
-    /// - Throws: `FloatsOvertaken` if a row is no longer in the file; the errors of SQLite.
+    /// - Throws: `ViewOvertaken` if a row is no longer in the file; the errors of SQLite.
     func rescored(
         _ candidates: [Neighbor], _ query: UnsafePointer<Float>, metric: Metric, k: Int, scoresAll: Bool,
         damaged: inout Int
@@ -170,7 +170,7 @@ final class SegmentFloats: Sendable {
 }
 
 /// A row's floats are no longer in the file: another process has replaced the segments. Search a newer view.
-struct FloatsOvertaken: Error {}
+package struct ViewOvertaken: Error {}
 
 /// Reads the floats of some rows of one stored segment from the file, checked by their checksums.
 struct StoredFloats: Sendable {
@@ -266,7 +266,7 @@ struct StoredFloats: Sendable {
             }
             try body(place, dense)
         }
-        if met < wanted.count { throw FloatsOvertaken() }
+        if met < wanted.count { throw ViewOvertaken() }
         return damaged
     }
 }

@@ -17,10 +17,16 @@ struct SegmentMerge: Sendable {
     private let keepsDeleted: Bool
     let rowCount: Int
     private let file: CollectionFile
+    /// Whether the result has its payloads in memory, as the inputs have theirs.
+    private let keepsContents: Bool
 
-    init(_ segments: [SegmentView], schema: CollectionSchema, file: CollectionFile, settings: EngineSettings) {
+    init(
+        _ segments: [SegmentView], schema: CollectionSchema, file: CollectionFile, settings: EngineSettings,
+        keepsContents: Bool
+    ) {
         self.schema = schema
         self.file = file
+        self.keepsContents = keepsContents
         let candidate = segments.filter { segment in
             segment.isSealed && segment.graphs.count == schema.dense.count
                 && segment.deletedShare <= settings.rebuildShare
@@ -96,7 +102,9 @@ struct SegmentMerge: Sendable {
             floats.append(vectors.block.map { SegmentFloats($0, stored: stored) } ?? SegmentFloats(stored))
         }
         let rows = SegmentRows(ids: ids, sequences: sequences, capacity: rowCount, floats: floats)
-        var merged = SegmentView(number: 0, rows: rows, rowCount: rowCount, indexes: SharedSegmentIndexes(indexes))
+        var merged = SegmentView(
+            number: 0, rows: rows, rowCount: rowCount, indexes: SharedSegmentIndexes(indexes),
+            contents: mergedContents())
         merged.idIndex = IDIndex(ids, rowCount: rowCount)
         merged.graphs = graphs
         // The rows of the base come first.
@@ -104,6 +112,21 @@ struct SegmentMerge: Sendable {
         if let base, keepsDeleted { merged.deleted.formUnion(base.deleted) }
         merged.deletedCount = merged.deleted.count
         return merged
+    }
+
+    /// The contents of the result where every input has its own in memory; they are read when they are needed
+    /// elsewhere.
+    private func mergedContents() -> SegmentContents {
+        let known = inputs.compactMap { $0.contents.resident }
+        guard keepsContents, known.count == inputs.count else { return SegmentContents(nil) }
+        let merged = RowContents(capacity: rowCount, isSealed: true)
+        for (contents, newRow) in zip(known, newRows) {
+            for row in newRow.indices {
+                guard let new = newRow[row] else { continue }
+                merged.append(from: contents, row: row, as: new)
+            }
+        }
+        return SegmentContents(merged)
     }
 
     /// Calls `body` with every row of the result for which `isWanted` returns true, and its floats in dense vector

@@ -49,7 +49,8 @@ final class SegmentReader: Sendable {
         let parts = read.withLock { $0 }
         guard let indexes = parts.indexes else { return nil }
         var view = SegmentView(
-            number: 0, rows: rows, rowCount: segment.rowCount, indexes: SharedSegmentIndexes(indexes))
+            number: 0, rows: rows, rowCount: segment.rowCount, indexes: SharedSegmentIndexes(indexes),
+            contents: SegmentContents(nil))
         view.idIndex = IDIndex(rows.ids, rowCount: segment.rowCount)
         view.graphs = parts.graphs
         view.comingLinks = parts.comingLinks

@@ -32,12 +32,3 @@ final class SegmentRows: Sendable {
         sequences.append(sequence)
     }
 }
-
-extension CollectionSchema {
-    /// Names of the dense vectors, sorted: the order in rows, blocks and blobs.
-    var denseNames: [String] { dense.keys.sorted() }
-    /// Components of each dense vector, in that order.
-    var denseDimensions: [Int] { denseNames.map { dense[$0]?.dimension ?? 1 } }
-    var sparseNames: [String] { sparse.keys.sorted() }
-    var multiNames: [String] { multi.keys.sorted() }
-}

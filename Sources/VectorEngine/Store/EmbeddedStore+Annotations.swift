@@ -37,8 +37,14 @@ extension EmbeddedStore {
     /// Writes a consistent copy of a collection's file to `path`, which must not exist.
     package func copy(_ collection: String, to path: String) async throws {
         try await with(collection) { collection in
-            try collection.file.pool.writeWithoutTransaction { db in
-                try db.execute(sql: "VACUUM INTO ?", arguments: [path])
+            try PrivateFile.create(path)
+            do {
+                try collection.file.pool.writeWithoutTransaction { db in
+                    try db.execute(sql: "VACUUM INTO ?", arguments: [path])
+                }
+            } catch {
+                unlink(path)
+                throw error
             }
         }
     }
@@ -65,8 +71,7 @@ extension EmbeddedStore {
         let target = self.path(of: collection)
         try await Self.offPool {
             do {
-                try FileManager.default.createDirectory(
-                    atPath: self.directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+                try PrivateFile.makeFolder(self.directory)
                 try FileManager.default.moveItem(atPath: path, toPath: target)
                 let left = [path + "-wal", path + "-shm", AcknowledgedMark.path(of: path)]
                 for name in left where unlink(name) != 0 && errno != ENOENT {
@@ -79,13 +84,9 @@ extension EmbeddedStore {
         }
     }
 
-    /// The documents of a collection, for filters; made anew after the collection was opened anew.
-    package func documents(
-        _ name: String, fields: [(FieldPath, FieldIndexDefinition)], known: DocumentTable?
-    ) async throws -> DocumentTable {
-        let collection = try await openCollection(name)
-        if let known, known.collection === collection { return known }
-        return DocumentTable(collection, fields: fields)
+    /// Opens a collection and returns when nothing is left of opening that a first request would wait for.
+    package func open(_ collection: String) async throws {
+        try await with(collection) { $0.waitUntilOpen() }
     }
 
     /// Whether there is a collection of that name; costs one look at the directory.

@@ -157,7 +157,7 @@ extension EmbeddedStore {
                 let report = try CollectionVerification(path: path).run(isCopy: true)
                 guard report.isSound else { throw EngineError(.damaged, "the snapshot is damaged: \(report.summary)") }
                 try FreeSpace.require(try BackupArchive.size(path), at: directory)
-                try FileManager.default.copyItem(atPath: path, toPath: temporary)
+                try PrivateFile.copy(path, to: temporary)
                 let (id, sequence) = try ReplayWriter.rename(temporary)
                 try DirectorySync.sync(temporary)
                 guard link(temporary, target) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }

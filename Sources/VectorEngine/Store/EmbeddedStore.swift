@@ -59,8 +59,7 @@ public final class EmbeddedStore: PointStore {
                 path = (path as NSString).deletingLastPathComponent
                 made.append(path)
             }
-            try FileManager.default.createDirectory(
-                atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            try PrivateFile.makeFolder(directory)
             for parent in made { try DirectorySync.sync(parent) }
         } catch {
             throw EngineError(
@@ -212,7 +211,7 @@ public final class EmbeddedStore: PointStore {
     }
 
     /// The collection of that name, opened where it is not; waits for another thread's opening of it alone.
-    func openCollection(_ name: String) async throws -> PointCollection { try await opened(name).collection }
+    package func openCollection(_ name: String) async throws -> PointCollection { try await opened(name).collection }
 
     /// Closes one collection; it opens again when it is asked for.
     func closeCollection(_ name: String) throws {

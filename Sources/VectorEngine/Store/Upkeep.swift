@@ -2,21 +2,6 @@ import Dispatch
 import Foundation
 import Synchronization
 
-/// What a store's upkeep did last.
-package struct UpkeepStatus: Sendable, Equatable {
-    /// When the log was last found or brought up to date, in microseconds since 1970; nil while nothing is shipped.
-    package var shippedAt: Int64?
-    /// Why the last attempt to ship failed; nil when it did not.
-    package var shippingFailure: String?
-    /// Why the last look at the rows failed; nil when it did not.
-    package var scrubFailure: String?
-    /// When this process last made a full backup by schedule, in microseconds since 1970.
-    package var backedUpAt: Int64?
-    /// Why the last scheduled backup, or the drill after it, failed; nil when it did not.
-    package var backupFailure: String?
-    var isBackingUp = false
-}
-
 /// Runs a store's upkeep every few seconds for as long as it lives: ships the change log, scrubs a slice.
 final class UpkeepTimer: Sendable {
     /// Between two runs; a change is in the shipped log at most twice this after its commit.

@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import Memory
 import Operations
+import VectorEngine
 
 /// `cortex export`: every memory with its former versions, as JSON lines or as Markdown files.
 struct ExportMemoriesCommand: AsyncParsableCommand {
@@ -53,22 +54,23 @@ private struct ExportSink {
     init(file: String?, folder: String?) throws {
         self.folder = folder.map { URL(fileURLWithPath: $0) }
         if let folder = self.folder {
-            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try PrivateFile.makeFolder(folder.path)
         }
         guard let file else {
             handle = .standardOutput
             return
         }
-        guard FileManager.default.createFile(atPath: file, contents: nil, attributes: [.posixPermissions: 0o600]),
-            let opened = FileHandle(forWritingAtPath: file)
-        else { throw ValidationError("cannot write \(file); check its owner and mode") }
-        handle = opened
+        do {
+            handle = try PrivateFile.handle(file)
+        } catch {
+            throw ValidationError(error.message)
+        }
     }
 
     mutating func write(_ item: JSONValue) throws {
         guard let folder else { return try handle.write(contentsOf: JSONWriter.bytes(item) + [0x0A]) }
         let name = (item["id"]?.stringValue ?? "memory") + ".md"
-        try Data(FrontMatter.markdown(of: item).utf8).write(to: folder.appendingPathComponent(name))
+        try PrivateFile.write(Array(FrontMatter.markdown(of: item).utf8), to: folder.appendingPathComponent(name).path)
     }
 
     func close() throws { if handle !== FileHandle.standardOutput { try handle.close() } }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Embedding
 import Foundation
 import MCP
+import Memory
 import Operations
 import QdrantAdapter
 import Serving
@@ -14,7 +15,9 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve", abstract: "Serve the vector store over HTTP, as Qdrant does.",
         discussion: """
             Every client of Qdrant's REST API talks to this server unchanged; docs/qdrant.md says what differs.
-            Off loopback a key is needed: CORTEX_API_KEY, and CORTEX_READ_ONLY_API_KEY for readers.
+            Off loopback a key is needed: CORTEX_API_KEY, and CORTEX_READ_ONLY_API_KEY for readers. Without a key the \
+            server answers only requests to localhost, 127.0.0.0/8 or [::1] that no page of another origin has sent, \
+            and takes bodies of application/json alone. The memories are not served unless --serve-memories is given.
             """)
 
     @OptionGroup var place: DataOption
@@ -34,6 +37,12 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Accept tokens (JWT, HS256) signed with the API key.")
     var tokens = true
 
+    @Flag(
+        help: ArgumentHelp(
+            "Serve the memory's own collections (memories, memories.history) too.",
+            discussion: "Whoever may call the server may then read, change and delete the memories as points."))
+    var serveMemories = false
+
     func validate() throws {
         guard (0...65_535).contains(qdrantPort) else { throw ValidationError("--qdrant-port is 0 to 65535") }
         guard port.map({ (0...65_535).contains($0) }) ?? true else { throw ValidationError("--port is 0 to 65535") }
@@ -42,7 +51,7 @@ struct ServeCommand: AsyncParsableCommand {
         }
     }
 
-    private var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+    private var isLoopback: Bool { LoopbackName.contains(host) }
 
     func run() async throws {
         let environment = Environment.current
@@ -50,16 +59,22 @@ struct ServeCommand: AsyncParsableCommand {
         let store = try EmbeddedStore(
             directory: directory, settings: try environment.engineSettings(directory: directory))
         store.startUpkeep()
+        let access = AccessControl(
+            apiKeys: environment.apiKey.map { [$0] } ?? [], readOnlyKey: environment.readOnlyAPIKey,
+            acceptsTokens: tokens)
         let service = QdrantAPI(
-            store: store,
-            access: AccessControl(
-                apiKeys: environment.apiKey.map { [$0] } ?? [], readOnlyKey: environment.readOnlyAPIKey,
-                acceptsTokens: tokens),
-            stemmers: ["english": { String(decoding: Porter2.stem(Array($0.utf8)), as: UTF8.self) }])
-        var door = HTTPDoor(host: host, port: qdrantPort)
-        door.bodyLimitBytes = ServingLimits.bodyBytes
+            store: store, access: access,
+            stemmers: ["english": { String(decoding: Porter2.stem(Array($0.utf8)), as: UTF8.self) }],
+            withheld: serveMemories ? [] : MemoryStore.collectionNames(of: House.collection))
+        var door = HTTPDoor(host: host, port: qdrantPort, hasKey: !access.isOpen)
+        door.isStreamed = QdrantAPI.isUpload
         let (shown, qdrantDoor) = (host, door)
-        let port = port
+        let healthDoor = port.map { port in
+            var door = HTTPDoor(host: shown, port: port, hasKey: !access.isOpen)
+            // However long requests to the other door take, this one answers at once.
+            door.hasOwnThread = true
+            return door
+        }
         let serving = Task {
             try await withThrowingTaskGroup(of: Void.self) { doors in
                 doors.addTask {
@@ -67,12 +82,14 @@ struct ServeCommand: AsyncParsableCommand {
                         opened: { Self.say("Qdrant's REST API at http://\(shown):\($0), data in \(directory)") },
                         service.respond)
                 }
-                if let port {
+                if let healthDoor {
                     doors.addTask {
-                        try await HTTPDoor(host: shown, port: port).serve(
-                            opened: { Self.say("health at http://\(shown):\($0)/healthz") }, Self.health)
+                        try await healthDoor.serve(
+                            opened: { Self.say("health at http://\(shown):\($0)/healthz") }
+                        ) { Self.health($0, service) }
                     }
                 }
+                doors.addTask { await Self.open(service) }
                 try await doors.waitForAll()
             }
         }
@@ -86,10 +103,29 @@ struct ServeCommand: AsyncParsableCommand {
         FileHandle.standardError.write(Data("cortex serves \(text)\n".utf8))
     }
 
-    /// Whether the process answers at all; the store is opened by whoever asks it something.
-    private static func health(_ call: HTTPCall) async -> HTTPAnswer {
+    /// Opens the collections, so that `/readyz` says when the first requests will be fast.
+    private static func open(_ service: QdrantAPI) async {
+        do {
+            try await service.openCollections { name, error in
+                guard let error else { return }
+                note("collection '\(name)' cannot be opened, requests to it are refused: \(error)")
+            }
+        } catch is CancellationError {
+            // The server ends.
+        } catch {
+            note("the collections cannot be listed, /readyz stays at 503: \(error)")
+        }
+    }
+
+    private static func note(_ text: String) {
+        FileHandle.standardError.write(Data("cortex: \(text)\n".utf8))
+    }
+
+    /// Whether the process answers at all, and whether its first answers will be fast.
+    private static func health(_ call: HTTPCall, _ service: QdrantAPI) -> HTTPAnswer {
         switch call.path {
-        case ["healthz"], ["livez"], ["readyz"]: .text("\(call.path[0]) check passed", status: 200)
+        case ["healthz"], ["livez"]: .text("\(call.path[0]) check passed", status: 200)
+        case ["readyz"]: service.readinessAnswer
         default: .text("this door has /healthz, /livez and /readyz; MCP is served by: cortex mcp", status: 404)
         }
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Bench
+import Foundation
 import Logging
 import Operations
 
@@ -20,6 +21,8 @@ struct Cortex: AsyncParsableCommand {
 
     /// What is logged goes to standard error: standard output belongs to answers.
     static func main() async {
+        // Whatever this process and those it starts create is their user's alone.
+        umask(0o077)
         let asked = Environment.current.logLevel
         let level = asked.map { Logger.Level(rawValue: $0.lowercased()) } ?? .notice
         LoggingSystem.bootstrap { label in

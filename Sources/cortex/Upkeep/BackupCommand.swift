@@ -4,7 +4,7 @@ import Foundation
 import JSON
 import Operations
 import VectorEngine
-import enum Memory.Timestamp
+import enum Points.Timestamp
 
 /// `cortex backup`: full copies of the store, and the log of every change since the first of them.
 struct BackupCommand: AsyncParsableCommand {

@@ -1,0 +1,34 @@
+import Files
+import Foundation
+import VectorEngine
+
+/// A file that comes over the network: written as it arrives, while the disk keeps its reserve. Whoever makes one
+/// removes what it leaves when something goes wrong.
+struct IncomingFile: Sendable {
+    private let path: String
+    private let handle: FileHandle
+
+    /// - Throws: when there is something at `path`.
+    init(_ path: String) throws {
+        self.path = path
+        try PrivateFile.create(path)
+        handle = try PrivateFile.handle(path)
+    }
+
+    /// - Throws: `diskFull` when the reserve would be touched.
+    func append(_ bytes: Data) async throws {
+        guard !bytes.isEmpty else { return }
+        try await EmbeddedStore.blocking {
+            let folder = (path as NSString).deletingLastPathComponent
+            try EngineError.wrapping(path) { try FreeSpace.require(bytes.count, at: folder) }
+            try handle.write(contentsOf: bytes)
+        }
+    }
+
+    func finish() async throws {
+        try await EmbeddedStore.blocking {
+            try handle.synchronize()
+            try handle.close()
+        }
+    }
+}
