@@ -46,8 +46,8 @@ struct Room: Sendable {
             name: "Memory", standsOn: ["VectorEngine", "Embedding"], modules: system + collections + ["Crypto"],
             layers: ["Model", "Contract", "Storing", "Finding", "Upkeep", "Exchange", "Store"]),
         Room(
-            name: "Serving", standsOn: ["JSON"],
-            modules: system + ["Crypto", "NIO*"]),
+            name: "Serving", standsOn: ["JSON"], modules: system + ["Crypto", "NIO*"],
+            peers: ["Door", "Access", "Limits", "Middleware", "Metrics"]),
         Room(
             name: "QdrantAdapter", standsOn: ["VectorEngine", "Outbound", "Serving"],
             modules: system + collections + ["Crypto"], layers: ["Model", "Core", "JSON", "REST", "Migration"]),

@@ -23,7 +23,7 @@ struct Wall: Sendable, CustomTestStringConvertible {
         self.check = check
     }
 
-    static let all = imports + contents + style
+    static let all = imports + contents + style + numbers
 }
 
 /// Which masking of the text a pattern reads.

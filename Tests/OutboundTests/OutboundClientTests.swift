@@ -19,7 +19,7 @@ struct OutboundClientTests {
             policy: policy, breaker: breaker, sleep: { pause in pauses.list.withLock { $0.append(pause) } },
             jitter: { 1 }, nowSeconds: now)
         var call = OutboundCall(url: "http://127.0.0.1:\(peer.port)/")
-        call.timeout = .seconds(20)
+        call.timeout = .seconds(300)
         do { try await body(client, call, peer, pauses) } catch { Issue.record(error) }
         try await peer.stop()
     }

@@ -49,7 +49,10 @@ package struct TextAnalyzer: Sendable {
             var word = String(part)
             guard !stopWords.contains(word) else { return nil }
             if let stem { word = stem(word) }
-            guard tokenizer == .prefix || (minimumLength...maximumLength).contains(word.count) else { return nil }
+            // Two comparisons: the least length may be beyond the greatest, and then no word is kept.
+            guard tokenizer == .prefix || (word.count >= minimumLength && word.count <= maximumLength) else {
+                return nil
+            }
             return word
         }
     }

@@ -66,7 +66,7 @@ enum WireFilter {
         guard let total = try value.count("total"), let index = try value.count("index") else { throw mismatch }
         var validation = Validation()
         validation.range("slice.total", Int64(total), from: 1)
-        if total > 0 { validation.range("slice.index", Int64(index), from: 0, to: Int64(total - 1)) }
+        if total > 0 { validation.range("slice.index", Int64(index), from: 0, to: Int64(total &- 1)) }
         try validation.finish()
         return .slice(total: UInt64(total), index: UInt64(index))
     }

@@ -51,6 +51,13 @@ final class CollectionCatalog: Sendable {
         try await store.open(collection.name)
     }
 
+    /// The collection as it is open now; nil while it is not, and when the aliases cannot be read.
+    func opened(_ name: String) -> QdrantCollection? {
+        // Whoever asks for the collection next is told what is wrong with the aliases.
+        let real = (try? aliases[text: name]) ?? name
+        return open.withLock { $0[text: real] }
+    }
+
     /// The collection, or nil where there is none.
     func known(_ name: String) async throws -> QdrantCollection? {
         try await exists(name) ? try await collection(name) : nil

@@ -139,6 +139,6 @@ final class RateLimit: Sendable {
         guard let waitSeconds else { return }
         throw QdrantFailure(
             429, "Rate limiting exceeded: \(what) rate limit exceeded, retry later",
-            retryAfterSeconds: max(1, Int(waitSeconds.rounded(.up))))
+            retryAfterSeconds: max(1, Int(saturating: waitSeconds.rounded(.up))))
     }
 }

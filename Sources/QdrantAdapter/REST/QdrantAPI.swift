@@ -42,7 +42,7 @@ package final class QdrantAPI: Sendable {
         let answer: HTTPAnswer
         do {
             let rights = try await authenticated(call, route)
-            let result = try await perform(Request(call: call, route: route, rights: rights))
+            let result = try await performed(Request(call: call, route: route, rights: rights))
             answer = Self.answer(result, seconds: Self.seconds(clock.now - start))
         } catch {
             answer = Self.answer(error, route: route, seconds: Self.seconds(clock.now - start))
@@ -55,13 +55,40 @@ package final class QdrantAPI: Sendable {
         return answer
     }
 
+    /// Performs a call. A collection may be deleted, and perhaps made again, while a call to it is under way: what
+    /// then fails in the store is told as that there is no such collection.
+    private func performed(_ request: Request) async throws -> CallResult {
+        let name = request.route.collection
+        let asked = name.flatMap(catalog.opened)
+        do {
+            return try await perform(request)
+        } catch {
+            guard let name, Self.isOwn(error) else { throw error }
+            // It was opened for this call, perhaps while it was being deleted: once more, on what there is now.
+            if asked == nil { return try await perform(request) }
+            throw catalog.opened(name) === asked ? error : QdrantFailure.noCollection(name)
+        }
+    }
+
+    /// Whether an error is the store's own, not one of the request.
+    private static func isOwn(_ error: any Error) -> Bool {
+        switch error {
+        case let failure as QdrantFailure: failure.status >= 500
+        case let known as EngineError: QdrantFailure(known, collection: "").status >= 500
+        case is PlainRefusal, is JSONError: false
+        default: true
+        }
+    }
+
     private static func seconds(_ duration: Duration) -> Double {
         Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
     }
 
     private func authenticated(_ call: HTTPCall, _ route: Route) async throws -> AccessRights {
         if route.isPublic { return .all }
-        switch access.rights(headers: call.headers, nowSeconds: Int64(Date().timeIntervalSince1970)) {
+        switch access.rights(
+            headers: call.headers, nowSeconds: Int64(clamping: Int(saturating: Date().timeIntervalSince1970)))
+        {
         case .success(let rights):
             if let condition = rights.mustExist { try await checkExists(condition) }
             return rights

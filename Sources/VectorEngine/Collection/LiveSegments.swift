@@ -129,6 +129,23 @@ struct LiveSegments: Sendable {
         return segments
     }
 
+    /// Whether all of these segments are still here.
+    func contains(_ numbers: Set<UInt32>) -> Bool { numbers.isSubset(of: segments.map(\.number)) }
+
+    /// Rows of segments that are in memory alone: live ones, and deleted ones.
+    var flatRows: (live: Int, deleted: Int) {
+        segments.reduce((0, 0)) { sum, segment in
+            segment.isFlat ? (sum.0 + segment.liveCount, sum.1 + segment.deletedCount) : sum
+        }
+    }
+
+    /// Ends the growing segment and hands out the segments that are in memory alone.
+    mutating func freezeFlat() -> [SegmentView] {
+        isGrowing = false
+        segments.removeAll { $0.rowCount == 0 }
+        return segments.filter(\.isFlat)
+    }
+
     /// Takes segments as they came from the file, numbered from 0 in their order.
     mutating func begin(with stored: [SegmentView]) {
         precondition(segments.isEmpty && nextNumber == 0)

@@ -388,6 +388,29 @@ package final class PointCollection: Sendable {
         buildMissingFieldsLater()
     }
 
+    /// Whether deleted rows of flat segments take more memory than the live ones.
+    package var needsCompaction: Bool {
+        let rows = live.withLock { $0.live.flatRows }
+        return SegmentCompaction.isDue(liveRows: rows.live, deletedRows: rows.deleted)
+    }
+
+    /// Puts one flat segment without deleted rows in the place of all flat ones; reading and writing go on.
+    func compactFlatSegments() throws {
+        let (segments, schema, generation) = live.withLock { state in
+            defer { publish(state) }
+            return (state.live.freezeFlat(), state.live.schema, state.live.generation)
+        }
+        guard !segments.isEmpty else { return }
+        let compacted = try SegmentCompaction(schema: schema, segments: segments).run()
+        let inputs = Set(segments.map(\.number))
+        live.withLock { state in
+            // Another process's segments may have been read meanwhile: then these are gone.
+            guard state.live.generation == generation, state.live.contains(inputs) else { return }
+            state.live.replace(inputs, with: compacted, generation: generation)
+            publish(state)
+        }
+    }
+
     /// Whether payloads are kept in memory once a segment is stored.
     let keepsContents = Atomic<Bool>(false)
     /// One thread builds payload indexes at a time.

@@ -29,7 +29,8 @@ final class Sealer: Sendable {
     /// Seals in the background when enough flat or deleted rows have come together; at most one run waits.
     func wake() {
         let settings = collection.settings
-        guard settings.sealsAutomatically, Self.isDue(collection, settings) else { return }
+        let isDue = settings.sealsAutomatically && Self.isDue(collection, settings)
+        guard isDue || collection.needsCompaction else { return }
         let mustStart = state.withLock { state in
             defer { state.isScheduled = true }
             return !state.isScheduled && !state.isStopped
@@ -37,8 +38,14 @@ final class Sealer: Sendable {
         guard mustStart else { return }
         queue.async { [self] in
             let generation = collection.generation
+            var hasCompacted = false
             do {
-                _ = try seal(threads: settings.threads, givesWay: true)
+                if isDue {
+                    _ = try seal(threads: settings.threads, givesWay: true)
+                } else {
+                    try collection.compactFlatSegments()
+                    hasCompacted = true
+                }
             } catch {
                 settings.logger.warn(
                     "new rows could not be indexed; they are searched exactly, and the next write tries again",
@@ -46,7 +53,7 @@ final class Sealer: Sendable {
             }
             state.withLock { $0.isScheduled = false }
             // What was written or deleted meanwhile has found a run scheduled, and there may be no further write.
-            if collection.generation > generation { wake() }
+            if collection.generation > generation || (hasCompacted && collection.needsCompaction) { wake() }
         }
     }
 

@@ -25,6 +25,8 @@ struct SegmentView: Sendable {
 
     var liveCount: Int { rowCount - deletedCount }
     var deletedShare: Double { rowCount == 0 ? 0 : Double(deletedCount) / Double(rowCount) }
+    /// Whether it is in memory alone, without a graph.
+    var isFlat: Bool { storedID == nil && graphs.isEmpty }
     /// Whether it is stored and every graph it should have is there.
     var isSealed: Bool {
         storedID != nil && graphs.count == rows.floats.count && !graphs.values.contains { $0.hasDamagedLinks }
