@@ -15,6 +15,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb: [Target.Dependency] = [
     .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"),
 ]
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let http: [Target.Dependency] = [
     .product(name: "AsyncHTTPClient", package: "async-http-client"),
     .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -25,13 +26,14 @@ let package = Package(
     name: "cortex",
     products: [
         .executable(name: "cortex", targets: ["cortex"]),
-        .executable(name: "Bench", targets: ["Bench"]),
+        .executable(name: "Bench", targets: ["BenchMain"]),
         .library(name: "VectorEngine", targets: ["VectorEngine"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log.git", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
@@ -45,18 +47,21 @@ let package = Package(
             name: "JSON", dependencies: [collections], swiftSettings: strict,
             // Every program contains this target, and with it the code that writes the counts.
             linkerSettings: countsLines ? [.unsafeFlags(["-profile-generate"])] : []),
+        .target(name: "Files", swiftSettings: strict),
         .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
         .target(name: "HNSW", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),
         .target(name: "Points", dependencies: ["HNSW", "Vectors", "JSON"], swiftSettings: strict),
         .target(
-            name: "VectorEngine", dependencies: ["Points", "HNSW", "Vectors", "CKernels", "JSON", crypto] + grdb,
+            name: "VectorEngine",
+            dependencies: ["Points", "HNSW", "Vectors", "CKernels", "JSON", "Files", crypto, logging] + grdb,
             swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
-        .target(name: "RemoteEmbedding", dependencies: ["Embedding", "JSON"] + http, swiftSettings: strict),
+        .target(name: "Outbound", dependencies: ["Embedding", "Files", "JSON", logging] + http, swiftSettings: strict),
         .target(
-            name: "Memory", dependencies: ["VectorEngine", "Embedding", "JSON", collections, crypto],
+            name: "Memory", dependencies: ["VectorEngine", "Embedding", "Files", "JSON", collections, crypto],
             swiftSettings: strict),
-        .target(name: "MCPServer", dependencies: ["Memory", "JSON"], swiftSettings: strict),
+        .target(name: "MCP", dependencies: ["JSON"], swiftSettings: strict),
+        .target(name: "MCPServer", dependencies: ["MCP", "Memory", "JSON"], swiftSettings: strict),
         .target(
             name: "Serving",
             dependencies: [
@@ -64,22 +69,31 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ], swiftSettings: strict),
         .target(
-            name: "QdrantAdapter", dependencies: ["VectorEngine", "Serving", "JSON", collections, crypto] + http,
+            name: "QdrantAdapter",
+            dependencies: ["VectorEngine", "Outbound", "Serving", "Files", "JSON", collections, crypto],
+            swiftSettings: strict),
+        .target(
+            name: "Bench",
+            dependencies: [
+                "Memory", "VectorEngine", "Embedding", "HNSW", "Vectors", "CKernels", "JSON", "Files", "MCP", arguments,
+            ] + grdb,
+            swiftSettings: strict),
+        .target(
+            name: "Operations",
+            dependencies: ["Memory", "Outbound", "Embedding", "VectorEngine", "JSON", "Files", "CBLAS", logging],
             swiftSettings: strict),
         .executableTarget(
             name: "cortex",
             dependencies: [
-                "QdrantAdapter", "Serving", "MCPServer", "Memory", "RemoteEmbedding", "Embedding", "VectorEngine",
-                "Points",
-                "JSON", "CBLAS", arguments,
+                "Bench", "Operations", "Points",
+                "QdrantAdapter", "Serving", "MCPServer", "MCP", "Memory", "Outbound", "Embedding", "VectorEngine",
+                "JSON", "Files", arguments, logging,
             ], swiftSettings: strict),
-        .executableTarget(
-            name: "Bench",
-            dependencies: ["Memory", "VectorEngine", "Embedding", "HNSW", "Vectors", "CKernels", "JSON", arguments],
-            swiftSettings: strict),
+        .executableTarget(name: "BenchMain", dependencies: ["Bench"], swiftSettings: strict),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "VectorsTests", dependencies: ["Vectors", "CKernels", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "HNSWTests", dependencies: ["HNSW", "Vectors", "CKernels", "TestSupport"], swiftSettings: strict),
@@ -89,22 +103,31 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "VectorEngineTests",
-            dependencies: ["VectorEngine", "Vectors", "HNSW", "JSON", "TestSupport", "LibraryExample"] + grdb,
+            dependencies: [
+                "VectorEngine", "Vectors", "HNSW", "JSON", "Files", "TestSupport", "LibraryExample", logging,
+            ] + grdb,
             exclude: ["Fixtures"],
             swiftSettings: strict),
         .testTarget(
             name: "EmbeddingTests", dependencies: ["Embedding", "CTransformer", "CModel", "JSON"],
             exclude: ["Fixtures"], swiftSettings: strict),
         .testTarget(
-            name: "RemoteEmbeddingTests",
-            dependencies: ["RemoteEmbedding", "JSON", .product(name: "NIOPosix", package: "swift-nio")] + http,
+            name: "OutboundTests",
+            dependencies: [
+                "Outbound", "Embedding", "JSON", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "MemoryTests", dependencies: ["Memory", "VectorEngine", "Embedding", "JSON", "TestSupport"],
             swiftSettings: strict),
         .executableTarget(
-            name: "mcp-demo", dependencies: ["MCPServer", "JSON"], path: "Tests/MCPDemo", swiftSettings: strict),
-        .testTarget(name: "MCPServerTests", dependencies: ["MCPServer", "JSON", "TestSupport"], swiftSettings: strict),
+            name: "mcp-demo", dependencies: ["MCP", "JSON"], path: "Tests/MCPDemo", swiftSettings: strict),
+        .testTarget(name: "MCPTests", dependencies: ["MCP", "JSON", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "OperationsTests",
+            dependencies: ["Operations", "Memory", "Embedding", "VectorEngine", "JSON", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(name: "ServingTests", dependencies: ["Serving", "TestSupport", crypto], swiftSettings: strict),
         .testTarget(
             name: "QdrantAdapterTests", dependencies: ["QdrantAdapter", "Serving", "VectorEngine", "JSON", crypto],

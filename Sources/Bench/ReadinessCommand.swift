@@ -1,6 +1,8 @@
 import ArgumentParser
+import Files
 import Foundation
 import JSON
+import Memory
 
 /// `Bench readiness`: store, find and status through a real session of the real binary on stdin and stdout.
 ///
@@ -73,8 +75,8 @@ struct ReadinessCommand: ParsableCommand {
     }
 
     func run() throws {
-        let binary =
-            cortex ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().path + "/cortex"
+        // The program itself, where it is `cortex bench`.
+        let binary = cortex ?? (RunningProgram.path as NSString).deletingLastPathComponent + "/cortex"
         guard FileManager.default.isExecutableFile(atPath: binary) else {
             throw ValidationError("there is no executable \(binary); name one with --cortex")
         }

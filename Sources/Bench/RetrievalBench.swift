@@ -1,5 +1,6 @@
 import ArgumentParser
 import Embedding
+import Files
 import Foundation
 import JSON
 import Memory
@@ -57,14 +58,8 @@ final class RetrievalBench {
     ) -> MemoryStore {
         MemoryStore(
             points: points, collection: collection, embedder: embedder,
-            lexical: .bm25(LexicalEncoder(weights: weights)), settings: settings, now: { Self.microseconds() },
+            lexical: .bm25(LexicalEncoder(weights: weights)), settings: settings, now: { WallClock.microseconds() },
             random: { .random(in: .min ... .max) })
-    }
-
-    private static func microseconds() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 
     /// Stores every document, deletes what is to be deleted, and answers which id became which.

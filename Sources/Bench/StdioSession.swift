@@ -1,26 +1,15 @@
 import ArgumentParser
 import Foundation
 import JSON
+import MCP
 
-/// One session with a server of its own.
+/// One session with a server of its own, and what its calls take.
 final class StdioSession {
-    private let process = Process()
-    private let input = Pipe()
-    private let output = Pipe()
-    private var received: [UInt8] = []
-    private var lastID: Int64 = 0
+    private let client: StdioClient
 
     init(_ binary: String, _ directory: String) throws {
-        process.executableURL = URL(fileURLWithPath: binary)
-        process.arguments = ["mcp", "--data", directory]
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        _ = try ask(
-            "initialize",
-            ["protocolVersion": "2025-11-25", "capabilities": [:], "clientInfo": ["name": "Bench", "version": "1"]])
-        try send(["jsonrpc": "2.0", "method": "notifications/initialized"])
+        client = try StdioClient(
+            program: binary, arguments: ["mcp", "--data", directory], name: "Bench", version: "1", isQuiet: true)
     }
 
     /// Microseconds of one call, and how many of them the server's embedder took.
@@ -47,8 +36,7 @@ final class StdioSession {
 
     /// How many memories there are.
     func memoryCount() throws -> Int {
-        let result = try ask(
-            "tools/call", ["name": "system_status", "arguments": ["operation": "stats"]])
+        let result = try client.call("system_status", ["operation": "stats"])
         let items = result["structuredContent"]?["stats"]?["items"]?.integerValue ?? 0
         return Int(exactly: items) ?? 0
     }
@@ -64,7 +52,7 @@ final class StdioSession {
 
     private func timed(_ tool: String, _ arguments: JSONObject) throws -> (time: Double, modelTime: Double) {
         let begin = DispatchTime.now().uptimeNanoseconds
-        let result = try ask("tools/call", ["name": .string(tool), "arguments": .object(arguments)])
+        let result = try client.call(tool, arguments)
         let end = DispatchTime.now().uptimeNanoseconds
         guard result["isError"]?.boolValue != true else {
             throw ValidationError("\(tool) failed: \(result["structuredContent"]?["message"]?.stringValue ?? "")")
@@ -73,30 +61,5 @@ final class StdioSession {
         return (Double(end - begin) / 1000, modelTime * 1000)
     }
 
-    func end() throws {
-        try input.fileHandleForWriting.close()
-        process.waitUntilExit()
-    }
-
-    private func ask(_ method: String, _ params: JSONObject) throws -> JSONValue {
-        lastID += 1
-        try send(["jsonrpc": "2.0", "id": .integer(lastID), "method": .string(method), "params": .object(params)])
-        while true {
-            if let end = received.firstIndex(of: 0x0A) {
-                let line = Array(received[..<end])
-                received.removeSubrange(...end)
-                let message = try JSONParser.parse(line)
-                guard message["id"] == .integer(lastID) else { continue }
-                guard let result = message["result"] else { throw ValidationError("\(method) was refused") }
-                return result
-            }
-            let more = output.fileHandleForReading.availableData
-            guard !more.isEmpty else { throw ValidationError("the server left before it answered \(method)") }
-            received.append(contentsOf: more)
-        }
-    }
-
-    private func send(_ message: JSONObject) throws {
-        try input.fileHandleForWriting.write(contentsOf: JSONWriter.bytes(.object(message)) + [0x0A])
-    }
+    func end() throws { try client.end() }
 }

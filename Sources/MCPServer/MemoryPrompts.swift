@@ -1,4 +1,5 @@
 import JSON
+import MCP
 import Memory
 
 extension [Prompt] {

@@ -1,4 +1,5 @@
 import JSON
+import MCP
 import Memory
 
 // The memory's tools and resources as MCP shows them: where the protocol's room meets the memory's.

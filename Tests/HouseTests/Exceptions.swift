@@ -1,89 +1,33 @@
-/// The files that a wall lets through, one list a wall. A path, or a folder that ends with a slash.
+/// The files that a wall lets through, one list for each wall: a path, or a folder that ends with a slash.
 enum Exceptions {
-    /// The only reader of the environment.
-    static let environment = ["Sources/cortex/Shell/Environment.swift"]
+    /// Where the environment is read.
+    static let environment = ["Sources/Operations/Settings/"]
 
     /// What is printed goes to standard output, which belongs to the protocol everywhere else.
     static let printing = ["Sources/cortex/", "Sources/Bench/"]
 
-    /// Where SQL is written.
-    static let sql = ["Sources/VectorEngine/"]
+    /// Where SQL is written: in the engine, and in the plain table that its writes are measured against.
+    static let sql = ["Sources/VectorEngine/", "Sources/Bench/PlainTable.swift"]
 
-    /// The files that hold unsafe pointers. Each new one is a decision: keep pointers in as few files as can be.
+    /// The folders that hold unsafe pointers. Each new one is a decision: keep pointers in as few folders as can be.
     static let unsafePointers = [
-        "Sources/Bench/DataSet.swift",
-        "Sources/Bench/KernelsCommand.swift",
-        "Sources/Bench/VectorFile.swift",
-        "Sources/Bench/VectorsCommand.swift",
-        "Sources/Bench/WorkerCommand.swift",
-        "Sources/Embedding/Model/MiniLM.swift",
-        "Sources/Embedding/Model/ModelFile.swift",
-        "Sources/Embedding/Model/Transformer.swift",
-        "Sources/HNSW/Build/GraphBuilder.swift",
-        "Sources/HNSW/Format/GraphFormat.swift",
-        "Sources/HNSW/Search/GraphIndex.swift",
-        "Sources/HNSW/Graph/GraphStorage.swift",
-        "Sources/HNSW/Format/HNSWGraph+Bytes.swift",
-        "Sources/HNSW/Search/HNSWGraph+Invariants.swift",
-        "Sources/HNSW/Search/HNSWGraph.swift",
-        "Sources/HNSW/Build/NeighborSelection.swift",
-        "Sources/HNSW/Graph/PackedLinks.swift",
-        "Sources/HNSW/Graph/RowSpace.swift",
-        "Sources/HNSW/Search/SelectedWalk.swift",
-        "Sources/HNSW/Search/Walk.swift",
-        "Sources/HNSW/Search/WalkReach.swift",
-        "Sources/HNSW/Search/WalkScratch.swift",
-        "Sources/JSON/ByteText.swift",
-        "Sources/JSON/JSONCursor.swift",
-        "Sources/JSON/JSONParser.swift",
-        "Sources/JSON/JSONScanner.swift",
-        "Sources/JSON/JSONWriter.swift",
-        "Sources/JSON/PlainFloats.swift",
-        "Sources/JSON/PlainNumber.swift",
-        "Sources/MCPServer/LineSplitter.swift",
-        "Sources/MCPServer/ShutdownSignals.swift",
-        "Sources/MCPServer/StdioTransport.swift",
-        "Sources/MCPServer/SystemCalls.swift",
-        "Sources/QdrantAdapter/JSON/WireWriter.swift",
-        "Sources/VectorEngine/File/BlobCoding.swift",
-        "Sources/VectorEngine/File/Checkpointer.swift",
-        "Sources/VectorEngine/File/CommitWatch.swift",
-        "Sources/VectorEngine/Collection/LiveSegments.swift",
-        "Sources/VectorEngine/Collection/PointCollection+Reading.swift",
-        "Sources/VectorEngine/File/RowCipher.swift",
-        "Sources/VectorEngine/File/RowCoding.swift",
-        "Sources/VectorEngine/File/Pages/PageConnection.swift",
-        "Sources/VectorEngine/File/Pages/RowPages.swift",
-        "Sources/VectorEngine/File/RowScan.swift",
-        "Sources/VectorEngine/File/RowTables.swift",
-        "Sources/VectorEngine/Search/Searcher.swift",
-        "Sources/VectorEngine/Search/Similarities.swift",
-        "Sources/VectorEngine/Segments/RowContents.swift",
-        "Sources/VectorEngine/Segments/SegmentFloats.swift",
-        "Sources/VectorEngine/Indexes/SegmentIndexes.swift",
-        "Sources/VectorEngine/Segments/SegmentMerge.swift",
-        "Sources/VectorEngine/Segments/SegmentReader.swift",
-        "Sources/VectorEngine/Segments/SegmentRows.swift",
-        "Sources/VectorEngine/Indexes/SparseIndex.swift",
-        "Sources/Vectors/Search/BoundedScan.swift",
-        "Sources/Vectors/Codes/CodeBlock+Encoding.swift",
-        "Sources/Vectors/Codes/CodeBlock.swift",
-        "Sources/Vectors/Codes/CodeBounds.swift",
-        "Sources/Vectors/Search/Collector.swift",
-        "Sources/Vectors/Kernels/DistanceKernels.swift",
-        "Sources/Vectors/Search/EntryTable.swift",
-        "Sources/Vectors/Search/FlatIndex+Batch.swift",
-        "Sources/Vectors/Search/FlatIndex.swift",
-        "Sources/Vectors/Kernels/Normalization.swift",
-        "Sources/Vectors/Kernels/PageMapping.swift",
-        "Sources/Vectors/Search/Rescoring.swift",
-        "Sources/Vectors/Search/RowScoring.swift",
-        "Sources/Vectors/Rows/RowSelection.swift",
-        "Sources/Vectors/Rows/RowSet.swift",
-        "Sources/Vectors/Codes/SketchBlock.swift",
-        "Sources/Vectors/Rows/TopK.swift",
-        "Sources/Vectors/Rows/VectorBlock.swift",
-        "Sources/Vectors/Search/VectorIndex.swift",
+        "Sources/Bench/",
+        "Sources/Embedding/Model/",
+        "Sources/HNSW/Graph/",
+        "Sources/HNSW/Search/",
+        "Sources/HNSW/Build/",
+        "Sources/HNSW/Format/",
+        "Sources/JSON/",
+        "Sources/MCP/Stdio/",
+        "Sources/VectorEngine/File/",
+        "Sources/VectorEngine/Indexes/",
+        "Sources/VectorEngine/Segments/",
+        "Sources/VectorEngine/Search/",
+        "Sources/VectorEngine/Collection/",
+        "Sources/Vectors/Kernels/",
+        "Sources/Vectors/Rows/",
+        "Sources/Vectors/Codes/",
+        "Sources/Vectors/Search/",
     ]
 
     /// Where the index may lock: the graph's builder, one lock a node; and the list from which walks on several threads
@@ -95,6 +39,48 @@ enum Exceptions {
 
     /// Tests that wait by the clock. None should; the demonstration server has a slow tool, to be cancelled.
     static let sleeping = ["Tests/MCPDemo/"]
+
+    /// Uses of types that a higher folder declares, by file. The list only shrinks: it is what is left to be moved.
+    static let upwardArrows: [String: [String]] = [
+        "Sources/Memory/Contract/FindRequest.swift": ["Expansion"],
+        "Sources/Memory/Contract/FindResult.swift": ["Candidate", "Edge", "Graph"],
+        "Sources/Memory/Contract/MemoryContract+Find.swift": ["Expansion", "ExpiryChoice"],
+        "Sources/Memory/Contract/MemoryContract+Status.swift": ["CleanupOperation"],
+        "Sources/Memory/Contract/MemoryContract+Store.swift": ["ExpiryChoice", "Insights", "MergeStrategy"],
+        "Sources/Memory/Contract/Requests.swift": ["Deduplication", "ExpiryChoice", "ExpiryExtension", "Insights"],
+        "Sources/Memory/Contract/ResultShapes.swift": ["Contradiction"],
+        "Sources/Memory/Contract/StoreResult.swift": ["Contradiction"],
+        "Sources/Memory/Exchange/MemoryResources.swift": ["MemoryStore"],
+        "Sources/Memory/Finding/Expansion.swift": ["MemoryStore"],
+        "Sources/Memory/Finding/RecentItems.swift": ["MemoryStore"],
+        "Sources/Memory/Model/LengthEstimate.swift": ["MemoryStore"],
+        "Sources/Memory/Model/MemoryCollection+Names.swift": ["MemoryStore"],
+        "Sources/Memory/Model/MemoryKind.swift": ["ExpiryPolicy"],
+        "Sources/Memory/Model/MemoryRecord.swift": ["ExpiryExtension", "MemorySource", "StoreItem"],
+        "Sources/Memory/Model/MemorySettings.swift": ["Chunker"],
+        "Sources/Memory/Storing/BusinessRules.swift": ["MemoryStore"],
+        "Sources/Memory/Storing/Contradictions.swift": ["MemoryStore"],
+        "Sources/Memory/Storing/Merging.swift": ["Expiry"],
+        "Sources/Memory/Storing/NearCopies.swift": ["MemoryStore"],
+        "Sources/Memory/Storing/StoreBatch.swift": ["Expiry", "ExpiryExtension", "RecentItem"],
+        "Sources/Memory/Upkeep/Reembedding.swift": ["MemoryStore"],
+        "Sources/QdrantAdapter/Core/Formula.swift": ["WireFilter", "WirePath"],
+        "Sources/QdrantAdapter/Core/Grouping.swift": ["WireFilter", "WirePath", "WireWriter"],
+        "Sources/QdrantAdapter/Core/PointAnswers.swift": ["PayloadSelection", "VectorSelection", "WireWriter"],
+        "Sources/QdrantAdapter/Core/PointReading.swift": ["WireID"],
+        "Sources/QdrantAdapter/Core/PointWriting.swift": ["WireFilter", "WireID", "WirePath"],
+        "Sources/QdrantAdapter/Core/PreparedSearch.swift": ["QdrantAPI", "Request", "WireWriter"],
+        "Sources/QdrantAdapter/Core/QueryTree.swift": ["WireFilter", "WireID", "WirePath"],
+        "Sources/QdrantAdapter/Model/QdrantCollection.swift": ["WirePath"],
+        "Sources/VectorEngine/Indexes/SegmentIndexes.swift": ["RowContents", "SegmentView"],
+        "Sources/VectorEngine/Recovery/BackupArchive.swift": ["EmbeddedStore"],
+        "Sources/VectorEngine/Recovery/BackupDrill.swift": ["EmbeddedStore"],
+        "Sources/VectorEngine/Recovery/Restoration.swift": ["EmbeddedStore"],
+        "Sources/VectorEngine/Recovery/Rollback.swift": ["EmbeddedStore"],
+    ]
+
+    /// How many uses the list holds.
+    static let upwardArrowCount = 59
 
     static func contain(_ path: String, in list: [String]) -> Bool {
         list.contains { $0.hasSuffix("/") ? path.hasPrefix($0) : path == $0 }

@@ -1,5 +1,5 @@
 extension Wall {
-    static let contents = [sqlInEngine, environmentInOneFile, printingInPrograms, pointersInListedFiles]
+    static let contents = [sqlInEngine, environmentInOneFolder, printingInPrograms, pointersInListedFolders]
 
     private static let sqlInEngine = Wall(
         "SQL is written in VectorEngine alone",
@@ -23,22 +23,23 @@ extension Wall {
             in: .uncommented, "SQL outside VectorEngine")
     }
 
-    private static let environmentInOneFile = Wall(
-        "the environment is read in one file",
+    private static let environmentInOneFolder = Wall(
+        "the environment is read in one folder",
         trespasses: [
             SourceFile(path: "Sources/cortex/A.swift", text: "let a = ProcessInfo.processInfo.environment[\"HOME\"]\n"),
             SourceFile(path: "Sources/CKernels/a.c", text: "const char *level = getenv(\"LEVEL\");\n"),
             SourceFile(path: "Sources/Embedding/A.swift", text: "setenv(\"A\", \"1\", 1)\n"),
         ],
         passes: [
-            SourceFile(path: "Sources/cortex/Shell/Environment.swift", text: "ProcessInfo.processInfo.environment\n"),
+            SourceFile(
+                path: "Sources/Operations/Settings/Environment.swift", text: "ProcessInfo.processInfo.environment\n"),
             SourceFile(path: "Sources/cortex/A.swift", text: "child.environment = [:]\n// getenv(x)\n"),
         ]
     ) { file in
         guard file.room != nil, !Exceptions.contain(file.path, in: Exceptions.environment) else { return [] }
         return try file.findings(
             #"\bprocessInfo\s*\.\s*environment\b|\b(?:secure_getenv|getenv|setenv|putenv|unsetenv)\s*\(|\benviron\b"#,
-            "the environment belongs to Environment.swift")
+            "the environment belongs to Operations/Settings")
     }
 
     private static let printingInPrograms = Wall(
@@ -58,13 +59,13 @@ extension Wall {
             #"(?<![\w.])(?:print|debugPrint|dump|printf|puts|putchar)\s*\("#, "standard output belongs to the protocol")
     }
 
-    private static let pointersInListedFiles = Wall(
-        "unsafe pointers live in the listed files",
+    private static let pointersInListedFolders = Wall(
+        "unsafe pointers are in the listed folders alone",
         trespasses: [
             SourceFile(path: "Sources/Memory/A.swift", text: "func f(_ a: UnsafePointer<Float>) {}\n"),
             SourceFile(path: "Sources/Memory/A.swift", text: "text.withUnsafeBytes { hash($0) }\n"),
             SourceFile(path: "Sources/HNSW/A.swift", text: "let a = unsafeBitCast(b, to: Int.self)\n"),
-            SourceFile(path: "Sources/HNSW/A.swift", text: "nonisolated(unsafe) var a = 1\n"),
+            SourceFile(path: "Sources/VectorEngine/Store/A.swift", text: "nonisolated(unsafe) var a = 1\n"),
         ],
         passes: [
             SourceFile(path: "Sources/Vectors/Rows/VectorBlock.swift", text: "let a: UnsafePointer<Float>\n"),
@@ -76,8 +77,8 @@ extension Wall {
         let findings = try file.findings(
             #"\bUnsafe(?:Mutable)?(?:Raw)?(?:Buffer)?Pointer\b|\bwithUnsafe\w+|\bunsafeBitCast\b|\bUnmanaged\b"#
                 + #"|\bOpaquePointer\b|\bnonisolated\s*\(\s*unsafe\s*\)|\bunsafelyUnwrapped\b"#,
-            "not in the list of files with unsafe pointers (Exceptions.swift)")
-        // One finding a file: the list is of files.
+            "not in a folder with unsafe pointers (Exceptions.swift)")
+        // One finding for each file is enough.
         return Array(findings.prefix(1))
     }
 }

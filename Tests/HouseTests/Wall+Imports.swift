@@ -17,7 +17,7 @@ extension Wall {
         passes: [
             SourceFile(path: "Sources/Vectors/A.swift", text: "import CBLAS\n// import Foundation\n"),
             SourceFile(path: "Sources/Memory/A.swift", text: "import HNSW\nimport Foundation\n"),
-            SourceFile(path: "Sources/RemoteEmbedding/A.swift", text: "import NIOCore\nimport AsyncHTTPClient\n"),
+            SourceFile(path: "Sources/Outbound/A.swift", text: "import NIOCore\nimport AsyncHTTPClient\n"),
             SourceFile(path: "Sources/cortex/A.swift", text: "import MCPServer\nlet important = 1\n"),
         ]
     ) { file in

@@ -1,5 +1,5 @@
 import JSON
-import MCPServer
+import MCP
 
 /// A server with the product's three tool names over a list in memory, and a tool that takes its time: what the raw
 /// stdio tests need and a real store does not offer.

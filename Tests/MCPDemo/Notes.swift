@@ -1,5 +1,5 @@
 import JSON
-import MCPServer
+import MCP
 import Synchronization
 
 /// The memory of the demo: texts by their number.

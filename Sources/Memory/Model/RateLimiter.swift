@@ -1,3 +1,4 @@
+import Files
 import JSON
 import Synchronization
 
@@ -20,11 +21,6 @@ package struct RateLimits: Sendable, Equatable {
 
 /// A token bucket for each actor and tool.
 final class RateLimiter: Sendable {
-    private struct Bucket: Sendable {
-        var tokens: Double
-        var last: Int64
-    }
-
     private struct Key: Hashable {
         let actor: ByteText
         let tool: Telemetry.Tool
@@ -33,36 +29,27 @@ final class RateLimiter: Sendable {
     /// Actors that are remembered; beyond them those whose buckets are full again are forgotten.
     private static let rememberedActors = 10_000
     private static let burst = 2.0
+    private static let microsecondsPerMinute: Int64 = 60_000_000
     private let limits: RateLimits?
-    private let buckets: Mutex<[Key: Bucket]> = Mutex([:])
+    private let buckets: Mutex<[Key: TokenBucket]> = Mutex([:])
 
     init(_ limits: RateLimits?) { self.limits = limits }
-
-    private func refilled(_ bucket: Bucket?, _ perMinute: Int, at now: Int64) -> Bucket {
-        let most = Double(perMinute) * Self.burst
-        guard let bucket else { return Bucket(tokens: most, last: now) }
-        let gained = Double(max(0, now &- bucket.last)) / 60_000_000 * Double(perMinute)
-        return Bucket(tokens: min(most, bucket.tokens + gained), last: max(now, bucket.last))
-    }
 
     /// - Throws: `rateLimit` with the time after which a call is allowed again.
     func admit(_ tool: Telemetry.Tool, actor: String, at now: Int64) throws(MemoryError) {
         guard let perMinute = limits?.perMinute(tool) else { return }
-        let wait = buckets.withLock { buckets -> Double? in
+        let most = Double(perMinute) * Self.burst
+        let waitSeconds = buckets.withLock { buckets -> Double? in
             if buckets.count >= Self.rememberedActors {
-                buckets = buckets.filter { now &- $0.value.last < 60_000_000 }
+                buckets = buckets.filter { now &- $0.value.filledAt < Self.microsecondsPerMinute }
             }
-            let key = Key(actor: ByteText(actor), tool: tool)
-            var bucket = refilled(buckets[key], perMinute, at: now)
-            defer { buckets[key] = bucket }
-            guard bucket.tokens >= 1 else { return (1 - bucket.tokens) / Double(perMinute) * 60_000 }
-            bucket.tokens -= 1
-            return nil
+            return buckets[Key(actor: ByteText(actor), tool: tool), default: TokenBucket(most: most, at: now)]
+                .take(perMinute: Double(perMinute), most: most, at: now)
         }
-        guard let wait else { return }
+        guard let waitSeconds else { return }
         throw MemoryError(
             .rateLimit, "\(perMinute) calls of \(tool.rawValue) a minute are allowed; wait and try again",
-            isRetryable: true, retryAfterMilliseconds: Int(wait.rounded(.up)))
+            isRetryable: true, retryAfterMilliseconds: Int((waitSeconds * 1000).rounded(.up)))
     }
 
     func json(at now: Int64, actor: String) -> JSONValue {
@@ -70,11 +57,13 @@ final class RateLimiter: Sendable {
         var tools = JSONObject()
         for tool in Telemetry.Tool.allCases {
             let perMinute = limits.perMinute(tool)
-            let bucket = buckets.withLock { $0[Key(actor: ByteText(actor), tool: tool)] }
-            let left = refilled(bucket, perMinute, at: now).tokens
+            let most = Double(perMinute) * Self.burst
+            var bucket =
+                buckets.withLock { $0[Key(actor: ByteText(actor), tool: tool)] } ?? TokenBucket(most: most, at: now)
+            bucket.fill(perMinute: Double(perMinute), most: most, at: now)
             tools[tool.rawValue] = [
-                "per_minute": .integer(Int64(perMinute)), "burst": .integer(Int64(Double(perMinute) * Self.burst)),
-                "remaining": .integer(Int64(left)),
+                "per_minute": .integer(Int64(perMinute)), "burst": .integer(Int64(most)),
+                "remaining": .integer(Int64(bucket.tokens)),
             ]
         }
         return ["enabled": true, "tools": .object(tools)]

@@ -4,8 +4,7 @@ import VectorEngine
 
 /// What this process's calls did and how long they took: counts and times, never texts.
 ///
-/// Times are counted in buckets that grow by a quarter, so that a percentile is at most a quarter too high, whatever
-/// the number of calls. Hours are kept for a week.
+/// Hours are kept for a week.
 final class Telemetry: Sendable {
     enum Tool: String, CaseIterable, Sendable {
         case store = "memory_store"
@@ -15,35 +14,14 @@ final class Telemetry: Sendable {
 
     /// One tool's calls, in all or within an hour.
     struct Series: Sendable {
-        private(set) var count = 0
         private(set) var errors: [String: Int] = [:]
-        private var buckets: [Int: Int] = [:]
-        private var longest: Int64 = 0
+        private var times = LatencyHistogram(perDoubling: Telemetry.bucketsPerDoubling)
+
+        var count: Int { times.count }
 
         mutating func add(_ microseconds: Int64, _ code: MemoryError.Code?) {
-            count += 1
             if let code { errors[code.rawValue, default: 0] += 1 }
-            longest = max(longest, microseconds)
-            var bucket = 0
-            var bound = 1.0
-            while bound < Double(microseconds), bucket < 120 {
-                bound *= 1.25
-                bucket += 1
-            }
-            buckets[bucket, default: 0] += 1
-        }
-
-        /// Milliseconds under which this share of the calls was done.
-        func percentile(_ share: Double) -> Double {
-            var left = Int((share * Double(count)).rounded(.up))
-            for (bucket, calls) in buckets.sorted(by: { $0.key < $1.key }) {
-                left -= calls
-                guard left <= 0 else { continue }
-                var bound = 1.0
-                for _ in 0..<bucket { bound *= 1.25 }
-                return min(bound, Double(longest)) / 1000
-            }
-            return Double(longest) / 1000
+            times.add(microseconds: Double(microseconds))
         }
 
         var json: JSONValue {
@@ -52,12 +30,12 @@ final class Telemetry: Sendable {
                 members["errors"] = .object(
                     errors.sorted { $0.key < $1.key }.reduce(into: [:]) { $0[$1.key] = .integer(Int64($1.value)) })
             }
-            for (name, share) in [("p50_ms", 0.5), ("p95_ms", 0.95), ("p99_ms", 0.99), ("max_ms", 1)] {
-                members[name] = .number((percentile(share) * 1000).rounded() / 1000)
-            }
-            return .object(members)
+            return .object(members.merging(times.percentiles) { first, _ in first })
         }
     }
+
+    /// A percentile is at most a quarter too high.
+    private static let bucketsPerDoubling = 3
 
     private struct State: Sendable {
         var start: Int64

@@ -1,4 +1,5 @@
 import Embedding
+import Files
 import JSON
 import VectorEngine
 

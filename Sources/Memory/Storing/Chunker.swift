@@ -12,22 +12,28 @@ package struct Chunker: Sendable, Equatable {
     package init() {}
 
     /// The chunks as ranges of UTF-8 offsets into `text`, in order; one for the whole of a text that needs no cut.
+    ///
+    /// Needs memory for the characters of one chunk.
     package func ranges(of text: String) -> [Range<Int>] {
-        let characters = Array(text)
-        var offsets = [0]
-        offsets.reserveCapacity(characters.count + 1)
-        for character in characters { offsets.append(offsets[offsets.count - 1] + character.utf8.count) }
         var ranges: [Range<Int>] = []
+        var rest = text[...]
         var start = 0
         while true {
-            guard characters.count - start > size else {
-                ranges.append(offsets[start]..<offsets[characters.count])
+            let characters = Array(rest.prefix(size + 1))
+            guard characters.count > size else {
+                ranges.append(start..<text.utf8.count)
                 return ranges
             }
-            let end = border(in: characters, after: start + size / 2, upTo: start + size)
-            ranges.append(offsets[start]..<offsets[end])
-            start = overlapStart(in: characters, before: end)
+            let end = border(in: characters, after: size / 2, upTo: size)
+            let next = overlapStart(in: characters, before: end)
+            ranges.append(start..<start + Self.byteCount(characters[..<end]))
+            start += Self.byteCount(characters[..<next])
+            rest = rest.dropFirst(next)
         }
+    }
+
+    private static func byteCount(_ characters: ArraySlice<Character>) -> Int {
+        characters.reduce(0) { $0 + $1.utf8.count }
     }
 
     /// The last paragraph border in (`low`, `high`], or else the last sentence's, or else the last word's, or else
@@ -58,7 +64,7 @@ package struct Chunker: Sendable, Equatable {
 
 extension String {
     /// The text at these UTF-8 offsets, as ``Chunker/ranges(of:)`` gave them.
-    func atUTF8(_ range: Range<Int>) -> String {
+    package func atUTF8(_ range: Range<Int>) -> String {
         String(decoding: Array(utf8.dropFirst(range.lowerBound).prefix(range.count)), as: UTF8.self)
     }
 }

@@ -6,7 +6,7 @@ struct WireWriter {
     private(set) var bytes: [UInt8] = []
 
     mutating func raw(_ text: StaticString) {
-        bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 
     mutating func raw(_ text: [UInt8]) { bytes.append(contentsOf: text) }

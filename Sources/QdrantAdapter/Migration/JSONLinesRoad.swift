@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import VectorEngine
@@ -73,7 +74,8 @@ package struct JSONLinesRoad: Sendable {
         }
         try handle.synchronize()
         try handle.close()
-        try DurableFile.write(JSONWriter.bytes(head), to: file(name, ".json"))
+        let description = file(name, ".json")
+        try EngineError.wrapping(description) { try DurableFile.write(JSONWriter.bytes(head), to: description) }
         return Moved(name: name, points: count)
     }
 

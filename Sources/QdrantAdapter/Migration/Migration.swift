@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import VectorEngine
@@ -319,7 +320,7 @@ private struct MigrationPlace {
     func write(_ next: JSONValue) throws {
         try PrivateFile.makeFolder(directory)
         let state: JSONValue = ["between": between, "next": next]
-        try DurableFile.write(JSONWriter.bytes(state), to: path)
+        try EngineError.wrapping(path) { try DurableFile.write(JSONWriter.bytes(state), to: path) }
     }
 
     func remove() throws {

@@ -1,7 +1,5 @@
-import AsyncHTTPClient
-import Foundation
 import JSON
-import NIOCore
+import Outbound
 import Serving
 
 /// One end of a migration: whatever answers Qdrant's REST calls.
@@ -60,66 +58,17 @@ extension QdrantAPI: QdrantPeer {
     }
 }
 
-/// What speaks to other servers: a connection that cannot be made is told at once, not tried until the time is over.
-enum OutwardClient {
-    private static let connectSeconds: Int64 = 10
-
-    /// One for the whole process, never shut down.
-    static let shared: HTTPClient = {
-        var configuration = HTTPClient.Configuration.singletonConfiguration
-        configuration.connectionPool.retryConnectionEstablishment = false
-        configuration.timeout.connect = .seconds(connectSeconds)
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }()
-}
-
 /// A Qdrant (or a served Cortex) at a URL.
-package struct RemoteQdrant: QdrantPeer {
-    package let name: String
-    private let base: String
-    private let apiKey: String?
-
-    /// Largest answer that is read, in bytes.
-    private static let answerBytes = 256 << 20
-    private static let timeoutSeconds: Int64 = 120
-    /// How often a call is tried when the connection fails or the peer is busy (429, 502, 503, 504).
-    private static let attempts = 5
-
-    package init(url: String, apiKey: String?) throws(QdrantFailure) {
-        guard let parsed = URL(string: url), let scheme = parsed.scheme, ["http", "https"].contains(scheme),
-            parsed.host != nil
-        else { throw .badRequest("'\(url)' is no URL of a Qdrant; write http://host:6333") }
-        base = url.hasSuffix("/") ? String(url.dropLast()) : url
-        name = base
-        self.apiKey = apiKey
-    }
-
+extension RemoteQdrant: QdrantPeer {
     package func answer(
         _ method: String, _ path: [String], query: [String: String], body: [UInt8]
     ) async throws -> (status: Int, body: [UInt8]) {
-        let escaped = path.map { $0.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? $0 }
-        let parameters = query.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: "&")
-        var request = HTTPClientRequest(
-            url: base + "/" + escaped.joined(separator: "/") + (parameters.isEmpty ? "" : "?" + parameters))
-        request.method = .init(rawValue: method)
-        request.headers.add(name: "content-type", value: "application/json")
-        if let apiKey { request.headers.add(name: "api-key", value: apiKey) }
-        if !body.isEmpty { request.body = .bytes(ByteBuffer(bytes: body)) }
-        var pause = Duration.milliseconds(100)
-        for attempt in 1... {
-            do {
-                let response = try await OutwardClient.shared.execute(request, timeout: .seconds(Self.timeoutSeconds))
-                let bytes = Array(try await response.body.collect(upTo: Self.answerBytes).readableBytesView)
-                let status = Int(response.status.code)
-                if ![429, 502, 503, 504].contains(status) || attempt == Self.attempts { return (status, bytes) }
-            } catch {
-                guard attempt < Self.attempts else {
-                    throw QdrantFailure(503, "\(name) does not answer: \(error)")
-                }
-            }
-            try await Task.sleep(for: pause)
-            pause *= 2
+        do throws(OutboundError) {
+            let answer = try await send(method, path, query: query, body: body)
+            return (answer.status, answer.body)
+        } catch {
+            if error.code == .cancelled { throw CancellationError() }
+            throw QdrantFailure(503, error.message)
         }
-        preconditionFailure("the last attempt returns or throws")
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import JSON
 import Synchronization
 import VectorEngine
@@ -163,31 +164,23 @@ extension QdrantCollection.State {
     }
 }
 
-/// So many requests a minute, as a bucket that fills evenly.
+/// So many requests a minute, evenly.
 final class RateLimit: Sendable {
-    fileprivate struct State {
-        var tokens: Double?
-        var filledAt: ContinuousClock.Instant
-    }
-
-    private let state = Mutex(State(tokens: nil, filledAt: .now))
+    private let bucket: Mutex<TokenBucket?> = Mutex(nil)
 
     /// - Throws: 429 with the seconds to wait when `perMinute` requests have come in the last minute.
     func take(_ perMinute: Int?, _ what: String) throws(QdrantFailure) {
         guard let perMinute, perMinute > 0 else { return }
-        let wait = state.withLock { state -> Double? in
-            let now = ContinuousClock.now
-            let passed = now - state.filledAt
-            let seconds = Double(passed.components.seconds) + Double(passed.components.attoseconds) / 1e18
-            let rate = Double(perMinute) / 60
-            let tokens = min(Double(perMinute), (state.tokens ?? Double(perMinute)) + seconds * rate)
-            state.filledAt = now
-            state.tokens = tokens >= 1 ? tokens - 1 : tokens
-            return tokens >= 1 ? nil : (1 - tokens) / rate
+        let most = Double(perMinute)
+        let now = SteadyClock.microseconds()
+        let waitSeconds = bucket.withLock { bucket -> Double? in
+            var filled = bucket ?? TokenBucket(most: most, at: now)
+            defer { bucket = filled }
+            return filled.take(perMinute: most, most: most, at: now)
         }
-        guard let wait else { return }
+        guard let waitSeconds else { return }
         throw QdrantFailure(
             429, "Rate limiting exceeded: \(what) rate limit exceeded, retry later",
-            retryAfterSeconds: max(1, Int(saturating: wait.rounded(.up))))
+            retryAfterSeconds: max(1, Int(saturating: waitSeconds.rounded(.up))))
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import VectorEngine
 
@@ -18,7 +19,8 @@ struct IncomingFile: Sendable {
     func append(_ bytes: Data) async throws {
         guard !bytes.isEmpty else { return }
         try await EmbeddedStore.blocking {
-            try FreeSpace.require(bytes.count, at: (path as NSString).deletingLastPathComponent)
+            let folder = (path as NSString).deletingLastPathComponent
+            try EngineError.wrapping(path) { try FreeSpace.require(bytes.count, at: folder) }
             try handle.write(contentsOf: bytes)
         }
     }

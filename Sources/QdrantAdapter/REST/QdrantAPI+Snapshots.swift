@@ -1,7 +1,7 @@
-import AsyncHTTPClient
+import Files
 import Foundation
 import JSON
-import NIOCore
+import Outbound
 import Serving
 import VectorEngine
 
@@ -138,32 +138,30 @@ extension QdrantAPI {
             throw QdrantFailure.badRequest("Snapshot file \"\(source)\" does not exist")
         }
         try await EmbeddedStore.blocking {
-            try FreeSpace.require(try BackupArchive.size(real), at: base)
+            let size = try BackupArchive.size(real)
+            try EngineError.wrapping(path) { try FreeSpace.require(size, at: base) }
             try PrivateFile.copy(real, to: path)
         }
     }
 
-    private static let fetchSeconds: Int64 = 300
+    private static let fetchTimeout: Duration = .seconds(300)
 
     private func fetch(_ location: String, apiKey: String?, to path: String) async throws {
-        var request = HTTPClientRequest(url: location)
-        if let apiKey { request.headers.add(name: "api-key", value: apiKey) }
+        var call = OutboundCall(url: location)
+        if let apiKey { call.headers = [("api-key", apiKey)] }
+        call.timeout = Self.fetchTimeout
         let file = try IncomingFile(path)
+        let status: Int
         do {
-            let response = try await OutwardClient.shared.execute(request, timeout: .seconds(Self.fetchSeconds))
-            guard response.status == .ok else {
-                throw QdrantFailure.badRequest(
-                    "Failed to download snapshot from \(location): status - \(response.status.code)")
-            }
-            for try await part in response.body { try await file.append(Data(part.readableBytesView)) }
-            try await file.finish()
-        } catch let failure as QdrantFailure {
-            throw failure
-        } catch let failure as EngineError {
-            throw failure
-        } catch {
-            throw QdrantFailure.badRequest("Failed to download snapshot from \(location): \(error)")
+            // A client of its own: the servers that callers name have nothing to do with each other.
+            status = try await OutboundClient().download(call) { try await file.append(Data($0)) }
+        } catch let error as OutboundError {
+            throw QdrantFailure.badRequest("Failed to download snapshot from \(location): \(error.message)")
         }
+        guard status == 200 else {
+            throw QdrantFailure.badRequest("Failed to download snapshot from \(location): status - \(status)")
+        }
+        try await file.finish()
     }
 
     /// Puts the copy that `obtain` brings to a path in the place of the collection. Whatever happens, nothing stays at

@@ -1,4 +1,5 @@
 import Crypto
+import Files
 import Foundation
 import JSON
 import VectorEngine
@@ -90,7 +91,7 @@ struct SnapshotShelf: Sendable {
         let kept = path + ".checksum"
         if let text = FileManager.default.contents(atPath: kept) { return String(decoding: text, as: UTF8.self) }
         let sum = try Self.sha256(path)
-        try DurableFile.write(Array(sum.utf8), to: kept)
+        try EngineError.wrapping(kept) { try DurableFile.write(Array(sum.utf8), to: kept) }
         return sum
     }
 

@@ -53,14 +53,19 @@ extension PointCollection {
             guard let self else { return }
             do {
                 let rows = try damagedRows()
-                if let message = rows.message { settings.observeDamage(name, message) }
+                if let message = rows.message {
+                    settings.logger.error("\(message)", metadata: ["collection": "\(name)"])
+                }
                 guard let location = settings.backupLocation else { return }
                 let count = try mend(from: location)
                 if count > 0 {
-                    settings.observeDamage(name, "\(count) damaged points are back from a backup or the log")
+                    settings.logger.error(
+                        "\(count) damaged points are back from a backup or the log", metadata: ["collection": "\(name)"]
+                    )
                 }
             } catch {
-                settings.observeDamage(name, "damaged points could not be mended: \(error)")
+                settings.logger.error(
+                    "damaged points could not be mended: \(error)", metadata: ["collection": "\(name)"])
             }
         }
     }

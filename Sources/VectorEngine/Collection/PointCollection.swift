@@ -81,7 +81,9 @@ package final class PointCollection: Sendable {
         do {
             try checkIDs()
         } catch {
-            // Whoever needs the index asks again, and is told.
+            settings.logger.warn(
+                "the index of ids could not be checked; the next call that needs it checks it", because: error,
+                file: file.path)
         }
         // What the parts were read with is not needed again.
         ck_return_freed_memory()
@@ -119,7 +121,7 @@ package final class PointCollection: Sendable {
     /// Begins to read the floats that belong in memory and are not there.
     private func loadFloats(of searcher: Searcher) {
         guard !Self.waiting(searcher).isEmpty, !isLoading.exchange(true, ordering: .relaxed) else { return }
-        loading.async { [weak self, file] in
+        loading.async { [weak self, file, logger = settings.logger] in
             // A segment whose floats could not be read is not tried again and again.
             var tried: Set<UInt32> = []
             while let segment = self?.newestWaiting(besides: tried) {
@@ -133,7 +135,9 @@ package final class PointCollection: Sendable {
                     }
                     if let damaged, damaged > 0 { self?.noteDamagedFloats(damaged) }
                 } catch {
-                    // They are read row by row instead, and whoever asks for them then is told what is wrong.
+                    logger.warn(
+                        "vectors could not be read into memory; they are read row by row, which is slower",
+                        because: error, file: file.path)
                 }
             }
             guard let self else { return }

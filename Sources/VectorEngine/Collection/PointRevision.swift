@@ -16,18 +16,6 @@ package enum RevisedPoint: Sendable {
 /// Decides about one point by its newest version (nil: there is none). Called inside a transaction: it must not block.
 package typealias PointRevision = @Sendable (PointID, Point?) -> RevisedPoint
 
-extension EmbeddedStore {
-    /// Applies `revision` to each point that `selector` means, in one transaction. A filter is answered inside it.
-    ///
-    /// - Throws: what `upsert` throws, also for a point that `revision` has made and the schema does not allow.
-    @discardableResult
-    package func revise(
-        _ selector: PointSelector, in collection: String, _ revision: @escaping PointRevision
-    ) async throws -> UpdateReceipt {
-        try await write(.revise(selector, revision), collection)
-    }
-}
-
 extension ChangeWriter {
     /// - Returns: whether the point was changed.
     mutating func revise(_ id: PointID, _ revision: PointRevision) throws -> Bool {

@@ -1,4 +1,5 @@
 import Dispatch
+import Files
 import Foundation
 import GRDB
 import HNSW
@@ -9,65 +10,6 @@ import Vectors
 // is taken over with its graph, the rows of the others are inserted, and the result replaces them all, on disk and
 // then in the view. Searches go on over the old segments until the new one is published. Only one process seals at a
 // time: it holds an advisory lock on `<file>.lease`, which the kernel releases when its holder dies.
-
-/// Settings of the embedded engine.
-public struct EngineSettings: Sendable {
-    /// Flat rows a collection may have before they are sealed; below this a scan is as fast as a graph.
-    public var sealThreshold = 8192
-    /// Flat rows are also left until they are this share of the sealed ones, so that merging stays cheap.
-    public var sealShare = 0.05
-    /// Deleted rows of a stored segment, as a share, above which they leave its graph, whose links are mended.
-    public var repairShare = 0.1
-    /// The same, above which the graph is built anew without them.
-    public var rebuildShare = 0.3
-    /// Threads that build a graph; 0 means one less than the machine has, at least one.
-    public var buildThreads = 0
-    /// Whether the store seals by itself when the threshold is passed.
-    public var sealsAutomatically = true
-    /// Microseconds since 1970: when a change was committed, for `restore --to-time`.
-    public var now: @Sendable () -> Int64 = { WallClock.microseconds() }
-
-    /// Calls that may wait to be written to one collection, and the bytes of their points; more are refused.
-    public var queuedWrites = EngineLimits.queuedWrites
-    public var queuedBytes = EngineLimits.queuedBytes
-
-    /// Where the change log is shipped to, once a full backup stands there; nil ships nothing.
-    public var backupLocation: String?
-
-    /// When full backups are made by a process that stays up, once a first one stands there; nil makes none.
-    package var backupSchedule: BackupSchedule?
-    /// Days that scheduled backups are kept.
-    package var backupRetentionDays = 30
-
-    /// Seals what is stored; nil stores plainly.
-    public var encryptionKey: EncryptionKey?
-
-    /// Is told of every step of a sealing, on the thread that seals.
-    package var observeSealing: @Sendable (SealingStep) -> Void = { _ in }
-
-    /// Is told, in a sentence, of damaged rows of a collection and of what became of them, on a thread of the engine.
-    package var observeDamage: @Sendable (_ collection: String, _ message: String) -> Void = { _, _ in }
-
-    public init() {}
-
-    /// From this share on deleted rows are dropped, the one way or the other.
-    var leastDroppedShare: Double { min(repairShare, rebuildShare) }
-
-    var threads: Int { buildThreads > 0 ? buildThreads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1) }
-}
-
-/// A step of a sealing, for whoever counts or disturbs them.
-package enum SealingStep: String, Sendable {
-    /// A graph is being built of flat rows alone.
-    case building
-    /// Flat rows are being inserted into a stored graph.
-    case merging
-    /// The result is being written.
-    case storing
-    case done
-    /// Given up: the rows stay flat and exact.
-    case failed
-}
 
 final class Sealer: Sendable {
     private let collection: PointCollection
@@ -105,7 +47,9 @@ final class Sealer: Sendable {
                     hasCompacted = true
                 }
             } catch {
-                // The rows stay flat and exact; the next write wakes the sealer again.
+                settings.logger.warn(
+                    "new rows could not be indexed; they are searched exactly, and the next write tries again",
+                    because: error, file: collection.file.path)
             }
             state.withLock { $0.isScheduled = false }
             // What was written or deleted meanwhile has found a run scheduled, and there may be no further write.
@@ -142,7 +86,8 @@ final class Sealer: Sendable {
 
     /// - Parameter givesWay: Whoever asks the collection something comes before the building of the graph.
     private func seal(threads: Int, givesWay: Bool, progress: (@Sendable (Int) -> Void)? = nil) throws -> Bool {
-        guard let lease = try Lease(path: collection.file.path + ".lease") else { return false }
+        let path = collection.file.path + ".lease"
+        guard let lease = try EngineError.wrapping(path, { try Lease(path: path) }) else { return false }
         defer { lease.release() }
         let (segments, generation) = try collection.freezeForSealing()
         // Whether a graph can be extended is known when its links are.
@@ -283,23 +228,4 @@ private final class PartBytes: Sendable {
         group.wait()
         return try made.withLock { $0 }?.get() ?? make()
     }
-}
-
-/// An advisory lock on a file: whoever holds it is the one that seals.
-final class Lease: Sendable {
-    private let descriptor: Int32
-
-    /// nil when another process (or another store of this one) holds it.
-    init?(path: String) throws(EngineError) {
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else {
-            throw EngineError(wrapping: POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO), path: path)
-        }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            Foundation.close(descriptor)
-            return nil
-        }
-    }
-
-    func release() { Foundation.close(descriptor) }
 }

@@ -4,12 +4,6 @@ import GRDB
 import JSON
 import Synchronization
 
-/// A change as it went into the file.
-enum CommittedChange: Sendable {
-    case upsert(PreparedPoint, sequence: Int64)
-    case delete(PointID, sequence: Int64)
-}
-
 /// Group commit: whoever waits while a transaction runs shares the next one, and its one fsync.
 final class WriteQueue: Sendable {
     /// Points of one transaction; a single larger call still gets one of its own.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 // The file `<collection>.mark` beside a collection:
@@ -77,32 +78,5 @@ struct AcknowledgedMark: Sendable, Equatable {
         if let there = AcknowledgedMark(bytes: old), there.storeID == storeID, there.sequence >= sequence { return }
         let new = bytes
         _ = pwrite(descriptor, new, new.count, 0)
-    }
-}
-
-/// Files that are either complete or not there.
-package enum DurableFile {
-    /// Writes `bytes` to a temporary file, syncs it, and renames it to `path`; the directory is synced too.
-    package static func write(_ bytes: [UInt8], to path: String) throws {
-        let temporary = path + ".new-" + UUID().uuidString
-        do {
-            let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-            guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-            defer { Foundation.close(descriptor) }
-            var at = 0
-            while at < bytes.count {
-                let count = bytes[at...].withContiguousStorageIfAvailable {
-                    Foundation.write(descriptor, $0.baseAddress, $0.count)
-                }
-                guard let count, count > 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-                at += count
-            }
-            guard fsync(descriptor) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-            guard rename(temporary, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-        } catch {
-            unlink(temporary)
-            throw error
-        }
-        try DirectorySync.sync((path as NSString).deletingLastPathComponent)
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 
@@ -24,7 +25,7 @@ extension CollectionFile {
                 }
                 throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
             }
-            try DirectorySync.sync((path as NSString).deletingLastPathComponent)
+            try DirectorySync.syncParent(of: path)
         } catch {
             throw EngineError(wrapping: error, path: path)
         }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 
@@ -17,8 +18,8 @@ extension CollectionFile {
             emptyLog()
             let needed = logBytes + bytes
             // A write that only removes data, or that fits into free pages of the file, may go down to the lower limit.
-            guard isFreeing || freePageBytes >= needed else { return try FreeSpace.require(needed, at: path) }
-            try FreeSpace.require(needed, at: path, isFreeing: true)
+            let findsRoom = isFreeing || freePageBytes >= needed
+            try EngineError.wrapping(path) { try FreeSpace.require(needed, at: path, isFreeing: findsRoom) }
         }
     }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 import Synchronization
@@ -172,7 +173,7 @@ final class CollectionFile: Sendable {
             guard header.tally != nil else { return -1 }
             do {
                 try AcknowledgedMark(storeID: header.storeID, sequence: header.sequence).create(beside: path)
-            } catch is POSIXError {
+            } catch is FileError {
                 // The directory cannot be written, or the disk is full: the mark is made later, when that is possible.
                 return -1
             }
@@ -409,15 +410,5 @@ final class CollectionFile: Sendable {
         try pages.close()
         try watch.close()
         try pool.close()
-    }
-}
-
-/// Syncs a directory, so that a new name in it survives a power cut.
-enum DirectorySync {
-    static func sync(_ path: String) throws {
-        let descriptor = open(path, O_RDONLY)
-        guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-        defer { Foundation.close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
     }
 }

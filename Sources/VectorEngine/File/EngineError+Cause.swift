@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 
@@ -6,20 +7,9 @@ extension EngineError {
     init(wrapping error: any Error, path: String) {
         switch error {
         case let error as EngineError: self = error
+        case let error as FileError: self.init(file: error, path: path)
         case let error as DatabaseError: self.init(database: error, path: path)
-        case let error as POSIXError:
-            let reason = String(cString: strerror(error.code.rawValue))
-            switch error.code {
-            case .ENOSPC, .EDQUOT:
-                self.init(
-                    .diskFull, "cannot write \(path): \(reason). Free some space and repeat the call", cause: error)
-            case .EACCES, .EPERM, .EROFS:
-                self.init(.notWritable, "cannot write \(path): \(reason). \(Self.writableRemedy)", cause: error)
-            default:
-                self.init(
-                    .outcomeUnknown, "I/O error on \(path): \(reason). Reopen the store to know what was kept",
-                    cause: error)
-            }
+        case let error as POSIXError: self.init(system: error.code, cause: error, path: path)
         case let error as CocoaError where Self.refusals.contains(error.code):
             self.init(.notWritable, "cannot write \(path). \(Self.writableRemedy)", cause: error)
         case let error as CocoaError where error.code == .fileWriteOutOfSpace:
@@ -31,6 +21,15 @@ extension EngineError {
         }
     }
 
+    /// Runs `body`, which reads or writes the file at `path`; what it throws becomes an error of the engine.
+    package static func wrapping<Result>(_ path: String, _ body: () throws -> Result) throws(EngineError) -> Result {
+        do {
+            return try body()
+        } catch {
+            throw EngineError(wrapping: error, path: path)
+        }
+    }
+
     private static let refusals: Set<CocoaError.Code> = [
         .fileWriteNoPermission, .fileReadNoPermission, .fileWriteVolumeReadOnly, .fileWriteFileExists, .fileNoSuchFile,
         .fileWriteInvalidFileName, .fileWriteUnknown, .fileReadUnknown,
@@ -38,6 +37,28 @@ extension EngineError {
 
     private static let writableRemedy =
         "Check the directory's owner and mode and the free space, or choose another with --data"
+
+    private init(file error: FileError, path: String) {
+        if let systemCode = error.systemCode {
+            self.init(system: systemCode, cause: error, path: path)
+        } else {
+            self.init(.diskFull, error.message, cause: error)
+        }
+    }
+
+    private init(system code: POSIXErrorCode, cause error: any Error, path: String) {
+        let reason = String(cString: strerror(code.rawValue))
+        switch code {
+        case .ENOSPC, .EDQUOT:
+            self.init(.diskFull, "cannot write \(path): \(reason). Free some space and repeat the call", cause: error)
+        case .EACCES, .EPERM, .EROFS:
+            self.init(.notWritable, "cannot write \(path): \(reason). \(Self.writableRemedy)", cause: error)
+        default:
+            self.init(
+                .outcomeUnknown, "I/O error on \(path): \(reason). Reopen the store to know what was kept",
+                cause: error)
+        }
+    }
 
     private init(database error: DatabaseError, path: String) {
         let said = error.message ?? "no message"

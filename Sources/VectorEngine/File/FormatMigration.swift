@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 
@@ -43,7 +44,7 @@ enum FormatMigration {
         try copy.close()
         try DirectorySync.sync(temporary)
         guard rename(temporary, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-        try DirectorySync.sync((path as NSString).deletingLastPathComponent)
+        try DirectorySync.syncParent(of: path)
     }
 
     /// The tables that format 2 added.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Files and folders that their owner alone may read, whatever the process's umask says.

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 // The shipped log: every change of a collection as it was committed, in files that are never changed once they have
@@ -29,23 +30,6 @@ enum LogEntry: Sendable, Equatable {
         case .delete(let sequence, _): sequence
         case .commit(let commit): commit.sequence
         }
-    }
-}
-
-/// A row as it is in `points` and `vectors`.
-struct LoggedRow: Sendable, Equatable {
-    let sequence: Int64
-    let key: [UInt8]
-    let payload: [UInt8]
-    let sparse: [UInt8]
-    let dense: [UInt8]
-    let checksum: Int64
-    let denseChecksum: Int64
-
-    /// Whether the bytes match their checksums.
-    var isWhole: Bool {
-        Int64(crc32c(sparse, seed: crc32c(payload, seed: crc32c(key)))) == checksum
-            && Int64(StoredRow.denseChecksum(dense, sequence: sequence)) == denseChecksum
     }
 }
 
@@ -153,7 +137,7 @@ final class ChangeLogWriter {
         guard fsync(file.fileDescriptor) == 0, rename(temporary, path) == 0 else {
             throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
         }
-        try DirectorySync.sync((path as NSString).deletingLastPathComponent)
+        try DirectorySync.syncParent(of: path)
     }
 }
 

@@ -244,3 +244,9 @@ struct ChangeWriter {
         try header.facts.write(written, to: db)
     }
 }
+
+/// A change as it went into the file.
+enum CommittedChange: Sendable {
+    case upsert(PreparedPoint, sequence: Int64)
+    case delete(PointID, sequence: Int64)
+}

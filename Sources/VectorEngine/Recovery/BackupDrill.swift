@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A drill: the newest backup and the log are restored and opened. It measures how long this takes and how much would

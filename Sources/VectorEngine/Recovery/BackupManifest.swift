@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 // A full backup is a directory `<location>/full-<UTC time>` with a copy of each collection's file and `manifest.json`:

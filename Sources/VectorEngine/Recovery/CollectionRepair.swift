@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 
@@ -169,7 +170,7 @@ struct CollectionRepair {
             kept = aside
         }
         guard rename(temporary, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-        try DirectorySync.sync((path as NSString).deletingLastPathComponent)
+        try DirectorySync.syncParent(of: path)
         return kept
     }
 }

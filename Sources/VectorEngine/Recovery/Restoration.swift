@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 
@@ -72,7 +73,7 @@ package struct Restoration: Sendable {
             }
             rmdir(directory)  // an empty one may be there
             guard rename(partial, directory) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-            try DirectorySync.sync((directory as NSString).deletingLastPathComponent)
+            try DirectorySync.syncParent(of: directory)
             return restored
         } catch {
             throw EngineError(wrapping: error, path: directory)

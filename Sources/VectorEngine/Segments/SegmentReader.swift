@@ -1,6 +1,7 @@
 import Dispatch
 import GRDB
 import HNSW
+import Logging
 import Synchronization
 import Vectors
 
@@ -139,8 +140,10 @@ final class SegmentReader: Sendable {
                     db.releaseMemory()
                 }
             } catch {
-                // The links are damaged, or another process has replaced the segment: all rows are scored until there
-                // is another graph.
+                // The links are damaged, or another process has replaced the segment.
+                Logger.engine.warn(
+                    "the links of a graph could not be read; all its rows are scored until there is another graph",
+                    because: error, file: file.path)
                 areWhole = false
             }
             reader.finishLinks(of: graph, areWhole: areWhole)

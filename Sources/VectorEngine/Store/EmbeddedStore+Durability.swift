@@ -1,4 +1,5 @@
 import Dispatch
+import Files
 import Foundation
 
 /// Looking after what is stored: verifying, repairing, shipping the log, snapshots of one collection.
@@ -69,7 +70,16 @@ extension EmbeddedStore {
                 if isShipped { status.shippedAt = now }
             }
         } catch {
-            upkeep.withLock { $0.shippingFailure = EngineError(wrapping: error, path: location).message }
+            let failure = EngineError(wrapping: error, path: location).message
+            let former = upkeep.withLock { status in
+                defer { status.shippingFailure = failure }
+                return status.shippingFailure
+            }
+            // Once for each failure, not with every round.
+            if former != failure {
+                settings.logger.warn(
+                    "changes are not shipped to the backups; each round tries again", because: error, file: location)
+            }
         }
         var scrubFailure: String?
         for (collection, scrubber) in scrubs ? openScrubbers : [] {
@@ -77,6 +87,11 @@ extension EmbeddedStore {
                 try scrubber.slice(of: collection, now: now)
             } catch {
                 scrubFailure = EngineError(wrapping: error, path: collection.file.path).message
+                if upkeepStatus.scrubFailure != scrubFailure {
+                    settings.logger.warn(
+                        "stored rows could not be checked against their checksums; each round tries again",
+                        because: error, file: collection.file.path)
+                }
             }
         }
         upkeep.withLock { $0.scrubFailure = scrubFailure }
@@ -121,7 +136,7 @@ extension EmbeddedStore {
                     throw EngineError(.damaged, "the collection is damaged: \(report.summary)")
                 }
                 guard rename(temporary, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-                try DirectorySync.sync((path as NSString).deletingLastPathComponent)
+                try DirectorySync.syncParent(of: path)
                 return (try BackupArchive.sha256(path), try BackupArchive.size(path))
             } catch {
                 throw EngineError(wrapping: error, path: path)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 
@@ -102,7 +103,7 @@ private struct PlainFile {
             throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
         }
         guard rename(temporary, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-        try DirectorySync.sync((path as NSString).deletingLastPathComponent)
+        try DirectorySync.syncParent(of: path)
         return true
     }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import GRDB
 import JSON
@@ -57,7 +58,7 @@ extension EmbeddedStore {
     package func isBeingSealed(_ collection: String) throws(EngineError) -> Bool {
         let path = path(of: collection) + ".lease"
         guard FileManager.default.fileExists(atPath: path) else { return false }
-        guard let lease = try Lease(path: path) else { return true }
+        guard let lease = try EngineError.wrapping(path, { try Lease(path: path) }) else { return true }
         lease.release()
         return false
     }
@@ -70,7 +71,7 @@ extension EmbeddedStore {
         _ collection: String, _ body: () async throws -> Result
     ) async throws -> Result? {
         let path = path(of: collection) + ".restructuring"
-        guard let lease = try Lease(path: path) else { return nil }
+        guard let lease = try EngineError.wrapping(path, { try Lease(path: path) }) else { return nil }
         defer {
             // Nobody waits for it: whoever meets it is turned away at once.
             unlink(path)

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 // Full backups by schedule. They begin with the first one that somebody has made: from then on the store is one that is
@@ -25,9 +26,9 @@ extension EmbeddedStore {
     package func backUpIfDue(to location: String) async throws -> BackupManifest? {
         let archive = BackupArchive(location: location)
         let made = try await Self.offPool { [self] () -> BackupManifest? in
-            guard try isBackupDue(at: location), let lease = try Lease(path: location + "/.schedule") else {
-                return nil
-            }
+            let path = location + "/.schedule"
+            guard try isBackupDue(at: location), let lease = try EngineError.wrapping(path, { try Lease(path: path) })
+            else { return nil }
             defer { lease.release() }
             // Another process may have been here between the question and the lock.
             guard try isBackupDue(at: location) else { return nil }
@@ -63,6 +64,8 @@ extension EmbeddedStore {
                 outcome = (try await backUpIfDue(to: location), nil)
             } catch {
                 outcome = (nil, EngineError(wrapping: error, path: location))
+                settings.logger.warn(
+                    "the scheduled backup failed; the next round tries again", because: error, file: location)
             }
             upkeep.withLock { status in
                 status.isBackingUp = false

@@ -1,4 +1,5 @@
 import Dispatch
+import Files
 import Foundation
 import JSON
 import Synchronization
@@ -16,7 +17,7 @@ public final class EmbeddedStore: PointStore {
     let catalog: SharedCatalog
     private let timer: Mutex<UpkeepTimer?> = Mutex(nil)
     private let open: Mutex<[ByteText: OpenCollection]> = Mutex([:])
-    private let opening = Mutex(())
+    private let opening = NamedLocks()
     /// Where blocking work runs, so that Swift's own threads stay free.
     private static let blocking = DispatchQueue(label: "cortex.engine", attributes: .concurrent)
 
@@ -197,19 +198,16 @@ public final class EmbeddedStore: PointStore {
 
     private func entry(_ name: String) throws(EngineError) -> OpenCollection {
         if let known = open.withLock({ $0[text: name] }), !known.collection.hasFailed { return known }
-        // One at a time: two callers that open the same collection would each read all of it.
-        let opened: Result<OpenCollection, EngineError> = opening.withLock { _ in
-            if let known = open.withLock({ $0[text: name] }), !known.collection.hasFailed { return .success(known) }
-            return Result { () throws(EngineError) in
-                let hasFailed = open.withLock { $0[text: name] != nil }
-                let collection = try PointCollection(
-                    name: name, path: path(of: name), settings: settings, afterFailure: hasFailed)
-                let entry = OpenCollection(collection: collection, sealer: Sealer(collection))
-                open.withLock { $0[text: name] = entry }
-                return entry
-            }
+        // One at a time of each name: two callers that open the same collection would each read all of it.
+        let entry = try opening.withLock(name) { () throws(EngineError) in
+            if let known = open.withLock({ $0[text: name] }), !known.collection.hasFailed { return known }
+            let hasFailed = open.withLock { $0[text: name] != nil }
+            let collection = try PointCollection(
+                name: name, path: path(of: name), settings: settings, afterFailure: hasFailed)
+            let entry = OpenCollection(collection: collection, sealer: Sealer(collection))
+            open.withLock { $0[text: name] = entry }
+            return entry
         }
-        let entry = try opened.get()
         entry.sealer.wake()
         return entry
     }

@@ -88,3 +88,13 @@ package struct Rescoring {
         return mean - deviations * max(0, squares / counted - mean * mean).squareRoot()
     }
 }
+
+extension VectorBlock {
+    /// The `k` nearest of `candidates` by their floats, nearest first.
+    package func rescored(
+        _ candidates: [Neighbor], _ query: UnsafePointer<Float>, metric: Metric, k: Int, scoresAll: Bool = false
+    ) -> [Neighbor] {
+        let scorer = FloatScorer(query: query, block: self, metric: metric)
+        return Rescoring(candidates, k: k, scoresAll: scoresAll).run { scorer.score($0, $1, $2) }
+    }
+}

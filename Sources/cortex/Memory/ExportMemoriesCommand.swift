@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import JSON
 import Memory
+import Operations
 import VectorEngine
 
 /// `cortex export`: every memory with its former versions, as JSON lines or as Markdown files.

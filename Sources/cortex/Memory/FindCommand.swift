@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import JSON
 import Memory
+import Operations
 
 /// `cortex find`: what the memory knows about a question.
 struct FindCommand: AsyncParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import JSON
 import Memory
+import Operations
 
 /// `cortex import`: what `cortex export` wrote, the official knowledge-graph server's file, or Markdown with front
 /// matter.

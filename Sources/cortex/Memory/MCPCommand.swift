@@ -1,5 +1,7 @@
 import ArgumentParser
+import MCP
 import MCPServer
+import Operations
 import Memory
 import VectorEngine
 
@@ -15,7 +17,7 @@ struct MCPCommand: AsyncParsableCommand {
         let streams = try StandardStreams.take()
         let house: House
         do {
-            house = try House(self.house)
+            house = try House.opened(self.house)
         } catch let error as EngineError {
             throw CommandFailure(code: error.code.rawValue, message: error.message)
         }

@@ -1,6 +1,8 @@
 import ArgumentParser
+import Files
 import Foundation
 import JSON
+import Operations
 
 /// `cortex quickstart`: stores and finds real memories through a real MCP session, then shows how to connect a client.
 struct QuickstartCommand: AsyncParsableCommand {
@@ -30,7 +32,9 @@ struct QuickstartCommand: AsyncParsableCommand {
     ]
 
     func run() async throws {
-        let directory = data ?? NSTemporaryDirectory() + "cortex-quickstart-\(UUID().uuidString)"
+        let directory =
+            data.map(Environment.current.absolute)
+            ?? NSTemporaryDirectory() + "cortex-quickstart-\(UUID().uuidString)"
         defer {
             if data == nil {
                 // A leftover in the temporary directory does no harm.
@@ -38,8 +42,7 @@ struct QuickstartCommand: AsyncParsableCommand {
             }
         }
         print(Terminal.bold("1. An MCP client starts `cortex mcp` and stores \(Self.memories.count) memories"))
-        let first = try MCPSession(directory: directory, embedder: embedder)
-        try first.initialize()
+        let first = try QuickstartSession(directory: directory, embedder: embedder)
         let items = Self.memories.map { JSONValue.object(["kind": .string($0.kind), "content": .string($0.content)]) }
         let stored = try first.call("memory_store", ["items": .array(items)])
         for (item, memory) in zip(stored["items"]?.arrayValue ?? [], Self.memories) {
@@ -49,8 +52,7 @@ struct QuickstartCommand: AsyncParsableCommand {
         }
         try first.end()
 
-        let second = try MCPSession(directory: directory, embedder: embedder)
-        try second.initialize()
+        let second = try QuickstartSession(directory: directory, embedder: embedder)
         let health = try second.call("system_status", ["operation": "health"])
         var degradedReason = health["health"]?["degraded_reason"]?.stringValue
         let manner = degradedReason == nil ? "in other words" : "by words alone"
@@ -72,7 +74,7 @@ struct QuickstartCommand: AsyncParsableCommand {
         print(Terminal.dim("   kept in \(location)"))
         if let degradedReason { print("   degraded: \(degradedReason)") }
         print(Terminal.bold("3. Connect your client"))
-        print(ClientConfiguration.text(binary: BenchCommand.executablePath))
+        print(ClientConfiguration.text(binary: RunningProgram.path))
     }
 }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import JSON
 import Memory
+import Operations
 
 /// `cortex status`: where the memory is kept and what is in it.
 struct StatusCommand: AsyncParsableCommand {

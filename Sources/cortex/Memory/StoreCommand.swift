@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import JSON
 import Memory
+import Operations
 import VectorEngine
 
 /// `cortex store`: texts, files and folders into the memory.

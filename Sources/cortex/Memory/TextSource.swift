@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import JSON
+import Memory
 
 /// Texts to store from files: Markdown by headings, plain text whole (or by lines), JSONL as items.
 struct TextSource {
@@ -134,31 +135,12 @@ struct TextSource {
         }
     }
 
-    /// The text whole, or cut between paragraphs (a longer paragraph between words) so that each piece is short enough.
+    /// The text whole, or cut between paragraphs, sentences or words so that each piece is short enough.
     static func pieces(_ text: String) -> [String] {
-        guard text.count > pieceCharacters else { return text.isEmpty ? [] : [text] }
-        var pieces: [String] = []
-        var current = ""
-        func add(_ part: Substring, separator: String) {
-            if !current.isEmpty, current.count + separator.count + part.count > pieceCharacters {
-                pieces.append(current)
-                current = ""
-            }
-            current += current.isEmpty ? String(part) : separator + part
-        }
-        for paragraph in text.split(separator: "\n\n") {
-            if paragraph.count <= pieceCharacters {
-                add(paragraph, separator: "\n\n")
-            } else {
-                for word in paragraph.split(separator: " ") {
-                    var rest = word
-                    while !rest.isEmpty {
-                        add(rest.prefix(pieceCharacters), separator: " ")
-                        rest = rest.dropFirst(pieceCharacters)
-                    }
-                }
-            }
-        }
-        return pieces + [current]
+        var chunker = Chunker()
+        chunker.size = pieceCharacters
+        chunker.overlap = 0
+        return chunker.ranges(of: text).map { text.atUTF8($0).trimmingCharacters(in: .whitespacesAndNewlines) }
+            .filter { !$0.isEmpty }
     }
 }

@@ -1,8 +1,9 @@
 import ArgumentParser
 import Embedding
 import Foundation
-import MCPServer
+import MCP
 import Memory
+import Operations
 import QdrantAdapter
 import Serving
 import Synchronization
@@ -19,10 +20,7 @@ struct ServeCommand: AsyncParsableCommand {
             and takes bodies of application/json alone. The memories are not served unless --serve-memories is given.
             """)
 
-    @Option(
-        help: ArgumentHelp(
-            "The data directory.", discussion: "Default: CORTEX_DATA, else the XDG data directory.", valueName: "dir"))
-    var data: String?
+    @OptionGroup var place: DataOption
 
     @Option(help: "The address to listen on.")
     var host: String = "127.0.0.1"
@@ -48,7 +46,6 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         guard (0...65_535).contains(qdrantPort) else { throw ValidationError("--qdrant-port is 0 to 65535") }
         guard port.map({ (0...65_535).contains($0) }) ?? true else { throw ValidationError("--port is 0 to 65535") }
-        if let data, data.isEmpty { throw ValidationError("--data needs a directory") }
         guard isLoopback || Environment.current.apiKey != nil else {
             throw ValidationError("--host \(host) can be reached from outside; set CORTEX_API_KEY first")
         }
@@ -58,10 +55,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let environment = Environment.current
-        let path = data ?? environment.dataDirectory
-        let directory = URL(fileURLWithPath: path).standardizedFileURL.path
+        let directory = place.directory
         let store = try EmbeddedStore(
-            directory: directory, settings: try StoreOptions.engineSettings(directory: directory))
+            directory: directory, settings: try environment.engineSettings(directory: directory))
         store.startUpkeep()
         let access = AccessControl(
             apiKeys: environment.apiKey.map { [$0] } ?? [], readOnlyKey: environment.readOnlyAPIKey,

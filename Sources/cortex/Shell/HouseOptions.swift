@@ -1,14 +1,9 @@
 import ArgumentParser
-import Foundation
-import Memory
-import VectorEngine
+import Operations
 
 /// Flags that every command which touches the memory takes.
 struct HouseOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "The data directory.", discussion: "Default: CORTEX_DATA, else the XDG data directory.", valueName: "dir"))
-    var data: String?
+    @OptionGroup var place: DataOption
 
     @Option(help: "Scope: the project memories belong to. Default: CORTEX_PROJECT, else the git checkout you stand in.")
     var project: String?
@@ -35,39 +30,23 @@ struct HouseOptions: ParsableArguments {
     var embeddingDimension: Int = 1536
 
     func validate() throws {
-        if let data, data.isEmpty { throw ValidationError("--data needs a directory") }
         guard (1...65_536).contains(embeddingDimension) else {
             throw ValidationError("--embedding-dimension is 1 to 65536")
         }
     }
 
-    /// Absolute path of the data directory.
-    var directory: String {
-        let path = data ?? Environment.current.dataDirectory
-        let expanded = path.hasPrefix("~/") ? NSHomeDirectory() + path.dropFirst() : path
-        return URL(fileURLWithPath: expanded).standardizedFileURL.path
-    }
-
-    /// Absolute path of the place where backups and the shipped log are.
-    var backupLocation: String {
-        Environment.current.backupLocation.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
-            ?? BackupArchive.standardLocation(of: directory)
-    }
-
-    /// What a store without a scope of its own gets: flags, then the environment, then the git checkout.
-    var scope: MemoryScope {
-        var values = Environment.current.scope
-        if values.isEmpty, let checkout = GitCheckout(containing: FileManager.default.currentDirectoryPath) {
-            values["project"] = checkout.project
-            values["branch"] = checkout.branch
-        }
-        if let project { values["project"] = project }
-        if let branch { values["branch"] = branch }
-        if let org { values["org"] = org }
-        return MemoryScope(values)
+    var settings: HouseSettings {
+        var settings = HouseSettings()
+        settings.data = place.data
+        settings.project = project
+        settings.branch = branch
+        settings.org = org
+        settings.embedder = embedder
+        settings.embeddingURL = embeddingURL
+        settings.embeddingModel = embeddingModel
+        settings.embeddingDimension = embeddingDimension
+        return settings
     }
 }
 
-enum EmbedderChoice: String, ExpressibleByArgument, CaseIterable {
-    case builtin, openai, none
-}
+extension EmbedderChoice: ExpressibleByArgument {}

@@ -1,4 +1,5 @@
 import Foundation
+import Operations
 
 /// What a person at a terminal is shown: bold and dim text there, plain text in a pipe.
 enum Terminal {

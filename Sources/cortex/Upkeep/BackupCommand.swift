@@ -1,8 +1,10 @@
 import ArgumentParser
+import Files
 import Foundation
 import JSON
-import enum Points.Timestamp
+import Operations
 import VectorEngine
+import enum Points.Timestamp
 
 /// `cortex backup`: full copies of the store, and the log of every change since the first of them.
 struct BackupCommand: AsyncParsableCommand {
@@ -94,7 +96,7 @@ struct BackupListCommand: AsyncParsableCommand {
     /// When the next full is due by schedule; nil at a place that no schedule fills.
     private func nextBackup() throws -> Int64? {
         guard store.archive.location == store.standardLocation else { return nil }
-        let settings = try StoreOptions.engineSettings(backupLocation: store.standardLocation)
+        let settings = try Environment.current.engineSettings(backupLocation: store.standardLocation)
         return try EmbeddedStore(directory: store.directory, settings: settings).nextBackup(
             at: store.archive.location)
     }
@@ -181,7 +183,7 @@ struct BackupPruneCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await StoreOptions.reporting {
-            let days = try keepDays ?? StoreOptions.backupRetentionDays()
+            let days = try keepDays ?? Environment.current.retentionDays()
             let removed = try store.archive.prune(keepDays: days, now: WallClock.microseconds())
             if store.json {
                 print(JSONWriter.text(["removed": .array(removed.map { .string($0) })]))
@@ -204,7 +206,7 @@ struct BackupDrillCommand: AsyncParsableCommand {
         try await StoreOptions.reporting {
             let live = try store.opened()
             let (drill, restored) = try await BackupDrill.run(
-                store.archive, live: live, key: try StoreOptions.encryptionKey(), now: WallClock.microseconds)
+                store.archive, live: live, key: try Environment.current.storeKey(), now: WallClock.microseconds)
             try await live.close()
             if store.json {
                 print(

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 import JSON
-import VectorEngine
+import Operations
 
 /// `cortex doctor`: does everything work here that the memory stands on? Exit code 1 when a check fails.
 struct DoctorCommand: AsyncParsableCommand {
@@ -18,20 +18,10 @@ struct DoctorCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        var checks = [Check.sqlite(), Check.blas(), .dataDirectory(house.directory), .freeSpace(house.directory)]
-        do {
-            let house = try House(self.house)
-            checks.append(await Check.model(self.house.embedder, house.embedder))
-            checks += await Check.collections(house)
-            try await house.close()
-        } catch {
-            checks.append(
-                Check(
-                    "settings", .fail, "the memory cannot be opened with these settings: \(Check.text(of: error))",
-                    remedy: "correct the flag or the variable named"))
-        }
+        let settings = house.settings
+        let checks = await HealthCheck.all(settings)
         if json {
-            print(JSONWriter.text(["data": .string(house.directory), "checks": .array(checks.map(\.jsonValue))]))
+            print(JSONWriter.text(["data": .string(settings.directory), "checks": .array(checks.map(\.json))]))
         } else {
             for check in checks {
                 print("\(check.status.shown)  \(check.name): \(check.message)")

@@ -1,5 +1,6 @@
 import ArgumentParser
 import JSON
+import Operations
 import VectorEngine
 
 /// `cortex key`: encryption at rest.

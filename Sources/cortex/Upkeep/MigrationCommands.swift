@@ -2,6 +2,8 @@ import ArgumentParser
 import Embedding
 import Foundation
 import JSON
+import Operations
+import Outbound
 import QdrantAdapter
 import Serving
 import VectorEngine
@@ -104,10 +106,7 @@ struct MigrationFlags: ParsableArguments {
             "A directory of files (NAME.jsonl, NAME.json) in the place of the other side.", valueName: "dir"))
     var file: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "The data directory.", discussion: "Default: CORTEX_DATA, else the XDG data directory.", valueName: "dir"))
-    var data: String?
+    @OptionGroup var place: DataOption
 
     @Option(help: ArgumentHelp("A collection to move; may be given several times. Default: all.", valueName: "name"))
     var collection: [String] = []
@@ -134,7 +133,11 @@ struct MigrationFlags: ParsableArguments {
     enum Direction { case inward, outward }
 
     func run(_ direction: Direction, renewal: VectorRenewal?) async throws {
-        if let file { try await run(direction, over: file, renewal) } else { try await runOverREST(direction, renewal) }
+        if let file {
+            try await run(direction, over: Environment.current.absolute(file), renewal)
+        } else {
+            try await runOverREST(direction, renewal)
+        }
     }
 
     private func runOverREST(_ direction: Direction, _ renewal: VectorRenewal?) async throws {
@@ -173,17 +176,18 @@ struct MigrationFlags: ParsableArguments {
     private func withLocal<Result>(
         _ body: (QdrantAPI, _ directory: String) async throws -> Result
     ) async throws -> Result {
-        let path = data ?? Environment.current.dataDirectory
-        let directory = URL(fileURLWithPath: path).standardizedFileURL.path
+        let directory = place.directory
         do {
             let store = try EmbeddedStore(
-                directory: directory, settings: try StoreOptions.engineSettings(directory: directory))
+                directory: directory, settings: try Environment.current.engineSettings(directory: directory))
             let local = QdrantAPI(
                 store: store, access: AccessControl(apiKeys: [], readOnlyKey: nil, acceptsTokens: false), stemmers: [:])
             let result = try await body(local, directory)
             try await store.close()
             return result
         } catch let error as EngineError {
+            throw CommandFailure(code: error.code.rawValue, message: error.message)
+        } catch let error as OutboundError {
             throw CommandFailure(code: error.code.rawValue, message: error.message)
         } catch let failure as QdrantFailure {
             throw CommandFailure(code: "refused", message: failure.text)

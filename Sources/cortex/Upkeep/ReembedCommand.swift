@@ -3,6 +3,7 @@ import Embedding
 import Foundation
 import JSON
 import Memory
+import Operations
 
 /// `cortex reembed`: moves the memories to another embedder.
 struct ReembedCommand: AsyncParsableCommand {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import JSON
 import Memory
+import Operations
 import VectorEngine
 
 /// `cortex restore`: a backup and the log after it, brought to any moment, in a new data directory.
@@ -43,13 +44,13 @@ struct RestoreCommand: AsyncParsableCommand {
         var archive = store.archive
         var backup: String?
         if let from {
-            let path = StoreOptions.absolute(from)
+            let path = Environment.current.absolute(from)
             let isOne = FileManager.default.fileExists(atPath: path + "/" + BackupManifest.fileName)
             archive = BackupArchive(location: isOne ? (path as NSString).deletingLastPathComponent : path)
             backup = isOne ? (path as NSString).lastPathComponent : nil
         }
         try await StoreOptions.reporting {
-            let place = StoreOptions.absolute(into)
+            let place = Environment.current.absolute(into)
             let restored = try Restoration(archive: archive, target: target).run(
                 into: place, backup: backup, collections: collection.isEmpty ? nil : collection)
             if store.json {

@@ -1,0 +1,37 @@
+import Foundation
+
+/// What the file system refused, or what would leave it without its reserve.
+///
+/// Messages name paths and sizes, never the content of a file.
+package struct FileError: Error, Sendable, CustomStringConvertible {
+    package enum Code: String, Sendable {
+        /// The volume would be left with less than its reserve; nothing was written.
+        case reserveReached
+        /// A system call failed; `systemCode` says why.
+        case refused
+    }
+
+    package let code: Code
+    /// What happened and what to do about it.
+    package let message: String
+    /// nil where no system call failed.
+    package let systemCode: POSIXErrorCode?
+
+    package init(_ code: Code, _ message: String, systemCode: POSIXErrorCode? = nil) {
+        self.code = code
+        self.message = message
+        self.systemCode = systemCode
+    }
+
+    /// - Parameter number: what `errno` held directly after the call.
+    package init(errno number: Int32, path: String) {
+        let systemCode = POSIXErrorCode(rawValue: number) ?? .EIO
+        self.init(
+            .refused,
+            "cannot write \(path): \(String(cString: strerror(systemCode.rawValue))). Check its owner and mode and "
+                + "the free space",
+            systemCode: systemCode)
+    }
+
+    package var description: String { message }
+}

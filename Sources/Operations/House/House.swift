@@ -1,0 +1,99 @@
+import Embedding
+import Files
+import Foundation
+import Logging
+import Memory
+import Outbound
+import VectorEngine
+
+/// The rooms, built from the options and joined: the one place that knows them all.
+package struct House: Sendable {
+    package static let collection = "memories"
+
+    package let directory: String
+    package let points: EmbeddedStore
+    package let memory: MemoryStore
+    package let scope: MemoryScope
+    /// Where vectors come from; nil where words alone are searched.
+    package let embedder: (any Embedder)?
+
+    /// Opens nothing yet: files and the model are touched by the first call that needs them.
+    package init(_ settings: HouseSettings) throws {
+        directory = settings.directory
+        scope = settings.scope
+        points = try EmbeddedStore(
+            directory: directory,
+            settings: try settings.environment.engineSettings(backupLocation: settings.backupLocation))
+        points.startUpkeep()
+        let remote = try settings.remoteEmbedder()
+        let builtIn: MiniLM? = settings.embedder == .builtin && MiniLM.isPresent ? MiniLM() : nil
+        embedder = remote ?? builtIn
+        memory = MemoryStore(
+            points: points, collection: Self.collection, embedder: embedder, lexical: .bm25(),
+            now: { WallClock.microseconds() }, random: { UInt64.random(in: .min ... .max) },
+            backUp: Self.backUp(points, directory: directory, location: settings.backupLocation))
+    }
+
+    /// Copies every collection, as `cortex backup create` does, and answers where the backup is. It begins no log: that
+    /// is for whoever asks for one.
+    private static func backUp(
+        _ points: EmbeddedStore, directory: String, location: String
+    ) -> @Sendable () async throws -> String {
+        {
+            let names = try await points.collectionNames()
+            let manifest = try await EmbeddedStore.blocking {
+                try BackupArchive(location: location).create(
+                    ofDirectory: directory, collections: names, beginsLog: false, now: WallClock.microseconds)
+            }
+            return location + "/" + manifest.name
+        }
+    }
+
+    /// What a server does beside its calls: brings a store of an earlier version up to date, and removes what has
+    /// expired, until it is cancelled. Neither changes what is found meanwhile.
+    package func tend() async {
+        var isUpToDate = false
+        while !Task.isCancelled {
+            do {
+                if !isUpToDate, try await hasMemories { isUpToDate = try await memory.upgrade(points) != nil }
+                try await Task.sleep(for: Self.sweepInterval)
+                try await memory.sweep()
+            } catch is CancellationError {
+                return
+            } catch {
+                Self.logger.warning(
+                    "expired memories could not be removed; they are not found, and the next round tries again",
+                    metadata: ["error": "\(HealthCheck.text(of: error))", "directory": "\(directory)"])
+                do {
+                    try await Task.sleep(for: Self.sweepInterval)
+                } catch {
+                    return
+                }
+            }
+        }
+    }
+
+    private static let logger = Logger(label: "cortex.house")
+
+    /// How long after the start, and how often, what has expired is removed. It is never found before that either.
+    private static let sweepInterval: Duration = .seconds(600)
+
+    /// Whether anything was ever stored; asking makes nothing.
+    package var hasMemories: Bool {
+        get async throws { try await points.collectionNames().contains(Self.collection) }
+    }
+
+    /// Indexes what a large import or a re-embedding has left flat, so that the next search walks a graph.
+    ///
+    /// - Parameter progress: rows done, and all of them.
+    package func index(progress: @escaping @Sendable (Int, Int) -> Void) async throws {
+        guard let facts = try await points.describe(Self.collection),
+            facts.pointCount - facts.indexedPointCount >= EngineSettings().sealThreshold
+        else { return }
+        let rows = facts.pointCount
+        try await points.sealNow(Self.collection) { progress($0, rows) }
+    }
+
+    /// Closes the files.
+    package func close() async throws { try await points.close() }
+}

@@ -1,0 +1,17 @@
+import ArgumentParser
+import Operations
+
+/// The one flag for the data directory.
+struct DataOption: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The data directory.", discussion: "Default: CORTEX_DATA, else the XDG data directory.", valueName: "dir"))
+    var data: String?
+
+    func validate() throws {
+        if data?.isEmpty == true { throw ValidationError("--data needs a directory") }
+    }
+
+    /// Absolute path of the data directory.
+    var directory: String { data.map(Environment.current.absolute) ?? Environment.current.dataDirectory }
+}

@@ -1,0 +1,124 @@
+import Foundation
+import JSON
+import Memory
+import Operations
+import TestSupport
+import Testing
+
+@Suite("Settings of the memory, and the memory they make")
+struct HouseSettingsTests {
+    private let scratch = ScratchDirectory()
+
+    private var settings: HouseSettings {
+        var settings = HouseSettings(environment: Environment(["HOME": scratch.path]))
+        settings.embedder = .none
+        settings.workingDirectory = "/"
+        return settings
+    }
+
+    @Test("The scope is the flags', then the environment's, then the checkout's")
+    func scope() throws {
+        let checkout = scratch.path + "/shop/.git"
+        try FileManager.default.createDirectory(atPath: checkout, withIntermediateDirectories: true)
+        try "ref: refs/heads/feature/a\n".write(toFile: checkout + "/HEAD", atomically: true, encoding: .utf8)
+        var settings = settings
+        #expect(settings.scope.json.isEmpty)
+        settings.workingDirectory = scratch.path + "/shop"
+        #expect(settings.scope.json == ["project": "shop", "branch": "feature/a"])
+        settings.branch = "main"
+        #expect(settings.scope.json["branch"] == "main")
+        // One variable is enough for the checkout not to be looked at.
+        settings.environment = Environment(["CORTEX_ORG": "o"])
+        #expect(settings.scope.json == ["branch": "main", "org": "o"])
+    }
+
+    @Test("A checkout is found from a folder below, in a worktree, and nowhere for a directory that is gone")
+    func checkout() throws {
+        let root = scratch.path + "/repository"
+        try FileManager.default.createDirectory(atPath: root + "/.git/worktrees/w", withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: root + "/a/b", withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: scratch.path + "/w", withIntermediateDirectories: true)
+        func write(_ text: String, _ path: String) throws {
+            try text.write(toFile: scratch.path + "/" + path, atomically: true, encoding: .utf8)
+        }
+        try write("3b18e512dba79e4c8300dd08aeb37f8e728b8dad\n", "repository/.git/HEAD")
+        try write("ref: refs/heads/w\n", "repository/.git/worktrees/w/HEAD")
+        try write("gitdir: \(root)/.git/worktrees/w\n", "w/.git")
+        let below = try #require(GitCheckout(containing: root + "/a/b"))
+        #expect(below.project == "repository" && below.branch == nil)
+        #expect(GitCheckout(containing: scratch.path + "/w")?.branch == "w")
+        for directory in ["", "a", "/"] { #expect(GitCheckout(containing: directory) == nil, "\(directory)") }
+    }
+
+    @Test("A service without a model or an address is refused with the flag that is missing")
+    func refusals() {
+        var settings = settings
+        settings.embedder = .openai
+        settings.data = scratch.path + "/d"
+        var error = #expect(throws: SettingsError.self) { try House(settings) }
+        #expect(error?.message.contains("--embedding-model") == true)
+        settings.embeddingModel = "m"
+        error = #expect(throws: SettingsError.self) { try House(settings) }
+        #expect(error?.message.contains("--embedding-url") == true)
+    }
+
+    @Test("A house opens nothing before it is asked, and finds again what it stored")
+    func house() async throws {
+        var settings = settings
+        settings.data = "~/d"
+        let house = try House(settings)
+        #expect(!FileManager.default.fileExists(atPath: scratch.path + "/d"))
+        #expect(try await !house.hasMemories)
+        let stored = try await house.memory.callStore(
+            arguments: ["items": [["kind": "observation", "content": "The export is slow."]]], context: CallContext())
+        #expect(stored["summary"]?["stored"] == 1)
+        #expect(try await house.hasMemories)
+        try await house.close()
+        #expect(FileManager.default.fileExists(atPath: scratch.path + "/d"))
+        let again = try House(settings)
+        let found = try await again.memory.callFind(arguments: ["query": "slow export"], context: CallContext())
+        #expect(found["items"]?.arrayValue?.count == 1)
+        try await again.close()
+    }
+}
+
+@Suite("What the doctor checks")
+struct HealthCheckTests {
+    private let scratch = ScratchDirectory()
+
+    private func checks(_ change: (inout HouseSettings) throws -> Void = { _ in }) async throws -> [HealthCheck] {
+        try FileManager.default.createDirectory(atPath: scratch.path, withIntermediateDirectories: true)
+        var settings = HouseSettings(environment: Environment(["HOME": scratch.path]))
+        settings.embedder = .none
+        settings.data = scratch.path + "/d"
+        try change(&settings)
+        return await HealthCheck.all(settings)
+    }
+
+    @Test("A machine on which all is well passes, has no remedy to offer, and nothing is left behind")
+    func well() async throws {
+        let checks = try await checks()
+        #expect(checks.map(\.name) == ["sqlite", "blas", "data", "space", "model", "collections"])
+        for check in checks where check.name != "space" {
+            #expect(check.status == .pass && check.remedy == nil, "\(check)")
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).isEmpty)
+    }
+
+    @Test("A file in the place of the data directory, a damaged collection and a setting that cannot be are failures")
+    func ill() async throws {
+        let file = try await checks { settings in
+            try Data().write(to: URL(fileURLWithPath: scratch.path + "/file"))
+            settings.data = scratch.path + "/file"
+        }
+        #expect(file.contains { $0.name == "settings" && $0.status == .fail && $0.remedy != nil })
+        let unknown = try await checks { $0.embedder = .openai }
+        #expect(unknown.last?.name == "settings" && unknown.last?.message.contains("--embedding-model") == true)
+        let damaged = try await checks { settings in
+            try FileManager.default.createDirectory(atPath: scratch.path + "/d", withIntermediateDirectories: true)
+            try Data("no database".utf8).write(
+                to: URL(fileURLWithPath: scratch.path + "/d/memories.collection.sqlite"))
+        }
+        #expect(damaged.contains { $0.name == "collection memories" && $0.status == .fail })
+    }
+}

@@ -1,0 +1,92 @@
+import JSON
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// A real HTTP server on a free port whose answers a test writes.
+final class HTTPPeer: Sendable {
+    struct Request: Sendable {
+        let head: HTTPRequestHead
+        let body: JSONValue
+    }
+
+    struct Answer: Sendable {
+        var status = HTTPResponseStatus.ok
+        var headers = HTTPHeaders()
+        /// `nil`: the request is never answered.
+        var body: String? = ""
+    }
+
+    private let channel: any Channel
+    private let log: RequestLog
+    var port: Int { channel.localAddress?.port ?? 0 }
+    var requests: [Request] { log.requests.withLock { $0 } }
+
+    private init(channel: any Channel, log: RequestLog) {
+        self.channel = channel
+        self.log = log
+    }
+
+    final class RequestLog: Sendable {
+        let requests = Mutex<[Request]>([])
+    }
+
+    static func start(_ answer: @escaping @Sendable (Request, Int) -> Answer) async throws -> HTTPPeer {
+        let log = RequestLog()
+        let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
+                    try channel.pipeline.syncOperations.addHandler(Responder(log: log, answer: answer))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        return HTTPPeer(channel: channel, log: log)
+    }
+
+    func stop() async throws { try await channel.close() }
+
+    private final class Responder: ChannelInboundHandler {
+        typealias InboundIn = HTTPServerRequestPart
+        typealias OutboundOut = HTTPServerResponsePart
+
+        private let log: RequestLog
+        private let answer: @Sendable (Request, Int) -> Answer
+        private var head: HTTPRequestHead?
+        private var body: [UInt8] = []
+
+        init(log: RequestLog, answer: @escaping @Sendable (Request, Int) -> Answer) {
+            self.log = log
+            self.answer = answer
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            switch unwrapInboundIn(data) {
+            case .head(let head): self.head = head
+            case .body(let buffer): body += buffer.readableBytesView
+            case .end: respond(context)
+            }
+        }
+
+        private func respond(_ context: ChannelHandlerContext) {
+            guard let head else { return }
+            let value = (try? JSONParser.parse(body)) ?? .null  // null fails the test that looks at it
+            body = []
+            let request = Request(head: head, body: value)
+            let number = log.requests.withLock { requests in
+                requests.append(request)
+                return requests.count
+            }
+            let answer = answer(request, number)
+            guard let text = answer.body else { return }
+            var headers = answer.headers
+            headers.replaceOrAdd(name: "content-length", value: String(text.utf8.count))
+            context.write(
+                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers))),
+                promise: nil)
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        }
+    }
+}
