@@ -1,6 +1,5 @@
 import Foundation
 import Logging
-import Synchronization
 import TestSupport
 import Testing
 import VectorEngine
@@ -27,37 +26,5 @@ struct BackgroundLogTests {
         #expect(line.contains("code=outcomeUnknown"))
         #expect(!line.contains("scope"))
         try await store.close()
-    }
-}
-
-/// Keeps the first line that is logged.
-private final class LogRecorder: LogHandler {
-    private let lines: AsyncStream<String>
-    private let continuation: AsyncStream<String>.Continuation
-
-    var metadata: Logger.Metadata {
-        get { [:] }
-        set { _ = newValue }
-    }
-    var logLevel: Logger.Level {
-        get { .trace }
-        set { _ = newValue }
-    }
-
-    init() { (lines, continuation) = AsyncStream.makeStream() }
-
-    subscript(metadataKey _: String) -> Logger.Metadata.Value? {
-        get { nil }
-        set { _ = newValue }
-    }
-
-    func log(event: LogEvent) {
-        let metadata = (event.metadata ?? [:]).map { "\($0)=\($1)" }.sorted().joined(separator: " ")
-        continuation.yield("\(event.message) \(metadata)")
-    }
-
-    func first() async -> String {
-        for await line in lines { return line }
-        return ""
     }
 }

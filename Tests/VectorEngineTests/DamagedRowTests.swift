@@ -1,6 +1,7 @@
+import Files
 import Foundation
 import GRDB
-import Synchronization
+import Logging
 import TestSupport
 import Testing
 import VectorEngine
@@ -130,13 +131,14 @@ import VectorEngine
         try await execute("UPDATE points SET payload = x'00' WHERE sequence = 21")
         var settings = EngineSettings()
         settings.backupLocation = backups
-        let lines = LineLog()
-        settings.observeDamage = { lines.add("\($0): \($1)") }
+        let recorder = LogRecorder()
+        settings.logger = Logger(label: "test") { _ in recorder }
         let store = try EmbeddedStore(directory: data, settings: settings)
         _ = try await store.describe("c")
         #expect(try await store.damagedRows(in: "c") == [DamagedRow(id: .number(121), sequence: 21)])
+        let line = await recorder.first()
+        #expect(line.contains("damaged") && line.contains("collection=c"))
         try await store.close()
-        #expect(lines.all.contains { $0.hasPrefix("c: ") && $0.contains("damaged") })
         #expect(try await store.verify("c").setAsideCount == 0)
     }
 
@@ -150,11 +152,4 @@ import VectorEngine
         let many = (1...1000).map { DamagedRow(id: .number($0), sequence: $0) }
         #expect(many.message?.contains("id 1, 2, 3") == true && many.message?.contains("and 980 others") == true)
     }
-}
-
-private final class LineLog: Sendable {
-    private let lines = Mutex<[String]>([])
-
-    var all: [String] { lines.withLock { $0 } }
-    func add(_ line: String) { lines.withLock { $0.append(line) } }
 }

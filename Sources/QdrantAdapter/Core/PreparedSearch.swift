@@ -56,6 +56,24 @@ struct PreparedSearch: Sendable {
         }
     }
 
+    /// The answers of several searches of one collection, all of one moment, as a JSON array.
+    static func answers(_ searches: [PreparedSearch], wrapped: Bool) async throws -> [UInt8] {
+        guard let first = searches.first else { return Array("[]".utf8) }
+        return try await EmbeddedStore.blocking {
+            try first.target.reading { moment in
+                var writer = WireWriter()
+                writer.raw("[")
+                for (i, search) in searches.enumerated() {
+                    if i > 0 { writer.raw(",") }
+                    let lookups = try search.lookups.mapValues { try $0.newest() }
+                    writer.raw(try search.written(wrapped: wrapped, moment, lookups))
+                }
+                writer.raw("]")
+                return writer.bytes
+            }
+        }
+    }
+
     private func written(
         wrapped: Bool, _ target: CollectionMoment, _ lookups: [ByteText: CollectionMoment]
     ) throws -> [UInt8] {

@@ -190,14 +190,7 @@ extension QdrantAPI {
         for search in searches {
             prepared.append(try await PreparedSearch(search, style: style, collection, self, request))
         }
-        var writer = WireWriter()
-        writer.raw("[")
-        for (i, search) in prepared.enumerated() {
-            if i > 0 { writer.raw(",") }
-            writer.raw(try await search.answer(wrapped: wrapped))
-        }
-        writer.raw("]")
-        return .json(writer.bytes)
+        return .json(try await PreparedSearch.answers(prepared, wrapped: wrapped))
     }
 
     func queryGroups(_ request: Request, _ name: String) async throws -> CallResult {
