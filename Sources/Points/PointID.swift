@@ -3,7 +3,7 @@ public enum PointID: Hashable, Sendable {
     case number(UInt64)
     case uuid(UUIDBytes)
 
-    /// Reads `42`, `550e8400-e29b-41d4-a716-446655440000`, 32 hex digits without dashes, or `urn:uuid:…`; else nil.
+    /// Reads `42`, `550e8400-e29b-41d4-a716-446655440000`, 32 hex digits without dashes, `{…}` or `urn:uuid:…`; else nil.
     public init?(_ text: String) {
         if let uuid = UUIDBytes(text) {
             self = .uuid(uuid)
@@ -55,10 +55,14 @@ public struct UUIDBytes: Hashable, Sendable, Comparable, CustomStringConvertible
         self.low = low
     }
 
-    /// Reads the dashed form, 32 hex digits, or either after `urn:uuid:`; nil otherwise.
+    /// Reads 32 hex digits, or the dashed form, also in braces or after `urn:uuid:`; nil otherwise.
     public init?(_ text: String) {
         var digits = Array(text.utf8)
-        if text.hasPrefix("urn:uuid:") { digits.removeFirst(9) }
+        if digits.count == 38, digits.first == UInt8(ascii: "{"), digits.last == UInt8(ascii: "}") {
+            digits = Array(digits[1..<37])
+        } else if digits.count == 45, digits[..<9].map({ $0 | 0x20 }).elementsEqual("urn:uuid:".utf8) {
+            digits.removeFirst(9)
+        }
         if digits.count == 36 {
             guard [8, 13, 18, 23].allSatisfy({ digits[$0] == UInt8(ascii: "-") }) else { return nil }
             digits.removeAll { $0 == UInt8(ascii: "-") }

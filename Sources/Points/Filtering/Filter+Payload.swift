@@ -9,14 +9,18 @@ package struct FilterContext {
     package var hasVector: (String) -> Bool
     /// The analyser of a text index on that path; nil where there is none.
     package var analyzer: (PayloadPath) -> TextAnalyzer?
+    /// The kind of the index on that path; nil where there is none.
+    package var indexKind: (PayloadPath) -> PayloadIndexKind?
 
     package init(
         id: PointID, hasVector: @escaping (String) -> Bool,
-        analyzer: @escaping (PayloadPath) -> TextAnalyzer? = { _ in nil }
+        analyzer: @escaping (PayloadPath) -> TextAnalyzer? = { _ in nil },
+        indexKind: @escaping (PayloadPath) -> PayloadIndexKind? = { _ in nil }
     ) {
         self.id = id
         self.hasVector = hasVector
         self.analyzer = analyzer
+        self.indexKind = indexKind
     }
 }
 
@@ -91,6 +95,9 @@ extension Condition {
         case .field(let path, let test):
             let values = PayloadPath.values(of: payload.nodes(path))
             guard !values.isEmpty else { return false }
+            if test.isMatch, let kind = context.indexKind(path), let answer = test.matches(values, heldBy: kind) {
+                return answer
+            }
             return test.matches(anyOf: values, analyzer: test.isText ? context.analyzer(path) : nil)
         case .isEmpty(let path, let expected):
             return payload.nodes(path).allSatisfy(\.isEmptyValue) == expected
@@ -108,6 +115,8 @@ extension Condition {
         case .nested(let path, let filter):
             var inner = context
             inner.analyzer = { context.analyzer(path.appending($0)) }
+            // Elements are compared by their texts, as in Qdrant's engine.
+            inner.indexKind = { _ in nil }
             return payload.nodes(path).contains { node in
                 (path.endsAtElements ? [node] : node.arrayValue ?? []).contains { element in
                     element.objectValue.map { filter.matches(PayloadMembers($0), inner) } ?? false
@@ -122,6 +131,17 @@ extension Condition {
 extension JSONValue {
     /// Null or an array without elements.
     package var isEmptyValue: Bool { isNull || arrayValue?.isEmpty ?? false }
+
+    fileprivate var uuid: UUIDBytes? { stringValue.flatMap { UUIDBytes($0) } }
+
+    /// The integer that an integer index holds for this value: 5 for 5.0 too.
+    package var wholeNumber: Int64? {
+        switch self {
+        case .integer(let number): number
+        case .number(let number): Int64(exactly: number)
+        default: nil
+        }
+    }
 }
 
 extension FieldTest {
@@ -130,6 +150,43 @@ extension FieldTest {
         case .text, .textAny, .phrase: true
         default: false
         }
+    }
+
+    fileprivate var isMatch: Bool {
+        switch self {
+        case .anyOf, .noneOf: true
+        default: false
+        }
+    }
+
+    /// What an index of that kind answers, which knows the values of its own type only; nil where it has no answer and
+    /// the payload's values decide. UUIDs are compared however they are written.
+    fileprivate func matches(_ values: [JSONValue], heldBy kind: PayloadIndexKind) -> Bool? {
+        switch (self, kind) {
+        case (.anyOf(let wanted), .uuid):
+            return Self.uuids(wanted).map { !$0.isDisjoint(with: values.compactMap(\.uuid)) }
+        case (.noneOf(let refused), .uuid):
+            return Self.uuids(refused).map { !$0.isSuperset(of: values.compactMap(\.uuid)) }
+        case (.noneOf(let refused), .keyword):
+            guard refused.allSatisfy({ if case .keyword = $0 { true } else { false } }) else { return nil }
+            return values.contains { $0.stringValue.map { !refused.contains(.keyword($0)) } ?? false }
+        case (.noneOf(let refused), .integer):
+            // An empty list stands for texts.
+            guard !refused.isEmpty, refused.allSatisfy({ if case .integer = $0 { true } else { false } }) else {
+                return nil
+            }
+            return values.contains { $0.wholeNumber.map { !refused.contains(.integer($0)) } ?? false }
+        default: return nil
+        }
+    }
+
+    private static func uuids(_ values: Set<MatchValue>) -> Set<UUIDBytes>? {
+        var uuids: Set<UUIDBytes> = []
+        for value in values {
+            guard case .keyword(let text) = value, let uuid = UUIDBytes(text) else { return nil }
+            uuids.insert(uuid)
+        }
+        return uuids
     }
 
     package func matches(anyOf values: [JSONValue], analyzer: TextAnalyzer?) -> Bool {
@@ -142,7 +199,7 @@ extension FieldTest {
         case .range(let range): return values.contains { Number($0).map(range.contains) ?? false }
         case .moments(let after, let from, let before, let through):
             return values.contains { value in
-                guard case .string(let text) = value, let moment = Timestamp.parse(text) else { return false }
+                guard case .string(let text) = value, let moment = Timestamp.parseLoosely(text) else { return false }
                 return after.map { moment > $0 } ?? true && from.map { moment >= $0 } ?? true
                     && before.map { moment < $0 } ?? true && through.map { moment <= $0 } ?? true
             }

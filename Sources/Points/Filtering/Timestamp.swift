@@ -1,8 +1,7 @@
-/// Moments as microseconds since 1970-01-01T00:00:00Z: the one reader and writer of dates, for payloads, filters and
-/// the memory alike.
+/// Moments as microseconds since 1970-01-01T00:00:00Z, read and written.
 ///
-/// Reads ISO 8601 (the profile of RFC 3339, and dates alone), and the loose forms that Qdrant's engine reads: white
-/// space in front, a space before the zone, the zone `UTC`, seconds left out.
+/// `parse` reads ISO 8601 (the profile of RFC 3339, and dates alone) with some leniency, for the memory and the command
+/// line; payloads and filters are read by `parseLoosely`.
 ///
 /// Days are counted in the proleptic Gregorian calendar by the era method of Howard Hinnant's `days_from_civil`.
 public enum Timestamp {

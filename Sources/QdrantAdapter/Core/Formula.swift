@@ -53,6 +53,29 @@ struct Formula: Sendable {
     }
 }
 
+// MARK: - Indexes
+
+extension Formula {
+    /// What the formula asks of the payload's indexes, in the order of the text.
+    var needs: [IndexNeed] { Self.needs(root) }
+
+    private static func needs(_ expression: Expression) -> [IndexNeed] {
+        switch expression {
+        case .constant, .score: []
+        case .payload(let path): [.member(path, [.integerMatch, .integerRange, .floatRange])]
+        case .condition(let condition): [.condition(condition)]
+        case .sum(let operands), .product(let operands), .maximum(let operands), .minimum(let operands):
+            operands.flatMap(needs)
+        case .unary(_, let operand): needs(operand)
+        case .quotient(let left, let right, _): needs(left) + needs(right)
+        case .power(let base, let exponent): needs(base) + needs(exponent)
+        case .distance(_, let path): [.member(path, [.geo])]
+        case .datetimeKey(let path): [.member(path, [.datetimeRange])]
+        case .decay(_, let x, let target, _, _): needs(x) + (target.map(needs) ?? [])
+        }
+    }
+}
+
 // MARK: - Reading
 
 extension Formula {
@@ -91,7 +114,7 @@ extension Formula {
             }
             return .distance(origin: origin, to: try WirePath.read(to))
         case "datetime":
-            guard let text = inner.stringValue, let moment = Timestamp.parse(text) else { throw mismatch }
+            guard let text = inner.stringValue, let moment = Timestamp.parseLoosely(text) else { throw mismatch }
             return .constant(Double(moment) / 1_000_000)
         case "datetime_key":
             guard let text = inner.stringValue else { throw mismatch }
@@ -186,7 +209,7 @@ extension Formula {
             }
             return origin.distanceMeters(to: point)
         case .datetimeKey(let path):
-            guard let text = try value(path, subject).stringValue, let moment = Timestamp.parse(text) else {
+            guard let text = try value(path, subject).stringValue, let moment = Timestamp.parseLoosely(text) else {
                 throw .badRequest("Expected datetime for \(path) in the payload and/or in the formula defaults.")
             }
             return Double(moment) / 1_000_000
@@ -221,14 +244,12 @@ extension Formula {
         return result
     }
 
-    /// The one value at a path, or its default.
+    /// The one value at a path, or its default. Where an index is on the path, only the values that it holds count.
     private func value(_ path: PayloadPath, _ subject: Subject) throws(QdrantFailure) -> JSONValue {
-        let values = PayloadPath.values(of: subject.payload.nodes(path))
+        var values = PayloadPath.values(of: subject.payload.nodes(path))
+        if let kind = subject.context.indexKind(path) { values.removeAll { !kind.holds($0) } }
         if values.count == 1 { return values[0] }
-        if values.isEmpty, let fallback = defaults[path.description] {
-            if let list = fallback.arrayValue, list.count == 1 { return list[0] }
-            return fallback
-        }
+        if values.isEmpty, let fallback = defaults[path.description] { return fallback }
         guard values.isEmpty else { return .array(values) }
         throw .badRequest("No value found for \(path) in the payload nor the formula defaults")
     }

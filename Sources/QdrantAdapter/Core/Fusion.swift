@@ -61,7 +61,7 @@ enum Fusion {
 /// Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998).
 enum MaximalMarginalRelevance {
     /// Chooses `limit` of `relevance.count` candidates one after another: what is near the query and far from the
-    /// chosen. `similarity(i, j)` compares two candidates.
+    /// chosen. `similarity(candidate, chosen)` compares two candidates; of multivectors the first is the query.
     static func choose(
         relevance: [Float], limit: Int, diversity: Float, similarity: (Int, Int) -> Float
     ) -> [Int] {
@@ -75,7 +75,7 @@ enum MaximalMarginalRelevance {
             guard let at = left.indices.max(by: { value(left[$0]) < value(left[$1]) }) else { break }
             let pick = left.remove(at: at)
             chosen.append(pick)
-            for i in left { nearest[i] = max(nearest[i], similarity(pick, i)) }
+            for i in left { nearest[i] = max(nearest[i], similarity(i, pick)) }
         }
         return chosen
     }

@@ -227,22 +227,22 @@ struct PointWriting: Sendable {
         UpdateAnswer(operationID: receipt.sequence, isCompleted: wait)
     }
 
-    /// The analysers of the collection's text indexes.
     private func filterContext() throws -> PointFilterContext {
-        PointFilterContext(analyzers: try collection.analyzers)
+        PointFilterContext(indexes: try collection.indexes)
     }
 }
 
 /// Applies a filter to a point read inside a transaction.
 private struct PointFilterContext: Sendable {
-    let analyzers: [PayloadPath: TextAnalyzer]
+    /// The collection's payload indexes.
+    let indexes: [PayloadPath: PayloadIndexDefinition]
 
     func passes(_ point: Point, _ filter: Filter) -> Bool {
         let vectors = point.vectors
         let context = FilterContext(
             id: point.id,
             hasVector: { vectors.dense[$0] != nil || vectors.sparse[$0] != nil || vectors.multi[$0] != nil },
-            analyzer: { analyzers[$0] })
+            analyzer: { indexes[$0]?.analyzer }, indexKind: { indexes[$0]?.kind })
         return filter.matches(PayloadMembers(point.payload.object), context)
     }
 }

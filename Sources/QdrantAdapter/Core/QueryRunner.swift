@@ -196,7 +196,7 @@ struct QueryRunner {
         let scale = ScoreScale(target.config, node.using)
         let chosen = MaximalMarginalRelevance.choose(
             relevance: candidates.map { scale.similarity($0.score) }, limit: count, diversity: mmr.diversity
-        ) { i, j in column[j].map { matrix.values[i][$0] } ?? 0 }
+        ) { candidate, chosen in column[chosen].map { matrix.values[candidate][$0] } ?? 0 }
         return chosen.map { candidates[$0] }
     }
 }

@@ -256,7 +256,7 @@ enum QueryReading {
         }
         if let start = value.optional("start_from") {
             if let text = start.stringValue {
-                guard let moment = Timestamp.parse(text) else { throw mismatch("StartFrom") }
+                guard let moment = Timestamp.parseLoosely(text) else { throw mismatch("StartFrom") }
                 order.start = .integer(moment)
             } else {
                 guard let number = Number(start) else { throw mismatch("StartFrom") }

@@ -37,7 +37,8 @@ struct VectorResolver {
         }
     }
 
-    /// avg(positive) + avg(positive) − avg(negative); the first alone without negatives.
+    /// avg(positive) + avg(positive) − avg(negative); the first alone without negatives. Multivectors have no average:
+    /// all their rows are put together, those of the negatives with their sign turned.
     func average(_ positive: [VectorInput], _ negative: [VectorInput]) throws -> AnyVector {
         guard !positive.isEmpty else {
             throw QdrantFailure.badRequest(
@@ -53,8 +54,11 @@ struct VectorResolver {
                 SparseVector(
                     sorting: zip(a.indices, a.values).map { ($0, 2 * $1) } + zip(b.indices, b.values).map { ($0, -$1) })
             )
+        case (.multi(let a), .multi(let b)):
+            return .multi(MultiVector(dimension: a.dimension, values: a.values + b.values.map { -$0 }))
         default:
-            throw QdrantFailure.badRequest("Negative multivectors need the best_score or sum_scores strategy")
+            throw QdrantFailure.badRequest(
+                "Positive and negative vectors should be of the same type, either all dense or all sparse or all multi")
         }
     }
 

@@ -98,9 +98,6 @@ enum WireID {
         case .unsigned(let number): return .number(number)
         case .string(let text):
             if let uuid = UUIDBytes(text) { return .uuid(uuid) }
-            if text.hasPrefix("{"), text.hasSuffix("}"), let uuid = UUIDBytes(String(text.dropFirst().dropLast())) {
-                return .uuid(uuid)
-            }
             throw refusal("\"\(text)\"")
         case .integer(let number): throw refusal("\(number)")
         default: throw .format("data did not match any variant of untagged enum ExtendedPointId")

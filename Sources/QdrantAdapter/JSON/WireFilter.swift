@@ -135,7 +135,7 @@ enum WireFilter {
         guard bounds.contains(where: { $0.stringValue != nil }) else { return .range(try numbers(value)) }
         func moment(_ key: String) throws(QdrantFailure) -> Int64? {
             guard let text = try value.string(key) else { return nil }
-            guard let moment = Timestamp.parse(text) else {
+            guard let moment = Timestamp.parseLoosely(text) else {
                 throw .format("data did not match any variant of untagged enum RangeInterface")
             }
             return moment

@@ -129,9 +129,9 @@ final class QdrantCollection: Sendable {
         }
     }
 
-    /// The analysers of its text indexes.
-    var analyzers: [PayloadPath: TextAnalyzer] {
-        get throws { try definitions(of: fields).compactMapValues(\.analyzer) }
+    /// Its payload indexes.
+    var indexes: [PayloadPath: PayloadIndexDefinition] {
+        get throws { try definitions(of: fields) }
     }
 
     private func definitions(of fields: JSONObject) throws -> [PayloadPath: PayloadIndexDefinition] {

@@ -66,7 +66,7 @@ struct StrictMode: Sendable {
         guard let kind = collection.field(path) else {
             throw .refusedByStrictMode("Index required but not found for \"\(path)\"", remedy)
         }
-        guard [.keyword, .integer, .bool, .uuid].contains(kind) else {
+        guard !collection.abilities(path).isDisjoint(with: IndexAbility.matches) else {
             throw .refusedByStrictMode("Index of type \"\(kind.rawValue.capitalized)\" found for \"\(path)\"", remedy)
         }
     }
@@ -133,26 +133,48 @@ struct StrictMode: Sendable {
         }
         let key = isUpdate ? "unindexed_filtering_update" : "unindexed_filtering_retrieve"
         guard settings[key]?.boolValue == false else { return }
-        try checkIndexed(filter, below: nil, in: collection)
+        try checkIndexed(filter, below: nil, in: collection, "filter")
+    }
+
+    /// A formula may read only members that have an index where filters may.
+    func checkFormula(_ needs: [IndexNeed], in collection: QdrantCollection) throws(QdrantFailure) {
+        guard settings?["unindexed_filtering_retrieve"]?.boolValue == false else { return }
+        for need in needs {
+            switch need {
+            case .member(let path, let abilities):
+                try check(path, has: abilities, in: collection, "formula expression")
+            case .condition(let condition):
+                try checkIndexed(Filter(must: [condition]), below: nil, in: collection, "formula expression")
+            }
+        }
     }
 
     private func checkIndexed(
-        _ filter: Filter, below prefix: PayloadPath?, in collection: QdrantCollection
+        _ filter: Filter, below prefix: PayloadPath?, in collection: QdrantCollection, _ what: String
     ) throws(QdrantFailure) {
         for condition in filter.must + filter.should + filter.mustNot + filter.minShould {
             switch condition {
             case .field(let path, let test):
-                let whole = prefix?.appending(path) ?? path
-                guard let missing = test.missingIndex(collection.field(whole)) else { continue }
-                throw .refusedByStrictMode(
-                    "Index required but not found for \"\(whole)\" of one of the following types: [\(missing)]",
-                    "Create an index for this key or use a different filter.")
-            case .filter(let inner): try checkIndexed(inner, below: prefix, in: collection)
+                try check(prefix?.appending(path) ?? path, has: test.abilities, in: collection, what)
+            case .isEmpty(let path, _), .isNull(let path, _), .valuesCount(let path, _):
+                try check(prefix?.appending(path) ?? path, has: IndexAbility.allCases, in: collection, what)
+            case .filter(let inner): try checkIndexed(inner, below: prefix, in: collection, what)
             case .nested(let path, let inner):
-                try checkIndexed(inner, below: prefix?.appending(path) ?? path, in: collection)
-            default: continue
+                try checkIndexed(inner, below: prefix?.appending(path) ?? path, in: collection, what)
+            case .hasID, .hasVector, .slice: continue
             }
         }
+    }
+
+    /// - Parameter abilities: of which the index must have one; none are needed where the list is empty.
+    private func check(
+        _ path: PayloadPath, has abilities: [IndexAbility], in collection: QdrantCollection, _ what: String
+    ) throws(QdrantFailure) {
+        guard !abilities.isEmpty, collection.abilities(path).isDisjoint(with: abilities) else { return }
+        let kinds = Set(abilities.map(\.kind.rawValue)).sorted().joined(separator: ", ")
+        throw .refusedByStrictMode(
+            "Index required but not found for \"\(path)\" of one of the following types: [\(kinds)]",
+            "Create an index for this key or use a different \(what).")
     }
 }
 
@@ -175,28 +197,5 @@ extension Condition {
         case .hasID(let ids): ids.count
         default: 0
         }
-    }
-}
-
-extension FieldTest {
-    /// The kinds of index that would serve this test, unless `kind` is one of them.
-    fileprivate func missingIndex(_ kind: PayloadIndexKind?) -> String? {
-        let fitting: [PayloadIndexKind] =
-            switch self {
-            case .anyOf(let values), .noneOf(let values):
-                switch values.first {
-                case .keyword: [.keyword, .uuid]
-                case .integer: [.integer]
-                case .bool: [.bool]
-                case nil: PayloadIndexKind.allCases
-                }
-            case .text, .textAny, .phrase: [.text]
-            case .prefix, .substring: [.keyword]
-            case .range: [.integer, .float]
-            case .moments: [.datetime]
-            case .geo: [.geo]
-            }
-        if let kind, fitting.contains(kind) { return nil }
-        return fitting.map(\.rawValue).joined(separator: ", ")
     }
 }

@@ -140,7 +140,7 @@ struct FilterMatching {
             let context = FilterContext(
                 id: point.id,
                 hasVector: { vectors.dense[$0] != nil || vectors.sparse[$0] != nil || vectors.multi[$0] != nil },
-                analyzer: view.analyzer)
+                analyzer: view.analyzer, indexKind: view.indexKind)
             return filter.matches(PayloadMembers(point.payload.object), context)
         }
     }

@@ -158,7 +158,9 @@ extension PayloadIndex {
         func take(_ entry: NumberEntry) -> Bool {
             if let start, descending ? entry.value > start : entry.value < start { return true }
             if page.count >= limit, page.last?.value != entry.value { return false }
-            if rows.contains(Int(entry.row)) { page.append(entry) }
+            // A row that has the value twice has its entries side by side.
+            let isKnown = page.last.map { $0.value == entry.value && $0.row == entry.row } ?? false
+            if !isKnown, rows.contains(Int(entry.row)) { page.append(entry) }
             return true
         }
         if descending {

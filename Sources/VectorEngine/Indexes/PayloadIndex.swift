@@ -80,7 +80,7 @@ struct PayloadIndex: Sendable {
             if case .number = value { hasReals = true }
             append(number, row)
         case (.datetime, .string(let text)):
-            guard let moment = Timestamp.parse(text) else { return false }
+            guard let moment = Timestamp.parseLoosely(text) else { return false }
             append(Double(moment), row)
         case (.geo, .object):
             guard let place = GeoPoint(value) else { return false }

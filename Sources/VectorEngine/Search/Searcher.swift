@@ -17,6 +17,8 @@ final class Searcher: Sendable {
     let everything: [RowSet?]
     /// Analysers of the text indexes that the schema names.
     fileprivate let textIndexes: [PayloadPath: TextAnalyzer]
+    /// Kinds of the indexes that the schema names.
+    fileprivate let schemaIndexes: [PayloadPath: PayloadIndexKind]
 
     init(
         schema: CollectionSchema, dense: [String: DenseName], segments: [SegmentView], sequence: Int64,
@@ -27,6 +29,9 @@ final class Searcher: Sendable {
         everything = Array(repeating: nil, count: segments.count)
         textIndexes = schema.payloadIndexes.reduce(into: [:]) { known, index in
             if index.value == .text { known[PayloadPath(known: index.key)] = TextAnalyzer() }
+        }
+        schemaIndexes = schema.payloadIndexes.reduce(into: [:]) { known, index in
+            known[PayloadPath(known: index.key)] = index.value
         }
     }
 
@@ -97,11 +102,14 @@ extension Searcher {
     func context(of row: Int, in segment: SegmentView, missing: [String: RowSet]) -> FilterContext {
         FilterContext(
             id: segment.rows.ids[row].id, hasVector: { name in missing[name].map { !$0.contains(row) } ?? false },
-            analyzer: analyzer)
+            analyzer: analyzer, indexKind: indexKind)
     }
 
     /// The analyser of a text index on a path; nil where there is none.
     func analyzer(_ path: PayloadPath) -> TextAnalyzer? { fields[path]?.analyzer ?? textIndexes[path] }
+
+    /// The kind of the index on a path; nil where there is none.
+    func indexKind(_ path: PayloadPath) -> PayloadIndexKind? { fields[path]?.kind ?? schemaIndexes[path] }
 
     /// Ids of the live rows in `matches`, in no order.
     func ids(of matches: [RowSet?]) -> [PointID] {
