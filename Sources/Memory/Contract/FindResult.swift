@@ -113,10 +113,16 @@ package struct FindResult: Sendable {
     /// Whether it was remembered from an earlier call.
     package private(set) var isRemembered = false
 
+    /// All reasons why an answer is degraded in one sentence; nil when there is none.
+    static func joined(_ reasons: String?...) -> String? {
+        let known = reasons.compactMap { $0 }
+        return known.isEmpty ? nil : known.joined(separator: "; ")
+    }
+
     /// The same result with what it may lack, where that is known.
     func lacking(_ damage: String?) -> FindResult {
         var copy = self
-        copy.degradedReason = MemoryStore.joined(degradedReason, damage)
+        copy.degradedReason = Self.joined(degradedReason, damage)
         return copy
     }
 

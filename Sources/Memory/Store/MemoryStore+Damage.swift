@@ -9,12 +9,6 @@ extension MemoryStore {
         if history, try await hasHistory() { rows += try await points.damagedRows(in: historyCollection) }
         return rows.message
     }
-
-    /// Both reasons in one sentence; nil when there is none.
-    static func joined(_ reasons: String?...) -> String? {
-        let known = reasons.compactMap { $0 }
-        return known.isEmpty ? nil : known.joined(separator: "; ")
-    }
 }
 
 extension PointStore {

@@ -53,7 +53,7 @@ extension MemoryStore {
             let readiness = try await self.home.ready()
             let description = try await self.points.describe(self.collection)
             let damaged = description?.damagedPointCount ?? 0
-            let reason = Self.joined(try await self.damageNote(), readiness.degradedReason)
+            let reason = FindResult.joined(try await self.damageNote(), readiness.degradedReason)
             var members: JSONObject = ["status": .string(reason == nil ? "ok" : "degraded")]
             members["degraded_reason"] = reason.map { .string($0) }
             if damaged > 0 { members["damaged"] = .integer(Int64(damaged)) }
