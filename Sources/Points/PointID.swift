@@ -3,7 +3,8 @@ public enum PointID: Hashable, Sendable {
     case number(UInt64)
     case uuid(UUIDBytes)
 
-    /// Reads `42`, `550e8400-e29b-41d4-a716-446655440000`, 32 hex digits without dashes, `{…}` or `urn:uuid:…`; else nil.
+    /// Reads `42`, `550e8400-e29b-41d4-a716-446655440000`, 32 hex digits without dashes, `{…}` or `urn:uuid:…`; else
+    /// nil.
     public init?(_ text: String) {
         if let uuid = UUIDBytes(text) {
             self = .uuid(uuid)

@@ -1,5 +1,5 @@
-// Dates in payloads and filters, read as Qdrant's engine reads them. Its rules are those of the chrono library, tried one
-// after another; what differs between them is told below. Compared with the engine by test_qdrant_values.py.
+// Dates in payloads and filters, read as Qdrant's engine reads them. Its rules are those of the chrono library, tried
+// one after another; what differs between them is told below. Compared with the engine by test_qdrant_values.py.
 
 extension Timestamp {
     /// Reads a date of a payload or of a filter's bound; nil for a text that is no date. White space may stand in front
