@@ -63,6 +63,6 @@ package enum PrivateFile {
         return EngineError(
             [.ENOSPC, .EDQUOT].contains(cause.code) ? .diskFull : .notWritable,
             "cannot write \(path): \(String(cString: strerror(cause.code.rawValue))). Check the owner and mode of its "
-                + "folder, or choose another place", cause: cause)
+                + "folder, or choose another with --data", cause: cause)
     }
 }

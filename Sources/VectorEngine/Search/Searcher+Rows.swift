@@ -92,13 +92,16 @@ extension Searcher {
     private func numbers(
         of entry: NumberEntry, _ index: PayloadIndex, _ segment: SegmentView, _ contents: ContentsLookup
     ) throws -> [Number] {
-        guard !Number.real(entry.value).isExactAsDouble, index.kind != .datetime else {
-            if index.kind == .float { return [.real(entry.value)] }
+        if index.kind == .float { return [.real(entry.value)] }
+        guard !Number.real(entry.value).isExactAsDouble else {
             return [Int64(exactly: entry.value).map { .integer($0) } ?? .real(entry.value)]
         }
-        return try contents(segment).values(index.path, Int(entry.row)).compactMap(Number.init).filter {
-            $0.double == entry.value
+        let values = try contents(segment).values(index.path, Int(entry.row))
+        let numbers = values.compactMap { value -> Number? in
+            guard index.kind == .datetime else { return Number(value) }
+            return value.stringValue.flatMap(Timestamp.parseLoosely).map { .integer($0) }
         }
+        return numbers.filter { $0.double == entry.value }
     }
 
     /// The segment's index of a member; where it is not built yet, one is made of the payloads for this answer.
