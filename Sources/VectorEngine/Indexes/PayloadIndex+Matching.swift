@@ -138,14 +138,28 @@ extension PayloadIndex {
             }
             return counts
         }
-        var seen: [UInt32: Set<Int64>] = [:]
-        for entry in ascendingNumbers where allowed.contains(Int(entry.row)) {
-            let isPlain = Number.real(entry.value).isExactAsDouble && !hasReals
-            let values = isPlain ? Int64(exactly: entry.value).map { [$0] } ?? [] : exact(Int(entry.row))
-            for value in values
-            where Double(value) == entry.value && seen[entry.row, default: []].insert(value).inserted {
-                counts[.integer(value), default: 0] += 1
+        let entries = ascendingNumbers
+        var next = 0
+        while next < entries.count {
+            // The entries of one double are neighbours, by row.
+            let value = entries[next].value
+            let isPlain = Number.real(value).isExactAsDouble && !hasReals
+            var rows = 0
+            var last: UInt32?
+            while next < entries.count, entries[next].value == value {
+                let row = entries[next].row
+                next += 1
+                guard row != last, allowed.contains(Int(row)) else { continue }
+                last = row
+                if isPlain {
+                    rows += 1
+                } else {
+                    for exact in Set(exact(Int(row))) where Double(exact) == value {
+                        counts[.integer(exact), default: 0] += 1
+                    }
+                }
             }
+            if rows > 0, let whole = Int64(exactly: value) { counts[.integer(whole)] = rows }
         }
         return counts
     }
