@@ -138,6 +138,7 @@ extension PayloadIndex {
             }
             return counts
         }
+        if !isSorted, !needsPayloads { return countsByRow(within: allowed) }
         let entries = ascendingNumbers
         var next = 0
         while next < entries.count {
@@ -162,6 +163,25 @@ extension PayloadIndex {
             if rows > 0, let whole = Int64(exactly: value) { counts[.integer(whole)] = rows }
         }
         return counts
+    }
+
+    /// The same for a growing segment, whose entries come in the order of the rows: nothing is sorted.
+    private func countsByRow(within allowed: RowSet) -> [MatchValue: Int] {
+        var counts: [Double: Int] = [:]
+        var row: UInt32?
+        var ofRow: [Double] = []
+        for entry in numbers where allowed.contains(Int(entry.row)) {
+            if entry.row != row {
+                row = entry.row
+                ofRow.removeAll(keepingCapacity: true)
+            }
+            guard !ofRow.contains(entry.value) else { continue }
+            ofRow.append(entry.value)
+            counts[entry.value, default: 0] += 1
+        }
+        return counts.reduce(into: [:]) { found, count in
+            if let whole = Int64(exactly: count.key) { found[.integer(whole)] = count.value }
+        }
     }
 
     /// The first entries among `rows`, in the order of their value: `limit` of them and all further ones that equal the
