@@ -28,54 +28,6 @@ package struct CallContext: Sendable {
     }
 }
 
-/// Who said something, when, and in which conversation.
-package struct MemorySource: Sendable, Equatable {
-    package var actor: String?
-    package var tool: String?
-    package var session: String?
-    /// Microseconds since 1970.
-    package var timestamp: Int64?
-
-    package init(actor: String? = nil, tool: String? = nil, session: String? = nil, timestamp: Int64? = nil) {
-        self.actor = actor
-        self.tool = tool
-        self.session = session
-        self.timestamp = timestamp
-    }
-
-    init(_ members: JSONObject?) {
-        self.init(
-            actor: members?["actor"]?.stringValue, tool: members?["tool"]?.stringValue,
-            session: members?["session"]?.stringValue,
-            timestamp: members?["timestamp"]?.stringValue.flatMap(Timestamp.parse))
-    }
-}
-
-/// One thing to keep.
-package struct StoreItem: Sendable {
-    package var kind: MemoryKind
-    /// At least one of `content` and `data` is there.
-    package var content: String?
-    package var data: JSONObject?
-    /// nil takes the call's default scope.
-    package var scope: MemoryScope?
-    package var source = MemorySource()
-    package var metadata: JSONObject?
-    /// An object, or an array of strings.
-    package var tags: JSONValue?
-    package var idempotencyKey: String?
-    package var expiry: ExpiryChoice?
-    var renewal: ExpiryExtension?
-    var truncation: Truncation?
-    var insights: Insights?
-
-    package init(_ kind: MemoryKind, content: String? = nil, data: JSONObject? = nil) {
-        self.kind = kind
-        self.content = content
-        self.data = data
-    }
-}
-
 /// A checked call of `memory_store`.
 package struct StoreRequest: Sendable {
     package var items: [StoreItem]

@@ -53,7 +53,7 @@ extension MemoryStore {
             guard let vector = vectors[next.id] else { continue }
             for i in rest.indices {
                 guard let other = vectors[rest[i].id] else { continue }
-                likeness[i] = max(likeness[i], cosine(unit(vector), unit(other)))
+                likeness[i] = max(likeness[i], TextVector.cosine(unit(vector), unit(other)))
             }
         }
         return chosen

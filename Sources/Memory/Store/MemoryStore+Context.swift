@@ -76,7 +76,7 @@ extension MemoryStore {
     private func isContext(_ neighbour: RecentItem, of addition: StoreBatch.Addition) -> Bool {
         if addition.isSaid(with: neighbour) { return true }
         guard let own = addition.vector, let other = neighbour.vector, own.count == other.count else { return false }
-        return Self.cosine(own, other) >= settings.relatedness
+        return TextVector.cosine(own, other) >= settings.relatedness
     }
 }
 

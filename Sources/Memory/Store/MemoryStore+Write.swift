@@ -83,7 +83,7 @@ extension MemoryStore {
         var vectors = additions.map { [$0.vector ?? []] }
         for (k, i) in unknown.enumerated() { vectors[i][0] = embedded[k] }
         for (k, (i, _)) in pairs.enumerated() {
-            vectors[i][0] = Self.normalisedSum(vectors[i][0], embedded[unknown.count + k])
+            vectors[i][0] = TextVector.normalisedSum(vectors[i][0], embedded[unknown.count + k])
         }
         var next = unknown.count + pairs.count
         for (i, texts) in chunks.enumerated() {
@@ -91,13 +91,6 @@ extension MemoryStore {
             next += texts.count
         }
         return (vectors, nil)
-    }
-
-    /// The unit vector in the direction of `a + b`; `a` where they cancel each other out.
-    static func normalisedSum(_ a: [Float], _ b: [Float]) -> [Float] {
-        let sum = zip(a, b).map { $0 + $1 }
-        let norm = sum.reduce(into: Float(0)) { $0 += $1 * $1 }.squareRoot()
-        return norm > 1e-6 && norm.isFinite ? sum.map { $0 / norm } : a
     }
 
     private func sparseVectors(_ additions: inout [StoreBatch.Addition]) async throws -> [SparseVector] {

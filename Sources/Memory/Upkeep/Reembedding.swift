@@ -17,53 +17,17 @@ package struct ReembeddingReport: Sendable, Equatable {
     package init() {}
 }
 
-/// Moves the memories to another embedder.
-///
-/// The new vectors come together in a collection of their own (`<name>.reembedding`), while searches and stores go on
-/// with the old ones. A run that is interrupted leaves them there, and the next one goes on. When every point has its
-/// vector they take the old ones' place in one transaction: whoever searches sees all old vectors or all new ones.
-/// What others store meanwhile is embedded too before that.
-extension MemoryStore {
-    /// Gives every stored item a vector of this memory's embedder, or takes all vectors away where it has none.
-    ///
-    /// - Parameters:
-    ///   - store: what this memory's points are kept in.
-    ///   - progress: told how many points are embedded, and of how many.
-    /// - Throws: `notFound` where nothing is stored, `unavailable` while another process does the same, `dependency`
-    ///   when the embedder fails; then everything is as it was, and the next run goes on.
-    package func reembed(
-        in store: EmbeddedStore, progress: @escaping @Sendable (Int, Int) -> Void = { _, _ in }
-    ) async throws(MemoryError) -> ReembeddingReport {
-        let report = try await mapped { () -> ReembeddingReport? in
-            guard let found = try await store.describe(self.collection) else {
-                throw MemoryError(.notFound, "nothing is stored here: there is nothing to embed")
-            }
-            try self.home.checkAnalyser(found.schema)
-            return try await store.restructuring(self.collection) {
-                var report = ReembeddingReport()
-                report.former = found.schema.metadata["embedder"]
-                report.current = self.embedder?.identity.name
-                for name in [self.collection, self.historyCollection] where try await store.exists(name) {
-                    try await Reembedding(memory: self, store: store, name: name, progress: progress).run(&report)
-                }
-                await self.home.forget()
-                return report
-            }
-        }
-        guard let report else {
-            throw MemoryError(
-                .unavailable, "another process moves these memories to another embedder; let it end, then look again",
-                isRetryable: true)
-        }
-        return report
-    }
-}
-
 /// The re-embedding of one collection.
-private struct Reembedding {
-    let memory: MemoryStore
+struct Reembedding {
+    let home: MemoryCollection
+    /// nil takes all vectors away.
+    let embedder: (any Embedder)?
     let store: EmbeddedStore
     let name: String
+    /// The collection in which the new vectors come together.
+    let stagedName: String
+    /// The item before a record in its conversation, whose text is embedded with it; nil for what has no context.
+    let itemBefore: @Sendable (MemoryRecord) async throws -> RecentItem?
     let progress: @Sendable (Int, Int) -> Void
 
     /// Points that are embedded and kept at once: what an interruption costs at most.
@@ -72,12 +36,10 @@ private struct Reembedding {
     private static let rounds = 1_000
     private static let stampMember = "stamp"
 
-    private var stagedName: String { MemoryStore.stageName(of: name) }
-
     func run(_ report: inout ReembeddingReport) async throws {
         guard let found = try await store.describe(name) else { return }
         report.points += found.pointCount
-        let target = memory.home.embedded(found.schema)
+        let target = home.embedded(found.schema)
         guard target != found.schema else {
             if try await store.exists(stagedName) { try await store.deleteCollection(stagedName) }
             report.embedded += try await fillGaps()
@@ -85,13 +47,13 @@ private struct Reembedding {
         }
         try await prepareStage(target)
         var seen: UInt64 = 0
-        if memory.embedder != nil {
+        if embedder != nil {
             report.embedded += try await embedAll(of: found.pointCount)
         }
         for _ in 0..<Self.rounds {
             try Task.checkCancellation()
             let outcome = try await store.replaceVectors(
-                of: name, schema: target, from: memory.embedder == nil ? nil : stagedName, lookingAfter: seen,
+                of: name, schema: target, from: embedder == nil ? nil : stagedName, lookingAfter: seen,
                 fits: { point, staged in Self.stamp(point) == staged.object[Self.stampMember]?.stringValue })
             switch outcome {
             case .done(let endedLog):
@@ -166,7 +128,7 @@ private struct Reembedding {
 
     /// Embeds points that were stored while there was no vector to be had.
     private func fillGaps() async throws -> Int {
-        guard memory.embedder != nil else { return 0 }
+        guard embedder != nil else { return 0 }
         var filled = 0
         var start: PointID?
         repeat {
@@ -193,7 +155,7 @@ private struct Reembedding {
 
     /// As ``MemoryStore`` embeds what it stores: in a session with the item before, chunks and versions by themselves.
     private func vectors(of points: [Point]) async throws -> [[Float]] {
-        guard let embedder = memory.embedder, !points.isEmpty else { return [] }
+        guard let embedder = embedder, !points.isEmpty else { return [] }
         var texts: [String] = []
         var contexts: [String?] = []
         let parents = try await parents(of: points)
@@ -205,7 +167,7 @@ private struct Reembedding {
             } else {
                 let record = try MemoryRecord(point)
                 texts.append(record.text)
-                let before = try await memory.itemBefore(record, in: name)
+                let before = try await itemBefore(record)
                 contexts.append(before.map { $0.text + "\n" + record.text })
             }
         }
@@ -217,7 +179,7 @@ private struct Reembedding {
         return contexts.indices.map { i in
             guard contexts[i] != nil else { return embedded[i] }
             defer { next += 1 }
-            return MemoryStore.normalisedSum(embedded[i], embedded[next])
+            return TextVector.normalisedSum(embedded[i], embedded[next])
         }
     }
 
@@ -228,19 +190,5 @@ private struct Reembedding {
         guard !ids.isEmpty else { return [:] }
         let found = try await store.retrieve(ids, with: .payload, in: name)
         return Dictionary(try found.map { ($0.id, try MemoryRecord($0)) }) { first, _ in first }
-    }
-}
-
-extension MemoryStore {
-    /// The item before `record` in its conversation; nil for what has no context.
-    fileprivate func itemBefore(_ record: MemoryRecord, in name: String) async throws -> RecentItem? {
-        let conversation = Conversation(scopeHash: record.scope.hash, session: record.source.session)
-        guard name == collection, settings.usesContext, conversation.session != nil else { return nil }
-        let earlier = Condition.range(member: Member.createdAt, NumericRange(lessThan: .integer(record.createdAt)))
-        let page = try await points.scroll(
-            ScrollRequest(
-                filter: Filter(must: conversation.conditions + [Chunk.excluded, earlier]), limit: 1,
-                order: PayloadOrder(path: Member.createdAt, descending: true)), in: collection)
-        return try page.points.first.map { try recentItem(MemoryRecord($0)) }
     }
 }
