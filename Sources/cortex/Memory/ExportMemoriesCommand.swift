@@ -3,7 +3,6 @@ import Foundation
 import JSON
 import Memory
 import Operations
-import VectorEngine
 
 /// `cortex export`: every memory with its former versions, as JSON lines or as Markdown files.
 struct ExportMemoriesCommand: AsyncParsableCommand {
@@ -26,7 +25,7 @@ struct ExportMemoriesCommand: AsyncParsableCommand {
     func run() async throws {
         try await House.visit(house) { house in
             guard try await house.hasMemories else { return Terminal.note("0 exported") }
-            var sink = try ExportSink(file: out, folder: markdown)
+            let sink = try open()
             var cursor: JSONValue?
             var count = 0
             var degradedReason: String?
@@ -47,34 +46,12 @@ struct ExportMemoriesCommand: AsyncParsableCommand {
             if let degradedReason { Terminal.note("degraded: \(degradedReason)") }
         }
     }
-}
 
-/// Where an export goes.
-private struct ExportSink {
-    private let handle: FileHandle
-    private let folder: URL?
-
-    init(file: String?, folder: String?) throws {
-        self.folder = folder.map { URL(fileURLWithPath: $0) }
-        if let folder = self.folder {
-            try PrivateFile.makeFolder(folder.path)
-        }
-        guard let file else {
-            handle = .standardOutput
-            return
-        }
+    private func open() throws -> ExportSink {
         do {
-            handle = try PrivateFile.handle(file)
-        } catch {
+            return try ExportSink(file: out, folder: markdown, output: .standardOutput)
+        } catch let error as MemoryError {
             throw ValidationError(error.message)
         }
     }
-
-    mutating func write(_ item: JSONValue) throws {
-        guard let folder else { return try handle.write(contentsOf: JSONWriter.bytes(item) + [0x0A]) }
-        let name = (item["id"]?.stringValue ?? "memory") + ".md"
-        try PrivateFile.write(Array(FrontMatter.markdown(of: item).utf8), to: folder.appendingPathComponent(name).path)
-    }
-
-    func close() throws { if handle !== FileHandle.standardOutput { try handle.close() } }
 }

@@ -83,7 +83,13 @@ struct StoreCommand: AsyncParsableCommand {
     }
 
     private func read(_ source: inout TextSource) throws -> [JSONValue] {
-        if let from { return try source.items(at: from) }
+        if let from {
+            do {
+                return try source.items(at: from)
+            } catch let error as MemoryError {
+                throw ValidationError(error.message)
+            }
+        }
         var content = text.joined(separator: " ")
         if text.isEmpty || text == ["-"] {
             guard let piped = String(bytes: FileHandle.standardInput.readDataToEndOfFile(), encoding: .utf8) else {

@@ -1,10 +1,8 @@
-import ArgumentParser
 import Foundation
 import JSON
-import Memory
 
 /// Texts to store from files: Markdown by headings, plain text whole (or by lines), JSONL as items.
-struct TextSource {
+package struct TextSource {
     /// Largest file that is read; a memory is no archive.
     static let maximumFileBytes = 256 << 20
     /// Longest piece of a file that becomes one memory, in characters; longer ones are cut between paragraphs.
@@ -14,25 +12,25 @@ struct TextSource {
     let kind: String
     let splitsLines: Bool
     /// Files that were passed over, and why.
-    private(set) var skipped: [String] = []
+    package private(set) var skipped: [String] = []
 
-    init(kind: String, splitsLines: Bool) {
+    package init(kind: String, splitsLines: Bool) {
         self.kind = kind
         self.splitsLines = splitsLines
     }
 
     /// Memory items, as `memory_store` takes them, of a file or of every text file below a folder, by path.
     ///
-    /// - Throws: `ValidationError` for what is not there or cannot be read.
-    mutating func items(at path: String) throws -> [JSONValue] {
+    /// - Throws: `MemoryError` for what is not there or cannot be read.
+    package mutating func items(at path: String) throws -> [JSONValue] {
         let url = URL(fileURLWithPath: path).standardizedFileURL
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
-            throw ValidationError("there is no file or folder \(url.path)")
+            throw MemoryError(.invalidArgument, "there is no file or folder \(url.path)")
         }
         guard isFolder.boolValue else { return try items(of: url, named: url.lastPathComponent) }
         guard let walk = FileManager.default.enumerator(atPath: url.path) else {
-            throw ValidationError("cannot read the folder \(url.path)")
+            throw MemoryError(.invalidArgument, "cannot read the folder \(url.path)")
         }
         let names = walk.compactMap { $0 as? String }.filter { name in
             Self.suffixes.contains((name as NSString).pathExtension.lowercased())
@@ -42,7 +40,7 @@ struct TextSource {
         for name in names.sorted() {
             do {
                 all += try items(of: url.appendingPathComponent(name), named: name)
-            } catch let error as ValidationError {
+            } catch let error as MemoryError {
                 skipped.append(error.message)
             }
         }
@@ -52,16 +50,17 @@ struct TextSource {
     private func items(of file: URL, named name: String) throws -> [JSONValue] {
         let size = try file.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0
         guard size <= Self.maximumFileBytes else {
-            throw ValidationError("\(name) has \(size) bytes; files up to \(Self.maximumFileBytes) are read")
+            throw MemoryError(
+                .invalidArgument, "\(name) has \(size) bytes; files up to \(Self.maximumFileBytes) are read")
         }
         let data: Data
         do {
             data = try Data(contentsOf: file)
         } catch {
-            throw ValidationError("cannot read \(file.path); check its owner and mode")
+            throw MemoryError(.invalidArgument, "cannot read \(file.path); check its owner and mode")
         }
         guard let decoded = String(bytes: data, encoding: .utf8) else {
-            throw ValidationError("\(name) is not UTF-8 text")
+            throw MemoryError(.invalidArgument, "\(name) is not UTF-8 text")
         }
         // A carriage return with its line feed is one Character, which no search for a line feed finds.
         let text = decoded.replacing("\r\n", with: "\n")
@@ -75,7 +74,7 @@ struct TextSource {
     }
 
     /// One item for each line that is not blank.
-    func lines(_ text: String) -> [JSONValue] {
+    package func lines(_ text: String) -> [JSONValue] {
         text.split(whereSeparator: \.isNewline).compactMap { line in
             let content = line.trimmingCharacters(in: .whitespaces)
             return content.isEmpty ? nil : ["kind": .string(kind), "content": .string(content)]
@@ -88,7 +87,7 @@ struct TextSource {
             do {
                 return try JSONParser.parse(String(line))
             } catch {
-                throw ValidationError("\(name), line \(number + 1), is \(error)")
+                throw MemoryError(.invalidArgument, "\(name), line \(number + 1), is \(error)")
             }
         }
     }
