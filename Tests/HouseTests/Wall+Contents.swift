@@ -1,5 +1,7 @@
 extension Wall {
-    static let contents = [sqlInEngine, environmentInOneFolder, printingInPrograms, pointersInListedFolders]
+    static let contents = [
+        sqlInEngine, environmentInOneFolder, printingInPrograms, valuesInCore, pointersInListedFolders,
+    ]
 
     private static let sqlInEngine = Wall(
         "SQL is written in VectorEngine alone",
@@ -57,6 +59,24 @@ extension Wall {
         guard file.room != nil, !Exceptions.contain(file.path, in: Exceptions.printing) else { return [] }
         return try file.findings(
             #"(?<![\w.])(?:print|debugPrint|dump|printf|puts|putchar)\s*\("#, "standard output belongs to the protocol")
+    }
+
+    /// What REST and gRPC share: values in, values out. Each edge turns its own bytes into them and back.
+    private static let valuesInCore = Wall(
+        "the core of QdrantAdapter reads and writes no JSON",
+        trespasses: [
+            SourceFile(path: "Sources/QdrantAdapter/Core/A.swift", text: "init(_ body: JSONValue) {}\n"),
+            SourceFile(path: "Sources/QdrantAdapter/Core/A.swift", text: "let text = JSONWriter.bytes(answer)\n"),
+        ],
+        passes: [
+            SourceFile(path: "Sources/QdrantAdapter/JSON/A.swift", text: "init(_ body: JSONValue) {}\n"),
+            SourceFile(
+                path: "Sources/QdrantAdapter/Core/A.swift",
+                text: "import JSON\n// A JSONValue is read elsewhere.\nlet a = ByteText(name)\n"),
+        ]
+    ) { file in
+        guard file.isSwift, file.path.hasPrefix("Sources/QdrantAdapter/Core/") else { return [] }
+        return try file.findings(#"\bJSON[A-Z]\w*"#, "JSON belongs to QdrantAdapter/JSON")
     }
 
     private static let pointersInListedFolders = Wall(

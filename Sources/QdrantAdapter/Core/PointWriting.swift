@@ -1,4 +1,3 @@
-import JSON
 import Synchronization
 import VectorEngine
 
@@ -6,13 +5,30 @@ import VectorEngine
 struct UpdateAnswer: Sendable {
     var operationID: UInt64
     var isCompleted: Bool
+}
 
-    var json: JSONValue {
-        [
-            "operation_id": .integer(Int64(clamping: operationID)),
-            "status": isCompleted ? "completed" : "acknowledged",
-        ]
-    }
+/// A change of a collection's points.
+enum PointUpdate: Sendable {
+    case upsert([Point], filter: Filter?, UpsertMode)
+    case delete(PointSelector)
+    case updateVectors([VectorChange], filter: Filter?)
+    case deleteVectors([String], PointSelector)
+    case setPayload(PayloadChange, PointSelector)
+    case deletePayload([PayloadPath], PointSelector)
+    case clearPayload(PointSelector)
+}
+
+/// What an upsert does with points that are there, or are not.
+enum UpsertMode: String, Sendable, CaseIterable {
+    case upsert
+    case insertOnly = "insert_only"
+    case updateOnly = "update_only"
+}
+
+/// Vectors that one point gets in the place of its own of these names.
+struct VectorChange: Sendable {
+    let id: PointID
+    let vectors: PointVectors
 }
 
 /// The writes of one collection. Every method answers when the change is on disk; with `wait` false what would only
@@ -23,6 +39,19 @@ struct PointWriting: Sendable {
 
     private var store: EmbeddedStore { collection.store }
 
+    func perform(_ update: PointUpdate) async throws -> UpdateAnswer {
+        switch update {
+        case .upsert(let points, let filter, let mode): try await upsert(points, filter, mode)
+        case .delete(let selector): try await delete(selector)
+        case .updateVectors(let changes, let filter): try await updateVectors(changes, filter)
+        case .deleteVectors(let names, let selector): try await deleteVectors(names, selector)
+        case .setPayload(let change, let selector): try await setPayload(change, selector)
+        case .deletePayload(let paths, let selector):
+            try await changePayload(selector) { PayloadEditing.removing(paths, from: $0) }
+        case .clearPayload(let selector): try await changePayload(selector) { _ in .empty }
+        }
+    }
+
     // MARK: Points
 
     /// Inserts points or replaces them whole.
@@ -31,25 +60,74 @@ struct PointWriting: Sendable {
         return answer(try await store.upsert(points, in: collection.name))
     }
 
-    func upsert(_ body: JSONValue) async throws -> UpdateAnswer {
-        let points = try PointReading.points(body, collection.config)
-        let filter = try WireFilter.read(body.optional("update_filter"))
-        let mode = try body.string("update_mode") ?? "upsert"
-        guard ["upsert", "insert_only", "update_only"].contains(mode) else {
-            throw QdrantFailure.format(
-                "unknown variant `\(mode)`, expected one of `upsert`, `insert_only`, `update_only`")
-        }
-        if mode == "upsert" && filter == nil { return try await upsert(points) }
+    private func upsert(_ points: [Point], _ filter: Filter?, _ mode: UpsertMode) async throws -> UpdateAnswer {
+        if mode == .upsert && filter == nil { return try await upsert(points) }
         try await check(points)
         let new = Dictionary(points.map { ($0.id, $0) }) { $1 }
         let context = try filterContext()
         return try await revise(.ids(points.map(\.id))) { id, old in
             guard let point = new[id] else { return .unchanged }
-            guard let old else { return mode == "update_only" ? .unchanged : .replaced(point) }
-            if mode == "insert_only" { return .unchanged }
+            guard let old else { return mode == .updateOnly ? .unchanged : .replaced(point) }
+            if mode == .insertOnly { return .unchanged }
             return filter.map { context.passes(old, $0) } ?? true ? .replaced(point) : .unchanged
         }
     }
+
+    private func delete(_ selector: PointSelector) async throws -> UpdateAnswer {
+        answer(try await store.delete(try checked(selector), in: collection.name))
+    }
+
+    // MARK: Vectors
+
+    private func updateVectors(_ changes: [VectorChange], _ filter: Filter?) async throws -> UpdateAnswer {
+        try collection.strictMode.checkVectorUpdate(changes.count)
+        try await checkSizes()
+        var wanted: [PointID: PointVectors] = [:]
+        for change in changes {
+            try collection.strictMode.checkVectors(change.vectors)
+            wanted[change.id, default: PointVectors()].merge(change.vectors)
+        }
+        let context = try filterContext()
+        return try await revise(.ids(changes.map(\.id)), mustExist: true) { [wanted] id, old in
+            guard var point = old, let vectors = wanted[id] else { return .unchanged }
+            if let filter, !context.passes(point, filter) { return .unchanged }
+            point.vectors.merge(vectors)
+            return .replaced(point)
+        }
+    }
+
+    private func deleteVectors(_ names: [String], _ selector: PointSelector) async throws -> UpdateAnswer {
+        for name in names { try collection.config.checkName(name) }
+        return try await revise(try checked(selector)) { _, old in
+            guard var point = old else { return .unchanged }
+            for name in names {
+                point.vectors.dense[name] = nil
+                point.vectors.sparse[name] = nil
+                point.vectors.multi[name] = nil
+            }
+            return .replaced(point)
+        }
+    }
+
+    // MARK: Payload
+
+    private func setPayload(_ change: PayloadChange, _ selector: PointSelector) async throws -> UpdateAnswer {
+        try await checkSizes()
+        let mustExist = if case .ids = selector { true } else { false }
+        return try await changePayload(selector, mustExist: mustExist) { change.applied(to: $0) }
+    }
+
+    private func changePayload(
+        _ selector: PointSelector, mustExist: Bool = false, _ change: @escaping @Sendable (Payload) -> Payload
+    ) async throws -> UpdateAnswer {
+        try await revise(try checked(selector), mustExist: mustExist) { _, old in
+            guard var point = old else { return .unchanged }
+            point.payload = change(point.payload)
+            return .replaced(point)
+        }
+    }
+
+    // MARK: Checks
 
     /// Holds points to be written to strict mode's limits.
     private func check(_ points: [Point]) async throws {
@@ -67,148 +145,12 @@ struct PointWriting: Sendable {
         try await collection.read { try strict.checkSizes($0, vectorBytes: bytes) }
     }
 
-    func delete(_ body: JSONValue) async throws -> UpdateAnswer {
-        answer(try await store.delete(try selected(body), in: collection.name))
-    }
-
-    // MARK: Vectors
-
-    func updateVectors(_ body: JSONValue) async throws -> UpdateAnswer {
-        guard let list = try body.array("points") else { throw QdrantFailure.format("missing field `points`") }
-        if list.isEmpty {
-            var validation = Validation()
-            validation.problem("points", "value invalid, must not be empty")
-            try validation.finish()
+    /// Holds a selection by a filter to strict mode's limits.
+    private func checked(_ selector: PointSelector) throws -> PointSelector {
+        if case .filter(let filter) = selector {
+            try collection.strictMode.checkFilter(filter, in: collection, isUpdate: true)
         }
-        let filter = try WireFilter.read(body.optional("update_filter"))
-        try collection.strictMode.checkVectorUpdate(list.count)
-        try await checkSizes()
-        var changes: [PointID: PointVectors] = [:]
-        var ids: [PointID] = []
-        for value in list {
-            let id = try WireID.read(try value.required("id"))
-            let vectors = try WireVector.vectors(try value.required("vector"), collection.config)
-            if vectors == PointVectors() {
-                var validation = Validation()
-                validation.problem("points[\(ids.count)].vector", "must specify vectors to update for point")
-                try validation.finish()
-            }
-            try collection.strictMode.checkVectors(vectors)
-            ids.append(id)
-            try PointReading.merge(vectors, into: &changes[id, default: PointVectors()])
-        }
-        let context = try filterContext()
-        let wanted = changes
-        return try await revise(.ids(ids), mustExist: true) { id, old in
-            guard var point = old, let vectors = wanted[id] else { return .unchanged }
-            if let filter, !context.passes(point, filter) { return .unchanged }
-            point.vectors.dense.merge(vectors.dense) { $1 }
-            point.vectors.sparse.merge(vectors.sparse) { $1 }
-            point.vectors.multi.merge(vectors.multi) { $1 }
-            return .replaced(point)
-        }
-    }
-
-    func deleteVectors(_ body: JSONValue) async throws -> UpdateAnswer {
-        guard let list = try body.array("vector") else { throw QdrantFailure.format("missing field `vector`") }
-        let names = list.compactMap(\.stringValue)
-        if names.isEmpty {
-            var validation = Validation()
-            validation.problem("vector", "value invalid, must not be empty")
-            try validation.finish()
-        }
-        for name in names { try collection.config.checkName(name) }
-        return try await revise(try selected(body)) { _, old in
-            guard var point = old else { return .unchanged }
-            for name in names {
-                point.vectors.dense[name] = nil
-                point.vectors.sparse[name] = nil
-                point.vectors.multi[name] = nil
-            }
-            return .replaced(point)
-        }
-    }
-
-    // MARK: Payload
-
-    func setPayload(_ body: JSONValue, overwrites: Bool) async throws -> UpdateAnswer {
-        guard let members = try body.object("payload") else { throw QdrantFailure.format("missing field `payload`") }
-        let path = try body.string("key").map { try WirePath.read($0) }
-        try await checkSizes()
-        return try await revise(try selected(body), mustExist: body.optional("points") != nil) { _, old in
-            guard var point = old else { return .unchanged }
-            var payload = overwrites ? [:] : point.payload.object
-            if let path {
-                PayloadEditing.merge(members, into: &payload, at: path)
-            } else if overwrites || payload.isEmpty {
-                // A null takes a member away; where there is none it is kept, as Qdrant does.
-                payload = members
-            } else {
-                PayloadEditing.merge(members, into: &payload)
-            }
-            point.payload = Payload(payload)
-            return .replaced(point)
-        }
-    }
-
-    func deletePayload(_ body: JSONValue) async throws -> UpdateAnswer {
-        guard let keys = try body.array("keys") else { throw QdrantFailure.format("missing field `keys`") }
-        let paths = try keys.map { try WirePath.read($0.stringValue ?? "") }
-        return try await revise(try selected(body)) { _, old in
-            guard var point = old else { return .unchanged }
-            var payload = point.payload.object
-            for path in paths { PayloadEditing.remove(path, from: &payload) }
-            point.payload = Payload(payload)
-            return .replaced(point)
-        }
-    }
-
-    func clearPayload(_ body: JSONValue) async throws -> UpdateAnswer {
-        try await revise(try selected(body)) { _, old in
-            guard var point = old else { return .unchanged }
-            point.payload = .empty
-            return .replaced(point)
-        }
-    }
-
-    // MARK: Batch
-
-    func batch(_ body: JSONValue) async throws -> [UpdateAnswer] {
-        guard let operations = try body.array("operations") else {
-            throw QdrantFailure.format("missing field `operations`")
-        }
-        var answers: [UpdateAnswer] = []
-        for operation in operations { answers.append(try await perform(operation)) }
-        return answers
-    }
-
-    private func perform(_ operation: JSONValue) async throws -> UpdateAnswer {
-        guard let (kind, value) = operation.objectValue?.elements.first, operation.objectValue?.count == 1 else {
-            throw QdrantFailure.format("data did not match any variant of untagged enum UpdateOperation")
-        }
-        switch kind {
-        case "upsert": return try await upsert(value)
-        case "delete": return try await delete(value)
-        case "set_payload": return try await setPayload(value, overwrites: false)
-        case "overwrite_payload": return try await setPayload(value, overwrites: true)
-        case "delete_payload": return try await deletePayload(value)
-        case "clear_payload": return try await clearPayload(value)
-        case "update_vectors": return try await updateVectors(value)
-        case "delete_vectors": return try await deleteVectors(value)
-        default: throw QdrantFailure.format("data did not match any variant of untagged enum UpdateOperation")
-        }
-    }
-
-    // MARK: Common
-
-    /// The points a request names, or those its filter finds when the write is made.
-    private func selected(_ body: JSONValue) throws -> PointSelector {
-        if let points = body.optional("points") { return .ids(try WireID.list(points)) }
-        guard let filter = try WireFilter.read(body.optional("filter")) else {
-            throw QdrantFailure.format("Either list of ids or filter must be provided")
-        }
-        try collection.strictMode.checkFilter(filter, in: collection, isUpdate: true)
-        return .filter(filter)
+        return selector
     }
 
     private func revise(

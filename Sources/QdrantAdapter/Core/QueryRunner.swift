@@ -50,7 +50,7 @@ struct QueryRunner {
     func run(_ node: QueryNode) throws -> [Hit] {
         guard let reach = node.limit.reaching(node.offset) else {
             throw QdrantFailure.badRequest(
-                "limit and offset together may not exceed \(QueryReading.maximumLimit.count)")
+                "limit and offset together may not exceed \(Limit.most.count)")
         }
         let hits = try evaluate(node, reach, within: nil)
         return Array(hits.dropFirst(node.offset.count).prefix(node.limit.count))

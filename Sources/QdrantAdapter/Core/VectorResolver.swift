@@ -24,7 +24,7 @@ struct VectorResolver {
     /// The vector itself, as the searched collection compares it.
     func vector(_ input: VectorInput) throws -> AnyVector {
         switch input {
-        case .vector(let vector): return try WireVector.fitted(vector, using, target.config)
+        case .vector(let vector): return try target.config.fitted(vector, using)
         case .id(let id):
             try source.config.checkName(sourceName)
             guard let row = source.view.row(of: id), let vectors = try source.view.vectors([row])[0] else {
@@ -33,7 +33,7 @@ struct VectorResolver {
             guard let vector = vectors.any(sourceName) else {
                 throw QdrantFailure.notFound("Vector with name `\(sourceName)` for point \(id) not found")
             }
-            return try WireVector.fitted(vector, using, target.config)
+            return try target.config.fitted(vector, using)
         }
     }
 

@@ -102,8 +102,7 @@ extension QdrantAPI {
                 let hits = try QueryRunner(target: moment, lookups: [:]).run(node)
                 var writer = WireWriter()
                 writer.raw("{\"points\":")
-                let rows = hits.map { AnswerRow(row: $0.row, order: $0.order.map { OrderValue.json($0, kind) }) }
-                try writer.points(rows, parts, of: moment)
+                try writer.points(moment.rows(hits, order: kind, showsScores: false), parts, of: moment)
                 writer.raw(",\"next_page_offset\":null}")
                 return writer.bytes
             }
@@ -224,7 +223,7 @@ extension QdrantAPI {
         try collection.strictMode.checkFilter(matrix.filter, in: collection, isUpdate: false)
         let target = try await SearchableCollection(collection)
         return .json(
-            try await EmbeddedStore.blocking { try target.reading { try matrix.answer($0, asPairs: asPairs) } })
+            try await EmbeddedStore.blocking { try target.reading { try matrix.answer($0).json(asPairs: asPairs) } })
     }
 }
 

@@ -109,23 +109,35 @@ extension QdrantAPI {
     /// nil when the path is no write.
     private func performWrite(_ request: Request, _ name: String, _ parts: [String]) async throws -> CallResult? {
         let path = ([request.call.method] + parts).joined(separator: " ")
-        let write: (PointWriting, JSONValue) async throws -> UpdateAnswer
+        let read: (JSONValue, CollectionConfig) throws(QdrantFailure) -> PointUpdate
         switch path {
         case "PUT": return try await upsert(request, name)
-        case "POST delete": write = { try await $0.delete($1) }
-        case "PUT vectors": write = { try await $0.updateVectors($1) }
-        case "POST vectors delete": write = { try await $0.deleteVectors($1) }
-        case "POST payload": write = { try await $0.setPayload($1, overwrites: false) }
-        case "PUT payload": write = { try await $0.setPayload($1, overwrites: true) }
-        case "POST payload delete": write = { try await $0.deletePayload($1) }
-        case "POST payload clear": write = { try await $0.clearPayload($1) }
+        case "POST delete": read = UpdateReading.delete
+        case "PUT vectors": read = UpdateReading.updateVectors
+        case "POST vectors delete": read = UpdateReading.deleteVectors
+        case "POST payload": read = UpdateReading.setPayload
+        case "PUT payload": read = UpdateReading.overwritePayload
+        case "POST payload delete": read = UpdateReading.deletePayload
+        case "POST payload clear": read = UpdateReading.clearPayload
         case "POST batch":
             let (writing, body) = try await prepared(request, name)
-            return .value(.array(try await writing.batch(body).map(\.json)))
+            return .value(.array(try await batch(writing, body).map(\.json)))
         default: return nil
         }
         let (writing, body) = try await prepared(request, name)
-        return .value(try await write(writing, body).json)
+        return .value(try await writing.perform(try read(body, writing.collection.config)).json)
+    }
+
+    private func batch(_ writing: PointWriting, _ body: JSONValue) async throws -> [UpdateAnswer] {
+        guard let operations = try body.array("operations") else {
+            throw QdrantFailure.format("missing field `operations`")
+        }
+        var answers: [UpdateAnswer] = []
+        for operation in operations {
+            answers.append(
+                try await writing.perform(try UpdateReading.operation(operation, writing.collection.config)))
+        }
+        return answers
     }
 
     /// Points with dense vectors alone are read without a value for each number.
@@ -136,7 +148,8 @@ extension QdrantAPI {
             return .value(try await writing(request, name).upsert(points).json)
         }
         let (writing, body) = try await prepared(request, name)
-        return .value(try await writing.upsert(body).json)
+        let update = try UpdateReading.upsert(body, writing.collection.config)
+        return .value(try await writing.perform(update).json)
     }
 
     private func prepared(_ request: Request, _ name: String) async throws -> (PointWriting, JSONValue) {

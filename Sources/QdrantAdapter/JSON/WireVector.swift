@@ -33,7 +33,7 @@ enum WireVector {
     private static func add(
         _ value: JSONValue, _ name: String, _ config: CollectionConfig, to vectors: inout PointVectors
     ) throws(QdrantFailure) {
-        switch try fitted(read(value), name, config) {
+        switch try config.fitted(read(value), name) {
         case .dense(let vector): vectors.dense[name] = vector
         case .sparse(let vector): vectors.sparse[name] = vector
         case .multi(let vector): vectors.multi[name] = vector
@@ -96,41 +96,5 @@ enum WireVector {
             entries.append((index, try weight.component()))
         }
         return SparseVector(sorting: entries)
-    }
-
-    /// The vector as the one called `name` is kept: kind and dimension checked, rounded to the datatype.
-    static func fitted(
-        _ vector: AnyVector, _ name: String, _ config: CollectionConfig
-    ) throws(QdrantFailure) -> AnyVector {
-        if config.usesIDF(name) != nil {
-            guard case .sparse = vector else {
-                throw .wrongInput("Conversion between sparse and regular vectors failed")
-            }
-            return vector
-        }
-        guard let description = config.vector(name) else { throw .noVector(name) }
-        switch vector {
-        case .sparse: throw .wrongInput("Conversion between sparse and regular vectors failed")
-        case .dense(let components):
-            if description.isMulti, components.isEmpty {
-                var validation = Validation()
-                validation.problem("data", "multi vector must not be empty")
-                try validation.finish()
-            }
-            guard components.count == description.size else {
-                throw .wrongDimension(expected: description.size, got: components.count)
-            }
-            let rounded = description.rounded(components)
-            return description.isMulti
-                ? .multi(MultiVector(dimension: description.size, values: rounded)) : .dense(rounded)
-        case .multi(let multi):
-            guard description.isMulti else {
-                throw .wrongInput("Conversion between multi and regular vectors failed")
-            }
-            guard multi.dimension == description.size else {
-                throw .wrongDimension(expected: description.size, got: multi.dimension)
-            }
-            return .multi(MultiVector(dimension: multi.dimension, values: description.rounded(multi.values)))
-        }
     }
 }
