@@ -40,26 +40,6 @@ enum Exceptions {
     /// Tests that wait by the clock. None should; the demonstration server has a slow tool, to be cancelled.
     static let sleeping = ["Tests/MCPDemo/"]
 
-    /// Uses of types that a higher folder declares, by file. The list only shrinks: it is what is left to be moved.
-    static let upwardArrows: [String: [String]] = [
-        "Sources/QdrantAdapter/Core/Formula.swift": ["WireFilter", "WirePath"],
-        "Sources/QdrantAdapter/Core/Grouping.swift": ["WireFilter", "WirePath", "WireWriter"],
-        "Sources/QdrantAdapter/Core/PointAnswers.swift": ["PayloadSelection", "VectorSelection", "WireWriter"],
-        "Sources/QdrantAdapter/Core/PointReading.swift": ["WireID"],
-        "Sources/QdrantAdapter/Core/PointWriting.swift": ["WireFilter", "WireID", "WirePath"],
-        "Sources/QdrantAdapter/Core/PreparedSearch.swift": ["QdrantAPI", "Request", "WireWriter"],
-        "Sources/QdrantAdapter/Core/QueryTree.swift": ["WireFilter", "WireID", "WirePath"],
-        "Sources/QdrantAdapter/Model/QdrantCollection.swift": ["WirePath"],
-        "Sources/VectorEngine/Indexes/SegmentIndexes.swift": ["RowContents", "SegmentView"],
-        "Sources/VectorEngine/Recovery/BackupArchive.swift": ["EmbeddedStore"],
-        "Sources/VectorEngine/Recovery/BackupDrill.swift": ["EmbeddedStore"],
-        "Sources/VectorEngine/Recovery/Restoration.swift": ["EmbeddedStore"],
-        "Sources/VectorEngine/Recovery/Rollback.swift": ["EmbeddedStore"],
-    ]
-
-    /// How many uses the list holds.
-    static let upwardArrowCount = 25
-
     static func contain(_ path: String, in list: [String]) -> Bool {
         list.contains { $0.hasSuffix("/") ? path.hasPrefix($0) : path == $0 }
     }

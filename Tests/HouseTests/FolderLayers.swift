@@ -23,6 +23,9 @@ struct FolderLayers {
         self.layers = layers
     }
 
+    /// How many types were found.
+    var typeCount: Int { layers.count }
+
     /// A use of a type that a higher folder declares.
     struct Arrow: Equatable, CustomStringConvertible {
         let path: String

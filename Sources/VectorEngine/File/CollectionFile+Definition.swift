@@ -8,7 +8,7 @@ import Synchronization
 
 extension CollectionFile {
     static let notePrefix = "note:"
-    /// Names a collection whose file name does not (`EmbeddedStore.path(of:in:)`).
+    /// Names a collection whose file name does not (`CollectionFileName.path(of:in:)`).
     static let nameFact = "name"
     /// The store that stood in this file before it was replaced (`Adoption`).
     static let replacedFact = "replaces"

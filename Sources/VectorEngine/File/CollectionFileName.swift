@@ -31,6 +31,24 @@ enum CollectionFileName {
         (isHashed(name) ? hashedPrefix + hash(name) : encoded(name)) + suffix
     }
 
+    /// Where the file of a collection is.
+    static func path(of name: String, in directory: String) -> String { directory + "/" + file(of: name) }
+
+    /// Every collection that has a file in `directory`, by name; none where there is no such directory.
+    static func names(in directory: String) throws(EngineError) -> [String] {
+        guard FileManager.default.fileExists(atPath: directory) else { return [] }
+        let files: [String]
+        do {
+            files = try FileManager.default.contentsOfDirectory(atPath: directory)
+        } catch {
+            throw EngineError(.notWritable, "cannot read the data directory \(directory)", cause: error)
+        }
+        // A mark without its file is a collection too: one whose file is missing.
+        let marks = files.filter { $0.hasSuffix(AcknowledgedMark.suffix) }
+            .map { String($0.dropLast(AcknowledgedMark.suffix.count)) }
+        return Set(files + marks).compactMap { name(of: $0, in: directory) }.sortedByBytes()
+    }
+
     private static func encoded(_ name: String) -> String {
         let parts = name.utf8.map { byte -> String in
             let isPlain =

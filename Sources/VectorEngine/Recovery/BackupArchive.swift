@@ -45,7 +45,7 @@ package struct BackupArchive: Sendable {
             var copies: [BackupManifest.Copy] = []
             for name in collections {
                 progress?(name)
-                let path = EmbeddedStore.path(of: name, in: directory)
+                let path = CollectionFileName.path(of: name, in: directory)
                 copies.append(try copy(name, from: path, into: partial, logFrom: beginsLog ? now() : nil))
             }
             let createdAt = now()

@@ -61,7 +61,7 @@ package struct Restoration: Sendable {
             defer { try? FileManager.default.removeItem(atPath: partial) }  // it has its name, or is of no use
             var restored: [RestoredCollection] = []
             for (name, storeID) in try stores(backup: backup) where collections?.contains(name) ?? true {
-                let path = EmbeddedStore.path(of: name, in: partial)
+                let path = CollectionFileName.path(of: name, in: partial)
                 let newID = UUID()
                 let result = try restore(storeID: storeID, name: name, to: path, newStoreID: newID, backup: backup)
                 try AcknowledgedMark(storeID: newID, sequence: result.sequence).create(beside: path)

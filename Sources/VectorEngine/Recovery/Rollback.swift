@@ -33,8 +33,8 @@ package struct Rollback: Sendable {
     /// - Throws: `notWritable` if another process has one open; `damaged` if a copy is damaged.
     package func run() throws(EngineError) -> [Receipt] {
         var receipts: [Receipt] = []
-        for name in try EmbeddedStore.names(in: directory) {
-            let path = EmbeddedStore.path(of: name, in: directory)
+        for name in try CollectionFileName.names(in: directory) {
+            let path = CollectionFileName.path(of: name, in: directory)
             do {
                 for format in (1..<CollectionFile.formatVersion).reversed() {
                     let copy = FormatMigration.snapshotPath(of: path, format: format)

@@ -44,7 +44,7 @@ extension EmbeddedStore {
 
     func ship(to location: String) throws -> [String: ShippingReceipt] {
         var receipts: [String: ShippingReceipt] = [:]
-        for name in try Self.names(in: directory) {
+        for name in try CollectionFileName.names(in: directory) {
             // Without opening the collection: its rows are of no use here.
             let path = path(of: name)
             do {

@@ -12,7 +12,7 @@ extension EmbeddedStore {
     package func rotateKey(from old: EncryptionKey, to new: EncryptionKey) async throws -> [String] {
         try await Self.offPool { [self] in
             var rotated: [String] = []
-            for name in try Self.names(in: directory) {
+            for name in try CollectionFileName.names(in: directory) {
                 let path = path(of: name)
                 do {
                     let file = try CollectionFile(path: path)
@@ -44,7 +44,7 @@ extension EmbeddedStore {
     package func encrypt(with key: EncryptionKey) async throws -> [String] {
         try await Self.offPool { [self] in
             var sealed: [String] = []
-            for name in try Self.names(in: directory) {
+            for name in try CollectionFileName.names(in: directory) {
                 try closeCollection(name)
                 let path = path(of: name)
                 do {

@@ -33,7 +33,7 @@ extension EmbeddedStore {
             // Another process may have been here between the question and the lock.
             guard try isBackupDue(at: location) else { return nil }
             let manifest = try archive.create(
-                ofDirectory: directory, collections: try Self.names(in: directory), now: settings.now)
+                ofDirectory: directory, collections: try CollectionFileName.names(in: directory), now: settings.now)
             _ = try archive.prune(keepDays: settings.backupRetentionDays, now: settings.now())
             return manifest
         }

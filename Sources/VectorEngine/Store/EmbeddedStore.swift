@@ -74,21 +74,7 @@ public final class EmbeddedStore: PointStore {
     // MARK: Collections
 
     public func collectionNames() async throws -> [String] {
-        try await Self.offPool { [directory] in try Self.names(in: directory) }
-    }
-
-    static func names(in directory: String) throws(EngineError) -> [String] {
-        guard FileManager.default.fileExists(atPath: directory) else { return [] }
-        let files: [String]
-        do {
-            files = try FileManager.default.contentsOfDirectory(atPath: directory)
-        } catch {
-            throw EngineError(.notWritable, "cannot read the data directory \(directory)", cause: error)
-        }
-        // A mark without its file is a collection too: one whose file is missing.
-        let marks = files.filter { $0.hasSuffix(AcknowledgedMark.suffix) }
-            .map { String($0.dropLast(AcknowledgedMark.suffix.count)) }
-        return Set(files + marks).compactMap { CollectionFileName.name(of: $0, in: directory) }.sortedByBytes()
+        try await Self.offPool { [directory] in try CollectionFileName.names(in: directory) }
     }
 
     public func describe(_ collection: String) async throws -> CollectionDescription? {
@@ -374,11 +360,7 @@ public final class EmbeddedStore: PointStore {
 
     // MARK: Names
 
-    static func path(of name: String, in directory: String) -> String {
-        directory + "/" + CollectionFileName.file(of: name)
-    }
-
-    func path(of name: String) -> String { Self.path(of: name, in: directory) }
+    func path(of name: String) -> String { CollectionFileName.path(of: name, in: directory) }
 
     /// The same, without making it again for a collection that is open.
     func knownPath(of name: String) -> String {

@@ -69,7 +69,7 @@ extension EmbeddedStore {
     package func oldestUnshipped() async throws -> Int64? {
         try await Self.offPool { [self] in
             var oldest: Int64?
-            for name in try Self.names(in: directory) {
+            for name in try CollectionFileName.names(in: directory) {
                 let path = path(of: name)
                 do {
                     let file = try CollectionFile(path: path)
