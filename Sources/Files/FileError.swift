@@ -7,6 +7,8 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
     package enum Code: String, Sendable {
         /// The volume would be left with less than its reserve; nothing was written.
         case reserveReached
+        /// A file could not be made, or not be opened for writing; nothing was written.
+        case notMade
         /// A system call failed; `systemCode` says why.
         case refused
     }

@@ -71,20 +71,4 @@ struct FileModeTests {
         #expect(try mode(path) == 0o600)
         try await store.close()
     }
-
-    @Test("A private file replaces one that others could read, and copies are private too")
-    func privateFiles() throws {
-        let path = scratch.path + "/a"
-        try FileManager.default.createDirectory(atPath: scratch.path, withIntermediateDirectories: true)
-        try Data("old and longer".utf8).write(to: URL(fileURLWithPath: path))
-        chmod(path, 0o666)
-        try PrivateFile.write(Array("new".utf8), to: path)
-        #expect(try mode(path) == 0o600)
-        #expect(FileManager.default.contents(atPath: path) == Data("new".utf8))
-        chmod(path, 0o644)
-        try PrivateFile.copy(path, to: path + "-copy")
-        #expect(try mode(path + "-copy") == 0o600)
-        #expect(throws: EngineError.self) { try PrivateFile.create(path) }
-        #expect(throws: EngineError.self) { try PrivateFile.create(scratch.path + "/absent/a") }
-    }
 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import VectorEngine
@@ -31,7 +32,8 @@ package struct ExportSink {
     package func write(_ item: JSONValue) throws {
         guard let folder else { return try handle.write(contentsOf: JSONWriter.bytes(item) + [0x0A]) }
         let name = (item["id"]?.stringValue ?? "memory") + ".md"
-        try PrivateFile.write(Array(FrontMatter.markdown(of: item).utf8), to: folder.appendingPathComponent(name).path)
+        let path = folder.appendingPathComponent(name).path
+        try EngineError.wrapping(path) { try PrivateFile.write(Array(FrontMatter.markdown(of: item).utf8), to: path) }
     }
 
     package func close() throws { if handle !== output { try handle.close() } }

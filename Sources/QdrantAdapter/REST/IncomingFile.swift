@@ -11,8 +11,10 @@ struct IncomingFile: Sendable {
     /// - Throws: when there is something at `path`.
     init(_ path: String) throws {
         self.path = path
-        try PrivateFile.create(path)
-        handle = try PrivateFile.handle(path)
+        handle = try EngineError.wrapping(path) {
+            try PrivateFile.create(path)
+            return try PrivateFile.handle(path)
+        }
     }
 
     /// - Throws: `diskFull` when the reserve would be touched.

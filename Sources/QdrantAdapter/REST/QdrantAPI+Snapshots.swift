@@ -139,8 +139,10 @@ extension QdrantAPI {
         }
         try await EmbeddedStore.blocking {
             let size = try BackupArchive.size(real)
-            try EngineError.wrapping(path) { try FreeSpace.require(size, at: base) }
-            try PrivateFile.copy(real, to: path)
+            try EngineError.wrapping(path) {
+                try FreeSpace.require(size, at: base)
+                try PrivateFile.copy(real, to: path)
+            }
         }
     }
 

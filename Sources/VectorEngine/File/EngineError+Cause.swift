@@ -39,7 +39,10 @@ extension EngineError {
         "Check the directory's owner and mode and the free space, or choose another with --data"
 
     private init(file error: FileError, path: String) {
-        if let systemCode = error.systemCode {
+        if error.code == .notMade {
+            let isFull = error.systemCode == .ENOSPC || error.systemCode == .EDQUOT
+            self.init(isFull ? .diskFull : .notWritable, error.message, cause: error)
+        } else if let systemCode = error.systemCode {
             self.init(system: systemCode, cause: error, path: path)
         } else {
             self.init(.diskFull, error.message, cause: error)

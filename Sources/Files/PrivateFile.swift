@@ -1,4 +1,3 @@
-import Files
 import Foundation
 
 /// Files and folders that their owner alone may read, whatever the process's umask says.
@@ -11,13 +10,13 @@ package enum PrivateFile {
 
     /// Makes an empty file.
     ///
-    /// - Throws: `notWritable`, also where there is something of that name; `diskFull`.
-    package static func create(_ path: String) throws(EngineError) { Foundation.close(try descriptor(path, O_EXCL)) }
+    /// - Throws: `notMade`, also where there is something of that name.
+    package static func create(_ path: String) throws(FileError) { Foundation.close(try descriptor(path, O_EXCL)) }
 
     /// Makes the file, or empties the one that is there, and opens it for writing.
     ///
-    /// - Throws: `notWritable`, `diskFull`.
-    package static func handle(_ path: String) throws(EngineError) -> FileHandle {
+    /// - Throws: `notMade`.
+    package static func handle(_ path: String) throws(FileError) -> FileHandle {
         FileHandle(fileDescriptor: try descriptor(path, O_TRUNC), closeOnDealloc: true)
     }
 
@@ -41,13 +40,13 @@ package enum PrivateFile {
 
     /// Takes the rights of others away from a file that an earlier version has made. One that belongs to somebody else
     /// stays as it is.
-    static func close(toOthers path: String) {
+    package static func close(toOthers path: String) {
         var facts = stat()
         guard stat(path, &facts) == 0, facts.st_mode & 0o077 != 0, facts.st_uid == geteuid() else { return }
         chmod(path, facts.st_mode & 0o700)
     }
 
-    private static func descriptor(_ path: String, _ flag: Int32) throws(EngineError) -> Int32 {
+    private static func descriptor(_ path: String, _ flag: Int32) throws(FileError) -> Int32 {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flag, mode)
         guard descriptor >= 0 else { throw refusal(path) }
         // The umask may have taken more away, and a file that was there may allow more. A terminal or a pipe that
@@ -58,11 +57,11 @@ package enum PrivateFile {
     }
 
     /// What the system has just said. Nothing was written, so that the outcome is known.
-    private static func refusal(_ path: String) -> EngineError {
-        let cause = POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
-        return EngineError(
-            [.ENOSPC, .EDQUOT].contains(cause.code) ? .diskFull : .notWritable,
-            "cannot write \(path): \(String(cString: strerror(cause.code.rawValue))). Check the owner and mode of its "
-                + "folder, or choose another with --data", cause: cause)
+    private static func refusal(_ path: String) -> FileError {
+        let code = POSIXErrorCode(rawValue: errno) ?? .EIO
+        return FileError(
+            .notMade,
+            "cannot write \(path): \(String(cString: strerror(code.rawValue))). Check the owner and mode of its "
+                + "folder, or choose another with --data", systemCode: code)
     }
 }
