@@ -82,7 +82,7 @@ extension PointCollection {
 
     /// Builds the payload indexes that a segment lacks: those of a segment that was stored before they were asked for.
     func buildMissingFields() throws {
-        try building.withLock {
+        try building.withLock { _ in
             let searcher = try searcher()
             for segment in searcher.segments where segment.rowCount > 0 {
                 let known = segment.indexes.read { Set($0.payload.keys) }

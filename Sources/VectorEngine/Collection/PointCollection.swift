@@ -431,7 +431,7 @@ package final class PointCollection: Sendable {
     /// Whether payloads are kept in memory once a segment is stored.
     let keepsContents = Atomic<Bool>(false)
     /// One thread builds payload indexes at a time.
-    let building = SerialLock()
+    let building = Mutex(())
 
     /// Sets which payload indexes there are besides those of the schema.
     ///
