@@ -6,6 +6,9 @@ enum Exceptions {
     /// What is printed goes to standard output, which belongs to the protocol everywhere else.
     static let printing = ["Sources/cortex/", "Sources/Bench/"]
 
+    /// Where stores are opened: by the engine itself, in the one place for commands, and by what measures the engine.
+    static let opening = ["Sources/VectorEngine/", "Sources/Operations/House/", "Sources/Bench/"]
+
     /// Where SQL is written: in the engine, and in the plain table that its writes are measured against.
     static let sql = ["Sources/VectorEngine/", "Sources/Bench/PlainTable.swift"]
 

@@ -1,6 +1,7 @@
 extension Wall {
     static let contents = [
-        sqlInEngine, environmentInOneFolder, printingInPrograms, valuesInCore, pointersInListedFolders,
+        sqlInEngine, environmentInOneFolder, printingInPrograms, valuesInCore, oneWayToOpen,
+        pointersInListedFolders,
     ]
 
     private static let sqlInEngine = Wall(
@@ -77,6 +78,23 @@ extension Wall {
     ) { file in
         guard file.isSwift, file.path.hasPrefix("Sources/QdrantAdapter/Core/") else { return [] }
         return try file.findings(#"\bJSON[A-Z]\w*"#, "JSON belongs to QdrantAdapter/JSON")
+    }
+
+    /// Otherwise two commands read the same flag or variable in two ways.
+    private static let oneWayToOpen = Wall(
+        "stores are opened in one place",
+        trespasses: [
+            SourceFile(path: "Sources/cortex/Serve/A.swift", text: "let store = try EmbeddedStore(directory: path)\n"),
+            SourceFile(
+                path: "Sources/Operations/Health/A.swift", text: "EmbeddedStore(\n    directory: path, settings: a)\n"),
+        ],
+        passes: [
+            SourceFile(path: "Sources/Operations/House/A.swift", text: "try EmbeddedStore(directory: path)\n"),
+            SourceFile(path: "Sources/cortex/Serve/A.swift", text: "let store: EmbeddedStore = try opened()\n"),
+        ]
+    ) { file in
+        guard file.isSwift, file.room != nil, !Exceptions.contain(file.path, in: Exceptions.opening) else { return [] }
+        return try file.findings(#"\bEmbeddedStore\s*\("#, "commands open stores by Environment.store(in:for:)")
     }
 
     private static let pointersInListedFolders = Wall(

@@ -50,6 +50,25 @@ struct HouseSettingsTests {
         for directory in ["", "a", "/"] { #expect(GitCheckout(containing: directory) == nil, "\(directory)") }
     }
 
+    @Test("A store is opened in the same directory for whatever use, and ~ means HOME")
+    func directories() async throws {
+        let environment = settings.environment
+        #expect(environment.directory("~/a") == scratch.path + "/a")
+        #expect(environment.directory("~") == scratch.path)
+        #expect(environment.directory("/~/a") == "/~/a")
+        #expect(environment.directory(nil) == environment.dataDirectory)
+        for use in StoreUse.allCases {
+            let store = try environment.store(in: environment.directory("~/a"), for: use)
+            #expect(store.directory == scratch.path + "/a", "\(use)")
+            try await store.close()
+        }
+        let sealed = Environment(["HOME": scratch.path, "ENCRYPTION_KEY": "no key"])
+        for use in StoreUse.allCases where use != .keyless {
+            #expect(throws: (any Error).self, "\(use)") { try sealed.store(in: scratch.path, for: use) }
+        }
+        try await sealed.store(in: scratch.path, for: .keyless).close()
+    }
+
     @Test("A service without a model or an address is refused with the flag that is missing")
     func refusals() {
         var settings = settings

@@ -21,10 +21,7 @@ package struct House: Sendable {
     package init(_ settings: HouseSettings) throws {
         directory = settings.directory
         scope = settings.scope
-        points = try EmbeddedStore(
-            directory: directory,
-            settings: try settings.environment.engineSettings(backupLocation: settings.backupLocation))
-        points.startUpkeep()
+        points = try settings.environment.store(in: directory, for: .serving)
         let remote = try settings.remoteEmbedder()
         let builtIn: MiniLM? = settings.embedder == .builtin && MiniLM.isPresent ? MiniLM() : nil
         embedder = remote ?? builtIn

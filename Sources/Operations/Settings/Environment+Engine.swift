@@ -36,11 +36,12 @@ extension Environment {
         backupLocation ?? BackupArchive.standardLocation(of: directory)
     }
 
-    /// Settings of a store that is used by others: with the user's key, and with its log shipped.
-    package func engineSettings(backupLocation: String) throws -> EngineSettings {
+    /// Settings of the store in `directory` for those who write to it: with the user's key, and with its log shipped to
+    /// where its backups are.
+    package func engineSettings(directory: String) throws -> EngineSettings {
         var settings = EngineSettings()
         settings.encryptionKey = try storeKey()
-        settings.backupLocation = backupLocation
+        settings.backupLocation = backups(of: directory)
         settings.backupSchedule = try schedule()
         settings.backupRetentionDays = try retentionDays()
         if let sealRows {
@@ -48,10 +49,5 @@ extension Environment {
             settings.sealShare = 0
         }
         return settings
-    }
-
-    /// The same for the store in `directory`, with backups where the environment says.
-    package func engineSettings(directory: String) throws -> EngineSettings {
-        try engineSettings(backupLocation: backups(of: directory))
     }
 }

@@ -71,6 +71,9 @@ package struct Environment: Sendable {
     /// path begins at the current one.
     package func absolute(_ path: String) -> String { Self.absolute(path, home: home) }
 
+    /// Absolute path of the data directory: what a flag says, or else the variables.
+    package func directory(_ given: String?) -> String { given.map(absolute) ?? dataDirectory }
+
     private static func absolute(_ path: String, home: String) -> String {
         let isAtHome = path == "~" || path.hasPrefix("~/")
         return URL(fileURLWithPath: isAtHome ? home + path.dropFirst() : path).standardizedFileURL.path

@@ -25,7 +25,7 @@ package struct HouseSettings: Sendable {
     package init(environment: Environment = .current) { self.environment = environment }
 
     /// Absolute path of the data directory.
-    package var directory: String { data.map(environment.absolute) ?? environment.dataDirectory }
+    package var directory: String { environment.directory(data) }
 
     /// Absolute path of the place where backups and the shipped log are.
     package var backupLocation: String { environment.backups(of: directory) }

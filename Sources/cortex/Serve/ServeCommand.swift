@@ -56,9 +56,7 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let environment = Environment.current
         let directory = place.directory
-        let store = try EmbeddedStore(
-            directory: directory, settings: try environment.engineSettings(directory: directory))
-        store.startUpkeep()
+        let store = try environment.store(in: directory, for: .serving)
         let access = AccessControl(
             apiKeys: environment.apiKey.map { [$0] } ?? [], readOnlyKey: environment.readOnlyAPIKey,
             acceptsTokens: tokens)

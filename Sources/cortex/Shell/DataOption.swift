@@ -13,5 +13,5 @@ struct DataOption: ParsableArguments {
     }
 
     /// Absolute path of the data directory.
-    var directory: String { data.map(Environment.current.absolute) ?? Environment.current.dataDirectory }
+    var directory: String { Environment.current.directory(data) }
 }

@@ -29,12 +29,8 @@ struct StoreOptions: ParsableArguments {
         BackupArchive(location: location.map(Environment.current.absolute) ?? standardLocation)
     }
 
-    /// The store, with the user's key and no upkeep.
-    func opened() throws -> EmbeddedStore {
-        var settings = EngineSettings()
-        settings.encryptionKey = try Environment.current.storeKey()
-        return try EmbeddedStore(directory: directory, settings: settings)
-    }
+    /// The store, opened for what the command does with it.
+    func opened(for use: StoreUse) throws -> EmbeddedStore { try Environment.current.store(in: directory, for: use) }
 
     /// Runs `body`; errors of the engine end the command with their own code.
     static func reporting(_ body: () async throws -> Void) async throws {

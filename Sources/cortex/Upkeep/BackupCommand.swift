@@ -30,7 +30,7 @@ struct BackupCreateCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await StoreOptions.reporting {
-            let points = try EmbeddedStore(directory: store.directory)
+            let points = try store.opened(for: .keyless)
             let names = try await points.collectionNames()
             guard !names.isEmpty else {
                 throw EngineError(
@@ -96,9 +96,7 @@ struct BackupListCommand: AsyncParsableCommand {
     /// When the next full is due by schedule; nil at a place that no schedule fills.
     private func nextBackup() throws -> Int64? {
         guard store.archive.location == store.standardLocation else { return nil }
-        let settings = try Environment.current.engineSettings(backupLocation: store.standardLocation)
-        return try EmbeddedStore(directory: store.directory, settings: settings).nextBackup(
-            at: store.archive.location)
+        return try store.opened(for: .writing).nextBackup(at: store.archive.location)
     }
 }
 
@@ -155,7 +153,7 @@ struct BackupVerifyCommand: AsyncParsableCommand {
         defer { try? FileManager.default.removeItem(atPath: place) }  // the next prune removes what stays
         do {
             _ = try Restoration(archive: store.archive, target: .latest).run(into: place, backup: name)
-            let restored = try EmbeddedStore(directory: place)
+            let restored = try Environment.current.store(in: place, for: .keyless)
             for collection in try await restored.collectionNames() {
                 let report = try await restored.verify(collection)
                 if !report.isSound { found.findings.append("restored '\(collection)': \(report.summary)") }
@@ -204,7 +202,7 @@ struct BackupDrillCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await StoreOptions.reporting {
-            let live = try store.opened()
+            let live = try store.opened(for: .looking)
             let (drill, restored) = try await BackupDrill.run(
                 store.archive, live: live, key: try Environment.current.storeKey(), now: WallClock.microseconds)
             try await live.close()

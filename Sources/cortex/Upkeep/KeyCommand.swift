@@ -34,7 +34,7 @@ struct KeyEncryptCommand: AsyncParsableCommand {
     func run() async throws {
         try await StoreOptions.reporting {
             let key = try KeyCommand.required(Environment.current.encryptionKey, "ENCRYPTION_KEY")
-            let points = try EmbeddedStore(directory: store.directory)
+            let points = try store.opened(for: .keyless)
             let names = try await points.encrypt(with: key)
             if store.json {
                 print(JSONWriter.text(["encrypted": .array(names.map { .string($0) })]))
@@ -58,7 +58,7 @@ struct KeyRotateCommand: AsyncParsableCommand {
         try await StoreOptions.reporting {
             let old = try KeyCommand.required(Environment.current.encryptionKey, "ENCRYPTION_KEY")
             let new = try KeyCommand.required(Environment.current.newEncryptionKey, "ENCRYPTION_KEY_NEW")
-            let points = try EmbeddedStore(directory: store.directory)
+            let points = try store.opened(for: .keyless)
             let names = try await points.rotateKey(from: old, to: new)
             if store.json {
                 print(JSONWriter.text(["rotated": .array(names.map { .string($0) })]))

@@ -178,8 +178,7 @@ struct MigrationFlags: ParsableArguments {
     ) async throws -> Result {
         let directory = place.directory
         do {
-            let store = try EmbeddedStore(
-                directory: directory, settings: try Environment.current.engineSettings(directory: directory))
+            let store = try Environment.current.store(in: directory, for: .writing)
             let local = QdrantAPI(
                 store: store, access: AccessControl(apiKeys: [], readOnlyKey: nil, acceptsTokens: false), stemmers: [:])
             let result = try await body(local, directory)

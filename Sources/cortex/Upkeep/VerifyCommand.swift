@@ -20,7 +20,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await StoreOptions.reporting {
-            let points = try store.opened()
+            let points = try store.opened(for: .looking)
             var isSound = true
             var shown: [JSONValue] = []
             for name in try await points.collectionNames() {
