@@ -3,7 +3,8 @@
     .build/search/venv/bin/python Benchmarks/search/in_turn.py --data .build/search/wordnet \\
         --store .build/search/stores/wordnet/cortex old=/tmp/Bench new=.build/release/Bench
 
-run.sh makes the environment, the data and the store, which both builds must be able to read.
+run.sh makes the environment, the data and the store, which both builds must be able to read. Builds with formats of their
+own each make a store first, with `--build` and a folder behind each: `old=/tmp/Bench@/tmp/old-store`.
 
 Every round asks each build for each setting, in one order and then in the other, so that whatever else the machine does
 meets all of them alike. The first build is 1; a ratio is the median of the rounds' own ratios.
@@ -22,13 +23,14 @@ from engine import K, Engine, measure, nearest, warm
 def options_given() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--data", type=pathlib.Path, required=True)
-    arguments.add_argument("--store", type=pathlib.Path, required=True)
+    arguments.add_argument("--store", type=pathlib.Path, help="of every build that names none of its own")
+    arguments.add_argument("--build", action="store_true", help="make each build's store first")
     arguments.add_argument("--rounds", type=int, default=16)
     arguments.add_argument("--settings", default="11,12,14,24,32", help="breadths, with commas between")
     arguments.add_argument("--other", action="store_true", help="queries of another kind")
     arguments.add_argument("--on-disk", action="store_true", help="a store whose floats stay in the file")
     arguments.add_argument("--percent", type=int, help="a filter that keeps so many in a hundred")
-    arguments.add_argument("builds", nargs="+", metavar="NAME=BENCH")
+    arguments.add_argument("builds", nargs="+", metavar="NAME=BENCH[@STORE]")
     return arguments.parse_args()
 
 
@@ -47,7 +49,16 @@ def main() -> None:
         engines = []
         for build in options.builds:
             name, bench = build.split("=", 1)
-            engine = Engine(name, [bench, "worker", *(["--on-disk"] if options.on_disk else [])], options.store)
+            bench, _, store = bench.partition("@")
+            command = [bench, "worker", *(["--on-disk"] if options.on_disk else [])]
+            store = pathlib.Path(store) if store else options.store
+            if store is None:
+                raise SystemExit(f"{name}: name a store behind the build, or give --store")
+            if options.build:
+                builder = Engine(name, command, store)
+                print(name, builder.ask(op="build", data=str(options.data), threads=1), flush=True)
+                builder.close()
+            engine = Engine(name, command, store)
             engine.open()
             warm(engine, options, queries, **request)
             engines.append(engine)

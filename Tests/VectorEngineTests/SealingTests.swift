@@ -57,6 +57,29 @@ private final class SealingGate: Sendable {
         return true
     }
 
+    @Test("Rows too few to seal while writes go on are sealed once nothing is written any more")
+    func sealsAtRest() async throws {
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        let (steps, said) = AsyncStream.makeStream(of: SealingStep.self)
+        var settings = EngineSettings()
+        settings.sealThreshold = 50
+        settings.buildThreads = 1
+        settings.restingThreshold = 20
+        settings.sealRest = .milliseconds(1)
+        settings.observeSealing = { said.yield($0) }
+        let store = try EmbeddedStore(directory: scratch.path, settings: settings)
+        try await store.createCollection("c", schema: Sample.schema)
+        var random = SplitMix(seed: 5)
+        var ends = steps.filter { $0 == .done || $0 == .failed }.makeAsyncIterator()
+        // 19 rows beside the graph would stay flat; the 20th makes them worth a merge, and 50 are never reached.
+        for ids in [UInt64(0)..<50, 50..<70] {
+            try await store.upsert(try ids.map { try Sample.point($0, &random) }, in: "c")
+            #expect(await ends.next() == .done)
+            #expect(try await store.describe("c")?.indexedPointCount == Int(ids.upperBound))
+        }
+    }
+
     @Test func everyWriteIsFoundWhileTwoStoresSealTheSameFile() async throws {
         let scratch = ScratchDirectory()
         defer { withExtendedLifetime(scratch) {} }

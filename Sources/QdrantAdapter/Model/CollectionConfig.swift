@@ -115,8 +115,13 @@ struct CollectionConfig: Sendable {
     }
 
     /// `indexing_threshold`, which counts in kilobytes of one vector name's floats; 0 turns indexing off.
+    ///
+    /// Qdrant's default stands for the engine's own threshold, which counts rows: a scan takes as long as there are
+    /// rows, and a collection that says nothing should not be left with more of them outside the graph.
     var sealingBytes: Int? {
-        guard let kilobytes = members["optimizer_config"]?["indexing_threshold"]?.integerValue else { return nil }
+        guard let kilobytes = members["optimizer_config"]?["indexing_threshold"]?.integerValue,
+            kilobytes != Self.defaultIndexingThreshold
+        else { return nil }
         let (bytes, overflows) = kilobytes.multipliedReportingOverflow(by: 1024)
         return overflows ? .max : Int(clamping: max(0, bytes))
     }
@@ -145,9 +150,11 @@ struct CollectionConfig: Sendable {
     private static let hnswDefaults: JSONObject = [
         "m": 16, "ef_construct": 100, "full_scan_threshold": 10000, "max_indexing_threads": 0, "on_disk": false,
     ]
+    private static let defaultIndexingThreshold: Int64 = 10_000
     private static let optimizerDefaults: JSONObject = [
         "deleted_threshold": 0.2, "vacuum_min_vector_number": 1000, "default_segment_number": 0,
-        "max_segment_size": nil, "memmap_threshold": nil, "indexing_threshold": 10000, "flush_interval_sec": 5,
+        "max_segment_size": nil, "memmap_threshold": nil, "indexing_threshold": .integer(defaultIndexingThreshold),
+        "flush_interval_sec": 5,
         "max_optimization_threads": nil,
     ]
     private static let walDefaults: JSONObject = [

@@ -374,6 +374,9 @@ package final class PointCollection: Sendable {
 
     // MARK: Sealing
 
+    /// The newest change that has been read or written.
+    var lastSequence: Int64 { live.withLock { $0.live.sequence } }
+
     /// Live rows no graph reaches yet, in the newest view.
     package var unsealedCount: Int { live.withLock { $0.live.unsealedCount } }
 

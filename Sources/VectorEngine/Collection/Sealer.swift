@@ -18,6 +18,8 @@ final class Sealer: Sendable {
 
     private struct State {
         var isScheduled = false
+        /// Whether a look at the rows is scheduled for when nothing has been written for a while.
+        var isResting = false
         var isStopped = false
     }
 
@@ -30,12 +32,16 @@ final class Sealer: Sendable {
     func wake() {
         let settings = collection.settings
         let isDue = settings.sealsAutomatically && Self.isDue(collection, settings)
-        guard isDue || collection.needsCompaction else { return }
+        if isDue || collection.needsCompaction { run(sealing: isDue) } else { rest() }
+    }
+
+    private func run(sealing isDue: Bool) {
         let mustStart = state.withLock { state in
             defer { state.isScheduled = true }
             return !state.isScheduled && !state.isStopped
         }
         guard mustStart else { return }
+        let settings = collection.settings
         queue.async { [self] in
             let generation = collection.generation
             var hasCompacted = false
@@ -55,6 +61,36 @@ final class Sealer: Sendable {
             // What was written or deleted meanwhile has found a run scheduled, and there may be no further write.
             if collection.generation > generation || (hasCompacted && collection.needsCompaction) { wake() }
         }
+    }
+
+    /// Looks again when nothing has been written for a while: rows that are too few to interrupt writers for, yet make
+    /// every query longer, are sealed then.
+    private func rest() {
+        let settings = collection.settings
+        guard settings.sealsAutomatically, Self.isDueAtRest(collection, settings) else { return }
+        let mustStart = state.withLock { state in
+            defer { state.isResting = true }
+            return !state.isResting && !state.isStopped
+        }
+        guard mustStart else { return }
+        let sequence = collection.lastSequence
+        let (seconds, attoseconds) = settings.sealRest.components
+        let interval = Double(seconds) + Double(attoseconds) / 1e18
+        DispatchQueue.global(qos: .utility).asyncAfter(deadline: .now() + interval) { [weak self] in
+            guard let self else { return }
+            state.withLock { $0.isResting = false }
+            if collection.lastSequence != sequence {
+                wake()
+            } else if Self.isDueAtRest(collection, settings) {
+                run(sealing: true)
+            }
+        }
+    }
+
+    private static func isDueAtRest(_ collection: PointCollection, _ settings: EngineSettings) -> Bool {
+        let (flat, sealed) = (collection.unsealedCount, Double(collection.sealedCount))
+        guard sealed > 0, collection.schema.sealingBytes != 0 else { return false }
+        return flat >= settings.restingThreshold && Double(flat) >= settings.restingShare * sealed
     }
 
     private static func isDue(_ collection: PointCollection, _ settings: EngineSettings) -> Bool {

@@ -8,6 +8,11 @@ public struct EngineSettings: Sendable {
     public var sealThreshold = 8192
     /// Flat rows are also left until they are this share of the sealed ones, so that merging stays cheap.
     public var sealShare = 0.05
+    /// Flat rows beside a graph, and their share of its rows, from which on they are sealed once nothing has been
+    /// written for `sealRest`: a query scans them all.
+    public var restingThreshold = 1024
+    public var restingShare = 0.01
+    public var sealRest = Duration.seconds(2)
     /// Deleted rows of a stored segment, as a share, above which they leave its graph, whose links are mended.
     public var repairShare = 0.1
     /// The same, above which the graph is built anew without them.
