@@ -250,6 +250,7 @@ extension DictionaryPointStore.Contents {
     fileprivate mutating func apply(_ write: PointWrite, version: UInt64) throws -> Int {
         switch write.change {
         case .upsert(let points):
+            if case .unique(let members)? = write.precondition { try checkUnique(points, members) }
             for point in points {
                 try check(point)
                 try check(write.precondition, of: point.id)
@@ -278,6 +279,21 @@ extension DictionaryPointStore.Contents {
         }
     }
 
+    private func checkUnique(_ written: [Point], _ members: [PayloadPath]) throws {
+        let own = Set(written.map(\.id))
+        for member in members {
+            let keywords = Set(
+                written.flatMap { PayloadWalk.values(at: member.description, in: $0.payload.object) }
+                    .compactMap(\.stringValue))
+            let isTaken = objects.contains { id, object in
+                !own.contains(id)
+                    && PayloadWalk.values(at: member.description, in: object).compactMap(\.stringValue)
+                        .contains(where: keywords.contains)
+            }
+            guard !isTaken else { throw EngineError(.preconditionFailed, "a keyword is taken") }
+        }
+    }
+
     private func check(_ point: Point) throws {
         for (name, vector) in point.vectors.dense {
             guard let described = schema.dense[name] else {
@@ -293,7 +309,8 @@ extension DictionaryPointStore.Contents {
     private func check(_ precondition: PointWrite.Precondition?, of id: PointID) throws {
         let holds =
             switch precondition {
-            case nil: true
+            case nil, .unique: true
+            case .matches(let filter): points[id].map { PayloadWalk.passes($0, objects[id] ?? [:], filter) } ?? false
             case .absent: versions[id] == nil
             case .version(let version): versions[id] == version
             }

@@ -37,7 +37,7 @@ enum FindArguments {
     private static let expiry = [
         Argument("include_expired", .boolean, default: false),
         Argument("expires_before", .timestamp), Argument("expires_after", .timestamp),
-        Argument("ttl_policies", .list(.choice(ExpiryChoice.policies + ["kind", "explicit"]), count: 0...6)),
+        Argument("ttl_policies", .list(.choice(ExpiryChoice.policies + ["kind_days", "explicit"]), count: 0...6)),
     ]
 
     private static let optimization = [

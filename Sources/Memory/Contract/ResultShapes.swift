@@ -27,7 +27,7 @@ enum ResultShapes {
         Argument(
             "summary",
             .object(
-                ["total", "stored", "updated", "merged", "skipped", "blocked", "failed"].map {
+                ["total", "stored", "updated", "merged", "similar", "skipped", "blocked", "failed"].map {
                     Argument($0, count, required: true)
                 })),
         Argument(
@@ -55,12 +55,20 @@ enum ResultShapes {
         Argument("memory_id", .identifier, "The other memory.", required: true),
     ])
 
+    private static let similarItem = Shape.object([
+        Argument("id", .identifier, required: true), Argument("similarity", .number(0...1), required: true),
+        Argument("text", text, required: true),
+    ])
+
     private static let storedItem = Shape.object([
         Argument("input_index", count, required: true),
         Argument("status", .choice(ItemStatus.allCases.map(\.rawValue)), required: true),
         Argument("id", .identifier), Argument("kind", .choice(SharedArguments.kinds), required: true),
         Argument("existing_id", .identifier, "The stored item this is a copy of."),
         Argument("similarity", .number(0...1)), Argument("strategy", text),
+        Argument("similar", .list(similarItem, count: 0...Int.max), "Memories it resembles; all are kept."),
+        Argument("seen", count, "How often its text was stored."),
+        Argument("embedding", .choice(["pending"]), "Its vectors are still to be computed."),
         Argument("expires_at", .timestamp), Argument("chunks", count),
         Argument("insights", list),
         Argument("warnings", .list(text, count: 0...Int.max)),

@@ -19,6 +19,12 @@ package struct StoredItem: Sendable, Equatable {
     package var strategy: String?
     /// The cosine of the two texts; 1 for exact copies.
     package var similarity: Double?
+    /// What it resembles, where it was stored beside it.
+    package var similar: [SimilarItem] = []
+    /// How often its text has been stored by now, where it was there already.
+    package var seen: Int64?
+    /// Whether its vectors are still to be computed.
+    package var isEmbeddingPending = false
     package var insights: [JSONValue] = []
     /// Microseconds since 1970.
     package var expiresAt: Int64?
@@ -43,6 +49,9 @@ package struct StoredItem: Sendable, Equatable {
             let rounded = ((similarity ?? 1) * 10_000).rounded() / 10_000
             members["similarity"] = rounded == 1 ? 1 : .number(rounded)
         }
+        if !similar.isEmpty { members["similar"] = .array(similar.map(\.json)) }
+        if let seen { members["seen"] = .integer(seen) }
+        if isEmbeddingPending { members["embedding"] = "pending" }
         if let strategy { members["strategy"] = .string(strategy) }
         if let expiresAt { members["expires_at"] = .string(Timestamp.format(expiresAt)) }
         if chunkCount > 0 { members["chunks"] = .integer(Int64(chunkCount)) }
@@ -61,7 +70,10 @@ package struct StoredItem: Sendable, Equatable {
         id = members["id"]?.stringValue.flatMap { UUIDBytes($0) }
         existingID = members["existing_id"]?.stringValue.flatMap { UUIDBytes($0) }
         strategy = members["strategy"]?.stringValue
-        similarity = members["similarity"]?.doubleValue
+        similarity = existingID == nil ? nil : members["similarity"]?.doubleValue
+        similar = (members["similar"]?.arrayValue ?? []).compactMap(SimilarItem.init)
+        seen = members["seen"]?.integerValue
+        isEmbeddingPending = members["embedding"]?.stringValue == "pending"
         expiresAt = members["expires_at"]?.stringValue.flatMap(Timestamp.parse)
         chunkCount = members["chunks"]?.integerValue.flatMap { Int(exactly: $0) } ?? 0
         warnings = (members["warnings"]?.arrayValue ?? []).compactMap(\.stringValue)
@@ -84,6 +96,9 @@ package struct StoreResult: Sendable {
     /// How long the steps took, where that was asked.
     var steps = JSONObject()
 
+    /// Items that were stored beside something they resemble.
+    package var similarCount: Int { items.count { !$0.similar.isEmpty } }
+
     package func count(_ status: ItemStatus) -> Int { items.count { $0.status == status } }
 
     package func json(correlationID: String?) -> JSONValue {
@@ -95,6 +110,7 @@ package struct StoreResult: Sendable {
         if showsSummary {
             var summary: JSONObject = ["total": .integer(Int64(items.count))]
             for (name, count) in counts { summary[name] = .integer(Int64(count)) }
+            summary["similar"] = .integer(Int64(similarCount))
             members["summary"] = .object(summary)
             members["autonomous_context"] = .object(context(counts))
         }
@@ -118,6 +134,9 @@ package struct StoreResult: Sendable {
         } else if !contradictions.isEmpty {
             context["recommendation"] =
                 "read the memories that contradict, and store which one holds (supersedes), or delete the other"
+        } else if similarCount > 0 {
+            context["recommendation"] =
+                "both texts are kept; where one replaces the other, use memory_update, or supersedes in a new item"
         }
         return context
     }

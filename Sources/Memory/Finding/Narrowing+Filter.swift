@@ -4,9 +4,19 @@ import VectorEngine
 /// What narrows a search becomes a filter inside it.
 extension Narrowing {
     /// Items that have not expired. Asked the other way round, since few have: a range costs what it holds.
-    static func alive(at now: Int64) -> Condition {
-        .filter(Filter(mustNot: [.range(member: Member.expiresAt, NumericRange(atMost: .integer(now)))]))
+    static func alive(at now: Int64) -> Condition { .filter(Filter(mustNot: [expired(at: now)])) }
+
+    /// Items that have reached an expiry that somebody asked for.
+    static func expired(at now: Int64) -> Condition {
+        .filter(
+            Filter(
+                must: [.range(member: Member.expiresAt, NumericRange(atMost: .integer(now)))],
+                mustNot: [unaskedExpiry]))
     }
+
+    /// Items to which an earlier version gave an expiry that nobody asked for.
+    static let unaskedExpiry = Condition.match(
+        member: Member.expiryPolicy, anyOf: ExpiryChoice.unasked.map { .keyword($0) })
 
     /// - Throws: `pattern` for a metadata key that a path cannot name.
     func filter(now: Int64) throws(MemoryError) -> Filter {
@@ -33,7 +43,8 @@ extension Narrowing {
                         atLeast: confidence.minimum.map { .real($0) }, atMost: confidence.maximum.map { .real($0) })))
         }
         if !expiryPolicies.isEmpty {
-            must.append(.match(member: Member.expiryPolicy, anyOf: expiryPolicies.map { .keyword($0) }))
+            let stored = expiryPolicies.map { MatchValue.keyword(ExpiryChoice.storedName(of: $0)) }
+            must.append(.match(member: Member.expiryPolicy, anyOf: stored))
         }
         for (key, value) in metadata {
             try Self.append(key, value, under: Member.metadata, at: "filters.metadata", to: &must)

@@ -38,7 +38,7 @@ enum Chunk {
     private static let ownMembers: Set<String> = [
         Member.content, Member.data, Member.contentHash, Member.idempotencyKeys, Member.idempotencyResults,
         Member.length, Member.names, Member.links, Member.identities, Member.mergeHistory, Member.actorTerms,
-        Member.traits, Member.chunks, Member.tags,
+        Member.traits, Member.chunks, Member.tags, Member.uniqueKey, Member.seen, Member.version, Member.embedding,
     ]
 
     /// The payload of the chunk at `range`, UTF-8 offsets into its memory's content.

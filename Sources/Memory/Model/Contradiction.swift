@@ -8,13 +8,15 @@ package struct Contradiction: Sendable, Equatable {
         case value = "different_value"
         /// A near copy that denies it.
         case negation
+        /// A word and its opposite in the same sentence.
+        case opposite
         /// Two accepted decisions on one component.
         case decisions = "two_accepted_decisions"
         /// Two validities that overlap.
         case validity = "overlapping_validity"
     }
 
-    let inputIndex: Int
+    package let inputIndex: Int
     package let reason: Reason
     /// The other item.
     package let other: UUIDBytes

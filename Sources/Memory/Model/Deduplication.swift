@@ -1,16 +1,16 @@
 import JSON
 
-/// What is done with a copy or a near copy of what is stored.
+/// What is done with a copy or a near copy of what is stored (spec: the table of `merge_strategy`).
 package enum MergeStrategy: String, Sendable, CaseIterable {
-    /// Nothing is changed.
+    /// Exact copies are skipped; near copies are stored and reported.
     case skip
-    /// What is stored stays; only members it lacks are added.
+    /// What is stored stays, and the newer text is reported as skipped.
     case preferExisting = "prefer_existing"
-    /// The newer takes the place of what is stored, under its id.
+    /// The newer text takes the place of what is stored, under its id; the former version is kept.
     case preferNewer = "prefer_newer"
-    /// Both, the newer where they disagree.
+    /// One memory with both texts; the former version is kept.
     case combine
-    /// One of the others, as the likeness and the age tell.
+    /// Near copies become one memory only if both have the same words in the same order (``Wording``).
     case intelligent
 }
 
@@ -28,8 +28,6 @@ package struct Deduplication: Sendable, Equatable {
     package var historyLimit = 10
     /// Neighbours that are looked at for one item.
     package var checkedLimit = 100
-    /// From this likeness on `intelligent` combines.
-    static let combiningSimilarity = 0.95
 
     package init() {}
 
@@ -50,18 +48,23 @@ package struct Deduplication: Sendable, Equatable {
         checkedLimit = whole("max_items_to_check", checkedLimit)
     }
 
-    /// What happens to an exact copy: `prefer_newer` renews the stored item, all others leave it.
-    var exactStrategy: MergeStrategy {
-        strategy == .intelligent ? (allowsNewerVersions ? .preferNewer : .preferExisting) : strategy
+    /// Whether an exact copy renews the expiry of what is stored. It never brings the expiry forward.
+    var renews: Bool {
+        switch strategy {
+        case .intelligent: allowsNewerVersions
+        case .preferNewer, .combine: true
+        case .skip, .preferExisting: false
+        }
     }
 
-    /// Whether an exact copy renews the stored item (its metadata, tags and expiry).
-    var newerWins: Bool { exactStrategy == .preferNewer || exactStrategy == .combine }
-
-    /// What happens to a near copy.
-    func nearStrategy(similarity: Double, sharesScope: Bool) -> MergeStrategy {
-        guard strategy == .intelligent else { return strategy }
-        if similarity >= Self.combiningSimilarity || !sharesScope { return .combine }
-        return allowsNewerVersions ? .preferNewer : .preferExisting
+    /// What happens to a near copy; nil where it is stored beside what is there.
+    ///
+    /// - Parameter hasSameWording: whether both have the same words in the same order.
+    func nearStrategy(hasSameWording: Bool) -> MergeStrategy? {
+        switch strategy {
+        case .skip: nil
+        case .preferExisting, .preferNewer, .combine: strategy
+        case .intelligent: hasSameWording && allowsNewerVersions ? .intelligent : nil
+        }
     }
 }

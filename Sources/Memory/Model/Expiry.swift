@@ -17,6 +17,13 @@ package enum ExpiryChoice: Sendable, Equatable {
     /// The policies' names in the contract's order.
     package static let policies = ["default", "short", "long", "permanent"]
 
+    /// The name under which a policy is stored. Earlier versions stored `default` for memories whose expiry nobody had
+    /// asked for; a 30-day expiry that was asked for has another name, so that the two can be told apart.
+    static func storedName(of policy: String) -> String { policy == "default" ? "asked_default" : policy }
+
+    /// Stored names of expiries that nobody asked for: earlier versions set them. They do not count.
+    static let unasked = ["default", "kind"]
+
     /// Reads a checked `ttl_config`; `expires_at` outranks `policy`, and nil says nothing.
     init?(_ members: JSONObject?) {
         if let moment = members?["expires_at"]?.stringValue.flatMap(Timestamp.parse) {
@@ -33,21 +40,22 @@ package enum ExpiryChoice: Sendable, Equatable {
 struct Expiry: Equatable {
     /// Microseconds since 1970; nil for ever.
     var at: Int64?
-    /// The policy's name, `kind` for the kind's own, `explicit` for a moment that was given.
+    /// The policy's stored name, `kind_days` for the setting of the kind, `explicit` for a moment that was given.
     var policy: String
 
-    /// The item's own choice, then the call's, then the kind's, then the default.
+    static let permanent = Expiry(nil, "permanent")
+
+    /// The item's own choice, then the call's, then the setting for the kind; permanent where nobody says anything.
     static func resolve(
         item: ExpiryChoice?, call: ExpiryChoice?, kind: MemoryKind, from now: Int64, _ settings: MemorySettings
     ) -> Expiry {
         switch item ?? call {
         case .at(let moment): return Expiry(at: moment, policy: "explicit")
-        case .policy(let name): return Expiry(end(of: life(of: name, settings), from: now), name)
+        case .policy(let name):
+            return Expiry(end(of: life(of: name, settings), from: now), ExpiryChoice.storedName(of: name))
         case nil:
-            guard let life = kind.life(settings) else {
-                return Expiry(end(of: .after(settings.defaultLife), from: now), "default")
-            }
-            return Expiry(end(of: life, from: now), life == .permanent ? "permanent" : "kind")
+            guard let days = settings.kindLifeDays[kind] else { return .permanent }
+            return Expiry(end(of: .after(.seconds(86_400) * days), from: now), "kind_days")
         }
     }
 

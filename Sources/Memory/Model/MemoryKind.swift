@@ -67,16 +67,6 @@ package enum MemoryKind: String, Sendable, CaseIterable {
         }
     }
 
-    /// How long an item of this kind lives when neither it nor the call says; nil is the default policy.
-    func life(_ settings: MemorySettings) -> ExpiryPolicy? {
-        switch self {
-        case .incident: .permanent
-        case .risk: .after(settings.riskLife)
-        case .decision: .after(settings.decisionLife)
-        default: nil
-        }
-    }
-
     /// What is wrong with `data` for this kind: the errors of strict mode, the warnings of lenient mode.
     ///
     /// - Parameter path: Where `data` stands, for the errors' `field`.

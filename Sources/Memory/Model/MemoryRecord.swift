@@ -21,6 +21,14 @@ enum Member {
     static let confidence = "confidence"
     static let scopeHash = "scope_hash"
     static let contentHash = "content_hash"
+    /// The digest of scope, kind and text (``MemoryRecord/uniqueKey``).
+    static let uniqueKey = "unique_key"
+    /// How often it was stored; absent for once.
+    static let seen = "seen"
+    /// The number of this version; absent for the first.
+    static let version = "version"
+    /// Whether its vectors are still to be computed: `pending`, or absent.
+    static let embedding = "embedding"
     static let idempotencyKeys = "idempotency_keys"
     static let idempotencyResults = "idempotency_results"
     static let createdAt = "created_at"
@@ -38,6 +46,8 @@ enum Member {
     static let versionOf = "version_of"
     static let validFrom = "valid_from"
     static let validUntil = "valid_until"
+    /// By what a version was replaced (``ReplacementReason``); absent in versions that earlier versions kept.
+    static let replacedBy = "replaced_by"
     /// How many chunks a long memory has.
     static let chunks = "chunks"
     /// Of a chunk: its memory's id, and where it lies in that content, as UTF-8 offsets.
@@ -54,9 +64,8 @@ enum Member {
         ]
         indexes[confidence] = .float
         for name in [
-            kind, session, actor, actorTerms, traits, tagIndex, scopeHash, contentHash, idempotencyKeys, expiryPolicy,
-            chunkOf, names,
-            links, identities,
+            kind, session, actor, actorTerms, traits, tagIndex, scopeHash, contentHash, uniqueKey, idempotencyKeys,
+            expiryPolicy, embedding, chunkOf, names, links, identities,
         ] + MemoryScope.keys.map(scope) {
             indexes[name] = .keyword
         }
@@ -88,6 +97,12 @@ struct MemoryRecord: Sendable {
     var mergeHistory: [JSONValue] = []
     /// First results by the digest of scope and idempotency key.
     var idempotency: JSONObject = [:]
+    /// How often it was stored.
+    var seen: Int64 = 1
+    /// 1 for the first version; one more with each that took the place of another.
+    var version: Int64 = 1
+    /// Whether its vectors are still to be computed, because the embedder did not answer.
+    var isEmbeddingPending = false
     /// Weighted terms, for the mean that BM25 divides by.
     var length: Double = 0
     /// Chunks of a long content; 0 without.
@@ -98,17 +113,27 @@ struct MemoryRecord: Sendable {
 
     func isExpired(at now: Int64) -> Bool { expiresAt.map { $0 <= now } ?? false }
 
-    /// What two exact copies share: kind, content and data.
+    /// What two exact copies share: kind, content (but for case, white space and final punctuation) and data.
     static func contentHash(of item: StoreItem) -> String {
         contentHash(item.kind, item.content, item.data)
     }
 
     static func contentHash(_ kind: MemoryKind, _ content: String?, _ data: JSONObject?) -> String {
+        plainHash(kind, content.map(ExactCopy.folded), data)
+    }
+
+    /// The hash by which earlier versions found copies: of the content as it was written.
+    static func plainHash(_ kind: MemoryKind, _ content: String?, _ data: JSONObject?) -> String {
         var members: JSONObject = ["kind": .string(kind.rawValue)]
         if let content { members["content"] = .string(content) }
         if let data { members["data"] = .object(data) }
         return ContentHash.hex(of: .object(members))
     }
+
+    /// What no two memories share: the digest of scope, kind and text, by which the store keeps one of two copies that
+    /// two processes store at one moment. It changes with the text, so that an edited memory does not stand in the way
+    /// of its former text.
+    var uniqueKey: String { ContentHash.hex(of: .array([.string(scope.hash), .string(contentHash)])) }
 
     /// What tag filters match: every string of a list; of an object each key, and `key:value` for plain values.
     static func tagIndex(of tags: JSONValue?) -> [JSONValue] {
@@ -147,6 +172,9 @@ extension MemoryRecord {
         for (key, value) in scope.json { members[Member.scope(key)] = value }
         members[Member.scopeHash] = .string(scope.hash)
         members[Member.contentHash] = .string(contentHash)
+        members[Member.uniqueKey] = .string(uniqueKey)
+        if version > 1 { members[Member.version] = .integer(version) }
+        if isEmbeddingPending { members[Member.embedding] = "pending" }
         if let actor = source.actor { members[Member.actor] = .string(actor) }
         if !actorTerms.isEmpty { members[Member.actorTerms] = .array(actorTerms.map { .string($0) }) }
         if let tool = source.tool { members[Member.tool] = .string(tool) }
@@ -176,7 +204,7 @@ extension MemoryRecord {
             Member.tagIndex: index.isEmpty ? .null : .array(index),
             Member.confidence: confidence.map { .number($0) } ?? .null, Member.updatedAt: .integer(updatedAt),
             Member.expiresAt: expiresAt.map { .integer($0) } ?? .null, Member.expiryPolicy: .string(expiryPolicy),
-            Member.renewal: renewal?.json ?? .null,
+            Member.renewal: renewal?.json ?? .null, Member.seen: seen > 1 ? .integer(seen) : .null,
             Member.idempotencyKeys: idempotency.isEmpty ? .null : .array(idempotency.keys.map { .string($0) }),
             Member.idempotencyResults: idempotency.isEmpty ? .null : .object(idempotency),
         ]
@@ -209,8 +237,12 @@ extension MemoryRecord {
         tags = members[Member.tags]
         createdAt = created
         updatedAt = members[Member.updatedAt]?.integerValue ?? created
+        expiryPolicy = members[Member.expiryPolicy]?.stringValue ?? "permanent"
         expiresAt = members[Member.expiresAt]?.integerValue
-        expiryPolicy = members[Member.expiryPolicy]?.stringValue ?? "default"
+        if ExpiryChoice.unasked.contains(expiryPolicy) { (expiresAt, expiryPolicy) = (nil, "permanent") }
+        seen = members[Member.seen]?.integerValue ?? 1
+        version = members[Member.version]?.integerValue ?? 1
+        isEmbeddingPending = members[Member.embedding]?.stringValue == "pending"
         idempotency = members[Member.idempotencyResults]?.objectValue ?? [:]
         renewal = ExpiryExtension(stored: members[Member.renewal])
         mergeHistory = members[Member.mergeHistory]?.arrayValue ?? []

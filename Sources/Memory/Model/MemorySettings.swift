@@ -19,8 +19,10 @@ package struct MemorySettings: Sendable, Equatable {
     package var maximumKeysPerItem = 100
     /// Items that a graph expansion answers at most.
     package var maximumGraphNodes = 1_000
-    /// Near copies whose texts are compared for one item.
-    package var comparedNeighbours = 4
+    /// The nearest stored items whose texts are compared with one item's.
+    package var comparedNeighbours = 8
+    /// How often a call is decided again because another process stored one of its items meanwhile.
+    package var storeAttempts = 8
     /// Todos that are looked at for a circle of dependencies.
     package var maximumDependencies = 200
     /// Reports of purges and cleanups that are kept in a process.
@@ -35,8 +37,10 @@ package struct MemorySettings: Sendable, Equatable {
     package var shortLife: Duration = .seconds(24 * 3600)
     package var defaultLife: Duration = .seconds(30 * 86_400)
     package var longLife: Duration = .seconds(90 * 86_400)
-    package var riskLife: Duration = .seconds(365 * 86_400)
-    package var decisionLife: Duration = .seconds(180 * 86_400)
+    /// Days that memories of a kind live where neither they nor the call say; other kinds are permanent.
+    package var kindLifeDays: [MemoryKind: Int] = [:]
+    /// The longest such life.
+    package static let maximumKindLifeDays = 36_500
 
     // MARK: Retrieval
 

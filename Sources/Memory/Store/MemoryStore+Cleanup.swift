@@ -72,9 +72,7 @@ extension MemoryStore {
             let count: Int
             switch operation {
             case .expired:
-                let filter = Filter(must: [
-                    .range(member: Member.expiresAt, NumericRange(atMost: .integer(clock.time()))), Chunk.excluded,
-                ])
+                let filter = Filter(must: [Narrowing.expired(at: clock.time()), Chunk.excluded])
                 let ids = try await everyPoint(filter, limit: settings.maximumDeleted, parts: .idOnly).map(\.id)
                 plan.memories += ids
                 count = ids.count

@@ -19,6 +19,8 @@ extension MemoryStore {
             var before: [RecentItem]
             if let known = conversations[conversation] {
                 before = known
+            } else if let ending = batch.endings[conversation] {
+                before = ending
             } else {
                 before = try await lastItems(of: conversation, now: now)
             }
@@ -32,15 +34,13 @@ extension MemoryStore {
 
     /// Gives the new items that stand around one another without a session their own vectors.
     static func addVectors(
-        _ vectors: [[[Float]]]?, to conversations: inout [Conversation: [RecentItem]],
-        _ additions: inout [StoreBatch.Addition]
+        to conversations: inout [Conversation: [RecentItem]], _ additions: inout [StoreBatch.Addition]
     ) {
-        guard let vectors else { return }
         var own: [UUIDBytes: [Float]] = [:]
-        for (i, addition) in additions.enumerated() where addition.record.source.session == nil {
-            additions[i].vector = vectors[i].first
-            own[addition.record.id] = vectors[i].first
+        for addition in additions where addition.record.source.session == nil {
+            own[addition.record.id] = addition.vector
         }
+        guard !own.isEmpty else { return }
         func complete(_ item: inout RecentItem) { item.vector = item.vector ?? own[item.id] }
         for i in additions.indices where additions[i].record.source.session == nil {
             for k in additions[i].before.indices { complete(&additions[i].before[k]) }

@@ -3,17 +3,18 @@ import VectorEngine
 
 extension MemoryStore {
     /// Notes what of the store (or of the same call) a new item contradicts.
-    func noteContradictions(of item: StoreItem, at index: Int, _ batch: inout StoreBatch, now: Int64) async throws {
+    func noteContradictions(
+        of item: StoreItem, at index: Int, among near: [Neighbour], _ batch: inout StoreBatch, now: Int64
+    ) async throws {
         var found: [(UUIDBytes, Contradiction.Reason)] = []
-        for neighbour in batch.neighbours[index] ?? []
-        where neighbour.similarity >= Self.comparableSimilarity
+        let statement = Statement(MemoryRecord.text(of: item), terms: lexical.terms)
+        for neighbour in near
+        where statement.isComparable && neighbour.similarity >= NearCopy.comparableSimilarity - NearCopy.contextLoss
             && neighbour.record.scope == batch.scope(of: item)
         {
-            switch neighbour.distinction {
-            case .negation: found.append((neighbour.record.id, .negation))
-            case .value where neighbour.similarity >= batch.request.deduplication.similarityThreshold:
-                found.append((neighbour.record.id, .value))
-            case .value, .subject, .none: break
+            let other = Statement(neighbour.record.text, terms: lexical.terms)
+            if let reason = statement.disagreement(with: other).map(Contradiction.Reason.init) {
+                found.append((neighbour.record.id, reason))
             }
         }
         let keys = LinkKeys.identities(of: item.kind, item.data)
@@ -37,10 +38,33 @@ extension MemoryStore {
         }
     }
 
+    /// In what two found memories of one kind and scope cannot both hold; nil where nothing shows it.
+    static func contradiction(
+        between a: (record: MemoryRecord, statement: Statement), and b: (record: MemoryRecord, statement: Statement)
+    ) -> Contradiction.Reason? {
+        guard a.record.id != b.record.id, a.record.kind == b.record.kind, a.record.scope == b.record.scope else {
+            return nil
+        }
+        if let disagreement = a.statement.disagreement(with: b.statement) { return .init(disagreement) }
+        let isSuperseding =
+            LinkKeys.links(of: a.record.kind, a.record.data).contains(b.record.id.description)
+            || LinkKeys.links(of: b.record.kind, b.record.data).contains(a.record.id.description)
+        guard !isSuperseding else { return nil }
+        let keys = LinkKeys.identities(of: a.record.kind, a.record.data)
+        guard LinkKeys.identities(of: b.record.kind, b.record.data).contains(where: keys.contains) else { return nil }
+        return conflict(a.record.kind, a.record.data, b.record) ?? conflict(b.record.kind, b.record.data, a.record)
+    }
+
     /// In what an item and another of the same identity cannot both hold.
     static func conflict(_ item: StoreItem, _ rival: MemoryRecord) -> Contradiction.Reason? {
-        guard let data = item.data, let other = rival.data else { return nil }
-        switch item.kind {
+        conflict(item.kind, item.data, rival)
+    }
+
+    private static func conflict(
+        _ kind: MemoryKind, _ data: JSONObject?, _ rival: MemoryRecord
+    ) -> Contradiction.Reason? {
+        guard let data, let other = rival.data else { return nil }
+        switch kind {
         case .decision:
             let supersedes = LinkKeys.links(of: .decision, data).contains(rival.id.description)
             let bothHold = data["status"] == "accepted" && other["status"] == "accepted"

@@ -26,48 +26,67 @@ extension MemoryStore {
         }
     }
 
-    /// Keeps what is stored now of the items that the batch changes.
-    func keepVersions(_ batch: inout StoreBatch) async throws {
-        guard !batch.superseded.isEmpty else { return }
-        try await keepVersions(of: batch.superseded.map { (id: $0.key, until: $0.value) })
+    /// The id of a version: a version that is kept twice has the same one.
+    static func versionID(of id: UUIDBytes, from moment: Int64) -> PointID {
+        let digits = ContentHash.hex(of: .array([.string(id.description), .integer(moment)]))
+        let high = UInt64(digits.prefix(16), radix: 16) ?? 0
+        let low = UInt64(digits.dropFirst(16).prefix(16), radix: 16) ?? 0
+        return .uuid(UUIDBytes(high: high & ~0xF000 | 0x8000, low: low >> 2 | 1 << 63))
     }
 
-    func keepVersions(of changes: [(id: UUIDBytes, until: Int64)]) async throws {
-        let until = Dictionary(changes.map { (PointID.uuid($0.id), $0.until) }) { first, _ in first }
-        let stored = try await points.retrieve(changes.map { .uuid($0.id) }, with: .all, in: collection)
-        guard !stored.isEmpty else { return }
+    /// Keeps what the batch replaces: stored items with their vectors, and items of the batch itself.
+    func keepVersions(_ batch: inout StoreBatch) async throws {
+        guard !batch.superseded.isEmpty else { return }
+        let ids = Set(batch.superseded.map(\.record.id))
+        let stored = try await points.retrieve(ids.map { .uuid($0) }, with: .all, in: collection)
+        let points = Dictionary(stored.map { ($0.id, $0) }) { first, _ in first }
         try await makeHistory()
-        let versions = try stored.map { point in
-            try version(point, until: until[point.id] ?? clock.time())
+        var until: [UUIDBytes: Int64] = [:]
+        let versions = batch.superseded.map { record, end in
+            let begin = until.updateValue(end, forKey: record.id)
+            let point = points[.uuid(record.id)].flatMap { begin == nil ? $0 : nil }
+            return version(record, vectors: point?.vectors ?? PointVectors(), until: end, batch.reason)
         }
         do {
-            try await points.upsert(versions, in: historyCollection)
+            try await self.points.upsert(versions, in: historyCollection)
         } catch let error as EngineError where error.code == .wrongDimension || error.code == .unknownVector {
             // A re-embedding was interrupted between the two collections: the version is kept with its words alone.
             let wordsAlone = versions.map { version in
                 Point(id: version.id, vectors: PointVectors(sparse: version.vectors.sparse), payload: version.payload)
             }
-            try await points.upsert(wordsAlone, in: historyCollection)
+            try await self.points.upsert(wordsAlone, in: historyCollection)
         }
     }
 
-    private func version(_ point: Point, until: Int64) throws -> Point {
-        let record = try MemoryRecord(point)
-        var members = point.payload.object
+    private func version(_ record: MemoryRecord, vectors: PointVectors, until: Int64, _ reason: ReplacementReason) -> Point {
+        var members = record.payload
         members[Member.idempotencyKeys] = nil
         members[Member.idempotencyResults] = nil
         members[Member.versionOf] = .string(record.id.description)
         members[Member.validFrom] = .integer(record.updatedAt)
         members[Member.validUntil] = .integer(until)
-        return Point(id: .uuid(clock.id(stamp: clock.stamp())), vectors: point.vectors, payload: Payload(members))
+        members[Member.replacedBy] = .string(reason.rawValue)
+        return Point(
+            id: Self.versionID(of: record.id, from: record.updatedAt), vectors: vectors, payload: Payload(members))
     }
 
     /// Former versions of a memory, the oldest first.
     func versions(of id: UUIDBytes) async throws -> [Version] {
         guard try await hasHistory() else { return [] }
         let filter = Filter(must: [Narrowing.keyword(Member.versionOf, id.description)])
-        return try await everyPoint(filter, in: historyCollection).compactMap { try Version($0) }
-            .sorted { $0.validFrom < $1.validFrom }
+        return Self.numbered(try await everyPoint(filter, in: historyCollection).compactMap { try Version($0) })
+    }
+
+    /// The versions of each memory from the oldest on, with their numbers. Versions of earlier versions of this program
+    /// have none of their own and are counted.
+    static func numbered(_ versions: [Version]) -> [Version] {
+        var last: [UUIDBytes: Int64] = [:]
+        return versions.sorted { $0.validFrom < $1.validFrom }.map { version in
+            var version = version
+            version.number = max(version.record.version, (last[version.record.id] ?? 0) &+ 1)
+            last[version.record.id] = version.number
+            return version
+        }
     }
 
     /// The memory as it was known at `moment`; nil when it was not, or has been deleted since.
@@ -96,6 +115,8 @@ struct Version: Sendable {
     let record: MemoryRecord
     let validFrom: Int64
     let validUntil: Int64
+    /// 1 for the first.
+    var number: Int64
 
     init?(_ point: Point) throws {
         let members = point.payload.object
@@ -105,10 +126,12 @@ struct Version: Sendable {
         record = try MemoryRecord(.uuid(id), point.payload)
         validFrom = from
         validUntil = until
+        number = record.version
     }
 
     var json: JSONValue {
         var members = record.json()
+        members["version"] = .integer(number)
         members["valid_from"] = .string(Timestamp.format(validFrom))
         members["valid_until"] = .string(Timestamp.format(validUntil))
         return .object(members)

@@ -41,26 +41,28 @@ extension MemoryStore {
             // Exported moments have milliseconds.
             if let existing, existing.updatedAt / 1000 >= row.record.updatedAt / 1000 {
                 result.unchanged += 1
-                if existing.contentHash != row.record.contentHash {
+                if !existing.saysSameBytes(as: row.record) {
                     former.append(
                         Former(record: row.record, from: row.record.updatedAt, until: existing.updatedAt))
                 }
                 continue
             }
             var addition = StoreBatch.Addition(inputIndex: 0, record: row.record)
+            addition.record.version = max(addition.record.version, existing?.version ?? 1)
             addition.chunks = batch.chunks(of: row.record.content ?? "")
             addition.record.chunkCount = addition.chunks.count
             if let existing {
-                addition.isReplacement = true
+                addition.replaced = existing
                 addition.formerChunkCount = existing.chunkCount
-                batch.supersede(existing, at: row.record.updatedAt)
+                batch.supersede(existing, by: &addition.record, at: row.record.updatedAt)
                 result.updated += 1
             } else {
                 result.added += 1
             }
             batch.additions.append(addition)
         }
-        _ = try await write(&batch, readiness, CallContext())
+        batch.reason = .import
+        try await write(&batch, readiness, CallContext())
         result.versions = try await keep(former, readiness)
         return result
     }
@@ -72,12 +74,7 @@ extension MemoryStore {
         let until: Int64
 
         /// The same version has the same id, however often it comes.
-        var id: PointID {
-            let digits = ContentHash.hex(of: .array([.string(record.id.description), .integer(from / 1000)]))
-            let high = UInt64(digits.prefix(16), radix: 16) ?? 0
-            let low = UInt64(digits.dropFirst(16).prefix(16), radix: 16) ?? 0
-            return .uuid(UUIDBytes(high: high & ~0xF000 | 0x8000, low: low >> 2 | 1 << 63))
-        }
+        var id: PointID { MemoryStore.versionID(of: record.id, from: from) }
     }
 
     private func keep(_ former: [Former], _ readiness: MemoryCollection.Readiness) async throws -> Int {
@@ -100,6 +97,7 @@ extension MemoryStore {
             members[Member.versionOf] = .string(version.record.id.description)
             members[Member.validFrom] = .integer(version.from)
             members[Member.validUntil] = .integer(version.until)
+            members[Member.replacedBy] = .string(ReplacementReason.import.rawValue)
             return Point(id: version.id, vectors: named, payload: Payload(members))
         }
         try await points.upsert(versions, in: historyCollection)
@@ -137,6 +135,7 @@ private struct ExportedRow {
     private static let known = Set(
         stored + [
             "id", "created_at", "updated_at", "expires_at", "ttl_policy", "versions", "valid_from", "valid_until",
+            "version", "seen",
         ])
 
     private static func record(
@@ -159,13 +158,15 @@ private struct ExportedRow {
         else {
             throw MemoryError(.missing, "an exported memory says when it was made", field: path + ".created_at")
         }
+        // Earlier versions exported expiries that nobody had asked for; an end without a policy was written by hand.
+        let policy = members["ttl_policy"]?.stringValue ?? "explicit"
+        let end = ExpiryChoice.unasked.contains(policy) ? nil : try moment("expires_at", members, at: path)
         return MemoryRecord(
             id: id, kind: item.kind, content: item.content, data: item.data, scope: item.scope ?? .empty,
             source: item.source, metadata: item.metadata, tags: item.tags,
             contentHash: MemoryRecord.contentHash(of: item), createdAt: created,
-            updatedAt: try moment("updated_at", members, at: path) ?? created,
-            expiresAt: try moment("expires_at", members, at: path),
-            expiryPolicy: members["ttl_policy"]?.stringValue ?? "default")
+            updatedAt: try moment("updated_at", members, at: path) ?? created, expiresAt: end,
+            expiryPolicy: end == nil ? "permanent" : policy)
     }
 
     private static func moment(

@@ -27,8 +27,7 @@ extension MemoryStore {
         let damaged = description?.damagedPointCount ?? 0
         let now = clock.time()
         let overdue = try await points.count(
-            Filter(must: [.range(member: Member.expiresAt, NumericRange(atMost: .integer(now))), Chunk.excluded]),
-            in: collection)
+            Filter(must: [Narrowing.expired(at: now), Chunk.excluded]), in: collection)
         var hasVersions = try await hasHistory()
         if hasVersions { hasVersions = try await points.count(nil, in: historyCollection) > 0 }
         return [
@@ -65,28 +64,12 @@ extension MemoryStore {
                 field: "document_id")
         }
         let item = try mergeItem(existing.kind, merge)
-        let readiness = try await home.ready()
-        return try await gate.pass {
-            var request = StoreRequest([item])
-            request.deduplication.strategy = .combine
-            var batch = StoreBatch(request: request, context: CallContext(), settings: self.settings)
-            var record = existing
-            record.content = item.content ?? record.content
-            record.data = Merging.members(record.data, item.data)
-            record.metadata = Merging.members(record.metadata, item.metadata)
-            record.tags = Merging.tags(record.tags, item.tags)
-            record.contentHash = MemoryRecord.contentHash(record.kind, record.content, record.data)
-            record.updatedAt = self.clock.stamp()
-            let chunks = batch.chunks(of: record.content ?? "")
-            record.chunkCount = chunks.count
-            batch.supersede(existing, at: record.updatedAt)
-            var addition = StoreBatch.Addition(inputIndex: 0, record: record, chunks: chunks)
-            addition.isReplacement = true
-            addition.formerChunkCount = existing.chunkCount
-            batch.additions.append(addition)
-            _ = try await self.write(&batch, readiness, CallContext())
-            return record
-        }
+        var update = MemoryUpdate(existing.id)
+        update.content = item.content
+        update.data = item.data
+        update.metadata = item.metadata
+        update.tags = Merging.tags(existing.tags, item.tags)
+        return try await updated(update).record
     }
 
     /// The members to merge, checked as those of a stored item are.

@@ -1,43 +1,21 @@
-import Embedding
 import VectorEngine
 
 extension MemoryStore {
-    /// From this cosine on two texts are compared word by word for what they contradict in.
-    static let comparableSimilarity = 0.75
-    /// How much context may take from the cosine of an item with its own text.
-    private static let contextLoss = 0.15
-
-    /// Embeds the items that are no exact copies and looks up their nearest of the same kind: what they may be copies
-    /// of, and what they may contradict.
-    func lookUpNeighbours(
-        _ hashes: [String], now: Int64, _ readiness: MemoryCollection.Readiness, _ batch: inout StoreBatch
-    ) async throws {
-        guard batch.request.deduplication.isEnabled, readiness.hasVectors, let embedder else { return }
+    /// Looks up the nearest of the same kind of each planned item: what it may be a copy of, and what it may contradict.
+    func lookUpNeighbours(now: Int64, _ batch: inout StoreBatch) async throws {
+        guard batch.request.deduplication.isEnabled else { return }
         let items = batch.request.items
-        let indices = items.indices.filter { i in
-            batch.replay(of: items[i], at: i) == nil && batch.copy(of: items[i], hash: hashes[i], now: now) == nil
-        }
-        guard !indices.isEmpty else { return }
-        do {
-            let vectors = try await embedder.embed(indices.map { MemoryRecord.text(of: items[$0]) })
-            for (i, vector) in zip(indices, vectors) { batch.vectors[i] = vector }
-        } catch let error as EmbeddingError where error.code != .cancelled {
-            // The same call to the embedder is made again when the items are written, and the answer says why it
-            // failed; without vectors there are only exact copies.
-            return
-        }
-        let asked = indices.filter { batch.vectors[$0] != nil }
-        let queries = asked.map { query(of: items[$0], batch.vectors[$0] ?? [], batch, now: now) }
+        let asked = batch.planned.keys.sorted().filter { batch.planned[$0]?.own != nil }
+        guard !asked.isEmpty else { return }
+        let queries = asked.map { query(of: items[$0], batch.planned[$0]?.own ?? [], batch, now: now) }
         let hits = try await points.query(queries, in: collection)
-        let least = min(batch.request.deduplication.similarityThreshold, Self.comparableSimilarity)
-        let near = hits.map { $0.filter { Double($0.score) >= least - Self.contextLoss } }
+        let least = min(batch.request.deduplication.similarityThreshold, NearCopy.comparableSimilarity) - NearCopy.contextLoss
         batch.checkedCount = hits.reduce(0) { $0 + $1.count }
-        let found = try await points.retrieve(
-            Array(Set(near.flatMap { $0.map(\.id) })), with: .payload, in: collection)
-        let records = Dictionary(try found.map { ($0.id, try MemoryRecord($0)) }) { first, _ in first }
-        for (i, hits) in zip(asked, near) {
-            let pairs = hits.compactMap { hit in records[hit.id].map { ($0, Double(hit.score)) } }
-            batch.neighbours[i] = try await neighbours(MemoryRecord.text(of: items[i]), batch.vectors[i] ?? [], pairs)
+        for (i, hits) in zip(asked, hits) {
+            batch.neighbours[i] = try hits.filter { Double($0.score) >= least }.map { hit in
+                Neighbour(
+                    record: try MemoryRecord(hit.id, hit.payload ?? .empty), similarity: Double(hit.score))
+            }
         }
     }
 
@@ -53,23 +31,6 @@ extension MemoryStore {
         }
         return PointQuery(
             target: .dense(name: MemoryCollection.dense, vector), filter: Filter(must: must),
-            limit: min(deduplication.checkedLimit, settings.comparedNeighbours))
-    }
-
-    /// The neighbours with the cosine of the texts themselves: an item of a conversation is stored with its context in
-    /// its vector, so its text is embedded again where that could decide.
-    private func neighbours(
-        _ text: String, _ vector: [Float], _ pairs: [(MemoryRecord, Double)]
-    ) async throws -> [Neighbour] {
-        guard let embedder else { return [] }
-        let inContext = pairs.filter { $0.0.source.session != nil && $0.0.text != text }.map(\.0.text)
-        let vectors = inContext.isEmpty ? [] : try await embedder.embed(inContext)
-        let own = Dictionary(zip(inContext, vectors)) { first, _ in first }
-        return pairs.map { record, score in
-            let similarity = own[record.text].map { TextVector.cosine(vector, $0) } ?? score
-            return Neighbour(
-                record: record, similarity: similarity,
-                distinction: Distinction(text, record.text, terms: lexical.terms))
-        }.sorted { $0.similarity > $1.similarity }
+            limit: min(deduplication.checkedLimit, settings.comparedNeighbours), parts: .payload)
     }
 }

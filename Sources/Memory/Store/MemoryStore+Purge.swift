@@ -36,7 +36,7 @@ extension MemoryStore {
     }
 
     private static func expired(at now: Int64) -> Filter {
-        Filter(must: [.range(member: Member.expiresAt, NumericRange(atMost: .integer(now))), Chunk.excluded])
+        Filter(must: [Narrowing.expired(at: now), Chunk.excluded])
     }
 
     private func purgeExpired(batchSize: Int, batches: Int) async throws -> (deleted: Int, batches: Int) {
@@ -63,7 +63,7 @@ extension MemoryStore {
 // MARK: Reports
 
 /// What a report is about.
-enum ReportKind: String, Sendable { case purge, cleanup }
+enum ReportKind: String, Sendable { case purge, cleanup, upgrade }
 
 extension MemoryStore {
     private var reportsCollection: String { collection + ".reports" }
@@ -109,7 +109,7 @@ extension MemoryStore {
         return shown
     }
 
-    private func storedReports(_ kind: ReportKind) async throws -> [Point] {
+    func storedReports(_ kind: ReportKind) async throws -> [Point] {
         guard try await points.describe(reportsCollection) != nil else { return [] }
         let filter = Filter(must: [Narrowing.keyword(Self.kind, kind.rawValue)])
         return try await everyPoint(filter, in: reportsCollection).reversed()

@@ -22,9 +22,12 @@ extension MemoryStore {
     }
 
     /// Context is weak evidence: the beginning of a long text is enough of it.
+    func contextText(_ text: String) -> String {
+        String(String.UnicodeScalarView(text.unicodeScalars.prefix(settings.longTextCharacters)))
+    }
+
     func recentItem(_ record: MemoryRecord) -> RecentItem {
-        let scalars = record.text.unicodeScalars.prefix(settings.longTextCharacters)
-        let text = String(String.UnicodeScalarView(scalars))
+        let text = contextText(record.text)
         let isCut = text.utf8.count < record.text.utf8.count
         let length = record.length > 0 ? record.length : isCut ? Double(lexical.terms(record.text).count) : 0
         return RecentItem(

@@ -12,9 +12,26 @@ extension MemoryStore {
         if let copy {
             let isApproved = copy.kind == .section && copy.isTaggedApproved
             let changes = item.metadata != copy.metadata || item.tags != copy.tags
-            return isApproved && changes && batch.request.deduplication.newerWins ? rule.approvedSection : nil
+            return isApproved && changes && batch.request.deduplication.renews ? rule.approvedSection : nil
         }
-        let scope = batch.scope(of: item)
+        return try await brokenRule(rule, batch.scope(of: item), batch, besides: nil, now: now)
+    }
+
+    /// The rule that a memory would break after a change; nil when it may be changed.
+    func brokenRule(
+        _ item: StoreItem, _ record: MemoryRecord, besides former: MemoryRecord
+    ) async throws -> MemoryError? {
+        let rule = BusinessRule(item: item, path: "")
+        if let broken = rule.ownFault(copy: record) { return broken }
+        let batch = StoreBatch(request: StoreRequest([]), context: CallContext(), settings: settings)
+        return try await brokenRule(rule, record.scope, batch, besides: former.id, now: clock.time())
+    }
+
+    /// The rule that an item breaks with what else is stored.
+    private func brokenRule(
+        _ rule: BusinessRule, _ scope: MemoryScope, _ batch: StoreBatch, besides own: UUIDBytes?, now: Int64
+    ) async throws -> MemoryError? {
+        let item = rule.item
         if item.kind == .todo, try await closesCircle(item, scope, batch, now: now) { return rule.circularTodo }
         guard let identity = rule.identity, let key = LinkKeys.identity(item.kind, identity.map(\.0), item.data) else {
             return nil
@@ -25,7 +42,7 @@ extension MemoryStore {
             Narrowing.alive(at: now), Chunk.excluded,
         ]
         rivals += try await everyPoint(Filter(must: must)).map { try MemoryRecord($0) }
-        return rivals.lazy.filter { rival in identity.allSatisfy { BusinessRule.value(rival.data?[$0]) == $1 } }
+        return rivals.lazy.filter { $0.id != own }.filter { rival in identity.allSatisfy { BusinessRule.value(rival.data?[$0]) == $1 } }
             .compactMap { rule.conflict(with: $0) }.first
     }
 }

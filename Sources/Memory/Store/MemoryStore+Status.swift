@@ -90,8 +90,10 @@ extension MemoryStore {
             let all = try await self.points.count(narrowing.memories(now: now), in: self.collection)
             var members: JSONObject = [
                 "items": .integer(Int64(living)), "expired": .integer(Int64(max(0, all - living))),
+                "expiring_this_week": .integer(Int64(try await self.expiringSoon(narrowing, now: now))),
                 "by_kind": .object(byKind),
             ]
+            if let removed = try await self.removedExpiryCount() { members["expiries_removed"] = .integer(removed) }
             if let description = try await self.points.describe(self.collection) {
                 members["size_bytes"] = .integer(Int64(description.sizeBytes))
                 members["segments"] = .integer(Int64(description.segmentCount))

@@ -16,17 +16,29 @@ extension MemoryStore {
             }
             let readiness = try await self.home.ready()
             return try await self.gate.pass {
-                try Task.checkCancellation()
-                var batch = try await self.decided(request, readiness, context)
-                let decided = self.clock.time()
-                let degradedReason = try await self.write(&batch, readiness, context)
+                var batch = StoreBatch(request: request, context: context, settings: self.settings)
+                var known = KnownVectors()
+                var decided: Int64 = 0
+                for attempt in 1... {
+                    try Task.checkCancellation()
+                    batch = StoreBatch(request: request, context: context, settings: self.settings)
+                    try await self.decide(&batch, readiness, &known)
+                    decided = self.clock.time()
+                    do {
+                        try await self.write(&batch, readiness, context)
+                        break
+                    } catch let error as EngineError where error.code == .preconditionFailed {
+                        // Another process has stored or changed one of these memories since it was read here.
+                        guard attempt < self.settings.storeAttempts else { throw error }
+                    }
+                }
                 self.addInsights(&batch)
                 let end = self.clock.time()
                 var result = StoreResult(
                     items: batch.results, batchID: self.clock.token(),
                     duration: .microseconds(max(0, end &- begin)),
-                    embedder: degradedReason == nil ? self.embedder?.identity.name : nil,
-                    degradedReason: degradedReason, showsSummary: request.returnsSummary)
+                    embedder: batch.degradedReason == nil ? self.embedder?.identity.name : nil,
+                    degradedReason: batch.degradedReason, showsSummary: request.returnsSummary)
                 result.checkedCount = batch.checkedCount
                 result.contradictions = batch.contradictions
                 if request.includesMetrics {
@@ -40,44 +52,52 @@ extension MemoryStore {
 
     // MARK: Deciding
 
-    private func decided(
-        _ request: StoreRequest, _ readiness: MemoryCollection.Readiness, _ context: CallContext
-    ) async throws -> StoreBatch {
-        var batch = StoreBatch(request: request, context: context, settings: settings)
+    private func decide(
+        _ batch: inout StoreBatch, _ readiness: MemoryCollection.Readiness, _ known: inout KnownVectors
+    ) async throws {
         let now = clock.time()
         batch.truncate()
         let hashes = batch.request.items.map(MemoryRecord.contentHash)
         try await lookUpReplays(&batch)
-        try await lookUpCopies(hashes, now: now, &batch)
-        try await lookUpNeighbours(hashes, now: now, readiness, &batch)
-        for (i, item) in batch.request.items.enumerated() {
-            if let replayed = batch.replay(of: item, at: i) {
-                batch.results.append(replayed)
-                continue
-            }
-            var result = batch.checked(item, at: i, now: now)
-            if result.status == .invalid {
-                batch.results.append(result)
-                continue
-            }
-            let copy = batch.copy(of: item, hash: hashes[i], now: now)
-            if let rule = try await brokenRule(item, at: i, copy: copy, in: batch, now: now) {
-                result.status = .blocked
-                result.error = rule
-                batch.results.append(result)
-                continue
-            }
-            let stamp = clock.stamp()
-            if let copy {
-                batch.merge(item, into: copy, stamp: stamp, result)
-            } else if let near = batch.nearCopy(of: item, at: i, lexical.terms) {
-                batch.merge(item, into: near, stamp: stamp, result)
-            } else {
-                try await noteContradictions(of: item, at: i, &batch, now: now)
-                batch.add(item, hash: hashes[i], stamp: stamp, id: clock.id(stamp: stamp), result)
-            }
+        try await lookUpCopies(hashes, &batch)
+        try await plan(&batch, hashes, now: now)
+        try await embed(&batch, readiness, &known)
+        try await lookUpNeighbours(now: now, &batch)
+        for i in batch.request.items.indices { try await decide(i, hashes[i], now: now, &batch) }
+    }
+
+    private func decide(_ i: Int, _ hash: String, now: Int64, _ batch: inout StoreBatch) async throws {
+        let item = batch.request.items[i]
+        if let replayed = batch.replay(of: item, at: i) {
+            batch.results.append(replayed)
+            return
         }
-        return batch
+        var result = batch.checked(item, at: i, now: now)
+        if result.status == .invalid {
+            batch.results.append(result)
+            return
+        }
+        let copy = batch.copy(of: item, hash: hash, now: now)
+        if let rule = try await brokenRule(item, at: i, copy: copy, in: batch, now: now) {
+            result.status = .blocked
+            result.error = rule
+            batch.results.append(result)
+            return
+        }
+        if let copy {
+            batch.skip(item, asCopyOf: copy, stamp: clock.stamp(), result)
+            return
+        }
+        let near = batch.request.deduplication.isEnabled ? batch.comparisons(of: item, at: i) : []
+        if let copy = batch.nearCopy(of: item, among: near),
+            let strategy = batch.request.deduplication.nearStrategy(hasSameWording: copy.hasSameWording)
+        {
+            batch.merge(item, into: copy, by: strategy, stamp: clock.stamp(), result)
+            return
+        }
+        result.similar = batch.resembling(near)
+        try await noteContradictions(of: item, at: i, among: near, &batch, now: now)
+        batch.add(item, hash: hash, result, now: now)
     }
 
     private func lookUpReplays(_ batch: inout StoreBatch) async throws {
@@ -91,10 +111,13 @@ extension MemoryStore {
         }
     }
 
-    private func lookUpCopies(_ hashes: [String], now: Int64, _ batch: inout StoreBatch) async throws {
+    /// Stored items with the text of one of the batch, expired ones too.
+    private func lookUpCopies(_ hashes: [String], _ batch: inout StoreBatch) async throws {
         guard batch.request.deduplication.isEnabled else { return }
+        // Earlier versions hashed the text as it was written.
+        let plain = batch.request.items.map { MemoryRecord.plainHash($0.kind, $0.content, $0.data) }
         var must: [Condition] = [
-            .match(member: Member.contentHash, anyOf: Set(hashes).map { .keyword($0) }), Narrowing.alive(at: now),
+            .match(member: Member.contentHash, anyOf: Set(hashes + plain).map { .keyword($0) }), Chunk.excluded,
         ]
         if !batch.request.deduplication.crossesScopes {
             let scopes = Set(batch.request.items.map { batch.scope(of: $0).hash })
@@ -102,7 +125,8 @@ extension MemoryStore {
         }
         for point in try await everyPoint(Filter(must: must)) {
             let record = try MemoryRecord(point)
-            batch.copies[text: record.contentHash, default: []].append(record)
+            batch.copies[text: MemoryRecord.contentHash(record.kind, record.content, record.data), default: []]
+                .append(record)
         }
     }
 

@@ -4,37 +4,71 @@ import VectorEngine
 
 /// Writing what was decided: context, vectors, the former versions, and one batch.
 extension MemoryStore {
-    /// Encodes and writes; answers why there are no vectors, nil when there are.
+    /// Encodes and writes.
+    ///
+    /// - Throws: `preconditionFailed`, writing nothing, when another process has changed what this call decided about.
     func write(
         _ batch: inout StoreBatch, _ readiness: MemoryCollection.Readiness, _ context: CallContext
-    ) async throws -> String? {
+    ) async throws {
         var conversations = try await addContext(&batch)
         let total = batch.results.count
         context.progress?(0, total, "embedding")
-        let (vectors, degradedReason) = try await denseVectors(batch.additions, readiness)
-        Self.addVectors(vectors, to: &conversations, &batch.additions)
+        let vectors = try await denseVectors(&batch, readiness)
+        Self.addVectors(to: &conversations, &batch.additions)
         let sparse = try await sparseVectors(&batch.additions)
         try Task.checkCancellation()
-        let points = batch.additions.indices.flatMap { i in
-            Self.points(of: batch.additions[i], dense: vectors?[i] ?? [], sparse: sparse[i])
-        }
         try await keepVersions(&batch)
-        // One batch, so that a memory and its chunks are written together or not at all.
-        var writes: [PointWrite] = []
-        if !points.isEmpty { writes.append(.upsert(points)) }
-        let superfluous = batch.additions.flatMap(\.superfluousChunks)
-        if !superfluous.isEmpty { writes.append(.delete(.ids(superfluous))) }
-        for (id, members) in batch.changes {
-            writes.append(.mergePayload(Payload(members), of: .ids([.uuid(id)])))
-            guard batch.changedWithChunks.contains(id) else { continue }
-            let chunks = Filter(must: [Chunk.of([.uuid(id)])])
-            writes.append(.mergePayload(Payload(Chunk.shared(members)), of: .filter(chunks)))
-        }
+        let writes = writes(of: batch, vectors, sparse)
         if !writes.isEmpty { try await self.points.apply(writes, in: collection) }
         lengths.add(batch.additions.map(\.record.length))
         for (conversation, items) in conversations { recent.remember(items, of: conversation) }
         context.progress?(total, total, "stored")
-        return degradedReason
+    }
+
+    /// One batch, so that a memory and its chunks are written together or not at all, and beside no copy.
+    private func writes(
+        of batch: StoreBatch, _ dense: [[[Float]]], _ sparse: [SparseVector]
+    ) -> [PointWrite] {
+        var writes: [PointWrite] = []
+        if !batch.expiredCopies.isEmpty {
+            let ids = batch.expiredCopies.map { PointID.uuid($0) }
+            writes.append(.mergePayload(Payload([Member.uniqueKey: .null]), of: .ids(ids)))
+        }
+        var inserted: [Point] = []
+        for i in batch.additions.indices {
+            let points = Self.points(of: batch.additions[i], dense: dense[i], sparse: sparse[i])
+            if let replaced = batch.additions[i].replaced {
+                writes.append(.upsert(Array(points.prefix(1)), if: .matches(Self.unchanged(replaced))))
+                if points.count > 1 { writes.append(.upsert(Array(points.dropFirst()))) }
+            } else {
+                inserted += points
+            }
+        }
+        if !inserted.isEmpty {
+            // Copies that were asked for share their keys.
+            let keys = batch.request.deduplication.isEnabled ? [Member.uniqueKey] : []
+            let unique = (keys + [Member.idempotencyKeys]).map { PayloadPath(known: $0) }
+            writes.append(.upsert(inserted, if: batch.isImport ? nil : .unique(unique)))
+        }
+        let superfluous = batch.additions.flatMap(\.superfluousChunks)
+        if !superfluous.isEmpty { writes.append(.delete(.ids(superfluous))) }
+        for (id, members) in batch.changes {
+            let condition = batch.changedFrom[id].map { PointWrite.Precondition.matches(Self.unchanged($0)) }
+            writes.append(.mergePayload(Payload(members), of: .ids([.uuid(id)]), if: condition))
+            guard batch.changedWithChunks.contains(id) else { continue }
+            let chunks = Filter(must: [Chunk.of([.uuid(id)])])
+            writes.append(.mergePayload(Payload(Chunk.shared(members)), of: .filter(chunks)))
+        }
+        return writes
+    }
+
+    /// Whether a stored record is still the one that was read.
+    static func unchanged(_ record: MemoryRecord) -> Filter {
+        Filter(must: [
+            .range(
+                member: Member.updatedAt,
+                NumericRange(atLeast: .integer(record.updatedAt), atMost: .integer(record.updatedAt)))
+        ])
     }
 
     /// The memory's point, and one for each of its chunks.
@@ -57,40 +91,59 @@ extension MemoryStore {
         return points
     }
 
-    /// For each new item normalise(e(text) + e(previous + text)) and e(chunk) for its chunks, all texts in one call of
-    /// the embedder.
+    /// The vectors of each addition; those that were not known when it was decided are computed in one call.
     private func denseVectors(
-        _ additions: [StoreBatch.Addition], _ readiness: MemoryCollection.Readiness
-    ) async throws -> (vectors: [[[Float]]]?, degradedReason: String?) {
-        guard readiness.hasVectors, let embedder else { return (nil, readiness.degradedReason) }
-        guard !additions.isEmpty else { return ([], nil) }
-        let texts = additions.map(\.record.text)
-        let unknown = additions.indices.filter { additions[$0].vector == nil }
-        let pairs = additions.indices.filter { additions[$0].record.source.session != nil }.compactMap { i in
-            additions[i].before.first.map { (i, $0.text + "\n" + texts[i]) }
+        _ batch: inout StoreBatch, _ readiness: MemoryCollection.Readiness
+    ) async throws -> [[[Float]]] {
+        let none = batch.additions.map { $0.dense ?? [] }
+        let unknown = batch.additions.indices.filter { batch.additions[$0].dense == nil }
+        guard !unknown.isEmpty, batch.degradedReason == nil, readiness.hasVectors, let embedder else {
+            if batch.degradedReason == nil, !readiness.hasVectors { batch.degradedReason = readiness.degradedReason }
+            for i in unknown where batch.isEmbeddingPending { batch.additions[i].record.isEmbeddingPending = true }
+            return none
         }
-        let chunks = additions.map(\.chunkTexts)
+        let additions = unknown.map { batch.additions[$0] }
+        let texts = additions.flatMap { addition in
+            [addition.record.text] + [pairText(of: addition)].compactMap { $0 } + addition.chunkTexts
+        }
         let embedded: [[Float]]
         do {
-            embedded = try await embedder.embed(
-                unknown.map { texts[$0] } + pairs.map(\.1) + chunks.flatMap { $0 })
+            embedded = try await vectors(of: texts, embedder)
         } catch let error as EmbeddingError where error.code != .cancelled {
-            return (nil, "the items are stored without vectors, because \(error.message)")
+            batch.degradedReason = Self.pendingReason(error)
+            for i in unknown { batch.additions[i].record.isEmbeddingPending = true }
+            return none
         }
-        guard embedded.count == unknown.count + pairs.count + chunks.reduce(0, { $0 + $1.count }) else {
+        var dense = none
+        var rest = embedded[...]
+        for i in unknown {
+            let own = rest.removeFirst()
+            batch.additions[i].vector = own
+            let pair = pairText(of: batch.additions[i]) == nil ? nil : rest.removeFirst()
+            dense[i] = [pair.map { TextVector.normalisedSum(own, $0) } ?? own]
+            let count = batch.additions[i].chunks.count
+            dense[i] += rest.prefix(count)
+            rest = rest.dropFirst(count)
+        }
+        return dense
+    }
+
+    private func pairText(of addition: StoreBatch.Addition) -> String? {
+        guard addition.record.source.session != nil else { return nil }
+        return addition.before.first.map { $0.text + "\n" + addition.record.text }
+    }
+
+    /// - Throws: `dependency` where the embedder breaks its own rules.
+    func vectors(of texts: [String], _ embedder: any Embedder) async throws -> [[Float]] {
+        let vectors = try await embedder.embed(texts)
+        guard vectors.count == texts.count else {
             throw MemoryError(.dependency, "the embedder answered with another number of vectors than it was asked for")
         }
-        var vectors = additions.map { [$0.vector ?? []] }
-        for (k, i) in unknown.enumerated() { vectors[i][0] = embedded[k] }
-        for (k, (i, _)) in pairs.enumerated() {
-            vectors[i][0] = TextVector.normalisedSum(vectors[i][0], embedded[unknown.count + k])
-        }
-        var next = unknown.count + pairs.count
-        for (i, texts) in chunks.enumerated() {
-            vectors[i] += embedded[next..<next + texts.count]
-            next += texts.count
-        }
-        return (vectors, nil)
+        return vectors
+    }
+
+    static func pendingReason(_ error: EmbeddingError) -> String {
+        "the items are stored without vectors, which are computed later, because \(error.message)"
     }
 
     private func sparseVectors(_ additions: inout [StoreBatch.Addition]) async throws -> [SparseVector] {

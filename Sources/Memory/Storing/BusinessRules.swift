@@ -8,7 +8,7 @@ struct BusinessRule {
     let path: String
 
     private func broken(_ rule: String, _ field: String) -> MemoryError {
-        MemoryError(.denied, rule, field: "\(path).\(field)")
+        MemoryError(.denied, rule, field: path.isEmpty ? field : "\(path).\(field)")
     }
 
     private func text(_ name: String) -> String { item.data?[name]?.stringValue ?? "" }

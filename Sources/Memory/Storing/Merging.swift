@@ -1,7 +1,7 @@
 import JSON
 import VectorEngine
 
-/// How an item and a near copy of it become one.
+/// How an item and a copy of it become one.
 enum Merging {
     /// What is stored, with the members of `newer` beside it; where both have a plain member the newer counts.
     static func members(_ older: JSONObject?, _ newer: JSONObject?) -> JSONObject? {
@@ -32,84 +32,94 @@ enum Merging {
         return members(object(older), object(newer)).map { .object($0) }
     }
 
-    /// The older text and what of the newer does not stand in it, sentence by sentence; the newer alone where it says
-    /// all that the older says.
-    static func text(_ older: String, _ newer: String, terms: (String) -> [String]) -> String {
-        let (known, told) = (Set(terms(older)), Set(terms(newer)))
-        if known.isSubset(of: told) { return newer }
-        if told.isSubset(of: known) { return older }
-        let additions = sentences(newer).filter { !Set(terms($0)).isSubset(of: known) }
-        return additions.isEmpty ? older : older + "\n" + additions.joined(separator: " ")
-    }
-
-    private static func sentences(_ text: String) -> [String] {
-        var sentences: [String] = []
-        var current = ""
-        for character in text {
-            current.append(character)
-            guard ".!?。！？\n".contains(character) else { continue }
-            sentences.append(current)
-            current = ""
-        }
-        sentences.append(current)
-        return sentences.map { $0.trimmingPrefix(while: \.isWhitespace) }.map(String.init).filter { !$0.isEmpty }
+    /// Both texts, the older first; the older alone where it already contains the newer.
+    static func text(_ older: String, _ newer: String) -> String {
+        let (known, told) = (Array(older.utf8), Array(newer.utf8))
+        if told.isEmpty || known.firstRange(of: told) != nil { return older }
+        return older + "\n" + newer
     }
 }
 
 extension StoreBatch {
-    /// Merges an item into a near copy by the call's strategy.
-    mutating func merge(_ item: StoreItem, into near: NearCopy, stamp: Int64, _ result: StoredItem) {
+    /// Answers an exact copy: nothing new is stored, it is counted, and what it brings of tags and metadata is joined
+    /// to the stored one.
+    mutating func skip(_ item: StoreItem, asCopyOf existing: MemoryRecord, stamp: Int64, _ result: StoredItem) {
+        var result = result
+        var record = existing
+        result.status = .skippedDuplicate
+        result.existingID = existing.id
+        result.id = existing.id
+        result.similarity = 1
+        result.strategy = request.deduplication.strategy.rawValue
+        record.seen = existing.seen < .max ? existing.seen &+ 1 : existing.seen
+        result.seen = record.seen
+        if !existing.isProtected {
+            record.metadata = Merging.members(record.metadata, item.metadata)
+            record.tags = Merging.tags(record.tags, item.tags)
+        }
+        if record.metadata != existing.metadata || record.tags != existing.tags {
+            supersede(existing, by: &record, at: stamp)
+        }
+        if request.deduplication.renews { renewExpiry(of: &record, by: item, from: stamp) }
+        result.expiresAt = record.expiresAt
+        remember(result, of: item, in: &record)
+        change(existing, to: record)
+        results.append(result)
+    }
+
+    /// Moves the end to that of the newer item where this is later; permanent is the latest of all.
+    mutating func renewExpiry(of record: inout MemoryRecord, by item: StoreItem, from stamp: Int64) {
+        guard let end = record.expiresAt else { return }
+        let expiry = Expiry.resolve(
+            item: item.expiry, call: request.expiry, kind: item.kind, from: stamp, settings)
+        guard expiry.at.map({ $0 > end }) ?? true else { return }
+        record.renewal = expiry.at == nil ? nil : renewal(of: item, until: expiry.at, from: stamp) ?? record.renewal
+        record.expiresAt = expiry.at
+        record.expiryPolicy = expiry.policy
+    }
+
+    /// Merges an item into a near copy by `strategy`.
+    mutating func merge(
+        _ item: StoreItem, into near: NearCopy, by strategy: MergeStrategy, stamp: Int64, _ result: StoredItem
+    ) {
         let existing = near.record
-        let strategy = request.deduplication.nearStrategy(
-            similarity: near.similarity, sharesScope: existing.scope == scope(of: item))
         var result = result
         result.id = existing.id
         result.existingID = existing.id
         result.similarity = min(1, max(0, near.similarity))
         result.strategy = strategy.rawValue
+        result.expiresAt = existing.expiresAt
         var record = existing
         switch strategy {
-        case .skip, .intelligent: break
-        case .preferExisting:
-            record.data = Merging.members(item.data, record.data)
-            record.metadata = Merging.members(item.metadata, record.metadata)
-            record.tags = Merging.tags(record.tags, item.tags)
+        case .skip, .preferExisting:
+            result.status = .skippedDuplicate
+            results.append(result)
+            return
         case .preferNewer:
-            if item.content != nil || item.data != nil {
-                record.content = item.content
-                record.data = item.data ?? record.data
-            }
+            result.status = .updated
+            record.content = item.content
+            record.data = item.data ?? (item.content == nil ? record.data : nil)
             record.metadata = item.metadata ?? record.metadata
             record.tags = item.tags ?? record.tags
+        case .intelligent:
+            result.status = .merged
+            record.content = item.content ?? record.content
+            record.data = Merging.members(record.data, item.data)
+            record.metadata = Merging.members(record.metadata, item.metadata)
+            record.tags = Merging.tags(record.tags, item.tags)
         case .combine:
-            if let newer = item.content {
-                record.content = record.content.map { Merging.text($0, newer, terms: near.terms) } ?? newer
-            }
+            result.status = .merged
+            if let newer = item.content { record.content = record.content.map { Merging.text($0, newer) } ?? newer }
             record.data = Merging.members(record.data, item.data)
             record.metadata = Merging.members(record.metadata, item.metadata)
             record.tags = Merging.tags(record.tags, item.tags)
         }
         record.contentHash = MemoryRecord.contentHash(record.kind, record.content, record.data)
-        let isChanged =
-            record.contentHash != existing.contentHash || record.metadata != existing.metadata
-            || record.tags != existing.tags
-        result.status = isChanged ? (strategy == .preferNewer ? .updated : .merged) : .skippedDuplicate
-        guard isChanged else {
-            result.expiresAt = existing.expiresAt
-            results.append(result)
-            return
-        }
-        record.updatedAt = stamp
         keepHistory(of: existing, in: &record, near.similarity, strategy, stamp)
-        let expiry = Expiry.resolve(item: item.expiry, call: request.expiry, kind: item.kind, from: stamp, settings)
-        let isLater = expiry.at.map { at in existing.expiresAt.map { at > $0 } ?? false } ?? true
-        if (item.expiry ?? request.expiry) != nil || isLater {
-            record.expiresAt = expiry.at
-            record.expiryPolicy = expiry.policy
-        }
+        renewExpiry(of: &record, by: item, from: stamp)
         result.expiresAt = record.expiresAt
         remember(result, of: item, in: &record)
-        put(record, inPlaceOf: existing, near, result)
+        put(record, inPlaceOf: existing, stamp: stamp, result)
     }
 
     private func keepHistory(
@@ -126,36 +136,35 @@ extension StoreBatch {
         record.mergeHistory = (record.mergeHistory + [.object(entry)]).suffix(request.deduplication.historyLimit)
     }
 
-    /// The merged record is written whole: its text may have changed, and with it its vectors and chunks.
+    /// The record is written whole: its text may have changed, and with it its vectors and chunks.
     private mutating func put(
-        _ record: MemoryRecord, inPlaceOf existing: MemoryRecord, _ near: NearCopy, _ result: StoredItem
+        _ record: MemoryRecord, inPlaceOf existing: MemoryRecord, stamp: Int64, _ result: StoredItem
     ) {
         var record = record
         var result = result
         let chunks = chunks(of: record.content ?? "")
         record.chunkCount = chunks.count
         result.chunkCount = chunks.count
+        supersede(existing, by: &record, at: stamp)
         copies[text: existing.contentHash]?.removeAll { $0.id == existing.id }
         copies[text: record.contentHash, default: []].append(record)
         results.append(result)
-        let isTextKept = record.text.hasSameBytes(as: existing.text)
-        if let i = additions.firstIndex(where: { $0.record.id == record.id }) {
-            additions[i].record = record
-            additions[i].chunks = chunks
-            if !isTextKept {
-                additions[i].vector = nil
-                additions[i].likeness = vectors[result.inputIndex]
-            }
-            return
-        }
-        supersede(existing, at: stamp(of: record))
-        changes[existing.id] = nil
         var addition = Addition(inputIndex: result.inputIndex, record: record, chunks: chunks)
-        addition.isReplacement = true
+        // The vectors of the item's own text, where that is the text now.
+        if record.text.hasSameBytes(as: MemoryRecord.text(of: request.items[result.inputIndex])) {
+            addition.dense = planned[result.inputIndex]?.dense
+        }
+        addition.likeness = planned[result.inputIndex]?.own
+        addition.replaced = existing
         addition.formerChunkCount = existing.chunkCount
-        addition.likeness = vectors[result.inputIndex]
-        additions.append(addition)
+        changes[existing.id] = nil
+        if let i = additions.firstIndex(where: { $0.record.id == record.id }) {
+            addition.replaced = additions[i].replaced
+            addition.formerChunkCount = additions[i].formerChunkCount
+            addition.before = additions[i].before
+            additions[i] = addition
+        } else {
+            additions.append(addition)
+        }
     }
-
-    private func stamp(of record: MemoryRecord) -> Int64 { record.updatedAt }
 }

@@ -1,17 +1,25 @@
+import JSON
 import VectorEngine
 
 /// A stored item near a new one, by the cosine of their vectors.
 struct Neighbour: Sendable {
     let record: MemoryRecord
     let similarity: Double
-    let distinction: Distinction
 }
 
-/// A stored item (or one of the same call) that says the same as a new one.
+/// A stored item (or one of the same call) that is a near copy of a new one.
 struct NearCopy {
     let record: MemoryRecord
     let similarity: Double
-    let terms: (String) -> [String]
+    /// Whether both have the same words in the same order.
+    let hasSameWording: Bool
+
+    /// From this cosine on two texts are compared word by word for what they contradict in.
+    static let comparableSimilarity = 0.6
+    /// From this cosine on an answer names what a stored item resembles, unless the call's threshold is higher.
+    static let reportedSimilarity = 0.75
+    /// How much context may take from the cosine of an item with its own text.
+    static let contextLoss = 0.1
 }
 
 extension MemoryRecord {
@@ -27,42 +35,67 @@ extension MemoryRecord {
     var isProtected: Bool {
         (kind == .section && isTaggedApproved) || (kind == .decision && data?["status"] == "accepted")
     }
+
+    /// Whether both have the same text and data, byte by byte.
+    func saysSameBytes(as other: MemoryRecord) -> Bool {
+        MemoryRecord.plainHash(kind, content, data) == MemoryRecord.plainHash(other.kind, other.content, other.data)
+    }
 }
 
 extension StoreBatch {
-    /// The nearest item that says the same as `item`: stored before, or earlier in this call.
-    func nearCopy(of item: StoreItem, at index: Int, _ terms: @escaping (String) -> [String]) -> NearCopy? {
-        guard request.deduplication.isEnabled, let vector = vectors[index] else { return nil }
-        let threshold = request.deduplication.similarityThreshold
+    /// What the item is compared with, the nearest first: stored items as they will be after this call, and items of
+    /// this call.
+    func comparisons(of item: StoreItem, at index: Int) -> [Neighbour] {
+        let replaced = Set(additions.map(\.record.id))
+        var near = (neighbours[index] ?? []).filter { !replaced.contains($0.record.id) }
         let scope = scope(of: item)
+        for addition in additions {
+            let record = addition.record
+            guard record.kind == item.kind, request.deduplication.crossesScopes || record.scope == scope,
+                let own = planned[index]?.own, let other = addition.vector ?? addition.likeness,
+                own.count == other.count
+            else { continue }
+            near.append(Neighbour(record: record, similarity: TextVector.cosine(own, other)))
+        }
+        return near.sorted { $0.similarity > $1.similarity }
+    }
+
+    /// The least cosine from which a neighbour is a near copy: the vector of an item of a conversation holds its
+    /// context too.
+    private func threshold(for record: MemoryRecord, _ least: Double) -> Double {
+        record.source.session == nil ? least : least - NearCopy.contextLoss
+    }
+
+    /// The nearest near copy of `item`: stored before, or earlier in this call. One with the same wording goes first.
+    func nearCopy(of item: StoreItem, among near: [Neighbour]) -> NearCopy? {
         // A vector sees the beginning of a long text alone: long texts are copies only when they are exact.
         let text = MemoryRecord.text(of: item)
         guard text.unicodeScalars.count <= settings.chunker.size else { return nil }
         func isMergeable(_ record: MemoryRecord) -> Bool {
-            record.kind == item.kind && !record.isProtected
-                && record.text.unicodeScalars.count <= settings.chunker.size
-                && (request.deduplication.crossesScopes || record.scope == scope)
+            !record.isProtected && record.text.unicodeScalars.count <= settings.chunker.size
                 && (record.source.actor == nil || item.source.actor == nil || record.source.actor == item.source.actor)
                 && Set(LinkKeys.names(of: item.kind, record.data)) == Set(LinkKeys.names(of: item.kind, item.data))
                 && LinkKeys.identities(of: item.kind, record.data) == LinkKeys.identities(of: item.kind, item.data)
         }
-        let replaced = Set(additions.map(\.record.id))
-        var best: NearCopy?
-        for neighbour in neighbours[index] ?? []
-        where neighbour.similarity >= threshold && neighbour.distinction == .none
-            && !replaced.contains(neighbour.record.id) && isMergeable(neighbour.record)
-        {
-            best = NearCopy(record: neighbour.record, similarity: neighbour.similarity, terms: terms)
-            break
-        }
-        for addition in additions where isMergeable(addition.record) {
-            guard let other = addition.vector ?? addition.likeness else { continue }
-            let similarity = TextVector.cosine(vector, other)
-            guard similarity >= threshold, similarity > best?.similarity ?? 0,
-                Distinction(text, addition.record.text, terms: terms) == .none
-            else { continue }
-            best = NearCopy(record: addition.record, similarity: similarity, terms: terms)
-        }
-        return best
+        let wording = Wording(text)
+        let least = request.deduplication.similarityThreshold
+        let copies = near.filter { $0.similarity >= threshold(for: $0.record, least) && isMergeable($0.record) }
+            .map { NearCopy(
+                record: $0.record, similarity: $0.similarity,
+                hasSameWording: Wording($0.record.text) == wording && hasSameData($0.record, item)) }
+        return copies.first(where: \.hasSameWording) ?? copies.first
+    }
+
+    /// Whether both have the same data, or one of them has a text and no data.
+    private func hasSameData(_ record: MemoryRecord, _ item: StoreItem) -> Bool {
+        guard let own = item.data, let other = record.data else { return record.content != nil && item.content != nil }
+        return JSONWriter.bytes(.object(own), canonical: true) == JSONWriter.bytes(.object(other), canonical: true)
+    }
+
+    /// What the answer names as resembling an item that is stored beside it.
+    func resembling(_ near: [Neighbour]) -> [SimilarItem] {
+        let least = min(request.deduplication.similarityThreshold, NearCopy.reportedSimilarity)
+        return near.filter { $0.similarity >= threshold(for: $0.record, least) }
+            .prefix(SimilarItem.limit).map { SimilarItem($0.record, similarity: $0.similarity) }
     }
 }

@@ -2,6 +2,9 @@ import JSON
 import OrderedCollections
 import VectorEngine
 
+/// What replaced a version.
+enum ReplacementReason: String { case store, update, `import` }
+
 /// One call of `memory_store` while it is decided: what is known of the store, what will be written, what is answered.
 ///
 /// Items are taken in order, and each sees what those before it will have done, so that a batch ends as the same items
@@ -20,11 +23,15 @@ struct StoreBatch {
 
         /// The text's own vector, where it is known already.
         var vector: [Float]?
+        /// The vectors to be stored, of the memory and then of its chunks, where they are known already.
+        var dense: [[Float]]?
         /// What later items of the call are compared with, where the text was merged and its vector is not known.
         var likeness: [Float]?
-        /// Whether it takes the place of a stored item, and how many chunks that had.
-        var isReplacement = false
+        /// The stored item whose place it takes, and how many chunks that had.
+        var replaced: MemoryRecord?
         var formerChunkCount = 0
+
+        var isReplacement: Bool { replaced != nil }
 
         /// Chunks of the former text that the new one does not overwrite.
         var superfluousChunks: [PointID] {
@@ -34,6 +41,23 @@ struct StoreBatch {
 
         /// The chunks' texts.
         var chunkTexts: [String] { chunks.map { (record.content ?? "").atUTF8($0) } }
+    }
+
+    /// What is known of an item before it is decided: as if it were stored as a new one.
+    struct Planned {
+        let stamp: Int64
+        let id: UUIDBytes
+        let conversation: Conversation
+        /// Whether it is an exact copy of what is stored, or of an item before it.
+        var isCopy = false
+        /// The items before it in its conversation, newest first.
+        var before: [RecentItem] = []
+        /// Where its chunks would lie.
+        var chunks: [Range<Int>] = []
+        /// The vector of its text alone.
+        var own: [Float]?
+        /// The vectors to be stored, of the memory and then of its chunks.
+        var dense: [[Float]]?
     }
 
     private(set) var request: StoreRequest
@@ -46,17 +70,31 @@ struct StoreBatch {
     var additions: [Addition] = []
     /// Payload members to merge into stored points.
     var changes = OrderedDictionary<UUIDBytes, JSONObject>()
+    /// What these points were when this call read them.
+    private(set) var changedFrom: [UUIDBytes: MemoryRecord] = [:]
     /// Those of them whose chunks change with them.
     var changedWithChunks: Set<UUIDBytes> = []
     var results: [StoredItem] = []
-    /// The items' own vectors by input index, as far as they were needed to decide.
-    var vectors: [Int: [Float]] = [:]
+    /// By input index: the items that may be stored.
+    var planned: [Int: Planned] = [:]
+    /// How the conversations of the planned items ended before this call.
+    var endings: [Conversation: [RecentItem]] = [:]
+    /// Why memories are replaced.
+    var reason = ReplacementReason.store
+    /// Whether it brings memories of another store, with their ids.
+    var isImport: Bool { reason == .import }
+    /// Why there are no vectors; nil when there are.
+    var degradedReason: String?
+    /// Whether the vectors are missing because the embedder did not answer, so that they are to be computed later.
+    var isEmbeddingPending = false
     /// The nearest stored items by input index, the nearest first.
     var neighbours: [Int: [Neighbour]] = [:]
     var checkedCount = 0
     var contradictions: [Contradiction] = []
-    /// Stored items whose former version is kept, and the stamp of the change.
-    var superseded = OrderedDictionary<UUIDBytes, Int64>()
+    /// What is replaced, and the stamp of the change: each is kept as a version.
+    private(set) var superseded: [(record: MemoryRecord, until: Int64)] = []
+    /// Expired copies of items that are stored anew: they give up their keys.
+    private(set) var expiredCopies: Set<UUIDBytes> = []
     /// What was cut, by input index.
     private var cuts: [Int: String] = [:]
 
@@ -101,6 +139,13 @@ struct StoreBatch {
         }
     }
 
+    /// Takes the keys from expired copies of an item that is stored.
+    private mutating func passOverExpired(_ hash: String, _ scope: MemoryScope, now: Int64) {
+        for copy in copies[text: hash] ?? [] where copy.isExpired(at: now) && copy.scope == scope {
+            expiredCopies.insert(copy.id)
+        }
+    }
+
     /// Checks the item by itself: its expiry, and its kind's fields. The status is `validation_error` when it must
     /// not go on.
     func checked(_ item: StoreItem, at index: Int, now: Int64) -> StoredItem {
@@ -142,31 +187,36 @@ struct StoreBatch {
     }
 
     /// Adds a new record; `result` is completed with its id and expiry.
-    mutating func add(_ item: StoreItem, hash: String, stamp: Int64, id: UUIDBytes, _ result: StoredItem) {
+    mutating func add(_ item: StoreItem, hash: String, _ result: StoredItem, now: Int64) {
+        guard let plan = planned[result.inputIndex] else { preconditionFailure("every item that is stored was planned") }
+        let stamp = plan.stamp
         let expiry = Expiry.resolve(
             item: item.expiry, call: request.expiry, kind: item.kind, from: stamp, settings)
         var source = item.source
         if source.actor == nil { source.actor = context.clientName }
         var record = MemoryRecord(
-            id: id, kind: item.kind, content: item.content, data: item.data, scope: scope(of: item), source: source,
-            metadata: item.metadata, tags: item.tags, contentHash: hash, createdAt: stamp, updatedAt: stamp,
-            expiresAt: expiry.at, expiryPolicy: expiry.policy)
+            id: plan.id, kind: item.kind, content: item.content, data: item.data, scope: scope(of: item),
+            source: source, metadata: item.metadata, tags: item.tags, contentHash: hash, createdAt: stamp,
+            updatedAt: stamp, expiresAt: expiry.at, expiryPolicy: expiry.policy)
         record.renewal = renewal(of: item, until: expiry.at, from: stamp)
+        record.isEmbeddingPending = isEmbeddingPending
         var result = result
-        let chunks = chunks(of: item.content ?? "")
-        record.chunkCount = chunks.count
-        result.chunkCount = chunks.count
-        result.id = id
+        record.chunkCount = plan.chunks.count
+        result.chunkCount = plan.chunks.count
+        result.id = plan.id
         result.expiresAt = expiry.at
+        result.isEmbeddingPending = isEmbeddingPending
         remember(result, of: item, in: &record)
+        passOverExpired(hash, record.scope, now: now)
         copies[text: hash, default: []].append(record)
-        var addition = Addition(inputIndex: result.inputIndex, record: record, chunks: chunks)
-        addition.vector = vectors[result.inputIndex]
+        var addition = Addition(inputIndex: result.inputIndex, record: record, chunks: plan.chunks)
+        addition.vector = plan.own
+        addition.dense = plan.dense
         additions.append(addition)
         results.append(result)
     }
 
-    private func renewal(of item: StoreItem, until end: Int64?, from stamp: Int64) -> ExpiryExtension? {
+    func renewal(of item: StoreItem, until end: Int64?, from stamp: Int64) -> ExpiryExtension? {
         guard var renewal = item.renewal ?? request.renewal, let end else { return nil }
         renewal.span = end &- stamp
         return renewal
@@ -175,49 +225,6 @@ struct StoreBatch {
     func chunks(of content: String) -> [Range<Int>] {
         guard content.unicodeScalars.count > settings.longTextCharacters else { return [] }
         return settings.chunker.ranges(of: content)
-    }
-
-    /// Answers an exact copy: nothing new is stored; where the newer wins, the stored one is renewed.
-    ///
-    /// A copy that brings nothing new is skipped, yet moves the expiry on: what is said again is worth keeping longer.
-    mutating func merge(_ item: StoreItem, into existing: MemoryRecord, stamp: Int64, _ result: StoredItem) {
-        var result = result
-        var record = existing
-        result.status = .skippedDuplicate
-        result.existingID = existing.id
-        result.id = existing.id
-        result.similarity = 1
-        result.strategy = request.deduplication.exactStrategy.rawValue
-        if request.deduplication.newerWins {
-            let expiry = Expiry.resolve(
-                item: item.expiry, call: request.expiry, kind: item.kind, from: stamp, settings)
-            let isExplicit = (item.expiry ?? request.expiry) != nil
-            let isLater = expiry.at.map { at in record.expiresAt.map { at > $0 } ?? false } ?? true
-            let bringsMore =
-                (item.metadata.map { $0 != record.metadata } ?? false)
-                || (item.tags.map { $0 != record.tags } ?? false)
-            if bringsMore {
-                if request.deduplication.exactStrategy == .combine {
-                    record.metadata = Merging.members(record.metadata, item.metadata)
-                    record.tags = Merging.tags(record.tags, item.tags)
-                } else {
-                    record.metadata = item.metadata ?? record.metadata
-                    record.tags = item.tags ?? record.tags
-                }
-                record.updatedAt = stamp
-                result.status = request.deduplication.exactStrategy == .combine ? .merged : .updated
-                supersede(existing, at: stamp)
-            }
-            if isExplicit || isLater {
-                record.renewal = renewal(of: item, until: expiry.at, from: stamp) ?? record.renewal
-                record.expiresAt = expiry.at
-                record.expiryPolicy = expiry.policy
-            }
-        }
-        result.expiresAt = record.expiresAt
-        remember(result, of: item, in: &record)
-        replace(record, of: existing)
-        results.append(result)
     }
 
     /// Keeps the result under the item's key in `record`, so that it outlives this process.
@@ -229,13 +236,15 @@ struct StoreBatch {
         replays[key] = answer
     }
 
-    /// The former version of a stored item is kept; what this very call stored has none.
-    mutating func supersede(_ existing: MemoryRecord, at stamp: Int64) {
-        guard !additions.contains(where: { $0.record.id == existing.id }) else { return }
-        if superseded[existing.id] == nil { superseded[existing.id] = stamp }
+    /// Makes `record` the next version of `existing`, which is kept.
+    mutating func supersede(_ existing: MemoryRecord, by record: inout MemoryRecord, at stamp: Int64) {
+        record.updatedAt = stamp
+        record.version = existing.version < .max ? existing.version &+ 1 : existing.version
+        superseded.append((existing, stamp))
     }
 
-    private mutating func replace(_ record: MemoryRecord, of existing: MemoryRecord) {
+    /// Changes members of a stored record that are not its text.
+    mutating func change(_ existing: MemoryRecord, to record: MemoryRecord) {
         if var known = copies[text: existing.contentHash], let i = known.firstIndex(where: { $0.id == record.id }) {
             known[i] = record
             copies[text: existing.contentHash] = known
@@ -246,7 +255,10 @@ struct StoreBatch {
         }
         let (old, new) = (existing.changeable, record.changeable)
         let changed = new.filter { old[$0.key] != $0.value }
+        var versioned = changed
+        if record.version != existing.version { versioned[Member.version] = .integer(record.version) }
         if record.chunkCount > 0 { changedWithChunks.insert(record.id) }
-        if !changed.isEmpty { changes[record.id, default: [:]].merge(changed) { $1 } }
+        if !versioned.isEmpty { changes[record.id, default: [:]].merge(versioned) { $1 } }
+        if changedFrom[record.id] == nil { changedFrom[record.id] = existing }
     }
 }

@@ -163,7 +163,7 @@ extension HealthCheck {
 
     private static func nearestDirectory(to path: String) -> String {
         var path = path
-        while path != "/", !FileManager.default.fileExists(atPath: path) {
+        while path.count > 1, !FileManager.default.fileExists(atPath: path) {
             path = (path as NSString).deletingLastPathComponent
         }
         return path

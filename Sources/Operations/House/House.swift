@@ -52,7 +52,14 @@ package struct House: Sendable {
         var isUpToDate = false
         while !Task.isCancelled {
             do {
-                if !isUpToDate, try await hasMemories { isUpToDate = try await memory.upgrade(points) != nil }
+                if !isUpToDate, try await hasMemories, let report = try await memory.upgrade(points) {
+                    isUpToDate = true
+                    if report.removedExpiries > 0 {
+                        Self.logger.notice(
+                            "expiries that nobody had asked for were removed: these memories are permanent now",
+                            metadata: ["memories": "\(report.removedExpiries)"])
+                    }
+                }
                 try await Task.sleep(for: Self.sweepInterval)
                 try await memory.sweep()
             } catch is CancellationError {

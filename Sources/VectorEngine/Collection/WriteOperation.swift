@@ -13,7 +13,7 @@ enum WriteOperation: Sendable {
     /// in the queue must be in it.
     var needsFreshView: Bool {
         if case .revise(.filter, _) = self { return true }
-        return writes.contains { $0.filter != nil }
+        return writes.contains { $0.filter != nil || $0.asksForOthers }
     }
 
     /// Whether it only takes away.
@@ -86,6 +86,14 @@ struct PreparedWrite: Sendable {
 
     fileprivate var filter: Filter? {
         if case .filter(let filter)? = selector { filter } else { nil }
+    }
+
+    /// Whether its precondition is about points that it does not name.
+    fileprivate var asksForOthers: Bool {
+        switch precondition {
+        case .matches, .unique: true
+        case nil, .absent, .version: false
+        }
     }
 
     fileprivate var isFreeing: Bool { if case .delete = change { true } else { false } }
@@ -164,39 +172,62 @@ extension ChangeWriter {
         var affected = 0
         switch write.change {
         case .upsert(let points):
+            if case .unique(let members)? = write.precondition { try checkUnique(points, members, matching) }
             for point in points {
-                try check(write.precondition, of: point.key)
+                try check(write.precondition, of: point.point.id, matching)
                 try upsert(point)
             }
             affected = points.count
         case .delete(let selector):
             for id in try ids(selector, matching) {
-                try check(write.precondition, of: id.key)
+                try check(write.precondition, of: id, matching)
                 if try delete(id) { affected += 1 }
             }
         case .mergePayload(let members, let selector):
             let members = members.object
             for id in try ids(selector, matching) {
-                try check(write.precondition, of: id.key)
+                try check(write.precondition, of: id, matching)
                 if try mergePayload(members, into: id) { affected += 1 }
             }
         }
         return affected
     }
 
-    private func check(_ precondition: PointWrite.Precondition?, of key: [UInt8]) throws {
-        guard let precondition else { return }
-        let version = try version(of: key)
+    private func check(
+        _ precondition: PointWrite.Precondition?, of id: PointID, _ matching: FilterMatching?
+    ) throws {
         switch precondition {
+        case nil, .unique: return
         case .absent:
-            guard version != nil else { return }
+            guard try version(of: id.key) != nil else { return }
             throw EngineError(
                 .preconditionFailed, "a point that was to be inserted is there already; nothing of the batch was kept")
         case .version(let expected):
-            guard version.map({ UInt64(clamping: $0) }) != expected else { return }
+            guard try version(of: id.key).map({ UInt64(clamping: $0) }) != expected else { return }
+        case .matches(let filter):
+            if let point = try point(id), matching?.passes(point, filter) ?? false { return }
+        }
+        throw EngineError(
+            .preconditionFailed,
+            "a point was changed by another caller since it was read; nothing of the batch was kept. Read it again")
+    }
+
+    /// Whether points other than `points` have one of their keywords at `members`.
+    private func checkUnique(
+        _ points: [PreparedPoint], _ members: [PayloadPath], _ matching: FilterMatching?
+    ) throws {
+        let payloads = points.map { $0.point.payload.object }
+        let conditions = members.compactMap { member -> Condition? in
+            let values = payloads.flatMap { member.nodes(in: $0) }.flatMap { $0.arrayValue ?? [$0] }
+            let keywords = values.compactMap { $0.stringValue.map(MatchValue.keyword) }
+            return keywords.isEmpty ? nil : .field(member, .anyOf(Set(keywords)))
+        }
+        guard !conditions.isEmpty else { return }
+        let own = Set(points.map(\.point.id))
+        guard try ids(.filter(Filter(should: conditions)), matching).allSatisfy(own.contains) else {
             throw EngineError(
                 .preconditionFailed,
-                "a point was changed by another caller since it was read; nothing of the batch was kept. Read it again")
+                "another point has a keyword that was to be unique; nothing of the batch was kept")
         }
     }
 

@@ -57,7 +57,7 @@ public final class EmbeddedStore: PointStore {
             // Every directory that is made here is a new name in its parent, which must survive a power cut as well.
             var made: [String] = []
             var path = directory
-            while path != "/", !FileManager.default.fileExists(atPath: path) {
+            while path.count > 1, !FileManager.default.fileExists(atPath: path) {
                 path = (path as NSString).deletingLastPathComponent
                 made.append(path)
             }
