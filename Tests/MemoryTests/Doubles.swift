@@ -82,7 +82,7 @@ final class TestWorld: Sendable {
     }
 
     /// SplitMix64 (Steele, Lea, Flood 2014, DOI 10.1145/2660193.2660195).
-    private func draw() -> UInt64 {
+    func draw() -> UInt64 {
         let seed = draws.withLock { draws in
             draws &+= 0x9E37_79B9_7F4A_7C15
             return draws

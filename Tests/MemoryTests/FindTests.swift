@@ -206,7 +206,7 @@ import VectorEngine
             ],
             [
                 "kind": "risk", "content": "zebra 2", "scope": ["project": "p", "branch": "b"],
-                "metadata": ["n": 2, "confidence": 0.9],
+                "metadata": ["n": 2, "confidence": 0.9], "ttl_config": ["expires_at": "2027-01-01"],
             ],
             [
                 "kind": "issue", "content": "zebra 3", "tags": ["core", "urgent"],
@@ -256,7 +256,7 @@ import VectorEngine
             "zebra", ["formatting": ["include_content": false, "include_metadata": false]])
         #expect(
             (bare["items"]?.arrayValue?.first?.objectValue?.keys).map(Array.init) == [
-                "id", "kind", "scope", "created_at", "updated_at", "expires_at", "score", "match_type",
+                "id", "kind", "scope", "created_at", "updated_at", "score", "match_type",
             ])
         let marked = try await memory.findItems("stripes", ["formatting": ["highlight_matches": true]])
         #expect(marked["items"]?.arrayValue?.first?["highlight"] == "the zebra's **stripes**")

@@ -19,8 +19,8 @@ import VectorEngine
     }
 
     @Test(arguments: [
-        ("skip", "skipped_dedupe", first), ("prefer_existing", "skipped_dedupe", first),
-        ("prefer_newer", "updated", near), ("combine", "merged", near),
+        ("prefer_existing", "skipped_dedupe", first), ("prefer_newer", "updated", near),
+        ("combine", "merged", first + "\n" + near),
     ])
     func eachStrategyDoesWhatItsNameSays(strategy: String, status: String, text: String) async throws {
         for inOneBatch in [false, true] {
@@ -40,6 +40,39 @@ import VectorEngine
             #expect(try await content(memory, results[0]["id"]) == .string(text))
             #expect(try await memory.runStatus("stats")["stats"]?["items"] == 1)
         }
+    }
+
+    @Test(
+        "a near copy that says something different is stored, and the answer names what it resembles",
+        arguments: ["skip", "intelligent"], [false, true])
+    func nearCopiesAreKept(strategy: String, inOneBatch: Bool) async throws {
+        let memory = world.memory()
+        let more: JSONObject = ["deduplication": ["merge_strategy": .string(strategy), "similarity_threshold": 0.8]]
+        let items = [note(Self.first), note(Self.near)]
+        let results =
+            inOneBatch
+            ? try await memory.storeItems(items, more)
+            : try await memory.storeItems([items[0]], more) + memory.storeItems([items[1]], more)
+        #expect(JSONValue.array(results).strings("status") == ["stored", "stored"])
+        let similar = results[1]["similar"]?.arrayValue ?? []
+        #expect(similar.count == 1 && similar.first?["id"] == results[0]["id"])
+        #expect(similar.first?["text"] == .string(Self.first))
+        #expect((similar.first?["similarity"]?.doubleValue ?? 0) > 0.8)
+        #expect(try await content(memory, results[0]["id"]) == .string(Self.first))
+        #expect(try await content(memory, results[1]["id"]) == .string(Self.near))
+    }
+
+    @Test("the same words in the same order are merged into the newer wording, and the former version is kept")
+    func theSameWordingIsMerged() async throws {
+        let memory = world.memory()
+        let (older, newer) = ("The queue isn't drained by the job.", "Queue is not drained by job")
+        let first = try await memory.storeItems([note(older)])[0]
+        let second = try await memory.storeItems([note(newer)], ["deduplication": ["similarity_threshold": 0.3]])[0]
+        #expect(second["status"] == "merged" && second["id"] == first["id"])
+        let answer = try await memory.runStatus(
+            "get_document", ["document_id": first["id"] ?? .null, "response_formatting": ["verbose": true]])
+        #expect(answer["document"]?["content"] == .string(newer))
+        #expect(answer["versions"]?.strings("content") == [older])
     }
 
     @Test func combiningKeepsWhatOnlyOneOfTheTwoSays() async throws {

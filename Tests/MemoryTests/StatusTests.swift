@@ -88,7 +88,9 @@ import VectorEngine
         var ids: [String] = []
         for batch in 0..<3 {
             ids += JSONValue.array(
-                try await memory.storeItems((0..<70).map { ["kind": "todo", "content": .string("n\(batch) \($0)")] })
+                try await memory.storeItems(
+                    (0..<70).map { ["kind": "todo", "content": .string("n\(batch) \($0)")] },
+                    ["global_ttl": ["policy": "default"]])
             ).strings("id")
         }
         let resources = MemoryResources(memory)

@@ -1,3 +1,5 @@
+import Testing
+
 /// Pairs of texts for the tests of near copies.
 struct TextPair: Sendable, CustomTestStringConvertible {
     let first: String

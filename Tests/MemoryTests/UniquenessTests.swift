@@ -1,0 +1,91 @@
+import JSON
+import Memory
+import TestSupport
+import Testing
+import VectorEngine
+
+/// A fact is stored once, also by two processes at one moment: two engines on one directory stand for them.
+@Suite struct UniquenessTests {
+    private func withTwoStores(_ body: (EmbeddedStore, EmbeddedStore) async throws -> Void) async throws {
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        let (one, other) = (
+            try EmbeddedStore(directory: scratch.path), try EmbeddedStore(directory: scratch.path)
+        )
+        try await body(one, other)
+        try await one.close()
+        try await other.close()
+    }
+
+    @Test("an upsert that must be unique is refused inside its transaction when another store has written the keyword")
+    func theStoreRefusesASecondKeyword() async throws {
+        try await withTwoStores { one, other in
+            try await one.createCollection("c", schema: CollectionSchema(payloadIndexes: ["key": .keyword]))
+            let key = try PayloadPath("key")
+            func point(_ number: UInt64, _ key: String) -> Point {
+                Point(id: .number(number), payload: Payload(["key": .string(key)]))
+            }
+            try await one.apply([.upsert([point(1, "a")], if: .unique([key]))], in: "c")
+            await #expect { try await other.apply([.upsert([point(2, "a")], if: .unique([key]))], in: "c") } throws: {
+                ($0 as? EngineError)?.code == .preconditionFailed
+            }
+            // The point itself is no rival, and a keyword that was given up is free.
+            try await other.apply([.upsert([point(1, "a")], if: .unique([key]))], in: "c")
+            try await one.apply(
+                [
+                    .mergePayload(Payload(["key": .null]), of: .ids([.number(1)])),
+                    .upsert([point(3, "a")], if: .unique([key])),
+                ], in: "c")
+            #expect(try await other.count(nil, in: "c") == 2)
+        }
+    }
+
+    @Test("a write that expects a point to pass a filter is refused when it does not")
+    func theStoreChecksAFilter() async throws {
+        try await withTwoStores { one, _ in
+            try await one.createCollection("c", schema: CollectionSchema(payloadIndexes: ["n": .integer]))
+            try await one.upsert([Point(id: .number(1), payload: Payload(["n": 1]))], in: "c")
+            func write(_ n: Int64, over id: UInt64) async throws {
+                let is1 = Filter(must: [.field(try PayloadPath("n"), .anyOf([.integer(1)]))])
+                try await one.apply(
+                    [.upsert([Point(id: .number(id), payload: Payload(["n": .integer(n)]))], if: .matches(is1))],
+                    in: "c")
+            }
+            try await write(2, over: 1)
+            for id in [1, 2] as [UInt64] {
+                await #expect { try await write(3, over: id) } throws: {
+                    ($0 as? EngineError)?.code == .preconditionFailed
+                }
+            }
+        }
+    }
+
+    @Test("two processes that store the same items at one moment store them once", arguments: [false, true])
+    func twoProcessesStoreOnce(byKey: Bool) async throws {
+        try await withTwoStores { one, other in
+            let (world, second) = (TestWorld(), TestWorld())
+            // Their ids differ as those of two processes do.
+            _ = (0..<5).map { _ in second.draw() }
+            let memories = [world.memory(over: one), second.memory(over: other)]
+            _ = try await memories[0].storeItems([["kind": "todo", "content": "warm up"]])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for (writer, memory) in memories.enumerated() {
+                    for round in 0..<20 {
+                        group.addTask {
+                            var item: JSONObject = ["kind": "todo", "content": .string("fact \(round)")]
+                            if byKey {
+                                item["idempotency_key"] = .string("key \(round)")
+                                item["content"] = .string("fact \(round) of writer \(writer)")
+                            }
+                            let result = try await memory.storeItems([.object(item)])[0]
+                            #expect(["stored", "skipped_dedupe"].contains(result["status"]?.stringValue ?? ""))
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try await one.count(nil, in: "memories") == 21)
+            #expect(try await other.count(nil, in: "memories") == 21)
+        }
+    }
+}
