@@ -31,6 +31,8 @@ public protocol PointStore: Sendable {
     func passing(_ filters: [Filter], among ids: [PointID], in collection: String) async throws -> [Set<PointID>]
     /// Answers several queries on one view of the collection, one list a query, nearest (highest score) first.
     func query(_ queries: [PointQuery], in collection: String) async throws -> [[ScoredPoint]]
+    /// Answers several reads on one view of the collection, each with the answer of its kind.
+    func read(_ reads: [PointRead], in collection: String) async throws -> [PointAnswer]
     /// Points that answers leave out because their stored bytes are not what was written; those that calls which have
     /// returned had to leave out are among them.
     func damagedRows(in collection: String) async throws -> [DamagedRow]

@@ -19,8 +19,8 @@ public struct PointWrite: Sendable, Equatable {
         /// There is such a point, and it passes the filter.
         case matches(Filter)
         /// No other point has one of the keywords that a written point has at these members. Only for upserts. A store
-        /// that cannot look at other points inside a transaction keeps it by inserting, with each point, one whose id is
-        /// the digest of member and keyword.
+        /// that cannot look at other points inside a transaction keeps it by inserting, with each point, one whose id
+        /// is the digest of member and keyword.
         case unique([PayloadPath])
     }
 

@@ -34,6 +34,8 @@ final class DictionaryPointStore: PointStore {
         /// Calls by name, for tests that count them.
         var calls: [String: Int] = [:]
         var failure: EngineError?
+        /// Transactions.
+        var batches = 0
     }
 
     let state = Mutex(State())
@@ -88,6 +90,7 @@ final class DictionaryPointStore: PointStore {
 
     func apply(_ writes: [PointWrite], in collection: String) async throws -> UpdateReceipt {
         try state.withLock { state in
+            state.batches += 1
             for write in writes { state.calls[write.kind, default: 0] += 1 }
             guard var contents = state.collections[collection] else { throw Self.missing(collection) }
             if let failure = state.failure { throw failure }
@@ -142,6 +145,22 @@ final class DictionaryPointStore: PointStore {
 
     func query(_ queries: [PointQuery], in collection: String) async throws -> [[ScoredPoint]] {
         try read(collection, "query") { contents in try queries.map { try contents.answer($0) } }
+    }
+}
+
+extension DictionaryPointStore {
+    func read(_ reads: [PointRead], in collection: String) async throws -> [PointAnswer] {
+        try read(collection, "read") { contents in
+            try reads.map { read in
+                switch read {
+                case .query(let query): .found(try contents.answer(query))
+                case .count(let filter): .count(contents.matching(filter).count)
+                case .passing(let filters, let ids):
+                    .passing(filters.map { Set(contents.matching($0).map(\.id)).intersection(ids) })
+                case .points(let ids, let parts): .points(ids.compactMap { contents.points[$0]?.keeping(parts) })
+                }
+            }
+        }
     }
 }
 

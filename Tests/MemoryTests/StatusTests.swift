@@ -21,7 +21,8 @@ import VectorEngine
     @Test func statisticsCountTheLivingByKindAndTheExpired() async throws {
         let memory = world.memory()
         _ = try await stored(
-            memory, ["kind": "todo", "content": "a"], ["kind": "todo", "content": "b", "scope": ["project": "p"]],
+            memory, ["kind": "todo", "content": "a", "ttl_config": ["policy": "default"]],
+            ["kind": "todo", "content": "b", "scope": ["project": "p"], "ttl_config": ["policy": "default"]],
             ["kind": "incident", "content": "c"])
         world.advance(seconds: 31 * 86_400)
         _ = try await stored(memory, ["kind": "risk", "content": "d"])

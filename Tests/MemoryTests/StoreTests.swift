@@ -247,7 +247,8 @@ import VectorEngine
     @Test(
         arguments: [
             ("todo", nil, nil, nil), ("risk", nil, nil, nil), ("decision", nil, nil, nil),
-            ("issue", nil, nil, 7 * 86_400), ("issue", nil, "permanent", nil), ("incident", nil, nil, nil), ("incident", "short", nil, 86_400), ("todo", nil, "long", 90 * 86_400),
+            ("issue", nil, nil, 7 * 86_400), ("issue", nil, "permanent", nil), ("incident", nil, nil, nil),
+            ("incident", "short", nil, 86_400), ("todo", nil, "long", 90 * 86_400),
             ("todo", "short", "long", 86_400), ("risk", nil, "permanent", nil),
             ("decision", "default", nil, 30 * 86_400),
         ] as [(String, String?, String?, Int64?)])

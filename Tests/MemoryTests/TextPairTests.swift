@@ -26,7 +26,9 @@ struct ConstantEmbedder: Embedder {
         return try await memory.get(ids).compactMap { $0["content"]?.stringValue }
     }
 
-    @Test("two texts that differ in one thing are two memories, whatever their vectors say", arguments: TextPair.different)
+    @Test(
+        "two texts that differ in one thing are two memories, whatever their vectors say", arguments: TextPair.different
+    )
     func bothAreKept(pair: TextPair) async throws {
         for inOneBatch in [false, true] {
             let memory = TestWorld().memory(embedder: ConstantEmbedder())
@@ -36,7 +38,9 @@ struct ConstantEmbedder: Embedder {
                 ? try await memory.storeItems(items)
                 : try await memory.storeItems([items[0]]) + memory.storeItems([items[1]])
             #expect(JSONValue.array(results).strings("status") == ["stored", "stored"])
-            #expect(try await contents(memory, results).map { Array($0.utf8) } == [pair.first, pair.second].map { Array($0.utf8) })
+            #expect(
+                try await contents(memory, results).map { Array($0.utf8) }
+                    == [pair.first, pair.second].map { Array($0.utf8) })
             #expect(results[1]["similar"]?.arrayValue?.first?["id"] == results[0]["id"], "the resemblance is told")
         }
     }

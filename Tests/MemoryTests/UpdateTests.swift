@@ -90,9 +90,11 @@ import VectorEngine
         let decision = try await stored(
             memory, ["kind": "decision", "data": ["component": "db", "title": "x", "status": "accepted"]])
         let incident = try await stored(memory, ["kind": "incident", "content": "fire"])
-        for (id, data) in [
-            (section, ["body_md": "d"]), (decision, ["title": "y"]), (incident, ["severity": "critical"]),
-        ] as [(UUIDBytes, JSONObject)] {
+        let changes: [(UUIDBytes, String, JSONValue)] = [
+            (section, "body_md", "d"), (decision, "title", "y"), (incident, "severity", "critical"),
+        ]
+        for (id, name, value) in changes {
+            let data: JSONObject = [name: value]
             var update = MemoryUpdate(id)
             update.data = data
             await #expect { try await memory.update(update) } throws: { ($0 as? MemoryError)?.code == .denied }

@@ -47,6 +47,28 @@ struct HouseSettingsTests {
         let below = try #require(GitCheckout(containing: root + "/a/b"))
         #expect(below.project == "repository" && below.branch == nil)
         #expect(GitCheckout(containing: scratch.path + "/w")?.branch == "w")
+        // A worktree belongs to its repository, however the repository's git directory is kept.
+        try write("../..\n", "repository/.git/worktrees/w/commondir")
+        let worktree = GitCheckout(containing: scratch.path + "/w")
+        #expect(worktree?.project == "repository" && worktree?.branch == "w")
+        for (common, name) in [("bare.git", "bare"), ("shop/.bare", "shop")] {
+            let own = "\(scratch.path)/\(common)/worktrees/x"
+            try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: true)
+            try FileManager.default.createDirectory(
+                atPath: scratch.path + "/x-" + name, withIntermediateDirectories: true)
+            try write("ref: refs/heads/x\n", common + "/worktrees/x/HEAD")
+            try write("../..\n", common + "/worktrees/x/commondir")
+            try write("gitdir: \(own)\n", "x-\(name)/.git")
+            #expect(GitCheckout(containing: scratch.path + "/x-" + name)?.project == name)
+        }
+        // A submodule's git directory says where its checkout is; one that is kept apart has its own name.
+        try FileManager.default.createDirectory(
+            atPath: root + "/.git/modules/inner", withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: root + "/library", withIntermediateDirectories: true)
+        try write("ref: refs/heads/main\n", "repository/.git/modules/inner/HEAD")
+        try write("[core]\n\tworktree = ../../../library\n", "repository/.git/modules/inner/config")
+        try write("gitdir: ../.git/modules/inner\n", "repository/library/.git")
+        #expect(GitCheckout(containing: root + "/library")?.project == "library")
         for directory in ["", "a", "/"] { #expect(GitCheckout(containing: directory) == nil, "\(directory)") }
     }
 

@@ -8,6 +8,13 @@ package protocol Embedder: Sendable {
     ///
     /// - Throws: `EmbeddingError`.
     func embed(_ texts: [String]) async throws -> [[Float]]
+
+    /// How long to wait for so many texts before going on without vectors; nil for as long as it takes.
+    func patience(for count: Int) -> Duration?
+}
+
+extension Embedder {
+    package func patience(for count: Int) -> Duration? { nil }
 }
 
 package struct EmbedderIdentity: Sendable, Equatable {

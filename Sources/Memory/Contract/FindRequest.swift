@@ -21,23 +21,35 @@ package struct Narrowing: Sendable {
     package var expires: (after: Int64?, before: Int64?) = (nil, nil)
     package var tags: [String] = []
     package var metadata: JSONObject = [:]
+    /// Members of the kinds' own data: `status`, `owner`, …
+    package var fields: JSONObject = [:]
+    /// Whether only the current project's memories are wanted (`scope: "here"`).
+    package var isHere = false
     package var confidence: (minimum: Double?, maximum: Double?) = (nil, nil)
     package var includesExpired = false
     package var expiryPolicies: [String] = []
 
     package init() {}
 
+    /// Members of `filters` that are not fields of a kind.
+    package static let ownFilters: Set<String> = [
+        "created_after", "created_before", "updated_after", "updated_before", "tags", "metadata", "confidence_min",
+        "confidence_max",
+    ]
+
     init(checked arguments: JSONObject) {
         func moment(_ group: String, _ name: String) -> Int64? {
             arguments[group]?[name]?.stringValue.flatMap(Timestamp.parse)
         }
         scope = MemoryScope(arguments["scope"]?.objectValue)
+        isHere = arguments["scope"]?.stringValue == "here"
         kinds = (arguments["types"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap(MemoryKind.init(rawValue:)) }
         created = (moment("filters", "created_after"), moment("filters", "created_before"))
         updated = (moment("filters", "updated_after"), moment("filters", "updated_before"))
         expires = (moment("ttl_filters", "expires_after"), moment("ttl_filters", "expires_before"))
         tags = (arguments["filters"]?["tags"]?.arrayValue ?? []).compactMap(\.stringValue)
         metadata = arguments["filters"]?["metadata"]?.objectValue ?? [:]
+        fields = (arguments["filters"]?.objectValue ?? [:]).filter { !Self.ownFilters.contains($0.key) }
         confidence = (
             arguments["filters"]?["confidence_min"]?.doubleValue, arguments["filters"]?["confidence_max"]?.doubleValue
         )

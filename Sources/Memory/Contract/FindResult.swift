@@ -9,6 +9,10 @@ package struct FoundItem: Sendable {
     let place: Range<Int>?
     let isExact: Bool
     package let highlight: String?
+    /// What of the same page it contradicts.
+    package var contradictions: [FoundContradiction] = []
+    /// Whether nothing that was found is close to the query.
+    package var isWeak = false
     private let isReached: Bool
 
     init(
@@ -56,6 +60,8 @@ package struct FoundItem: Sendable {
         }
         members["score"] = .number(Self.rounded(score))
         members["match_type"] = .string(matchType)
+        if isWeak { members["relevance"] = "weak" }
+        if !contradictions.isEmpty { members["contradictions"] = .array(contradictions.map(\.json)) }
         if let place {
             var match = Self.match(at: place)
             if request.includesContent, let content { match["text"] = .string(content.atUTF8(place)) }
@@ -91,6 +97,27 @@ package struct FoundItem: Sendable {
     private static func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }
 }
 
+/// That a found memory and another on the same page cannot both hold.
+package struct FoundContradiction: Sendable, Equatable {
+    package let reason: Contradiction.Reason
+    /// The other memory.
+    package let other: UUIDBytes
+    /// Which of the two was said (or else stored) later.
+    package let newer: UUIDBytes
+
+    /// In words, for who reads the memory.
+    package var note: String {
+        "contradicts memory://\(other) (\(reason.rawValue)), which is \(newer == other ? "newer" : "older")"
+    }
+
+    var json: JSONValue {
+        [
+            "type": .string(reason.rawValue), "memory_id": .string(other.description),
+            "newer": .string(newer.description), "note": .string(note),
+        ]
+    }
+}
+
 /// What a call of `memory_find` found.
 package struct FindResult: Sendable {
     /// Best first.
@@ -107,6 +134,12 @@ package struct FindResult: Sendable {
     package let usesVectors: Bool
     /// What of ``duration`` the embedder took; nil where it was not asked.
     private(set) var modelTime: Duration?
+    /// Whether no word of the query is stored and no memory is near it by meaning.
+    package var isNothingClose = false
+    /// The projects that there are, where the scope matched nothing.
+    package var existingProjects: [String] = []
+    /// What is said when nothing is close.
+    package static let nothingClose = "nothing stored is close to this"
     /// Why the strategy asked for was not available, and which memories are damaged; nil when all is well.
     package private(set) var degradedReason: String?
 
@@ -147,6 +180,8 @@ package struct FindResult: Sendable {
             "items": .array(items.map { $0.json(request, graph?.edges ?? []) }), "total": .integer(Int64(total)),
             "strategy": .string(strategy.rawValue), "strategy_details": .string(details),
         ]
+        if isNothingClose { members["note"] = .string(Self.nothingClose) }
+        if !existingProjects.isEmpty { members["projects"] = .array(existingProjects.map { .string($0) }) }
         if let graph, request.expansion.kind != .none { members["graph"] = graph.json }
         members["meta"] = .object(meta)
         return .object(members)

@@ -22,7 +22,8 @@ extension Narrowing {
     func filter(now: Int64) throws(MemoryError) -> Filter {
         var must: [Condition] = includesExpired ? [] : [Self.alive(at: now)]
         for key in MemoryScope.keys {
-            if let value = scope.values[key] { must.append(Self.keyword(Member.scope(key), value)) }
+            guard let value = scope.values[key] else { continue }
+            must.append(key == "project" ? Self.project(value) : Self.keyword(Member.scope(key), value))
         }
         if !kinds.isEmpty {
             must.append(.match(member: Member.kind, anyOf: kinds.map { .keyword($0.rawValue) }))
@@ -46,9 +47,14 @@ extension Narrowing {
             let stored = expiryPolicies.map { MatchValue.keyword(ExpiryChoice.storedName(of: $0)) }
             must.append(.match(member: Member.expiryPolicy, anyOf: stored))
         }
+        // What the kinds call fields is metadata to some callers: both are looked at.
         for (key, value) in metadata {
-            try Self.append(key, value, under: Member.metadata, at: "filters.metadata", to: &must)
+            var (free, own): ([Condition], [Condition]) = ([], [])
+            try Self.append(key, value, under: Member.metadata, at: "filters.metadata", to: &free)
+            try Self.append(key, value, under: Member.data, at: "filters.metadata", to: &own)
+            must.append(value.isNull ? .filter(Filter(must: free + own)) : Self.any(of: free, own))
         }
+        for (key, value) in fields { try Self.append(key, value, under: Member.data, at: "filters", to: &must) }
         return Filter(must: must)
     }
 
@@ -57,6 +63,19 @@ extension Narrowing {
         var filter = try filter(now: now)
         filter.must.append(Chunk.excluded)
         return filter
+    }
+
+    private static func any(of first: [Condition], _ second: [Condition]) -> Condition {
+        .filter(Filter(should: [.filter(Filter(must: first)), .filter(Filter(must: second))]))
+    }
+
+    /// Memories of a project, however its name is spelled; earlier versions stored it as it was written alone.
+    static func project(_ name: String) -> Condition {
+        .filter(
+            Filter(should: [
+                keyword(Member.projectKey, MemoryScope.projectKey(of: name)),
+                keyword(Member.scope("project"), name),
+            ]))
     }
 
     static func keyword(_ path: String, _ value: String) -> Condition {
@@ -69,7 +88,7 @@ extension Narrowing {
         guard !key.isEmpty, !key.unicodeScalars.contains(where: { "." == $0 || "[" == $0 || "]" == $0 || "\"" == $0 })
         else {
             throw MemoryError(
-                .pattern, "a metadata key to filter by must not be empty or have a dot, bracket or quote in it",
+                .pattern, "a key to filter by must not be empty or have a dot, bracket or quote in it",
                 field: place)
         }
         let path = "\(path).\(key)"

@@ -23,8 +23,23 @@ struct Search {
     /// Whether meaning is compared with every matching item.
     var isExact = false
     private let foldedQuery: String
+    /// The project that the search comes from, where it is not narrowed to one: its memories go first at similar
+    /// relevance.
+    let homeProject: String?
 
-    init(_ request: FindRequest, now: Int64, settings: MemorySettings) throws(MemoryError) {
+    init(
+        _ request: FindRequest, home: MemoryScope = .empty, now: Int64, settings: MemorySettings
+    ) throws(MemoryError) {
+        var request = request
+        if request.narrowing.isHere {
+            guard let project = home.values["project"] else {
+                throw MemoryError(
+                    .invalidArgument, "there is no current project here; name one, or search without a scope",
+                    field: "scope")
+            }
+            request.narrowing.scope = MemoryScope(["project": project])
+        }
+        homeProject = request.narrowing.scope.values["project"] == nil ? home.values["project"] : nil
         guard (1...100).contains(request.limit.count) else {
             throw MemoryError(.outOfRange, "must lie between 1 and 100", field: "limit")
         }

@@ -15,6 +15,8 @@ struct Candidate {
     var isNear = false
     /// What was added to the fused score (or taken from it), by the reason's name in an explanation.
     var bonuses: [Bonus] = []
+    /// Whether it belongs to the project that the search comes from.
+    var isOfHome = false
     var normalizedLexical = 0.0
     var normalizedDense = 0.0
     var score = 0.0
@@ -54,6 +56,29 @@ struct Candidate {
             candidates[i].score =
                 lexicalWeight * candidates[i].normalizedLexical + denseWeight * candidates[i].normalizedDense
                 + candidates[i].bonus
+        }
+    }
+
+    /// Differences of relevance within which two memories are similarly relevant: of cosines, and of word scores as a
+    /// part of the best one.
+    private static let similarCosines = 0.08
+    private static let similarWords = 0.2
+
+    /// Adds to the memories of the searcher's own project what similarly relevant memories of others may have more.
+    static func preferHome(_ candidates: inout [Candidate], lexical lexicalWeight: Double, _ denseWeight: Double) {
+        guard candidates.contains(where: \.isOfHome), candidates.contains(where: { !$0.isOfHome }) else { return }
+        let words = candidates.map { $0.lexical ?? 0 }
+        let cosines = candidates.compactMap(\.dense)
+        func share(_ tolerance: Double, of values: [Double]) -> Double {
+            guard let low = values.min(), let high = values.max(), high > low else { return 0 }
+            return min(1, tolerance / (high - low))
+        }
+        let bonus =
+            lexicalWeight * share(similarWords * (words.max() ?? 0), of: words)
+            + denseWeight * share(similarCosines, of: cosines)
+        for i in candidates.indices where candidates[i].isOfHome && bonus > 0 {
+            candidates[i].bonuses.append(Bonus(name: "project_bonus", value: bonus))
+            candidates[i].score += bonus
         }
     }
 

@@ -19,6 +19,12 @@ enum Chunk {
         return .uuid(UUIDBytes(high: uuid.high, low: uuid.low & ~numberMask))
     }
 
+    /// The number of a chunk, from 1 on; nil for what is none.
+    static func number(of id: PointID) -> Int? {
+        guard case .uuid(let uuid) = id, isChunk(uuid) else { return nil }
+        return Int(uuid.low & numberMask)
+    }
+
     static func isChunk(_ id: UUIDBytes) -> Bool { id.low & numberMask != 0 }
 
     /// Points that are memories and not chunks.

@@ -16,7 +16,8 @@ enum ExactCopy {
             if isAfterSpace { scalars.append(" ") }
             isAfterSpace = false
             if scalar.isASCII {
-                scalars.append((0x41...0x5A).contains(scalar.value) ? Unicode.Scalar(UInt8(scalar.value | 0x20)) : scalar)
+                scalars.append(
+                    (0x41...0x5A).contains(scalar.value) ? Unicode.Scalar(UInt8(scalar.value | 0x20)) : scalar)
             } else {
                 scalars.append(contentsOf: scalar.properties.lowercaseMapping.unicodeScalars)
             }

@@ -23,6 +23,8 @@ enum Member {
     static let contentHash = "content_hash"
     /// The digest of scope, kind and text (``MemoryRecord/uniqueKey``).
     static let uniqueKey = "unique_key"
+    /// The project's name in lower case: projects are compared without their case.
+    static let projectKey = "project_key"
     /// How often it was stored; absent for once.
     static let seen = "seen"
     /// The number of this version; absent for the first.
@@ -64,7 +66,8 @@ enum Member {
         ]
         indexes[confidence] = .float
         for name in [
-            kind, session, actor, actorTerms, traits, tagIndex, scopeHash, contentHash, uniqueKey, idempotencyKeys,
+            kind, session, actor, actorTerms, traits, tagIndex, scopeHash, contentHash, uniqueKey, projectKey,
+            idempotencyKeys,
             expiryPolicy, embedding, chunkOf, names, links, identities,
         ] + MemoryScope.keys.map(scope) {
             indexes[name] = .keyword
@@ -170,6 +173,7 @@ extension MemoryRecord {
         if let content { members[Member.content] = .string(content) }
         if let data { members[Member.data] = .object(data) }
         for (key, value) in scope.json { members[Member.scope(key)] = value }
+        if let project = scope.projectKey { members[Member.projectKey] = .string(project) }
         members[Member.scopeHash] = .string(scope.hash)
         members[Member.contentHash] = .string(contentHash)
         members[Member.uniqueKey] = .string(uniqueKey)

@@ -19,6 +19,16 @@ package struct MemoryScope: Sendable, Hashable {
         self.init((members ?? [:]).reduce(into: [:]) { $0[$1.key] = $1.value.stringValue })
     }
 
+    /// What two spellings of one project share.
+    package var projectKey: String? { values["project"].map(Self.projectKey) }
+
+    static func projectKey(of name: String) -> String { name.lowercased() }
+
+    /// The same levels with this project.
+    package func with(project: String) -> MemoryScope {
+        MemoryScope(values.merging(["project": project]) { $1 })
+    }
+
     package var isEmpty: Bool { values.isEmpty }
 
     /// Whether both have the same levels with the same bytes.

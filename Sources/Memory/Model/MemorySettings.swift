@@ -75,6 +75,14 @@ package struct MemorySettings: Sendable, Equatable {
     package var usesContext = true
     /// The cosine from which on two neighbours that stand in no conversation lend each other words; above 1 never.
     package var relatedness = 0.5
+    /// Below this cosine, and without a shared word, nothing that is stored is close to a query.
+    package var closeness = 0.31
+    /// Candidates beyond the page that are read with it, because bonuses may bring them forward.
+    package var readMargin = 54
+    /// How long an embedder may take; nil leaves it to the embedder.
+    package var embeddingPatience: Duration?
+    /// The share of a search's time limit that the embedder may take; then words alone are searched.
+    package var embeddingShare = 0.7
     /// Characters of `content` in a found item, unless the call says otherwise.
     package var contentCharacters = 2_000
     /// Results of searches that are remembered where a call allows it, and for how long at most.

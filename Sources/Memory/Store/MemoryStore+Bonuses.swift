@@ -4,11 +4,8 @@ import VectorEngine
 ///
 /// Each reason is a look-up among the pool's candidates by an indexed member, all of them one call; no text is read.
 extension MemoryStore {
-    func bonuses(
-        of candidates: [PointID], _ search: Search
-    ) async throws -> [(bonus: Candidate.Bonus, ids: Set<PointID>)] {
-        let name = search.isOverVersions ? historyCollection : collection
-        guard !candidates.isEmpty, await home.knowsTraits else { return [] }
+    func bonuses(for search: Search) async -> [Reason] {
+        guard await home.knowsTraits else { return [] }
         let intent = QueryIntent(search.request.query, now: search.now)
         // "James's" is about James, whose name already ends as the analyser would cut it.
         let possessors = search.request.query.replacing("'s ", with: " ").replacing("’s ", with: " ")
@@ -36,15 +33,15 @@ extension MemoryStore {
         reasons.append(Reason("brevity_penalty", -settings.brevityPenalty, has(.scant)))
         reasons.append(Reason("brevity_penalty", -settings.brevityPenalty / 2, has(.short)))
         reasons.removeAll { $0.bonus.value == 0 }
-        let filters = reasons.map { Filter(must: [$0.condition]) }
-        let passing = try await points.passing(filters, among: candidates, in: name)
-        return zip(reasons, passing).map { ($0.bonus, $1) }
+        return reasons
     }
 
     /// What is added to the score of candidates that meet a condition.
-    private struct Reason {
+    struct Reason {
         let bonus: Candidate.Bonus
         let condition: Condition
+
+        var filter: Filter { Filter(must: [condition]) }
 
         init(_ name: String, _ value: Double, _ condition: Condition) {
             bonus = Candidate.Bonus(name: name, value: value)

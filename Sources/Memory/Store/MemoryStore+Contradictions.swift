@@ -38,6 +38,25 @@ extension MemoryStore {
         }
     }
 
+    /// Found memories that are compared with each other.
+    private static let comparedFound = 50
+
+    /// Notes at each found memory what of the page it contradicts, and which of the two is newer.
+    func noteContradictions(_ items: inout [FoundItem]) {
+        let compared = items.prefix(Self.comparedFound).map { item in
+            (record: item.record, statement: Statement(item.record.text, terms: lexical.terms))
+        }
+        for i in compared.indices {
+            for j in compared.indices where j > i {
+                guard let reason = Self.contradiction(between: compared[i], and: compared[j]) else { continue }
+                let (a, b) = (compared[i].record, compared[j].record)
+                let newer = (a.occurredAt, a.id) < (b.occurredAt, b.id) ? b.id : a.id
+                items[i].contradictions.append(FoundContradiction(reason: reason, other: b.id, newer: newer))
+                items[j].contradictions.append(FoundContradiction(reason: reason, other: a.id, newer: newer))
+            }
+        }
+    }
+
     /// In what two found memories of one kind and scope cannot both hold; nil where nothing shows it.
     static func contradiction(
         between a: (record: MemoryRecord, statement: Statement), and b: (record: MemoryRecord, statement: Statement)

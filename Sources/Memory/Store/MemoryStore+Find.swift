@@ -9,15 +9,18 @@ extension MemoryStore {
         let begin = clock.time()
         return try await mapped {
             let (found, damaged) = try await self.points.knowingDamage(in: self.collection) {
-                try await self.foundOnce(request, since: begin)
+                try await self.foundOnce(request, context, since: begin)
             }
             let history = request.asOf == nil ? nil : try await self.damageNote(history: true)
             return found.lacking(history ?? damaged.message)
         }
     }
 
-    private func foundOnce(_ request: FindRequest, since begin: Int64) async throws -> FindResult {
-        var search = try Search(request, now: begin, settings: self.settings)
+    private func foundOnce(
+        _ request: FindRequest, _ context: CallContext, since begin: Int64
+    ) async throws -> FindResult {
+        var search = try Search(request, home: context.defaultScope, now: begin, settings: self.settings)
+        let request = search.request
         // The first call opens the collection and touches the model: side by side.
         async let embedding = self.embedding(of: request)
         let readiness = try await self.home.ready()
@@ -25,23 +28,39 @@ extension MemoryStore {
         let (embedded, modelTime) = try await embedding
         let degradedReason = self.give(&search, embedded, readiness)
         try self.keepTime(request, since: begin)
-        let (candidates, total) = try await self.ranking(search)
+        let ranked = try await self.ranking(search)
         try self.keepTime(request, since: begin)
-        let ranked = try await self.arranged(candidates, search)
-        let page = Array(ranked.dropFirst(request.offset.count).prefix(request.limit.count))
-        var items = try await self.found(page, search)
+        let arranged = try await self.arranged(ranked.candidates, search)
+        let page = Array(arranged.dropFirst(request.offset.count).prefix(request.limit.count))
+        var items = try await self.found(page, search, known: ranked.points)
+        let isNothingClose = Self.isNothingClose(ranked.candidates, self.settings)
+        if isNothingClose { for i in items.indices { items[i].isWeak = true } }
         let graph = try await self.graph(around: items, search)
         if let graph, request.offset == .none {
             let room = max(0, request.limit.count - items.count)
             items += graph.nodes.prefix(room).map { FoundItem(reached: $0.record) }
         }
+        self.noteContradictions(&items)
         try await self.extend(items.filter { !$0.candidate.isVersion }.map(\.record), at: begin)
         try self.keepTime(request, since: begin)
-        return FindResult(
-            items: items, total: total, graph: graph, strategy: search.isLexicalOnly ? .fast : request.strategy,
-            details: search.details, searchID: self.clock.token(),
-            duration: .microseconds(max(0, self.clock.time() &- begin)), usesVectors: !search.isLexicalOnly,
-            modelTime: modelTime, degradedReason: degradedReason)
+        var result = FindResult(
+            items: items, total: ranked.total, graph: graph,
+            strategy: search.isLexicalOnly ? .fast : request.strategy, details: search.details,
+            searchID: self.clock.token(), duration: .microseconds(max(0, self.clock.time() &- begin)),
+            usesVectors: !search.isLexicalOnly, modelTime: modelTime, degradedReason: degradedReason)
+        result.isNothingClose = isNothingClose
+        if ranked.total == 0, !request.narrowing.scope.isEmpty {
+            result.existingProjects = try await self.projectNames(limit: Self.namedProjects, counts: false).map(\.name)
+        }
+        return result
+    }
+
+    /// Projects that an answer names where its scope matched nothing.
+    private static let namedProjects = 20
+
+    /// Whether no candidate shares a word with the query and none is near it by meaning.
+    private static func isNothingClose(_ candidates: [Candidate], _ settings: MemorySettings) -> Bool {
+        candidates.allSatisfy { ($0.lexical ?? 0) <= 0 && ($0.dense ?? -1) < settings.closeness }
     }
 
     /// The query's vector, or why there is none; nil when none is wanted. And how long the embedder took.
@@ -51,7 +70,8 @@ extension MemoryStore {
         guard request.strategy != .fast, let embedder else { return (nil, nil) }
         let begin = clock.time()
         do {
-            let vector = try await embedder.embed([request.query]).first
+            let patience = request.timeout.map { $0 * settings.embeddingShare }
+            let vector = try await vectors(of: [request.query], embedder, within: patience).first
             return (.success(vector), .microseconds(max(0, clock.time() &- begin)))
         } catch let error as EmbeddingError where error.code != .cancelled {
             return (.failure(error), nil)
@@ -83,51 +103,90 @@ extension MemoryStore {
 
     // MARK: Ranking
 
-    /// Candidates from the best on, at least to the end of the page where enough match, and how many can be paged
-    /// through.
-    private func ranking(_ search: Search) async throws -> (ranked: [Candidate], total: Int) {
+    /// Candidates from the best on, and what was read of them on the way.
+    struct Ranked {
+        var candidates: [Candidate] = []
+        /// How many can be paged through.
+        var total = 0
+        var points: [PointID: Point] = [:]
+
+        mutating func add(_ read: [Point]) { for point in read { points[point.id] = point } }
+    }
+
+    /// Candidates from the best on, at least to the end of the page where enough match.
+    private func ranking(_ search: Search) async throws -> Ranked {
         if search.asOf != nil { return try await formerRanking(search) }
         if search.isLexicalOnly { return try await lexicalRanking(search) }
         var search = search
-        let memories = try search.request.narrowing.memories(now: search.now)
-        async let counted = points.count(memories, in: collection)
-        if search.request.strategy == .deep { search.isExact = try await counted <= settings.deepExactCount }
-        var ranked = try await fusedRanking(search, pool: search.pool)
-        let total = try await counted
-        while ranked.count < min(search.end, total) {
-            // A page beyond the pool: the best of the others follow, so that pages are full and never overlap.
-            let seen = ranked.map(\.id)
-            search.filter.mustNot = [.hasID(Set(seen)), Chunk.of(seen)]
-            let others = try await fusedRanking(search, pool: settings.widePool)
-            if others.isEmpty { break }
-            ranked += others
+        if search.request.strategy == .deep {
+            let memories = try search.request.narrowing.memories(now: search.now)
+            search.isExact = try await points.count(memories, in: collection) <= settings.deepExactCount
         }
-        return (ranked, total)
+        var ranked = try await union(search, pool: search.pool)
+        fuse(&ranked.candidates, search)
+        ranked.candidates.sort(by: Candidate.isBetter)
+        while ranked.candidates.count < min(search.end, ranked.total) {
+            // A page beyond the pool: the best of the others follow, so that pages are full and never overlap.
+            let seen = ranked.candidates.map(\.id)
+            search.filter.mustNot = [.hasID(Set(seen)), Chunk.of(seen)]
+            var others = try await union(search, pool: settings.widePool)
+            if others.candidates.isEmpty { break }
+            fuse(&others.candidates, search)
+            ranked.candidates += others.candidates.sorted(by: Candidate.isBetter)
+            ranked.points.merge(others.points) { $1 }
+        }
+        return ranked
     }
 
     /// What holds since before the moment asked for, and the versions that held then, in one ranking.
-    private func formerRanking(_ search: Search) async throws -> (ranked: [Candidate], total: Int) {
+    private func formerRanking(_ search: Search) async throws -> Ranked {
         var searches = [search]
         if try await hasHistory() { searches.append(try search.overVersions()) }
-        var candidates: [Candidate] = []
-        var total = 0
+        var ranked = Ranked()
         for search in searches {
-            if search.isLexicalOnly {
-                let (ranked, count) = try await lexicalRanking(search)
-                candidates += ranked
-                total += count
-            } else {
-                candidates += try await union(search, pool: max(search.pool, search.end))
-                let name = search.isOverVersions ? historyCollection : collection
-                total += try await points.count(search.corpus, in: name)
-            }
+            let part =
+                search.isLexicalOnly
+                ? try await lexicalRanking(search) : try await union(search, pool: max(search.pool, search.end))
+            ranked.candidates += part.candidates
+            ranked.total += part.total
         }
-        if !search.isLexicalOnly { fuse(&candidates, search) }
-        return (candidates.sorted(by: Candidate.isBetter), total)
+        if !search.isLexicalOnly { fuse(&ranked.candidates, search) }
+        ranked.candidates.sort(by: Candidate.isBetter)
+        return ranked
+    }
+
+    private func lexicalRanking(_ search: Search) async throws -> Ranked {
+        guard search.sparse.count > 0 else { return Ranked() }
+        let query = search.lexicalQuery(limit: max(settings.widePool, search.end))
+        let hits = try await points.query([query], in: searched(search)).first ?? []
+        let best = Double(hits.map(\.score).max() ?? 1)
+        var ranked = Ranked()
+        ranked.candidates = hits.map { hit in
+            var candidate = Candidate(id: hit.id)
+            candidate.isVersion = search.isOverVersions
+            candidate.lexical = Double(hit.score)
+            candidate.score = best > 0 ? Double(hit.score) / best : 0
+            return candidate
+        }
+        ranked.candidates.sort(by: Candidate.isBetter)
+        ranked.total = ranked.candidates.count
+        guard !search.isOverVersions, let project = search.homeProject, !hits.isEmpty else { return ranked }
+        let ids = ranked.candidates.prefix(search.end + settings.readMargin).map(\.id)
+        var answers = try await points.read(
+            [.passing([Filter(must: [Narrowing.project(project)])], among: ids), .points(ids, .payload)],
+            in: collection)
+        let home = answers.nextPassing().first ?? []
+        ranked.add(answers.nextPoints())
+        for i in ranked.candidates.indices { ranked.candidates[i].isOfHome = home.contains(ranked.candidates[i].id) }
+        Candidate.preferHome(&ranked.candidates, lexical: 1, 0)
+        ranked.candidates.sort(by: Candidate.isBetter)
+        return ranked
     }
 
     private func fuse(_ candidates: inout [Candidate], _ search: Search) {
-        Candidate.fuse(&candidates, lexical: search.sparse.count > 0 ? settings.lexicalWeight : 0, settings.denseWeight)
+        let lexicalWeight = search.sparse.count > 0 ? settings.lexicalWeight : 0
+        Candidate.fuse(&candidates, lexical: lexicalWeight, settings.denseWeight)
+        Candidate.preferHome(&candidates, lexical: lexicalWeight, settings.denseWeight)
     }
 
     private func lexicalRanking(_ search: Search) async throws -> (ranked: [Candidate], total: Int) {
@@ -145,84 +204,122 @@ extension MemoryStore {
         return (ranked.sorted(by: Candidate.isBetter), ranked.count)
     }
 
-    /// Both halves' best, both scores for every member of their union, min-max and weights.
-    private func fusedRanking(_ search: Search, pool: Int) async throws -> [Candidate] {
-        var candidates = try await union(search, pool: pool)
-        fuse(&candidates, search)
-        return candidates.sorted(by: Candidate.isBetter)
-    }
-
     private func searched(_ search: Search) -> String { search.isOverVersions ? historyCollection : collection }
 
-    private func union(_ search: Search, pool: Int) async throws -> [Candidate] {
-        guard let dense = search.dense else { return [] }
-        var queries = [search.denseQuery(dense, limit: pool)]
-        if search.sparse.count > 0 { queries.append(search.lexicalQuery(limit: pool)) }
-        let answers = try await points.query(queries, in: searched(search))
+    /// Both halves' best with both scores for every member of their union, in two calls of the store: what is best in
+    /// each half, then what the other half's best lack, with the reasons for bonuses and the points of those that are
+    /// likely to be shown.
+    private func union(_ search: Search, pool: Int) async throws -> Ranked {
+        guard let dense = search.dense else { return Ranked() }
+        let counted =
+            search.isOverVersions || search.asOf != nil
+            ? search.corpus : try search.request.narrowing.memories(now: search.now)
+        var reads: [PointRead] = [.count(counted), .query(search.denseQuery(dense, limit: pool))]
+        if search.sparse.count > 0 { reads.append(.query(search.lexicalQuery(limit: pool))) }
+        async let asked = bonuses(for: search)
+        var answers = try await points.read(reads, in: searched(search))
+        var ranked = Ranked()
+        ranked.total = answers.nextCount()
         var union: [PointID: Candidate] = [:]
-        for hit in answers.first ?? [] {
+        for hit in answers.nextFound() {
             let id = Chunk.memory(of: hit.id)
             union[id, default: Candidate(id: id)].take(dense: hit)
             union[id]?.isNear = true
         }
-        for hit in answers.dropFirst().first ?? [] {
+        for hit in answers.isEmpty ? [] : answers.nextFound() {
             union[hit.id, default: Candidate(id: hit.id)].lexical = Double(hit.score)
         }
-        let known = union
-        async let missing = missingScores(known, dense, search)
-        async let reasons = bonuses(of: Array(known.keys), search)
-        for (id, hit) in try await missing.dense { union[id]?.take(dense: hit) }
-        for hit in try await missing.lexical { union[hit.id]?.lexical = Double(hit.score) }
-        for (bonus, ids) in try await reasons { for id in ids { union[id]?.bonuses.append(bonus) } }
+        let reasons = await asked
+        if !union.isEmpty { try await complete(&union, &ranked, reasons, dense, search) }
         if search.isOverVersions { for id in union.keys { union[id]?.isVersion = true } }
-        return Array(union.values)
+        ranked.candidates = Array(union.values)
+        return ranked
     }
 
-    /// The scores that the other half's best lack; IDF keeps counting over the whole search.
-    private func missingScores(
-        _ union: [PointID: Candidate], _ dense: [Float], _ search: Search
-    ) async throws -> (dense: [(PointID, ScoredPoint)], lexical: [ScoredPoint]) {
+    /// The scores that the other half's best lack (IDF keeps counting over the whole search), the bonuses, and the
+    /// points that are likely to be shown.
+    private func complete(
+        _ union: inout [PointID: Candidate], _ ranked: inout Ranked, _ reasons: [Reason], _ dense: [Float],
+        _ search: Search
+    ) async throws {
         let withoutDense = union.values.filter { $0.dense == nil }.map(\.id)
         let withoutLexical = Set(union.values.filter { $0.lexical == nil }.map(\.id))
-        var queries: [PointQuery] = []
+        let home = search.homeProject.map { Filter(must: [Narrowing.project($0)]) }
+        var reads: [PointRead] = [
+            .passing(reasons.map(\.filter) + [home].compactMap { $0 }, among: Array(union.keys))
+        ]
+        if !search.isOverVersions { reads.append(.points(likely(union, search), .payload)) }
         if !withoutDense.isEmpty {
             var query = search.denseQuery(
                 dense, limit: min(EngineLimits.resultCount, withoutDense.count * settings.maximumChunks))
             query.filter = Chunk.memoriesAndChunks(withoutDense)
             query.isExact = true
-            queries.append(query)
+            reads.append(.query(query))
         }
-        if !withoutLexical.isEmpty, search.sparse.count > 0 {
+        let asksWords = !withoutLexical.isEmpty && search.sparse.count > 0
+        if asksWords {
             var query = search.lexicalQuery(limit: withoutLexical.count)
             query.filter = Filter(must: [.hasID(withoutLexical)])
-            queries.append(query)
+            reads.append(.query(query))
         }
-        guard !queries.isEmpty else { return ([], []) }
-        var answers = try await points.query(queries, in: searched(search))[...]
-        let near = withoutDense.isEmpty ? [] : answers.popFirst() ?? []
-        return (near.map { (Chunk.memory(of: $0.id), $0) }, answers.first ?? [])
+        var answers = try await points.read(reads, in: searched(search))
+        var passing = answers.nextPassing()
+        if home != nil { for id in passing.removeLast() { union[id]?.isOfHome = true } }
+        for (reason, ids) in zip(reasons, passing) { for id in ids { union[id]?.bonuses.append(reason.bonus) } }
+        if !search.isOverVersions { ranked.add(answers.nextPoints()) }
+        if !withoutDense.isEmpty {
+            for hit in answers.nextFound() { union[Chunk.memory(of: hit.id)]?.take(dense: hit) }
+        }
+        if asksWords { for hit in answers.nextFound() { union[hit.id]?.lexical = Double(hit.score) } }
+    }
+
+    /// The ids of the best by what is known of them so far, with their nearest chunks.
+    private func likely(_ union: [PointID: Candidate], _ search: Search) -> [PointID] {
+        var candidates = Array(union.values)
+        fuse(&candidates, search)
+        let best = candidates.sorted(by: Candidate.isBetter).prefix(search.end + settings.readMargin)
+        return best.map(\.id) + best.compactMap(\.chunk)
     }
 
     // MARK: The page
 
-    private func found(_ page: [Candidate], _ search: Search) async throws -> [FoundItem] {
-        let ids = page.map(\.id) + page.compactMap(\.chunk)
-        var stored = try await points.readable(ids, with: .payload, in: collection)
+    /// The page's memories; what of them was not read with the ranking is read now.
+    private func found(
+        _ page: [Candidate], _ search: Search, known: [PointID: Point]
+    ) async throws -> [FoundItem] {
+        var byID = known
         let versions = page.filter(\.isVersion).map(\.id)
-        if !versions.isEmpty {
-            stored += try await points.readable(versions, with: .payload, in: historyCollection)
+        let missing = page.filter { !$0.isVersion && known[$0.id] == nil }.map(\.id)
+        if !missing.isEmpty {
+            let chunks = page.compactMap(\.chunk).filter { known[$0] == nil }
+            for point in try await points.readable(missing + chunks, with: .payload, in: collection) {
+                byID[point.id] = point
+            }
         }
-        let byID = Dictionary(stored.map { ($0.id, $0) }) { first, _ in first }
+        if !versions.isEmpty {
+            for point in try await points.readable(versions, with: .payload, in: historyCollection) {
+                byID[point.id] = point
+            }
+        }
         let terms = search.request.highlights ? Set(lexical.terms(search.request.query)) : []
         // A point deleted since the query ran is not there any more, and is left out.
         return try page.compactMap { candidate in
             guard let point = byID[candidate.id] else { return nil }
             let record = try candidate.isVersion ? Version(point)?.record ?? MemoryRecord(point) : MemoryRecord(point)
             return FoundItem(
-                record: record, candidate: candidate,
-                place: candidate.chunk.flatMap { byID[$0] }.flatMap { Chunk.range(in: $0.payload.object) },
+                record: record, candidate: candidate, place: place(of: candidate.chunk, in: record, byID),
                 isExact: search.isExactText(of: record),
                 highlight: Highlight.text(of: record, matching: terms, lexical.terms))
         }
+    }
+
+    /// Where a chunk lies: as its point says, or as the memory's text is cut today where it is cut into as many.
+    private func place(of chunk: PointID?, in record: MemoryRecord, _ points: [PointID: Point]) -> Range<Int>? {
+        guard let chunk else { return nil }
+        if let point = points[chunk] { return Chunk.range(in: point.payload.object) }
+        let ranges = settings.chunker.ranges(of: record.content ?? "")
+        guard ranges.count == record.chunkCount, let number = Chunk.number(of: chunk), ranges.indices ~= number - 1
+        else { return nil }
+        return ranges[number - 1]
     }
 }

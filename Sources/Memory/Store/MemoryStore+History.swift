@@ -58,7 +58,9 @@ extension MemoryStore {
         }
     }
 
-    private func version(_ record: MemoryRecord, vectors: PointVectors, until: Int64, _ reason: ReplacementReason) -> Point {
+    private func version(_ record: MemoryRecord, vectors: PointVectors, until: Int64, _ reason: ReplacementReason)
+        -> Point
+    {
         var members = record.payload
         members[Member.idempotencyKeys] = nil
         members[Member.idempotencyResults] = nil

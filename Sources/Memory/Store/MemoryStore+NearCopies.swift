@@ -1,18 +1,24 @@
 import VectorEngine
 
 extension MemoryStore {
-    /// Looks up the nearest of the same kind of each planned item: what it may be a copy of, and what it may contradict.
+    /// Looks up the nearest of the same kind of each planned item: what it may be a copy of, and what it may
+    /// contradict.
     func lookUpNeighbours(now: Int64, _ batch: inout StoreBatch) async throws {
         guard batch.request.deduplication.isEnabled else { return }
         let items = batch.request.items
         let asked = batch.planned.keys.sorted().filter { batch.planned[$0]?.own != nil }
         guard !asked.isEmpty else { return }
-        let queries = asked.map { query(of: items[$0], batch.planned[$0]?.own ?? [], batch, now: now) }
+        let least =
+            min(batch.request.deduplication.similarityThreshold, NearCopy.comparableSimilarity) - NearCopy.contextLoss
+        let queries = asked.map { i in
+            var query = query(of: items[i], batch.planned[i]?.own ?? [], batch, now: now)
+            query.scoreThreshold = Float(least)
+            return query
+        }
         let hits = try await points.query(queries, in: collection)
-        let least = min(batch.request.deduplication.similarityThreshold, NearCopy.comparableSimilarity) - NearCopy.contextLoss
         batch.checkedCount = hits.reduce(0) { $0 + $1.count }
         for (i, hits) in zip(asked, hits) {
-            batch.neighbours[i] = try hits.filter { Double($0.score) >= least }.map { hit in
+            batch.neighbours[i] = try hits.map { hit in
                 Neighbour(
                     record: try MemoryRecord(hit.id, hit.payload ?? .empty), similarity: Double(hit.score))
             }

@@ -50,7 +50,7 @@ extension MemoryStore {
     }
 
     /// The item before `record` in its conversation; nil for what has no context.
-    private func itemBefore(_ record: MemoryRecord, in name: String) async throws -> RecentItem? {
+    func itemBefore(_ record: MemoryRecord, in name: String) async throws -> RecentItem? {
         let conversation = Conversation(scopeHash: record.scope.hash, session: record.source.session)
         guard name == collection, settings.usesContext, conversation.session != nil else { return nil }
         let earlier = Condition.range(member: Member.createdAt, NumericRange(lessThan: .integer(record.createdAt)))

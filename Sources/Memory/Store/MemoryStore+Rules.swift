@@ -42,8 +42,10 @@ extension MemoryStore {
             Narrowing.alive(at: now), Chunk.excluded,
         ]
         rivals += try await everyPoint(Filter(must: must)).map { try MemoryRecord($0) }
-        return rivals.lazy.filter { $0.id != own }.filter { rival in identity.allSatisfy { BusinessRule.value(rival.data?[$0]) == $1 } }
-            .compactMap { rule.conflict(with: $0) }.first
+        return rivals.lazy.filter { $0.id != own }.filter { rival in
+            identity.allSatisfy { BusinessRule.value(rival.data?[$0]) == $1 }
+        }
+        .compactMap { rule.conflict(with: $0) }.first
     }
 }
 

@@ -56,6 +56,8 @@ extension MemoryStore {
             let reason = FindResult.joined(try await self.damageNote(), readiness.degradedReason)
             var members: JSONObject = ["status": .string(reason == nil ? "ok" : "degraded")]
             members["degraded_reason"] = reason.map { .string($0) }
+            let pending = try await self.pendingCount()
+            if pending > 0 { members["embedding_pending"] = .integer(Int64(pending)) }
             if damaged > 0 { members["damaged"] = .integer(Int64(damaged)) }
             members["collection"] = .string(self.collection)
             members["location"] = description.map { .string($0.location) }

@@ -57,6 +57,9 @@ extension MemoryStore {
     ) async throws {
         let now = clock.time()
         batch.truncate()
+        for scope in Set(batch.request.items.map { $0.scope ?? batch.context.defaultScope }) {
+            batch.settledScopes[scope] = try await settled(scope)
+        }
         let hashes = batch.request.items.map(MemoryRecord.contentHash)
         try await lookUpReplays(&batch)
         try await lookUpCopies(hashes, &batch)
@@ -89,6 +92,12 @@ extension MemoryStore {
             return
         }
         let near = batch.request.deduplication.isEnabled ? batch.comparisons(of: item, at: i) : []
+        let scope = batch.scope(of: item)
+        if let copy = near.first(where: { $0.record.contentHash == hash && $0.record.scope == scope })?.record {
+            // Another process has stored it since copies were looked up.
+            batch.skip(item, asCopyOf: copy, stamp: clock.stamp(), result)
+            return
+        }
         if let copy = batch.nearCopy(of: item, among: near),
             let strategy = batch.request.deduplication.nearStrategy(hasSameWording: copy.hasSameWording)
         {

@@ -79,7 +79,9 @@ extension MemoryStore {
 
     /// How many memories have lost an expiry that nobody had asked for; nil when none has.
     func removedExpiryCount() async throws -> Int64? {
-        let counts = try await storedReports(.upgrade).compactMap { $0.payload.object["expiries_removed"]?.integerValue }
+        let counts = try await storedReports(.upgrade).compactMap {
+            $0.payload.object["expiries_removed"]?.integerValue
+        }
         return counts.isEmpty ? nil : counts.reduce(0, &+)
     }
 

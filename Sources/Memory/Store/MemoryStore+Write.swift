@@ -14,6 +14,9 @@ extension MemoryStore {
         let total = batch.results.count
         context.progress?(0, total, "embedding")
         let vectors = try await denseVectors(&batch, readiness)
+        // The embedder has failed again: what is stored stays as it is.
+        if batch.reason == .embedding, batch.degradedReason != nil { return }
+        for i in vectors.indices where !vectors[i].isEmpty { batch.additions[i].record.isEmbeddingPending = false }
         Self.addVectors(to: &conversations, &batch.additions)
         let sparse = try await sparseVectors(&batch.additions)
         try Task.checkCancellation()
@@ -134,8 +137,17 @@ extension MemoryStore {
     }
 
     /// - Throws: `dependency` where the embedder breaks its own rules.
-    func vectors(of texts: [String], _ embedder: any Embedder) async throws -> [[Float]] {
-        let vectors = try await embedder.embed(texts)
+    func vectors(
+        of texts: [String], _ embedder: any Embedder, within limit: Duration? = nil
+    ) async throws -> [[Float]] {
+        let patience = [limit, settings.embeddingPatience ?? embedder.patience(for: texts.count)].compactMap { $0 }
+            .min()
+        let vectors: [[Float]]
+        if let patience {
+            vectors = try await Patience.run(patience) { try await embedder.embed(texts) }
+        } else {
+            vectors = try await embedder.embed(texts)
+        }
         guard vectors.count == texts.count else {
             throw MemoryError(.dependency, "the embedder answered with another number of vectors than it was asked for")
         }

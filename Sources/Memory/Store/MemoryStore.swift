@@ -22,8 +22,11 @@ package final class MemoryStore: Sendable {
     let telemetry: Telemetry
     let cache: FindCache
     let rateLimiter: RateLimiter
+    let spellings = ProjectSpellings()
     /// Makes a backup before a cleanup and answers where it is; nil where there is none to make.
     let backUp: (@Sendable () async throws -> String)?
+    /// nil where bytes of deleted memories cannot be removed.
+    let eraser: Eraser?
     /// Seals confirmation tokens; another process's tokens do not count here.
     let tokenSecret: String
 
@@ -34,7 +37,8 @@ package final class MemoryStore: Sendable {
     package init(
         points: any PointStore, collection: String = "memories", embedder: (any Embedder)?, lexical: LexicalEncoding,
         settings: MemorySettings = MemorySettings(), now: @escaping @Sendable () -> Int64,
-        random: @escaping @Sendable () -> UInt64, backUp: (@Sendable () async throws -> String)? = nil
+        random: @escaping @Sendable () -> UInt64, backUp: (@Sendable () async throws -> String)? = nil,
+        eraser: Eraser? = nil
     ) {
         self.points = points
         self.collection = collection
@@ -51,6 +55,7 @@ package final class MemoryStore: Sendable {
         cache = FindCache(limit: settings.cachedResults, life: settings.cachedResultLife)
         rateLimiter = RateLimiter(settings.rateLimits)
         self.backUp = backUp
+        self.eraser = eraser
         tokenSecret = clock.token() + clock.token()
     }
 
@@ -111,11 +116,10 @@ extension MemoryStore {
     private func remembered(
         _ request: FindRequest, _ arguments: JSONObject, _ context: CallContext
     ) async throws(MemoryError) -> FindResult {
-        let before = try await mapped { try await self.points.describe(self.collection)?.sequence }
-        guard request.allowsCaching, request.asOf == nil, let before else {
-            return try await find(request, context: context)
-        }
-        let key = ContentHash.hex(of: .object(arguments))
+        guard request.allowsCaching, request.asOf == nil,
+            let before = try await mapped({ try await self.points.describe(self.collection)?.sequence })
+        else { return try await find(request, context: context) }
+        let key = ContentHash.hex(of: .array([.object(arguments), .object(context.defaultScope.json)]))
         let begin = clock.time()
         if let known = cache.result(of: key, at: before, now: begin) {
             return known.again(searchID: clock.token(), duration: .microseconds(max(0, clock.time() &- begin)))

@@ -80,9 +80,11 @@ extension StoreBatch {
         let wording = Wording(text)
         let least = request.deduplication.similarityThreshold
         let copies = near.filter { $0.similarity >= threshold(for: $0.record, least) && isMergeable($0.record) }
-            .map { NearCopy(
-                record: $0.record, similarity: $0.similarity,
-                hasSameWording: Wording($0.record.text) == wording && hasSameData($0.record, item)) }
+            .map {
+                NearCopy(
+                    record: $0.record, similarity: $0.similarity,
+                    hasSameWording: Wording($0.record.text) == wording && hasSameData($0.record, item))
+            }
         return copies.first(where: \.hasSameWording) ?? copies.first
     }
 

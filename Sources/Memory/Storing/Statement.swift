@@ -85,7 +85,9 @@ struct Statement {
             return verb != nil || isAdverb || (isAtEnd && states.contains(a)) ? .opposite : nil
         }
         guard let verb else { return nil }
-        if let x = Quantity(mine.map(\.text)), let y = Quantity(theirs.map(\.text)) { return x.excludes(y) ? .value : nil }
+        if let x = Quantity(mine.map(\.text)), let y = Quantity(theirs.map(\.text)) {
+            return x.excludes(y) ? .value : nil
+        }
         if isSingle, let x = TimeWords.weekdays[a], let y = TimeWords.weekdays[b] { return x != y ? .value : nil }
         if isSingle, let x = TimeWords.months[a], let y = TimeWords.months[b] { return x != y ? .value : nil }
         // "The primary database is Postgres": a definite subject has one such name.
@@ -160,8 +162,8 @@ struct Statement {
         passes fails|succeeded failed|succeeds fails|above below|more less|more fewer|first last|always never|\
         automatic manual|automatically manually|synchronous asynchronous|synchronously asynchronously|online offline|\
         optional mandatory|optional required|fast slow|faster slower|high low|higher lower|cheap expensive|\
-        cheaper dearer|stable flaky|healthy broken|permanent temporary|static dynamic|local remote|hot cold|safe unsafe|\
-        early late|earlier later|full empty|strict lenient|eager lazy|mutable immutable|encrypted plain|blue green|\
+        cheaper dearer|stable flaky|healthy broken|permanent temporary|static dynamic|local remote|safe unsafe|\
+        early late|earlier later|full empty|strict lenient|eager lazy|mutable immutable|encrypted plain|\
         green red|black white|light dark|inside outside|inclusive exclusive|internal external|with without|\
         likes dislikes|loves hates|like dislike|love hate|yes no|good bad|better worse|best worst|won lost|wins loses|\
         mornings evenings|morning evening|day night|active inactive|ascending descending|single multiple|\

@@ -3,7 +3,7 @@ import OrderedCollections
 import VectorEngine
 
 /// What replaced a version.
-enum ReplacementReason: String { case store, update, `import` }
+enum ReplacementReason: String { case store, update, `import`, embedding }
 
 /// One call of `memory_store` while it is decided: what is known of the store, what will be written, what is answered.
 ///
@@ -104,7 +104,13 @@ struct StoreBatch {
         self.settings = settings
     }
 
-    func scope(of item: StoreItem) -> MemoryScope { item.scope ?? context.defaultScope }
+    /// The scopes of items, their projects spelled as the store spells them.
+    var settledScopes: [MemoryScope: MemoryScope] = [:]
+
+    func scope(of item: StoreItem) -> MemoryScope {
+        let scope = item.scope ?? context.defaultScope
+        return settledScopes[scope] ?? scope
+    }
 
     /// The keyword under which an item's idempotency key is kept; nil when it has none.
     func replayKey(of item: StoreItem) -> String? {
@@ -188,7 +194,9 @@ struct StoreBatch {
 
     /// Adds a new record; `result` is completed with its id and expiry.
     mutating func add(_ item: StoreItem, hash: String, _ result: StoredItem, now: Int64) {
-        guard let plan = planned[result.inputIndex] else { preconditionFailure("every item that is stored was planned") }
+        guard let plan = planned[result.inputIndex] else {
+            preconditionFailure("every item that is stored was planned")
+        }
         let stamp = plan.stamp
         let expiry = Expiry.resolve(
             item: item.expiry, call: request.expiry, kind: item.kind, from: stamp, settings)

@@ -143,6 +143,8 @@ struct Reembedding {
                     return .unchanged
                 }
                 point.vectors.dense[MemoryCollection.dense] = vector
+                var members = point.payload.object
+                if members.removeValue(forKey: Member.embedding) != nil { point.payload = Payload(members) }
                 return .replaced(point)
             }
             filled += page.points.count

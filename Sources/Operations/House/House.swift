@@ -27,8 +27,15 @@ package struct House: Sendable {
         embedder = remote ?? builtIn
         memory = MemoryStore(
             points: points, collection: Self.collection, embedder: embedder, lexical: .bm25(),
-            now: { WallClock.microseconds() }, random: { UInt64.random(in: .min ... .max) },
-            backUp: Self.backUp(points, directory: directory, location: settings.backupLocation))
+            settings: try settings.memorySettings(), now: { WallClock.microseconds() },
+            random: { UInt64.random(in: .min ... .max) },
+            backUp: Self.backUp(points, directory: directory, location: settings.backupLocation),
+            eraser: Self.eraser(points))
+    }
+
+    private static func eraser(_ points: EmbeddedStore) -> Eraser {
+        Eraser(
+            compact: { try await points.compact($0) }, backups: { try await points.backups(since: $0) })
     }
 
     /// Copies every collection, as `cortex backup create` does, and answers where the backup is. It begins no log: that
@@ -46,10 +53,11 @@ package struct House: Sendable {
         }
     }
 
-    /// What a server does beside its calls: brings a store of an earlier version up to date, and removes what has
-    /// expired, until it is cancelled. Neither changes what is found meanwhile.
+    /// What a server does beside its calls, until it is cancelled: brings a store of an earlier version up to date,
+    /// computes vectors that are missing because the embedder did not answer, and removes what has expired.
     package func tend() async {
         var isUpToDate = false
+        var rounds = 0
         while !Task.isCancelled {
             do {
                 if !isUpToDate, try await hasMemories, let report = try await memory.upgrade(points) {
@@ -60,16 +68,18 @@ package struct House: Sendable {
                             metadata: ["memories": "\(report.removedExpiries)"])
                     }
                 }
-                try await Task.sleep(for: Self.sweepInterval)
-                try await memory.sweep()
+                try await Task.sleep(for: Self.pendingInterval)
+                try await memory.embedPending()
+                rounds += 1
+                if rounds % Self.sweepRounds == 0 { try await memory.sweep() }
             } catch is CancellationError {
                 return
             } catch {
                 Self.logger.warning(
-                    "expired memories could not be removed; they are not found, and the next round tries again",
+                    "upkeep of the memories failed; expired ones are not found, and the next round tries again",
                     metadata: ["error": "\(HealthCheck.text(of: error))", "directory": "\(directory)"])
                 do {
-                    try await Task.sleep(for: Self.sweepInterval)
+                    try await Task.sleep(for: Self.pendingInterval)
                 } catch {
                     return
                 }
@@ -79,8 +89,10 @@ package struct House: Sendable {
 
     private static let logger = Logger(label: "cortex.house")
 
-    /// How long after the start, and how often, what has expired is removed. It is never found before that either.
-    private static let sweepInterval: Duration = .seconds(600)
+    /// How often vectors are computed that are missing because the embedder did not answer.
+    private static let pendingInterval: Duration = .seconds(30)
+    /// After so many of these rounds what has expired is removed. It is never found before that either.
+    private static let sweepRounds = 20
 
     /// Whether anything was ever stored; asking makes nothing.
     package var hasMemories: Bool {

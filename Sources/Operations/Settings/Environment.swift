@@ -32,6 +32,8 @@ package struct Environment: Sendable {
     package let sealRows: Int?
     /// The least important log lines that are written, by swift-log's names; nil where nothing is said.
     package let logLevel: String?
+    /// Days that memories of a kind live, by the kind's name as it stands in `TTL_<KIND>_DAYS`, in lower case.
+    package let kindLifeDays: [String: String]
     /// Whether colours are unwelcome (https://no-color.org) or cannot be shown.
     package let isPlain: Bool
 
@@ -64,6 +66,15 @@ package struct Environment: Sendable {
         newEncryptionKey = value("ENCRYPTION_KEY_NEW")
         sealRows = value("CORTEX_TEST_SEAL_ROWS").flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
         logLevel = value("LOG_LEVEL")
+        let (prefix, suffix) = ("TTL_", "_DAYS")
+        kindLifeDays = variables.reduce(into: [:]) { days, variable in
+            let (name, text) = variable
+            guard name.hasPrefix(prefix), name.hasSuffix(suffix),
+                name.utf8.count > prefix.utf8.count + suffix.utf8.count,
+                !text.isEmpty
+            else { return }
+            days[name.dropFirst(prefix.count).dropLast(suffix.count).lowercased()] = text
+        }
         isPlain = value("NO_COLOR") != nil || value("TERM") == "dumb"
     }
 

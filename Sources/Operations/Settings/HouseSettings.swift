@@ -43,6 +43,25 @@ package struct HouseSettings: Sendable {
         return MemoryScope(values)
     }
 
+    /// The memory's numbers, with what the environment says about them.
+    ///
+    /// - Throws: `SettingsError` for a variable that cannot be used.
+    func memorySettings() throws -> MemorySettings {
+        var settings = MemorySettings()
+        for (name, text) in environment.kindLifeDays.sorted(by: { $0.key < $1.key }) {
+            guard let kind = MemoryKind(rawValue: name) else {
+                throw SettingsError("TTL_\(name.uppercased())_DAYS: there is no kind of memory called \(name)")
+            }
+            guard let days = Int(text), (1...MemorySettings.maximumKindLifeDays).contains(days) else {
+                throw SettingsError(
+                    "TTL_\(name.uppercased())_DAYS is 1 to \(MemorySettings.maximumKindLifeDays); leave it out for "
+                        + "permanent")
+            }
+            settings.kindLifeDays[kind] = days
+        }
+        return settings
+    }
+
     /// The embedding service; nil where none is wanted.
     ///
     /// - Throws: `SettingsError` when the service's address or model is not known.

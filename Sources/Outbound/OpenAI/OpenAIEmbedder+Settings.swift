@@ -22,7 +22,7 @@ extension OpenAIEmbedder {
         package var dimension: Int
         package var batchSize = 25
         /// For one request, from connecting to the last byte.
-        package var timeout: Duration = .seconds(30)
+        package var timeout: Duration = .seconds(10)
         /// base64 is a quarter of the bytes; `float` for services that do not know it.
         package var encoding = Encoding.float
         /// Sends `dimensions`, for models that can shorten their vectors.

@@ -33,6 +33,11 @@ package struct OpenAIEmbedder: Embedder {
         return vectors
     }
 
+    /// The time limit of one request for each batch.
+    package func patience(for count: Int) -> Duration? {
+        settings.timeout * max(1, (count + settings.batchSize - 1) / settings.batchSize)
+    }
+
     private func embed(batch: ArraySlice<String>) async throws(EmbeddingError) -> [[Float]] {
         var call = OutboundCall(url: settings.endpoint)
         call.method = "POST"

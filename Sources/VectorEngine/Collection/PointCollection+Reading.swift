@@ -77,21 +77,26 @@ extension PointCollection {
     }
 
     func count(_ filter: Filter?) throws -> Int {
-        try withView { searcher in
-            let matches = try searcher.matches(filter, contents: contents)
-            return zip(searcher.segments, matches).reduce(0) { $0 + ($1.1?.count ?? $1.0.liveCount) }
-        }
+        try withView { try count(filter, on: $0) }
+    }
+
+    private func count(_ filter: Filter?, on searcher: Searcher) throws -> Int {
+        let matches = try searcher.matches(filter, contents: contents)
+        return zip(searcher.segments, matches).reduce(0) { $0 + ($1.1?.count ?? $1.0.liveCount) }
     }
 
     // MARK: Scroll
 
     func passing(_ filters: [Filter], among ids: [PointID]) throws -> [Set<PointID>] {
-        let asked = Set(ids)
-        return try withView { searcher in
-            try filters.map { filter in
-                let narrowed = Filter(must: [.hasID(asked), .filter(filter)])
-                return Set(searcher.ids(of: try searcher.matches(narrowed, contents: contents)))
-            }
+        try withView { try passing(filters, among: Set(ids), on: $0) }
+    }
+
+    private func passing(
+        _ filters: [Filter], among asked: Set<PointID>, on searcher: Searcher
+    ) throws -> [Set<PointID>] {
+        try filters.map { filter in
+            let narrowed = Filter(must: [.hasID(asked), .filter(filter)])
+            return Set(searcher.ids(of: try searcher.matches(narrowed, contents: contents)))
         }
     }
 
@@ -186,6 +191,27 @@ extension PointCollection {
     package func query(_ queries: [PointQuery]) throws -> [[ScoredPoint]] {
         for query in queries { try check(query) }
         return try withView { try answer(queries, on: $0) }
+    }
+
+    /// Answers all reads on one view.
+    func read(_ reads: [PointRead]) throws -> [PointAnswer] {
+        let queries = reads.compactMap { read -> PointQuery? in
+            if case .query(let query) = read { query } else { nil }
+        }
+        for query in queries { try check(query) }
+        try checkIDs()
+        return try withView { searcher in
+            var found = try answer(queries, on: searcher)[...]
+            return try reads.map { read in
+                switch read {
+                case .query: .found(found.removeFirst())
+                case .count(let filter): .count(try count(filter, on: searcher))
+                case .passing(let filters, let ids): .passing(try passing(filters, among: Set(ids), on: searcher))
+                case .points(let ids, let parts):
+                    .points(try points(ids.compactMap { searcher.row(of: $0) }, parts, on: searcher))
+                }
+            }
+        }
     }
 
     private func check(_ query: PointQuery) throws(EngineError) {

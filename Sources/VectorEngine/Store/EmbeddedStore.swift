@@ -346,6 +346,10 @@ public final class EmbeddedStore: PointStore {
         try await with(collection) { try $0.query(queries) }
     }
 
+    public func read(_ reads: [PointRead], in collection: String) async throws -> [PointAnswer] {
+        try await with(collection) { try $0.read(reads) }
+    }
+
     public func damageEvents(in collection: String) async throws -> Int {
         open.withLock { $0[text: collection] }?.collection.damage.events ?? 0
     }
