@@ -162,10 +162,6 @@ def requests(pick):
             yield from renewal
         if pick.random() < 0.1:
             path = rerouted(pick, path)
-        # The collection that the other connections are asking stays: what a caller is told of one that is deleted
-        # while it is asked is a question of its own.
-        if method == "DELETE" and path.rstrip("/") == "/collections/c":
-            path = "/collections/other"
         if isinstance(body, bytes):
             data = body
         elif body is None:
@@ -175,6 +171,9 @@ def requests(pick):
         if pick.random() < 0.2:
             data = bent(pick, data)
         yield {"method": method, "path": path, "body": data.decode("latin-1")}
+        # The other connections ask a collection that is deleted meanwhile, and then one that is made again.
+        if method == "DELETE" and path.partition("?")[0].rstrip("/") == "/collections/c":
+            yield from renewal
 
 
 # MARK: MCP

@@ -117,8 +117,13 @@ final class QdrantCollection: Sendable {
     var points: PointCollection {
         get async throws {
             let opened = try await store.openCollection(name)
-            let (known, fields) = state.withLock { ($0.points, $0.fields) }
+            let known = state.withLock { $0.points }
             if known === opened { return opened }
+            // A collection that was made again under this name may have other indexes than the one described here.
+            state.withLock { state in
+                if state.points === known { state.points = nil }
+            }
+            try await refresh()
             let definitions = try definitions(of: fields)
             try await EmbeddedStore.blocking {
                 try opened.setFields(definitions)

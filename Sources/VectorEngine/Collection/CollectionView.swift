@@ -193,7 +193,7 @@ extension PointCollection {
     ///
     /// - Throws: `overtaken` when that goes on; what `body` throws.
     package func reading<Result>(_ body: (CollectionView) throws -> Result) throws -> Result {
-        try withView { try body(CollectionView(self, $0)) }
+        try telling { try withView { try body(CollectionView(self, $0)) } }
     }
 
     /// The newest view when it is known without asking the file; nil otherwise.

@@ -56,7 +56,7 @@ extension PointCollection {
         do {
             for segment in try searcher().segments { _ = try contents(segment) }
         } catch {
-            throw EngineError(wrapping: error, path: file.path)
+            throw told(EngineError(wrapping: error, path: file.path))
         }
     }
 
@@ -76,7 +76,7 @@ extension PointCollection {
             }
             try buildMissingFields()
         } catch {
-            throw EngineError(wrapping: error, path: file.path)
+            throw told(EngineError(wrapping: error, path: file.path))
         }
     }
 

@@ -21,6 +21,8 @@ package final class PointCollection: Sendable {
     let mending = DispatchQueue(label: "cortex.mending", qos: .utility)
     private let writes: Mutex<WriteQueue?> = Mutex(nil)
     private let failure: Mutex<EngineError?> = Mutex(nil)
+    /// Set when the collection is deleted (PointCollection+Removal.swift).
+    let removed = Atomic<Bool>(false)
 
     private struct State {
         var live: LiveSegments
@@ -211,7 +213,7 @@ package final class PointCollection: Sendable {
                 return state.live.searcher()
             }
         } catch {
-            throw EngineError(wrapping: error, path: file.path)
+            throw told(EngineError(wrapping: error, path: file.path))
         }
     }
 

@@ -13,7 +13,7 @@ extension PointCollection {
         do {
             return try file.pool.read { try damage.rows($0, of: file) }
         } catch {
-            throw EngineError(wrapping: error, path: file.path)
+            throw told(EngineError(wrapping: error, path: file.path))
         }
     }
 

@@ -79,24 +79,26 @@ public final class EmbeddedStore: PointStore {
 
     public func describe(_ collection: String) async throws -> CollectionDescription? {
         try await Self.offPool { [self] in
-            let entry: OpenCollection
-            do throws(EngineError) {
-                entry = try self.entry(collection)
-            } catch {
-                if error.code == .collectionNotFound { return nil }
-                throw error
+            do {
+                let entry = try entry(collection)
+                return try entry.collection.telling { try described(entry) }
+            } catch let error as EngineError where error.code == .collectionNotFound {
+                return nil
             }
-            let searcher = try entry.collection.searcher()
-            var description = CollectionDescription(
-                schema: searcher.schema, pointCount: searcher.pointCount,
-                indexedPointCount: searcher.segments.reduce(0) { $0 + ($1.isSealed ? $1.liveCount : 0) },
-                segmentCount: searcher.segments.count, damagedPointCount: try entry.collection.damagedRowCount(),
-                sequence: UInt64(clamping: searcher.sequence), sizeBytes: entry.collection.file.sizeBytes,
-                location: entry.collection.file.path)
-            description.scrub = entry.scrubber.status
-            description.upkeep = upkeepStatus
-            return description
         }
+    }
+
+    private func described(_ entry: OpenCollection) throws -> CollectionDescription {
+        let searcher = try entry.collection.searcher()
+        var description = CollectionDescription(
+            schema: searcher.schema, pointCount: searcher.pointCount,
+            indexedPointCount: searcher.segments.reduce(0) { $0 + ($1.isSealed ? $1.liveCount : 0) },
+            segmentCount: searcher.segments.count, damagedPointCount: try entry.collection.damagedRowCount(),
+            sequence: UInt64(clamping: searcher.sequence), sizeBytes: entry.collection.file.sizeBytes,
+            location: entry.collection.file.path)
+        description.scrub = entry.scrubber.status
+        description.upkeep = upkeepStatus
+        return description
     }
 
     public func createCollection(_ collection: String, schema: CollectionSchema) async throws {
@@ -127,8 +129,15 @@ public final class EmbeddedStore: PointStore {
         let file = entry.collection.file
         entry.sealer.stop()
         do {
-            try file.pool.write { db in try file.setMeta(db, "dropped", 1) }
-            forget(collection)
+            try entry.collection.telling {
+                try file.pool.write { db in
+                    // Another call may have deleted it since.
+                    _ = try file.header(db)
+                    try file.setMeta(db, "dropped", 1)
+                }
+            }
+            entry.collection.noteRemoved()
+            forget(collection, entry.collection)
             try entry.collection.close()
             try CollectionFile.remove(file.path)
         } catch {
@@ -152,7 +161,7 @@ public final class EmbeddedStore: PointStore {
                 return try entry.sealer.sealNow(
                     threads: threads ?? ProcessInfo.processInfo.activeProcessorCount, progress: progress)
             } catch {
-                throw EngineError(wrapping: error, path: entry.collection.file.path)
+                throw entry.collection.told(EngineError(wrapping: error, path: entry.collection.file.path))
             }
         }
     }
@@ -257,9 +266,11 @@ public final class EmbeddedStore: PointStore {
 
     /// What a collection that another process has deleted or replaced answers, whatever failed first; it is let go of.
     private func noted(_ error: EngineError, _ name: String, _ collection: PointCollection) -> EngineError {
+        let error = collection.told(error)
         let isGone = error.code == .collectionNotFound || CollectionFile.isGone(path(of: name))
         guard isGone else { return error }
         forget(name, collection)
+        if collection.isRemoved { return error }
         return EngineError(.collectionNotFound, "the collection was deleted by another process", cause: error)
     }
 

@@ -1,3 +1,4 @@
+import Files
 import GRDB
 import GRDBSQLite
 import Synchronization
@@ -26,13 +27,18 @@ final class PageConnections: Sendable {
     /// Lends the connection; nil while it is lent, and if there is none.
     func withConnection<Result>(_ body: (PageConnection) throws -> Result) throws -> Result? {
         try state.withLockIfAvailable { state in
-            if case .unopened = state {
-                let made = try PageConnection(path: path, CollectionFile.configuration(label: "pages"), checkpointer)
-                state = made.map { .open($0) } ?? .none
-            }
+            if case .unopened = state { state = try opened().map { .open($0) } ?? .none }
             guard case .open(let connection) = state else { return nil }
             return try body(connection)
         } ?? nil
+    }
+
+    /// Nil if the pages cannot be read, or the file is gone: SQLite would make an empty one in its place.
+    private func opened() throws -> PageConnection? {
+        let lock = DirectoryLock(.opening, directoryOf: path)
+        defer { withExtendedLifetime(lock) {} }
+        guard CollectionFile.isThere(path) else { return nil }
+        return try PageConnection(path: path, CollectionFile.configuration(label: "pages"), checkpointer)
     }
 
     func close() throws {
