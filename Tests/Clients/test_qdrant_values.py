@@ -257,6 +257,83 @@ def test_a_date_is_read_as_the_core_reads_it(request, served, tmp_path, index):
 # Orders and integers
 
 
+REALS = [
+    5, 5.0, 2.5, [2.5, 5], [5.0, 7], 6.0, -0.0, 1e300, float(2**53), float(2**63), -float(2**63), 2**63 - 1, "5", [5.0],
+    None, [], 1e3, True, -2.5, 2**53 + 1, [3.0, 3], [2.5], 2**53 + 2.0,
+]  # fmt: skip
+RANGES = [
+    {"gte": 2, "lte": 3}, {"gte": 5, "lte": 5}, {"gt": 5}, {"lt": 5}, {"gte": 2.5, "lte": 2.5}, {"gte": 2.4, "lt": 5.5},
+    {"gte": -0.5, "lte": 0.5}, {"gte": 9.2e18}, {"lte": -9.2e18}, {"gt": 4.5, "lt": 5.5}, {"gt": 5.5, "lte": 6.5},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("index", [None, "integer", "float", "keyword"])
+def test_numbers_with_a_fraction_are_found_as_in_the_core(served, tmp_path, index):
+    """An integer index holds 5.0 as 5 and knows nothing of 2.5; without one, 5.0 is no 5, and 2.5 is in its ranges."""
+    both = Pair(served, tmp_path, REALS, index=index)
+    field, asked = edge.FieldCondition, []
+    for value in (5, 6, 0, 7, 2, 3, 1000, 2**53, 2**63 - 1, -(2**63)):
+        asked.append((field("x", match=edge.MatchValue(value)), {"match": {"value": value}}))
+    for values in ([5, 6], [5, 1000], [2**53, 7]):
+        asked.append((field("x", match=edge.MatchAny(values)), {"match": {"any": values}}))
+        asked.append((field("x", match=edge.MatchExcept(values)), {"match": {"except": values}}))
+    asked += [(field("x", range=edge.RangeFloat(**bounds)), {"range": bounds}) for bounds in RANGES]
+    asked.append((field("x", values_count=edge.ValuesCount(gte=1)), {"values_count": {"gte": 1}}))
+    one, other = (field("k", match=edge.MatchValue(value)) for value in (1, 2))
+    wire_one, wire_other = ({"key": "k", "match": {"value": value}} for value in (1, 2))
+    for core, wire in asked:
+        wire = {"key": "x", **wire}
+        # Alone, and beside a condition that no index answers.
+        for clauses, ours in [
+            ({"must": [core]}, {"must": [wire]}),
+            ({"must": [core, one]}, {"must": [wire, wire_one]}),
+            ({"must_not": [core]}, {"must_not": [wire]}),
+            ({"must_not": [core], "must": [one]}, {"must_not": [wire], "must": [wire_one]}),
+            ({"should": [core, other]}, {"should": [wire, wire_other]}),
+        ]:
+            assert both.found(ours) == both.core_found(edge.Filter(**clauses)), (index, ours)
+    if index in ("integer", "float"):
+        order = edge.OrderBy("x", direction=edge.Direction.Asc)
+        theirs, _ = both.core.scroll(edge.ScrollRequest(limit=2000, order_by=order))
+        points = both.ask("scroll", {"limit": 2000, "order_by": "x"})[1]["result"]["points"]
+        assert sorted((p["order_value"], p["id"]) for p in points) == sorted((p.order_value, p.id) for p in theirs)
+    if index in ("integer", "keyword"):
+        for limit in (1, 2, 3, 30):
+            theirs = both.core.facet(edge.FacetRequest("x", limit=limit, exact=True)).hits
+            answer = both.served.call("POST", f"{both.path}/facet", {"key": "x", "limit": limit, "exact": True})[1]
+            assert [(hit["value"], hit["count"]) for hit in answer["result"]["hits"]] == [(h.value, h.count) for h in theirs]
+
+
+@pytest.mark.parametrize("index", ["integer", "keyword"])
+def test_the_most_frequent_of_many_values_are_those_of_the_core(request, served, tmp_path, index):
+    """Thousands of values, most of them as frequent as others, in several segments and after deletes."""
+    seed = int(request.config.getoption("--seed") or random.randrange(1 << 30))
+    print("seed", seed)
+    pick = random.Random(seed)
+
+    def value():
+        number = int(pick.triangular(-700, 700, 0))
+        return number if index == "integer" else f"v{number}"
+
+    values = [pick.choice([value(), [value(), value()], [value()] * 2]) for _ in range(3000)]
+    both = Pair(served, tmp_path, values, index=index)
+    gone = pick.sample(range(len(values)), 200)
+    both.core.update(CHANGE.delete_points(gone))
+    both.served.result("POST", f"{both.path}/points/delete?wait=true", {"points": gone})
+    for limit in (1, 2, 10, 64, 65, 500, 5000):
+        for low in (None, 1500):
+            ids = set(range(low or 0, len(values)))
+            only = None if low is None else edge.Filter(must=[edge.HasIdCondition(ids)])
+            theirs = both.core.facet(edge.FacetRequest("x", limit=limit, exact=True, filter=only)).hits
+            body = {"key": "x", "limit": limit, "exact": True}
+            if low is not None:
+                body["filter"] = {"must": [{"has_id": sorted(ids)}]}
+            answer = both.served.call("POST", f"{both.path}/facet", body)[1]
+            # The core shows values that no point has any more, too, after all others.
+            wanted = [(hit.value, hit.count) for hit in theirs if hit.count]
+            assert [(hit["value"], hit["count"]) for hit in answer["result"]["hits"]] == wanted
+
+
 @pytest.mark.parametrize("index", ["integer", "float"])
 @pytest.mark.parametrize("direction", ["asc", "desc"])
 def test_a_point_is_in_an_order_once_for_each_different_value(served, tmp_path, index, direction):

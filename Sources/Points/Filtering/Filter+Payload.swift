@@ -95,7 +95,7 @@ extension Condition {
         case .field(let path, let test):
             let values = PayloadPath.values(of: payload.nodes(path))
             guard !values.isEmpty else { return false }
-            if test.isMatch, let kind = context.indexKind(path), let answer = test.matches(values, heldBy: kind) {
+            if test.asksIndex, let kind = context.indexKind(path), let answer = test.matches(values, heldBy: kind) {
                 return answer
             }
             return test.matches(anyOf: values, analyzer: test.isText ? context.analyzer(path) : nil)
@@ -134,10 +134,12 @@ extension JSONValue {
 
     fileprivate var uuid: UUIDBytes? { stringValue.flatMap { UUIDBytes($0) } }
 
-    /// The integer that an integer index holds for this value: 5 for 5.0 too.
+    /// The integer that an integer index holds for this value: 5 for 5.0 too, and the largest one for 2^63, as in
+    /// Qdrant's engine.
     package var wholeNumber: Int64? {
         switch self {
         case .integer(let number): number
+        case .number(0x1p63): Int64.max
         case .number(let number): Int64(exactly: number)
         default: nil
         }
@@ -152,9 +154,10 @@ extension FieldTest {
         }
     }
 
-    fileprivate var isMatch: Bool {
+    /// Whether the kind of an index on the member may decide the answer.
+    fileprivate var asksIndex: Bool {
         switch self {
-        case .anyOf, .noneOf: true
+        case .anyOf, .noneOf, .range: true
         default: false
         }
     }
@@ -171,13 +174,20 @@ extension FieldTest {
             guard refused.allSatisfy({ if case .keyword = $0 { true } else { false } }) else { return nil }
             return values.contains { $0.stringValue.map { !refused.contains(.keyword($0)) } ?? false }
         case (.noneOf(let refused), .integer):
-            // An empty list stands for texts.
-            guard !refused.isEmpty, refused.allSatisfy({ if case .integer = $0 { true } else { false } }) else {
-                return nil
-            }
+            guard Self.areIntegers(refused) else { return nil }
             return values.contains { $0.wholeNumber.map { !refused.contains(.integer($0)) } ?? false }
+        case (.anyOf(let wanted), .integer):
+            guard Self.areIntegers(wanted) else { return nil }
+            return values.contains { $0.wholeNumber.map { wanted.contains(.integer($0)) } ?? false }
+        case (.range(let range), .integer):
+            return values.contains { $0.wholeNumber.map { range.contains(.integer($0)) } ?? false }
         default: return nil
         }
+    }
+
+    /// Whether there are only integers; an empty list stands for texts.
+    private static func areIntegers(_ values: Set<MatchValue>) -> Bool {
+        !values.isEmpty && values.allSatisfy { if case .integer = $0 { true } else { false } }
     }
 
     private static func uuids(_ values: Set<MatchValue>) -> Set<UUIDBytes>? {

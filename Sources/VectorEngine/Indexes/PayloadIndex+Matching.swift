@@ -73,7 +73,7 @@ extension PayloadIndex {
                 let number = Number.integer(number)
                 let range = NumericRange(atLeast: number, atMost: number)
                 bound.rows.formUnion(rows(rowCount, isBelow: range.liesAbove, isAbove: range.liesBelow))
-                bound.isExact = bound.isExact && number.isExactAsDouble && !hasReals
+                bound.isExact = bound.isExact && number.isExactAsDouble
             default: return nil
             }
         }
@@ -124,27 +124,18 @@ extension PayloadIndex {
 
     // MARK: Facets and order
 
-    /// How many of `allowed` have each value, for keyword, uuid, bool and integer; a row counts once for each value.
+    /// Calls `body` once with each integer that one of `allowed` has, and with how many of them have it; in no order.
     ///
     /// - Parameter exact: the integers at the path of a row; asked for numbers whose doubles may stand for several.
-    func counts(within allowed: RowSet, exact: (Int) -> [Int64]) -> [MatchValue: Int] {
-        var counts: [MatchValue: Int] = [:]
-        guard kind == .integer else {
-            keywords.forEachList { key, rows in
-                let count = rows.count { allowed.contains(Int($0)) }
-                guard count > 0 else { return }
-                let text = String(decoding: key, as: UTF8.self)
-                counts[kind == .bool ? .bool(text == "true") : .keyword(text)] = count
-            }
-            return counts
-        }
-        if !isSorted, !needsPayloads { return countsByRow(within: allowed) }
+    func countIntegers(within allowed: RowSet, exact: (Int) -> [Int64], body: (Int64, Int) -> Void) {
+        if !isSorted, !needsPayloads { return countIntegersByRow(within: allowed, body) }
+        var shared = IntegerCounts()
         let entries = ascendingNumbers
         var next = 0
         while next < entries.count {
             // The entries of one double are neighbours, by row.
             let value = entries[next].value
-            let isPlain = Number.real(value).isExactAsDouble && !hasReals
+            let isPlain = Number.real(value).isExactAsDouble
             var rows = 0
             var last: UInt32?
             while next < entries.count, entries[next].value == value {
@@ -155,32 +146,38 @@ extension PayloadIndex {
                 if isPlain {
                     rows += 1
                 } else {
-                    for exact in Set(exact(Int(row))) where Double(exact) == value {
-                        counts[.integer(exact), default: 0] += 1
-                    }
+                    for exact in Set(exact(Int(row))) where Double(exact) == value { shared.add(exact, 1) }
                 }
             }
-            if rows > 0, let whole = Int64(exactly: value) { counts[.integer(whole)] = rows }
+            if rows > 0, let whole = Int64(exactly: value) { body(whole, rows) }
         }
-        return counts
+        shared.forEach(body)
     }
 
     /// The same for a growing segment, whose entries come in the order of the rows: nothing is sorted.
-    private func countsByRow(within allowed: RowSet) -> [MatchValue: Int] {
-        var counts: [Double: Int] = [:]
+    private func countIntegersByRow(within allowed: RowSet, _ body: (Int64, Int) -> Void) {
+        var counts = IntegerCounts(expected: numbers.count)
         var row: UInt32?
         var ofRow: [Double] = []
         for entry in numbers where allowed.contains(Int(entry.row)) {
             if entry.row != row {
                 row = entry.row
                 ofRow.removeAll(keepingCapacity: true)
+            } else if ofRow.contains(entry.value) {
+                continue
             }
-            guard !ofRow.contains(entry.value) else { continue }
             ofRow.append(entry.value)
-            counts[entry.value, default: 0] += 1
+            if let whole = Int64(exactly: entry.value) { counts.add(whole, 1) }
         }
-        return counts.reduce(into: [:]) { found, count in
-            if let whole = Int64(exactly: count.key) { found[.integer(whole)] = count.value }
+        counts.forEach(body)
+    }
+
+    /// Calls `body` once with the bytes of each text that one of `allowed` has, and with how many of them have it; in
+    /// no order. For keyword, uuid and bool.
+    func countTexts(within allowed: RowSet, _ body: (ArraySlice<UInt8>, Int) -> Void) {
+        keywords.forEachList { key, rows in
+            let count = rows.count { allowed.contains(Int($0)) }
+            if count > 0 { body(key, count) }
         }
     }
 

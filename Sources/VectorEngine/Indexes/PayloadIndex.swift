@@ -26,8 +26,6 @@ struct PayloadIndex: Sendable {
     /// For integer, float and datetime: entries, ascending by value once `isSorted`.
     private(set) var numbers: [NumberEntry] = []
     private(set) var isSorted = true
-    /// Whether an integer index holds numbers written with a fraction or an exponent, which equal no integer.
-    private(set) var hasReals = false
     private(set) var places: [PlaceEntry] = []
     /// Rows with at least one value of the index's kind.
     private(set) var presentRows = RowSet()
@@ -35,14 +33,17 @@ struct PayloadIndex: Sendable {
     private(set) var emptyRows = RowSet()
     /// Rows with a null at the path, also inside an array.
     private(set) var nullRows = RowSet()
-    /// Whether `hasReals`, `presentRows` and `nullRows` are known; the first version of the blob did not keep them.
+    /// Whether `presentRows` and `nullRows` are known; the first version of the blob did not keep them.
     private(set) var isComplete = true
 
     var kind: PayloadIndexKind { definition.kind }
 
     /// Whether counting values needs the payloads: doubles that may stand for several integers.
     var needsPayloads: Bool {
-        kind == .integer && (hasReals || numbers.contains { !Number.real($0.value).isExactAsDouble })
+        func isShared(_ entry: NumberEntry) -> Bool { !Number.real(entry.value).isExactAsDouble }
+        guard kind == .integer else { return false }
+        guard isSorted else { return numbers.contains(where: isShared) }
+        return [numbers.first, numbers.last].contains { $0.map(isShared) ?? false }
     }
 
     init(path: PayloadPath, definition: PayloadIndexDefinition) {
@@ -75,9 +76,11 @@ struct PayloadIndex: Sendable {
         case (.bool, .bool(let flag)): keywords.append(Self.word(flag), row: row)
         case (.text, .string(let text)):
             for token in definition.analyzer?.tokens(ofDocument: text) ?? [] { keywords.append(token, row: row) }
-        case (.integer, _), (.float, _):
+        case (.integer, _):
+            guard let number = value.wholeNumber else { return false }
+            append(Double(number), row)
+        case (.float, _):
             guard let number = value.doubleValue else { return false }
-            if case .number = value { hasReals = true }
             append(number, row)
         case (.datetime, .string(let text)):
             guard let moment = Timestamp.parseLoosely(text) else { return false }
@@ -95,7 +98,7 @@ struct PayloadIndex: Sendable {
         numbers.append(NumberEntry(value: number, row: row))
     }
 
-    private static func word(_ flag: Bool) -> String { flag ? "true" : "false" }
+    static func word(_ flag: Bool) -> String { flag ? "true" : "false" }
 
     /// Numbers in ascending order; equal ones by row.
     var ascendingNumbers: [NumberEntry] {
@@ -124,7 +127,6 @@ struct PayloadIndex: Sendable {
             }
             part.index.emptyRows.forEach { if let row = renumbered(UInt32($0)) { merged.emptyRows.insert(Int(row)) } }
             part.index.nullRows.forEach { if let row = renumbered(UInt32($0)) { merged.nullRows.insert(Int(row)) } }
-            merged.hasReals = merged.hasReals || part.index.hasReals
             merged.isComplete = merged.isComplete && part.index.isComplete
         }
         merged.isSorted = false
@@ -140,6 +142,19 @@ struct PayloadIndex: Sendable {
 
     // MARK: Bytes
 
+    /// In a blob of an earlier version: an integer index may hold numbers with a fraction.
+    private static let realsFlag: UInt64 = 1
+    private static let completeFlag: UInt64 = 2
+
+    /// Drops what an earlier version kept in an integer index besides integers.
+    private mutating func keepIntegers() {
+        guard kind == .integer else { return }
+        let count = numbers.count
+        numbers.removeAll { JSONValue.number($0.value).wholeNumber == nil }
+        // Which rows have no other value is not known.
+        if numbers.count < count { isComplete = false }
+    }
+
     func write(to blob: inout BlobWriter) {
         keywords.write(to: &blob)
         blob.put(numbers.map(\.value))
@@ -147,7 +162,7 @@ struct PayloadIndex: Sendable {
         blob.put(emptyRows.words)
         blob.put(nullRows.words)
         blob.put(presentRows.words)
-        blob.put(UInt64((hasReals ? 1 : 0) | (isComplete ? 2 : 0)))
+        blob.put(isComplete ? Self.completeFlag : 0)
         blob.put(places.map(\.lon))
         blob.put(places.map(\.lat))
         blob.put(places.map(\.row))
@@ -167,13 +182,15 @@ struct PayloadIndex: Sendable {
         isSorted = zip(values, values.dropFirst()).allSatisfy { $0 <= $1 }
         emptyRows = try Self.rows(&blob, rowCount)
         guard version > 1 else {
-            (hasReals, isComplete) = (true, false)
+            isComplete = false
+            keepIntegers()
             return
         }
         nullRows = try Self.rows(&blob, rowCount)
         presentRows = try Self.rows(&blob, rowCount)
         let flags = try blob.number(UInt64.self)
-        (hasReals, isComplete) = (flags & 1 != 0, flags & 2 != 0)
+        isComplete = flags & Self.completeFlag != 0
+        if flags & Self.realsFlag != 0 { keepIntegers() }
         let lon = try blob.array(of: Double.self)
         let lat = try blob.array(of: Double.self)
         let placed = try blob.array(of: UInt32.self)

@@ -34,26 +34,6 @@ extension Searcher {
         return page.map(\.row)
     }
 
-    /// How many of `matches` have each value of an indexed member, most frequent first, equal counts by value.
-    func facets(
-        _ path: PayloadPath, within matches: [RowSet?], limit: Int, contents: ContentsLookup
-    ) throws -> [(value: MatchValue, count: Int)] {
-        var counts: [MatchValue: Int] = [:]
-        for (segment, rows) in zip(segments, matches) where segment.rowCount > 0 {
-            var live = rows ?? RowSet(allOf: segment.rowCount)
-            live.subtract(segment.deleted)
-            let index = try payloadIndex(path, of: segment, contents)
-            let held = index.needsPayloads ? try contents(segment) : nil
-            let found = index.counts(within: live) { row in
-                held?.values(path, row).compactMap { if case .integer(let number) = $0 { number } else { nil } } ?? []
-            }
-            counts.merge(found) { $0 + $1 }
-        }
-        let hits = counts.map { (value: $0.key, count: $0.value) }
-            .sorted { $0.count != $1.count ? $0.count > $1.count : $0.value < $1.value }
-        return Array(hits.prefix(limit))
-    }
-
     /// The first `limit` values of an indexed number or date among `matches`, from `start` (inclusive) on; equal values
     /// by id, in the same direction. A point with several values is there once for each different one.
     func ordered(
@@ -98,14 +78,14 @@ extension Searcher {
         }
         let values = try contents(segment).values(index.path, Int(entry.row))
         let numbers = values.compactMap { value -> Number? in
-            guard index.kind == .datetime else { return Number(value) }
+            guard index.kind == .datetime else { return value.wholeNumber.map { .integer($0) } }
             return value.stringValue.flatMap(Timestamp.parseLoosely).map { .integer($0) }
         }
         return numbers.filter { $0.double == entry.value }
     }
 
     /// The segment's index of a member; where it is not built yet, one is made of the payloads for this answer.
-    private func payloadIndex(
+    func payloadIndex(
         _ path: PayloadPath, of segment: SegmentView, _ contents: ContentsLookup
     ) throws -> PayloadIndex {
         if let known = segment.indexes.read({ $0.payload[path] }) { return known }
