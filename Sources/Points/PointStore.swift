@@ -1,3 +1,4 @@
+import Foundation
 import JSON
 import Vectors
 
@@ -113,6 +114,8 @@ public struct CollectionDescription: Sendable, Equatable {
     /// What the scrub of this process has found, and how its shipping and backups went; nil where none runs here.
     package var scrub: ScrubStatus?
     package var upkeep: UpkeepStatus?
+    /// The moment that is described; nil where the store cannot name it.
+    package var version: CollectionVersion?
 
     public init(
         schema: CollectionSchema, pointCount: Int, indexedPointCount: Int, segmentCount: Int,
@@ -126,6 +129,25 @@ public struct CollectionDescription: Sendable, Equatable {
         self.damagedPointCount = damagedPointCount
         self.sizeBytes = sizeBytes
         self.location = location
+    }
+}
+
+/// One moment of one collection: two answers of the same version come from the same points.
+///
+/// The sequence alone does not say so: a collection that was restored, adopted or made again under the same name counts
+/// its own changes.
+package struct CollectionVersion: Sendable, Hashable {
+    /// Differs between any two collections, also of the same name.
+    package let identity: UUID
+    /// How often its segments or the layout of its rows were replaced.
+    package let generation: Int64
+    /// The last change.
+    package let sequence: UInt64
+
+    package init(identity: UUID, generation: Int64, sequence: UInt64) {
+        self.identity = identity
+        self.generation = generation
+        self.sequence = sequence
     }
 }
 

@@ -44,6 +44,28 @@ import VectorEngine
         }
     }
 
+    @Test("another collection that takes the place of the first, with as many changes, is searched")
+    func anAdoptedCollectionIsSearched() async throws {
+        try await withStore { world, engine in
+            let memory = world.memory(over: engine)
+            _ = try await memory.storeItems([["kind": "todo", "content": "feed the zebra"]])
+            _ = try await memory.findItems("zebra", Self.caching)
+            try await withStore { other, elsewhere in
+                let second = other.memory(over: elsewhere)
+                _ = try await second.storeItems([["kind": "todo", "content": "wash the zebra"]])
+                for name in try await elsewhere.collectionNames() {
+                    let (ours, theirs) = (try await engine.describe(name), try await elsewhere.describe(name))
+                    #expect(ours?.sequence == theirs?.sequence)
+                    let copy = elsewhere.directory + "/copy"
+                    try await elsewhere.copy(name, to: copy)
+                    try await engine.adopt(copy, as: name)
+                }
+            }
+            let found = try await memory.findItems("zebra", Self.caching)
+            #expect(!isCached(found) && found["items"]?.arrayValue?.first?["content"] == "wash the zebra")
+        }
+    }
+
     @Test func whatExpiresMeanwhileIsNotAnsweredFromMemory() async throws {
         try await withStore { world, engine in
             let memory = world.memory(over: engine)

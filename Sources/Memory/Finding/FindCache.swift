@@ -4,11 +4,11 @@ import VectorEngine
 
 /// Results of searches that asked to be remembered (`optimization.enable_caching`).
 ///
-/// A result counts for as long as the collection has not changed at all, nothing in it has expired, and it is not older
-/// than `life`; the last because "last week" and the order by age move with the clock.
+/// A result counts for as long as the collection is the same one and has not changed at all, nothing in it has expired,
+/// and it is not older than `life`; the last because "last week" and the order by age move with the clock.
 final class FindCache: Sendable {
     private struct Entry {
-        let sequence: UInt64
+        let version: CollectionVersion
         /// Microseconds since 1970.
         let until: Int64
         let result: FindResult
@@ -33,9 +33,9 @@ final class FindCache: Sendable {
     }
 
     /// The remembered result; counted as a hit or a miss.
-    func result(of key: String, at sequence: UInt64, now: Int64) -> FindResult? {
+    func result(of key: String, at version: CollectionVersion, now: Int64) -> FindResult? {
         state.withLock { state in
-            guard let entry = state.entries[text: key], entry.sequence == sequence, entry.until > now else {
+            guard let entry = state.entries[text: key], entry.version == version, entry.until > now else {
                 state.misses += 1
                 return nil
             }
@@ -45,12 +45,12 @@ final class FindCache: Sendable {
     }
 
     /// Remembers a result, unless reading it again would have to prolong something.
-    func remember(_ result: FindResult, of key: String, at sequence: UInt64, now: Int64) {
+    func remember(_ result: FindResult, of key: String, at version: CollectionVersion, now: Int64) {
         guard result.degradedReason == nil, !result.items.contains(where: { $0.record.renewal != nil }) else { return }
         let end = result.items.compactMap(\.record.expiresAt).min() ?? .max
         state.withLock { state in
             if state.entries[text: key] == nil, state.entries.count >= limit { state.entries.removeAll() }
-            state.entries[text: key] = Entry(sequence: sequence, until: min(end, now &+ life), result: result)
+            state.entries[text: key] = Entry(version: version, until: min(end, now &+ life), result: result)
         }
     }
 

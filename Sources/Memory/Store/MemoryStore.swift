@@ -117,7 +117,7 @@ extension MemoryStore {
         _ request: FindRequest, _ arguments: JSONObject, _ context: CallContext
     ) async throws(MemoryError) -> FindResult {
         guard request.allowsCaching, request.asOf == nil,
-            let before = try await mapped({ try await self.points.describe(self.collection)?.sequence })
+            let before = try await mapped({ try await self.points.describe(self.collection)?.version })
         else { return try await find(request, context: context) }
         let key = ContentHash.hex(of: .array([.object(arguments), .object(context.defaultScope.json)]))
         let begin = clock.time()

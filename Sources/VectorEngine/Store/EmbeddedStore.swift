@@ -98,6 +98,9 @@ public final class EmbeddedStore: PointStore {
             location: entry.collection.file.path)
         description.scrub = entry.scrubber.status
         description.upkeep = upkeepStatus
+        description.version = CollectionVersion(
+            identity: entry.collection.file.storeID, generation: entry.collection.generation,
+            sequence: UInt64(clamping: searcher.sequence))
         return description
     }
 
