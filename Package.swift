@@ -70,7 +70,7 @@ let package = Package(
             ], swiftSettings: strict),
         .target(
             name: "QdrantAdapter",
-            dependencies: ["VectorEngine", "Outbound", "Serving", "Files", "JSON", collections, crypto],
+            dependencies: ["VectorEngine", "Outbound", "Serving", "Files", "JSON", collections, crypto, logging],
             swiftSettings: strict),
         .target(
             name: "Bench",

@@ -49,6 +49,46 @@ def test_an_answer_of_qdrants_api_that_lacks_a_damaged_row_says_so(
     print(dict(counts))
 
 
+def degraded(served, collection="c"):
+    """The counter of answers that may lack damaged points, as /metrics shows it."""
+    status, page = served.call("GET", "/metrics")
+    lines = page.decode().splitlines()
+    name = "collection_degraded_answers_total"
+    assert status == 200 and f"# TYPE {name} counter" in lines
+    assert [line for line in lines if line.startswith(f"# HELP {name} ")]
+    [value] = [line.split()[-1] for line in lines if line.startswith(f'{name}{{id="{collection}"}} ')]
+    return int(value)
+
+
+def test_answers_that_lack_a_damaged_row_are_counted_and_logged(cortex_path, tmp_path, draw):
+    file = served_store(cortex_path, tmp_path / "data")
+    search = ("POST", "/collections/c/points/query", {"query": [1, 2, 3, 4], "using": "d", "limit": 1000, "with_payload": True})
+    facet = ("POST", "/collections/c/facet", {"key": "color"})
+    with serving(cortex_path, tmp_path / "data") as served:
+        served.result(*search)
+        assert degraded(served) == 0
+    assert flip(file, patterns(7)["payload"], draw)
+    with serving(cortex_path, tmp_path / "data") as served:
+        actions = [{"create_alias": {"collection_name": "c", "alias_name": "other"}}]
+        served.result("POST", "/collections/aliases", {"actions": actions})
+        served.result("PUT", "/collections/sound", {"vectors": {"size": 4, "distance": "Dot"}})
+        for turn in range(1, 4):
+            assert len(served.result(*search)["points"]) == POINTS - 1
+            assert degraded(served) == 3 * turn - 2
+            served.result(*facet)
+            served.result("POST", "/collections/other/points/query", search[2])
+            assert degraded(served) == 3 * turn
+        # What is refused lacks nothing, and other collections are none of this.
+        assert served.call("POST", "/collections/c/points/count", {})[0] == 500
+        served.result("POST", "/collections/sound/points/query", {"query": [1, 2, 3, 4]})
+        assert (degraded(served), degraded(served, "sound")) == (9, 0)
+        # A new version takes the place of the damaged one.
+        served.result("PUT", "/collections/c/points?wait=true", {"points": [damage.point(7)]})
+        served.result(*search)
+        assert degraded(served) == 9
+    assert any("answers lack" in line and "collection=c" in line for line in served.complaints)
+
+
 def test_what_is_left_of_a_damaged_collection_can_be_listed_without_the_damaged_ids(cortex_path, tmp_path, draw):
     file = served_store(cortex_path, tmp_path / "data")
     assert flip(file, patterns(7)["payload"], draw)

@@ -50,7 +50,8 @@ struct Room: Sendable {
             peers: ["Door", "Access", "Limits", "Middleware", "Metrics"]),
         Room(
             name: "QdrantAdapter", standsOn: ["VectorEngine", "Outbound", "Serving"],
-            modules: system + collections + ["Crypto"], layers: ["Model", "Core", "JSON", "REST", "Migration"]),
+            modules: system + collections + ["Crypto", "Logging"],
+            layers: ["Model", "Core", "JSON", "REST", "Migration"]),
         Room(
             name: "MCP", standsOn: ["JSON"], modules: system + collections + ["Logging"], peers: ["Stdio", "Client"]),
         Room(name: "MCPServer", standsOn: ["Memory", "MCP"], modules: system + collections + ["Logging"]),

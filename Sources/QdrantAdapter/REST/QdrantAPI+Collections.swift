@@ -39,7 +39,10 @@ extension QdrantAPI {
     func deleteCollection(_ request: Request, _ name: String) async throws -> CallResult {
         try request.needsGlobal(.manage)
         let existed = try await catalog.delete(name)
-        if existed { try snapshots.removeAll(of: name) }
+        if existed {
+            degraded.forget(name)
+            try snapshots.removeAll(of: name)
+        }
         return .value(.bool(existed))
     }
 

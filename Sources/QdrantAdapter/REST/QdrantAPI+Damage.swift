@@ -1,4 +1,7 @@
+import Files
 import JSON
+import Logging
+import Synchronization
 import VectorEngine
 
 // Damaged points. Searches leave them out, and the collection is red. A complete listing (a scroll without a filter, a
@@ -11,9 +14,42 @@ extension QdrantAPI {
         case scroll, count, ids
     }
 
-    /// Answers a read of points; one that fails at a damaged row names the damaged ids.
+    /// Answers a read of points; one that fails at a damaged row names the damaged ids. An answer that may lack damaged
+    /// rows is counted and logged.
     func reading(
         _ request: Request, _ name: String, _ listing: Listing? = nil, _ read: () async throws -> CallResult
+    ) async throws -> CallResult {
+        let result = try await wholeOrRefused(request, name, listing, read)
+        try await noteAnswer(of: name)
+        return result
+    }
+
+    /// Counts and logs the answer that was just made, if the collection has damaged rows: a search leaves them out.
+    private func noteAnswer(of name: String) async throws {
+        let real: String
+        if let opened = catalog.opened(name) {
+            real = opened.name
+        } else {
+            // An alias, or a collection that is gone by now.
+            guard let known = try await catalog.known(name) else { return }
+            real = known.name
+        }
+        guard catalog.store.hasMetDamage(in: real) else { return }
+        let count: Int
+        do {
+            count = try await catalog.store.damagedRows(in: real).count
+        } catch let error as EngineError where error.code == .collectionNotFound {
+            // Deleted since: the answer was of what there was, and nothing is left to count for.
+            return
+        }
+        guard count > 0, let answers = degraded.note(real) else { return }
+        catalog.store.logger.warning(
+            "\(answers) answers lack what is damaged: searches leave \(count) points out",
+            metadata: ["collection": "\(real)"])
+    }
+
+    private func wholeOrRefused(
+        _ request: Request, _ name: String, _ listing: Listing?, _ read: () async throws -> CallResult
     ) async throws -> CallResult {
         guard let listing else { return try await naming(name, read) }
         guard let collection = try await catalog.known(name) else { return try await read() }
@@ -91,4 +127,36 @@ extension QdrantAPI {
         let list = points?.arrayValue ?? []
         return try Set(list.compactMap { $0["id"] }.map { value throws(QdrantFailure) in try WireID.read(value) })
     }
+}
+
+/// Answers that collections with damaged rows have given, by collection.
+final class DegradedAnswers: Sendable {
+    private struct Entry {
+        var count = 0
+        /// Answers since the last line of the log.
+        var unlogged = 0
+        /// When that line was written, in microseconds; nil before the first.
+        var loggedAt: Int64?
+    }
+
+    private let entries: Mutex<[ByteText: Entry]> = Mutex([:])
+    private static let microsecondsBetweenLines: Int64 = 60_000_000
+
+    /// - Returns: the answers to log now; nil while the last line is too fresh.
+    func note(_ collection: String, now: Int64 = SteadyClock.microseconds()) -> Int? {
+        entries.withLock { entries in
+            var entry = entries[text: collection] ?? Entry()
+            defer { entries[text: collection] = entry }
+            entry.count += 1
+            entry.unlogged += 1
+            if let last = entry.loggedAt, now - last < Self.microsecondsBetweenLines { return nil }
+            entry.loggedAt = now
+            defer { entry.unlogged = 0 }
+            return entry.unlogged
+        }
+    }
+
+    func count(_ collection: String) -> Int { entries.withLock { $0[text: collection]?.count ?? 0 } }
+
+    func forget(_ collection: String) { entries.withLock { $0[text: collection] = nil } }
 }

@@ -51,7 +51,7 @@ extension QdrantAPI {
         case ("GET", "cluster", 2): return try await clusterInfo(request, name)
         case ("POST", "cluster", 2): throw QdrantFailure.badRequest("Distributed mode disabled")
         case ("GET", "optimizations", 2): return try await optimizations(request, name)
-        case ("POST", "facet", 2): return try await facet(request, name)
+        case ("POST", "facet", 2): return try await reading(request, name) { try await facet(request, name) }
         case (_, "points", _): return try await performPoints(request, name, Array(parts.dropFirst(2)))
         default: return .plain(Self.notThere)
         }

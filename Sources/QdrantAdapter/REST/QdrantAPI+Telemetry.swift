@@ -116,6 +116,10 @@ extension QdrantAPI {
             ["": Double(points.reduce(0) { $0 + $1.count })])
         let byCollection = points.map { (MetricsPage.labels([("id", $0.collection)]), Double($0.count)) }
         page.family("collection_points", "gauge", "approximate amount of points per collection", byCollection)
+        page.family(
+            "collection_degraded_answers_total", "counter",
+            "answers of a collection with damaged points, which searches leave out",
+            points.map { (MetricsPage.labels([("id", $0.collection)]), Double(degraded.count($0.collection))) })
         var calls: [(labels: String, entry: CallStatistics.Entry)] = []
         if scope.isPerCollection {
             for (name, routes) in statistics.byCollection.sorted(by: { $0.key < $1.key }) {

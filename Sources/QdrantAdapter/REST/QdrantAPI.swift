@@ -15,6 +15,7 @@ package final class QdrantAPI: Sendable {
     let statistics = CallStatistics()
     let snapshots: SnapshotShelf
     let readiness = Readiness()
+    let degraded = DegradedAnswers()
     /// When the service began, as it was written then.
     let startup: String
     /// Names this process in telemetry.

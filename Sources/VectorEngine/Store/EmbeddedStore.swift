@@ -2,6 +2,7 @@ import Dispatch
 import Files
 import Foundation
 import JSON
+import Logging
 import Synchronization
 import Vectors
 
@@ -367,6 +368,12 @@ public final class EmbeddedStore: PointStore {
     public func damageEvents(in collection: String) async throws -> Int {
         open.withLock { $0[text: collection] }?.collection.damage.events ?? 0
     }
+
+    /// Whether damaged rows of a collection have been met that are not known to be gone; costs next to nothing.
+    package func hasMetDamage(in collection: String) -> Bool { known(collection).map { !$0.damage.isEmpty } ?? false }
+
+    /// Where the store writes its log lines.
+    package var logger: Logger { settings.logger }
 
     public func damagedRows(in collection: String) async throws -> [DamagedRow] {
         // Nothing was left out of a collection that nobody has opened; and while there is no damage, no read is needed.
