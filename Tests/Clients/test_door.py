@@ -8,6 +8,7 @@ import pathlib
 import re
 import stat
 import subprocess
+import time
 import urllib.parse
 
 import pytest
@@ -230,6 +231,114 @@ def test_an_upload_that_is_cut_off_leaves_nothing_behind(program, tmp_path, snap
         served.process.wait(timeout=60)
         assert left_behind(tmp_path) == []
         assert not list(tmp_path.glob("d.*"))
+
+
+class HalfUpload:
+    """An upload of which eight megabytes have been sent and are on disk."""
+
+    def __init__(self, url, directory, path):
+        parts, length, kind = form(path)
+        place = urllib.parse.urlsplit(url)
+        self.parts = parts
+        self.wire = http.client.HTTPConnection(place.hostname, place.port, timeout=300)
+        self.wire.putrequest("POST", "/collections/d/snapshots/upload")
+        self.wire.putheader("content-type", kind)
+        self.wire.putheader("content-length", str(length))
+        self.wire.endheaders()
+        for _ in range(9):
+            self.wire.send(next(self.parts))
+        patience = time.monotonic() + 60
+        while not any(path.stat().st_size > 4 * MIB for path in (directory / "snapshots" / "tmp").glob("*")):
+            assert time.monotonic() < patience, "nothing of the upload comes to disk"
+            time.sleep(0.01)
+
+    def finish(self):
+        for part in self.parts:
+            self.wire.send(part)
+        return self.wire.getresponse().status
+
+
+def test_what_a_killed_upload_left_is_removed_by_the_next_start(program, tmp_path, snapshot):
+    path, *_ = snapshot
+    with serving(program, tmp_path) as served:
+        HalfUpload(served.url, tmp_path, path)
+        served.process.kill()
+        served.process.wait()
+    assert left_behind(tmp_path) != []
+    with serving(program, tmp_path) as served:
+        wait_until_ready(served.url)
+        assert left_behind(tmp_path) == []
+
+
+def test_a_start_leaves_the_uploads_of_other_processes_alone(program, tmp_path, snapshot):
+    path, count, _ = snapshot
+    with serving(program, tmp_path) as served:
+        upload = HalfUpload(served.url, tmp_path, path)
+        with serving(program, tmp_path) as other:
+            wait_until_ready(other.url)
+            assert left_behind(tmp_path) != []
+            assert upload.finish() == 200
+            assert other.result("POST", "/collections/d/points/count", {})["count"] == count
+        assert left_behind(tmp_path) == []
+
+
+@pytest.mark.parametrize("route", ["stored", "made for the answer"])
+def test_a_download_of_a_hundred_megabytes_is_read_while_it_is_sent(program, tmp_path, snapshot, route):
+    path, count, checksum = snapshot
+    with serving(program, tmp_path) as served:
+        assert upload(served.url, path)[0] == 200
+        made = served.result("POST", "/collections/d/snapshots")
+        source = f"snapshots/{made['name']}" if route == "stored" else "shards/0/snapshot"
+        place = urllib.parse.urlsplit(served.url)
+        wire = http.client.HTTPConnection(place.hostname, place.port, timeout=300)
+        wire.request("GET", "/healthz")
+        wire.getresponse().read()
+        before = memory_of(served.process, "VmRSS")
+        wire.request("GET", f"/collections/d/{source}")
+        answer = wire.getresponse()
+        assert answer.status == 200 and int(answer.headers["content-length"]) > 100 * MIB
+        digest, largest = hashlib.sha256(), 0
+        for number in range(1 << 20):
+            # Nothing is read for a while: what is not taken stays on disk, and others are answered.
+            if number % 16 == 1:
+                assert served.call("GET", "/healthz")[0] == 200
+                largest = max(largest, memory_of(served.process, "VmRSS"))
+            part = answer.read(MIB)
+            if not part:
+                break
+            digest.update(part)
+        grown = max(largest, memory_of(served.process, "VmRSS")) - before
+        assert grown < 32 * MIB, f"{grown >> 20} MiB more memory for a download"
+        if route == "stored":
+            assert digest.hexdigest() == made["checksum"]
+        assert left_behind(tmp_path) == []
+        # The connection goes on.
+        wire.request("POST", "/collections/d/points/count", "{}", {"content-type": "application/json"})
+        assert json.loads(wire.getresponse().read())["result"]["count"] == count
+        # A client that leaves in the middle holds nothing up.
+        wire.request("GET", f"/collections/d/{source}")
+        wire.getresponse().read(MIB)
+        wire.close()
+        assert served.call("GET", "/healthz")[0] == 200
+    assert served.process.returncode == 0, list(served.complaints)
+
+
+def test_a_snapshot_of_everything_is_made_and_downloaded_without_taking_memory(program, tmp_path, snapshot):
+    path, *_ = snapshot
+    with serving(program, tmp_path) as served:
+        assert upload(served.url, path)[0] == 200
+        # Opens the collection, whose payloads are in memory from then on.
+        served.result("POST", "/collections/d/points/count", {})
+        before = memory_of(served.process, "VmRSS")
+        made = served.result("POST", "/snapshots")
+        assert memory_of(served.process, "VmRSS") - before < 48 * MIB
+        file = tmp_path / "snapshots" / made["name"]
+        status, content = served.call("GET", f"/snapshots/{made['name']}")
+        assert status == 200 and content == file.read_bytes()
+        head, _, rest = content.partition(b"\n")
+        assert len(rest) == sum(entry["size"] for entry in json.loads(head)["collections"])
+        assert hashlib.sha256(content).hexdigest() == made["checksum"]
+        assert left_behind(tmp_path) == []
 
 
 def test_an_upload_without_the_key_is_refused_before_it_takes_room(program, tmp_path, snapshot):

@@ -50,6 +50,62 @@ struct HTTPDoorTests {
         }
     }
 
+    @Test(
+        "A file is sent whole, in its turn among requests that came together, and its length alone to HEAD",
+        arguments: [0, 1, ServingLimits.filePartBytes, 3 * ServingLimits.filePartBytes + 1])
+    func files(size: Int) async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+        let content = String(decoding: (0..<size).map { UInt8($0 % 23) + 97 }, as: UTF8.self)
+        try Data(content.utf8).write(to: URL(fileURLWithPath: path))
+        try await withDoor({ call in
+            guard call.path == ["file"] else { return await Self.echo(call) }
+            do {
+                let file = try HTTPFile(path: path)
+                // It is sent though its name is gone.
+                if call.headers["x-last"] != nil { unlink(path) }
+                return HTTPAnswer(contentType: "text/plain", file: file)
+            } catch {
+                return .text("\(error)", status: 500)
+            }
+        }) { port, _ in
+            let wire = try Wire(port: port)
+            try await wire.send(
+                "GET /a HTTP/1.1\r\n\r\nHEAD /file HTTP/1.1\r\n\r\nGET /file HTTP/1.1\r\nx-last: 1\r\n\r\n"
+                    + "GET /b HTTP/1.1\r\n\r\n")
+            let text = try await wire.received(until: "!", times: 2)
+            let parts = text.components(separatedBy: "\r\n\r\n")
+            try #require(parts.count == 5)
+            #expect(parts[1].hasPrefix("GET a") && parts[1].contains("content-length: \(size)\r\n"))
+            #expect(parts[2].hasPrefix("HTTP/1.1 200") && parts[2].contains("content-length: \(size)\r\n"))
+            #expect(
+                parts[3] == content + parts[3].dropFirst(size) && parts[3].dropFirst(size).hasPrefix("HTTP/1.1 200"))
+            #expect(parts[4].hasPrefix("GET b"))
+        }
+    }
+
+    @Test("A file that turns out shorter than it was ends the connection")
+    func cutFile() async throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+        try Data(repeating: 120, count: 1000).write(to: URL(fileURLWithPath: path))
+        try await withDoor({ _ in
+            do {
+                let file = try HTTPFile(path: path)
+                truncate(path, 600)
+                return HTTPAnswer(contentType: "text/plain", file: file)
+            } catch {
+                return .text("\(error)", status: 500)
+            }
+        }) { port, _ in
+            let wire = try Wire(port: port)
+            try await wire.send("GET / HTTP/1.1\r\n\r\n")
+            let text = try await wire.received(until: nil)
+            #expect(
+                text.contains("content-length: 1000") && text.hasSuffix("\r\n\r\n" + String(repeating: "x", count: 600))
+            )
+        }
+        unlink(path)
+    }
+
     @Test("A body that is longer than a loop may hold arrives whole, with a length or in chunks")
     func largeBodies() async throws {
         try await withDoor { port, _ in

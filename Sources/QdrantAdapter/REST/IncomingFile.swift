@@ -27,6 +27,19 @@ struct IncomingFile: Sendable {
         }
     }
 
+    private static let partBytes = 1 << 20
+
+    /// Appends the bytes of another file, a part at a time.
+    func append(contentsOf path: String) async throws {
+        let source = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        while true {
+            let part = try await EmbeddedStore.blocking { try source.read(upToCount: Self.partBytes) ?? Data() }
+            if part.isEmpty { break }
+            try await append(part)
+        }
+        try source.close()
+    }
+
     func finish() async throws {
         try await EmbeddedStore.blocking {
             try handle.synchronize()

@@ -33,7 +33,7 @@ extension QdrantAPI {
         case ("GET", let file?, 1):
             try request.needs(.read, of: name)
             let collection = try await catalog.collection(name)
-            return .plain(try download(file, of: collection.name))
+            return .plain(try await download(file, of: collection.name))
         case ("DELETE", let file?, 1):
             try request.needs(.write, of: name)
             let collection = try await catalog.collection(name)
@@ -77,22 +77,24 @@ extension QdrantAPI {
 
     /// A snapshot made for this answer alone.
     private func stream(_ collection: QdrantCollection) async throws -> HTTPAnswer {
-        let path = try snapshots.temporaryPath()
-        defer { snapshots.discard(path) }
-        try await collection.store.copy(collection.name, to: path)
-        return Self.file(path, named: "\(collection.name).snapshot")
+        let copy = try snapshots.temporaryFile()
+        // The answer holds the file open: it is sent though it has no name any more.
+        defer { copy.discard() }
+        try await collection.store.copy(collection.name, to: copy.path)
+        return try await Self.file(copy.path, named: "\(collection.name).snapshot")
     }
 
-    private func download(_ name: String, of collection: String?) throws -> HTTPAnswer {
+    private func download(_ name: String, of collection: String?) async throws -> HTTPAnswer {
         let path = try snapshots.path(name, of: collection)
-        return Self.file(path, named: name)
+        return try await Self.file(path, named: name)
     }
 
-    private static func file(_ path: String, named name: String) -> HTTPAnswer {
-        HTTPAnswer(
+    /// The file's bytes, read while they are sent.
+    private static func file(_ path: String, named name: String) async throws -> HTTPAnswer {
+        let file = try await EmbeddedStore.blocking { try HTTPFile(path: path) }
+        return HTTPAnswer(
             contentType: "application/octet-stream",
-            headers: [("content-disposition", "attachment; filename=\"\(name)\"")],
-            body: Array(FileManager.default.contents(atPath: path) ?? Data()))
+            headers: [("content-disposition", "attachment; filename=\"\(name)\"")], file: file)
     }
 
     // MARK: Recovery
@@ -171,8 +173,9 @@ extension QdrantAPI {
     private func recover(
         _ name: String, checksum: String?, obtain: (_ path: String) async throws -> Void
     ) async throws {
-        let path = try snapshots.temporaryPath()
-        defer { snapshots.discard(path) }
+        let file = try snapshots.temporaryFile()
+        defer { file.discard() }
+        let path = file.path
         try await obtain(path)
         if let checksum {
             let found = try await EmbeddedStore.blocking { try SnapshotShelf.sha256(path) }
@@ -251,7 +254,7 @@ extension QdrantAPI {
             return waits ? .value(made) : .accepted
         case ("GET", let file?, 1):
             try checkFullSnapshot(file)
-            return .plain(try download(file, of: nil))
+            return .plain(try await download(file, of: nil))
         case ("DELETE", let file?, 1):
             try checkFullSnapshot(file)
             try snapshots.remove(file, of: nil)
@@ -270,22 +273,30 @@ extension QdrantAPI {
     /// One line of JSON (names and sizes of the collections in order, aliases), then the files one after another.
     private func makeFullSnapshot() async throws -> JSONValue {
         var entries: [JSONValue] = []
-        var files = Data()
+        var copies: [TemporaryFile] = []
+        defer { for copy in copies { copy.discard() } }
         for name in try await catalog.names() {
-            let copy = try snapshots.temporaryPath()
-            try await catalog.store.copy(name, to: copy)
-            defer { snapshots.discard(copy) }
-            let bytes = FileManager.default.contents(atPath: copy) ?? Data()
-            entries.append(["name": .string(name), "size": .integer(Int64(bytes.count))])
-            files.append(bytes)
+            let copy = try snapshots.temporaryFile()
+            copies.append(copy)
+            try await catalog.store.copy(name, to: copy.path)
+            entries.append(["name": .string(name), "size": .integer(Int64(try BackupArchive.size(copy.path)))])
         }
         var aliases: JSONObject = [:]
         for (alias, name) in try await catalog.aliases where !catalog.withheld.contains(name) {
             aliases[alias.text] = .string(name)
         }
         let head = JSONWriter.bytes(["collections": .array(entries), "aliases": .object(aliases)])
+        let whole = try snapshots.temporaryFile()
+        defer { whole.discard() }
+        let file = try IncomingFile(whole.path)
+        try await file.append(Data(head + [0x0A]))
+        for copy in copies { try await file.append(contentsOf: copy.path) }
+        try await file.finish()
         let path = try snapshots.newPath(for: nil)
-        try DurableFile.write(head + [0x0A] + files, to: path)
+        try await EmbeddedStore.blocking {
+            guard rename(whole.path, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+            try DirectorySync.sync((path as NSString).deletingLastPathComponent)
+        }
         return try snapshots.description(path)
     }
 }

@@ -1,5 +1,7 @@
+import Logging
 import Serving
 import Synchronization
+import VectorEngine
 
 /// Whether the first request to each collection will be fast: they are opened one after another at the start.
 final class Readiness: Sendable {
@@ -34,6 +36,7 @@ extension QdrantAPI {
     ///   - opened: told each collection's name, and what went wrong with it.
     /// - Throws: when the collections cannot even be listed, or the task was cancelled.
     package func openCollections(opened: (String, (any Error)?) async -> Void) async throws {
+        await removeLeftovers()
         let names = try await catalog.names()
         for (i, name) in names.enumerated() {
             try Task.checkCancellation()
@@ -46,6 +49,18 @@ extension QdrantAPI {
             }
         }
         readiness.finish()
+    }
+
+    /// Removes the temporary files of processes that were killed.
+    private func removeLeftovers() async {
+        do {
+            let count = try await EmbeddedStore.blocking { [snapshots] in try snapshots.removeLeftovers() }
+            if count > 0 { catalog.store.logger.info("removed \(count) temporary files of processes that were killed") }
+        } catch {
+            catalog.store.logger.warning(
+                "temporary files of killed processes could not be removed; they take space until the next start",
+                metadata: ["folder": "\(snapshots.directory)/tmp", "error": "\(error)"])
+        }
     }
 
     /// What `/readyz` answers now; for a door of its own.

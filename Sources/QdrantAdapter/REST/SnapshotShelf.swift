@@ -28,15 +28,14 @@ struct SnapshotShelf: Sendable {
     /// Characters of a collection's name that its snapshots' names begin with, of up to four bytes each.
     private static let nameCharacters = 48
 
-    func temporaryPath() throws -> String {
-        try PrivateFile.makeFolder(directory + "/tmp")
-        return directory + "/tmp/" + UUID().uuidString
-    }
+    private var temporaryFolder: String { directory + "/tmp" }
 
-    /// Removes a temporary file, and what opening it as a collection has put beside it; none of them may be there.
-    func discard(_ path: String) {
-        for ending in ["", "-wal", "-shm", "-journal", ".mark", ".lease"] { unlink(path + ending) }
-    }
+    func temporaryFile() throws -> TemporaryFile { try TemporaryFile.make(in: temporaryFolder) }
+
+    /// Removes the temporary files of processes that were killed.
+    ///
+    /// - Returns: how many there were.
+    func removeLeftovers() throws -> Int { try TemporaryFile.removeLeftovers(in: temporaryFolder) }
 
     /// The file of that name; a name that would leave the folder is not found.
     func path(_ name: String, of collection: String?) throws -> String {

@@ -3,7 +3,8 @@ import NIOCore
 import NIOHTTP1
 import Synchronization
 
-/// An answer as it goes over the wire, head and body in one buffer: one call to the system.
+/// An answer as it goes over the wire, head and body in one buffer: one call to the system. The bytes of a file are
+/// sent behind it.
 enum HTTPAnswerText {
     /// - Parameter isLast: The connection is closed behind it.
     static func bytes(
@@ -20,7 +21,7 @@ enum HTTPAnswerText {
             buffer.writeString(value.utf8.contains { $0 < 0x20 && $0 != 0x09 } ? "" : value)
         }
         field("content-type", answer.contentType)
-        field("content-length", String(answer.body.count))
+        field("content-length", String(answer.bodyBytes))
         field("date", HTTPDate.now)
         for (name, value) in answer.headers { field(name, value) }
         if isLast {

@@ -34,16 +34,21 @@ package struct HTTPAnswer: Sendable {
     package var contentType: String
     package var headers: [(name: String, value: String)]
     package var body: [UInt8]
+    /// A file whose bytes are the body; `body` is empty then.
+    package var file: HTTPFile?
 
     package init(
         status: Int = 200, contentType: String = "application/json", headers: [(name: String, value: String)] = [],
-        body: [UInt8]
+        body: [UInt8] = [], file: HTTPFile? = nil
     ) {
         self.status = status
         self.contentType = contentType
         self.headers = headers
         self.body = body
+        self.file = file
     }
+
+    var bodyBytes: Int { file?.byteCount ?? body.count }
 
     package static func text(_ text: String, status: Int = 200) -> HTTPAnswer {
         HTTPAnswer(status: status, contentType: "text/plain; charset=utf-8", body: Array(text.utf8))

@@ -161,20 +161,43 @@ final class HTTPConnection: ChannelDuplexHandler {
             stream.end(HTTPBodyStream.CutOff())
             return answerEarly(answer, to: head, context)
         }
-        if isLast { return write(answer, to: head, context) { context.close(promise: nil) } }
-        write(answer, to: head, context) {}
-        isAnswering = false
-        takeWaiting(context)
-        readOn(context)
+        write(answer, to: head, context) { [self] in
+            if isLast { return context.close(promise: nil) }
+            isAnswering = false
+            takeWaiting(context)
+            readOn(context)
+        }
     }
 
-    /// Runs `then` on the loop once the answer is with the system, or the connection has ended.
+    /// Runs `then` on the loop: at once where another request may follow and the answer is whole, otherwise when the
+    /// answer is with the system, or the connection has ended.
     private func write(
         _ answer: HTTPAnswer, to head: HTTPRequestHead, _ context: ChannelHandlerContext, then: @escaping () -> Void
     ) {
         let bytes = HTTPAnswerText.bytes(answer, to: head, isLast: isLast, allocator: context.channel.allocator)
-        guard isLast else { return context.writeAndFlush(wrapOutboundOut(bytes), promise: nil) }
+        if let file = answer.file, head.method != .HEAD {
+            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+            return send(file, context, then: then)
+        }
+        guard isLast else {
+            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+            return then()
+        }
         context.writeAndFlush(wrapOutboundOut(bytes)).assumeIsolated().whenComplete { _ in then() }
+    }
+
+    /// Sends what is left of a file: each part is read when the one before it is with the system.
+    private func send(_ file: HTTPFile, sent: Int = 0, _ context: ChannelHandlerContext, then: @escaping () -> Void) {
+        guard sent < file.byteCount else { return then() }
+        file.next(on: context.eventLoop).assumeIsolated().whenComplete { [self] part in
+            // Of a file that cannot be read to its end, the end of the connection tells the client.
+            guard case .success(let bytes) = part, bytes.readableBytes > 0 else { return context.close(promise: nil) }
+            context.writeAndFlush(wrapOutboundOut(bytes)).assumeIsolated().whenComplete { [self] outcome in
+                // A client that has gone gets no more.
+                guard case .success = outcome else { return }
+                send(file, sent: sent + bytes.readableBytes, context, then: then)
+            }
+        }
     }
 
     // MARK: Refusing

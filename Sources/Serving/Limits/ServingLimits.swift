@@ -2,6 +2,8 @@
 package enum ServingLimits {
     /// Largest request body, in bytes.
     package static let bodyBytes = 32 << 20
+    /// Bytes of a file that are read at once while it is sent; a client that reads slowly has so many waiting for it.
+    package static let filePartBytes = 256 << 10
     /// Bytes of a streamed body that may wait to be taken; what is read at once may come on top.
     package static let heldUploadBytes = 1 << 20
     /// Largest head of a part of a form, in bytes.
