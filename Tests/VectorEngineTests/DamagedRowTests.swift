@@ -118,6 +118,27 @@ import VectorEngine
         try await copy.close()
     }
 
+    @Test("A backup that cannot be read while a damaged row is looked for is logged, and the row stays damaged")
+    func anUnreadableBackupIsLogged() async throws {
+        try await filled()
+        _ = try BackupArchive(location: backups).create(
+            ofDirectory: data, collections: ["c"], now: WallClock.microseconds)
+        let files = FileManager.default.enumerator(atPath: backups)?.compactMap { $0 as? String } ?? []
+        let copy = try #require(files.first { $0.hasSuffix(".sqlite") })
+        try Data(repeating: 7, count: 5000).write(to: URL(fileURLWithPath: backups + "/" + copy))
+        try await execute("UPDATE points SET payload = x'00' WHERE sequence = 3")
+        var settings = EngineSettings()
+        settings.backupLocation = backups
+        let recorder = LogRecorder()
+        settings.logger = Logger(label: "test") { _ in recorder }
+        let store = try EmbeddedStore(directory: data, settings: settings)
+        _ = try await store.count(nil, in: "c")
+        let line = await recorder.first(containing: "a backup cannot be read")
+        #expect(line.contains("older ones") && line.contains(copy))
+        #expect(try await store.damagedRows(in: "c") == [DamagedRow(id: .number(103), sequence: 3)])
+        try await store.close()
+    }
+
     @Test("What no backup has stays where it is, and is told")
     func whatNoBackupHasStays() async throws {
         try await filled()

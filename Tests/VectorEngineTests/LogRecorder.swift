@@ -26,8 +26,8 @@ final class LogRecorder: LogHandler {
         continuation.yield("\(event.message) \(metadata)")
     }
 
-    func first() async -> String {
-        for await line in lines { return line }
+    func first(containing part: String = "") async -> String {
+        for await line in lines where part.isEmpty || line.contains(part) { return line }
         return ""
     }
 }

@@ -457,12 +457,16 @@ package final class PointCollection: Sendable {
 
     private func buildMissingFieldsLater() {
         guard live.withLock({ !$0.live.fields.isEmpty }) else { return }
-        loading.async { [weak self] in
+        loading.async { [weak self, file, logger = settings.logger] in
             do {
                 try self?.buildMissingFields()
             } catch {
-                // Filters read the payloads instead, which is right and slower; the next change of the indexes tries
-                // again.
+                // A collection that is being closed or has been deleted needs no index.
+                guard let self, !isClosing.load(ordering: .relaxed), !isRemoved else { return }
+                logger.warn(
+                    "payload indexes could not be made for new segments; filters read the payloads there, which is "
+                        + "slower, until an index is changed or the collection is opened again",
+                    because: error, file: file.path)
             }
         }
     }

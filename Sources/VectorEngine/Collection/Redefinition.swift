@@ -264,6 +264,7 @@ private struct LayoutChange {
                         try SegmentIndexes(bytes: $0, schema: old.schema, rowCount: segment.rowCount)
                     }
                 } catch is BlobError {
+                    // All stored segments go then, and are built again from the rows.
                     read = nil
                 }
             }

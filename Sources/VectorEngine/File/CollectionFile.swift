@@ -175,6 +175,7 @@ final class CollectionFile: Sendable {
                 try AcknowledgedMark(storeID: header.storeID, sequence: header.sequence).create(beside: path)
             } catch is FileError {
                 // The directory cannot be written, or the disk is full: the mark is made later, when that is possible.
+                // Until then a write fails for the same reason, and its caller is told; reading needs no mark.
                 return -1
             }
         }
@@ -370,7 +371,8 @@ final class CollectionFile: Sendable {
             try pool.writeWithoutTransaction { try $0.execute(sql: "REINDEX points") }
             return true
         } catch is DatabaseError {
-            // Two rows have the same id, or the file cannot be written: missing rows are counted instead.
+            // Two rows have the same id, or the file cannot be written: missing rows are counted as damaged instead,
+            // and every answer says so.
             return false
         }
     }

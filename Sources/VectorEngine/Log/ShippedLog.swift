@@ -21,9 +21,11 @@ struct ShippedLog: Sendable {
         ranges = found.map(\.range)
     }
 
-    static func storeIDs(at location: String) -> [UUID] {
-        // No log was ever begun here.
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: location + "/log")) ?? []
+    /// The stores that have a log at `location`; none where no log was ever begun.
+    static func storeIDs(at location: String) throws(EngineError) -> [UUID] {
+        let folder = location + "/log"
+        guard FileManager.default.fileExists(atPath: folder) else { return [] }
+        let names = try EngineError.wrapping(folder) { try FileManager.default.contentsOfDirectory(atPath: folder) }
         return names.sorted().compactMap { UUID(uuidString: $0) }
     }
 

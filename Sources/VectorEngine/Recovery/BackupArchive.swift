@@ -116,10 +116,8 @@ package struct BackupArchive: Sendable {
     }
 
     /// Paths of the copies of one store, newest first.
-    func copies(of storeID: UUID) -> [String] {
-        // The caller takes what exists; a location that cannot be read has no copies.
-        let manifests = (try? manifests()) ?? []
-        return manifests.flatMap { manifest in
+    func copies(of storeID: UUID) throws(EngineError) -> [String] {
+        try manifests().flatMap { manifest in
             manifest.copies.filter { $0.storeID == storeID }.map { location + "/" + manifest.name + "/" + $0.file }
         }
     }
@@ -178,7 +176,7 @@ package struct BackupArchive: Sendable {
     /// Reads every file of every log; returns a sentence for each damaged or missing part.
     package func verifyLogs() throws(EngineError) -> [String] {
         var findings: [String] = []
-        for storeID in ShippedLog.storeIDs(at: location) {
+        for storeID in try ShippedLog.storeIDs(at: location) {
             findings += ShippedLog(location: location, storeID: storeID).findings()
         }
         return findings
@@ -221,7 +219,7 @@ package struct BackupArchive: Sendable {
     }
 
     private func pruneLogs(keeping manifests: [BackupManifest]) throws {
-        for storeID in ShippedLog.storeIDs(at: location) {
+        for storeID in try ShippedLog.storeIDs(at: location) {
             let needed = manifests.flatMap(\.copies).filter { $0.storeID == storeID }.map(\.sequence).min()
             guard let needed else { continue }
             let log = ShippedLog(location: location, storeID: storeID)

@@ -136,7 +136,7 @@ struct CollectionRepair {
     private func restoredBase(at temporary: String, storeID: UUID) throws -> RestoredCollection? {
         guard let location else { return nil }
         let archive = BackupArchive(location: location)
-        guard !archive.copies(of: storeID).isEmpty else { return nil }
+        guard try !archive.copies(of: storeID).isEmpty else { return nil }
         do {
             return try Restoration(archive: archive, target: .latest, mayEndEarly: true)
                 .restore(storeID: storeID, name: name, to: temporary, newStoreID: storeID)

@@ -25,7 +25,8 @@ extension PointCollection {
         do {
             let damaged = Set(try damagedRows().compactMap { $0.sequence.map { Int64(clamping: $0) } })
             guard !damaged.isEmpty else { return 0 }
-            let good = RowRecovery(location: location, storeID: file.storeID).rows(damaged)
+            let good = RowRecovery(location: location, storeID: file.storeID, logger: settings.logger)
+                .rows(damaged)
             guard !good.isEmpty else { return 0 }
             var count = 0
             var last: Int64 = 0

@@ -68,8 +68,10 @@ final class SegmentReader: Sendable {
                     indexes = try file.cipher.withPlain(row.blob(0), .indexes) {
                         try SegmentIndexes(bytes: $0, schema: schema, rowCount: segment.rowCount)
                     }
-                } catch is BlobError {
-                    // The cache is damaged: the rows are read instead.
+                } catch let error as BlobError {
+                    Logger.engine.warn(
+                        "the indexes of a segment are damaged; its rows are read instead, and indexed again",
+                        because: error, file: file.path)
                 }
             }
             return indexes
@@ -99,8 +101,10 @@ final class SegmentReader: Sendable {
                 if block == nil { return try readLinksLater(head, name) }
                 try forEachPart(db, name, head.linkParts, head.add)
                 return try head.finish()
-            } catch is GraphFormatError {
-                // The rows are scored exactly until the sealer has rebuilt the graph.
+            } catch let error as GraphFormatError {
+                Logger.engine.warn(
+                    "a graph is damaged; its rows are scored exactly until the sealer has built another",
+                    because: error, file: file.path)
                 return nil
             }
         }
@@ -171,6 +175,7 @@ struct StoredSegment: Sendable {
                 guard list.sequences.count == Int(row.integer(1)) else { throw .truncated }
                 segments?.append(StoredSegment(id: row.integer(0), list: list))
             } catch {
+                // Whoever asks reads the rows instead, as where there are no segments, and says so.
                 segments = nil
             }
         }

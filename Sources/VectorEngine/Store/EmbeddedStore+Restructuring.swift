@@ -218,6 +218,7 @@ extension PointCollection {
                     try SegmentIndexes(bytes: $0, schema: old, rowCount: segment.rowCount)
                 }
             } catch is BlobError {
+                // Whoever opens the collection logs it, and reads the rows.
                 read = nil
             }
         }
