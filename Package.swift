@@ -9,6 +9,10 @@ let strict: [SwiftSetting] =
     [.treatAllWarnings(as: .error)]
     + (countsLines ? [.unsafeFlags(["-profile-generate", "-profile-coverage-mapping"])] : [])
 
+/// As strict, and every use of memory that the compiler cannot check is marked `unsafe`; Tests/HouseTests holds these
+/// marks to a few folders.
+let safe: [SwiftSetting] = strict + [.strictMemorySafety()]
+
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
@@ -47,31 +51,31 @@ let package = Package(
             name: "JSON", dependencies: [collections], swiftSettings: strict,
             // Every program contains this target, and with it the code that writes the counts.
             linkerSettings: countsLines ? [.unsafeFlags(["-profile-generate"])] : []),
-        .target(name: "Files", swiftSettings: strict),
+        .target(name: "Files", swiftSettings: safe),
         .target(name: "Vectors", dependencies: ["CKernels", "CBLAS"], swiftSettings: strict),
         .target(name: "HNSW", dependencies: ["Vectors", "CKernels"], swiftSettings: strict),
-        .target(name: "Points", dependencies: ["HNSW", "Vectors", "JSON"], swiftSettings: strict),
+        .target(name: "Points", dependencies: ["HNSW", "Vectors", "JSON"], swiftSettings: safe),
         .target(
             name: "VectorEngine",
             dependencies: ["Points", "HNSW", "Vectors", "CKernels", "JSON", "Files", crypto, logging] + grdb,
             swiftSettings: strict),
         .target(name: "Embedding", dependencies: ["CTransformer", "CModel"], swiftSettings: strict),
-        .target(name: "Outbound", dependencies: ["Embedding", "Files", "JSON", logging] + http, swiftSettings: strict),
+        .target(name: "Outbound", dependencies: ["Embedding", "Files", "JSON", logging] + http, swiftSettings: safe),
         .target(
             name: "Memory", dependencies: ["VectorEngine", "Embedding", "Files", "JSON", collections, crypto],
-            swiftSettings: strict),
-        .target(name: "MCP", dependencies: ["JSON"], swiftSettings: strict),
-        .target(name: "MCPServer", dependencies: ["MCP", "Memory", "JSON"], swiftSettings: strict),
+            swiftSettings: safe),
+        .target(name: "MCP", dependencies: ["JSON"], swiftSettings: safe),
+        .target(name: "MCPServer", dependencies: ["MCP", "Memory", "JSON"], swiftSettings: safe),
         .target(
             name: "Serving",
             dependencies: [
                 "JSON", crypto, .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
-            ], swiftSettings: strict),
+            ], swiftSettings: safe),
         .target(
             name: "QdrantAdapter",
             dependencies: ["VectorEngine", "Outbound", "Serving", "Files", "JSON", collections, crypto, logging],
-            swiftSettings: strict),
+            swiftSettings: safe),
         .target(
             name: "Bench",
             dependencies: [
@@ -81,15 +85,15 @@ let package = Package(
         .target(
             name: "Operations",
             dependencies: ["Memory", "Outbound", "Embedding", "VectorEngine", "JSON", "Files", "CBLAS", logging],
-            swiftSettings: strict),
+            swiftSettings: safe),
         .executableTarget(
             name: "cortex",
             dependencies: [
                 "Bench", "Operations", "Points",
                 "QdrantAdapter", "Serving", "MCPServer", "MCP", "Memory", "Outbound", "Embedding", "VectorEngine",
                 "JSON", "Files", arguments, logging,
-            ], swiftSettings: strict),
-        .executableTarget(name: "BenchMain", dependencies: ["Bench"], swiftSettings: strict),
+            ], swiftSettings: safe),
+        .executableTarget(name: "BenchMain", dependencies: ["Bench"], swiftSettings: safe),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strict),

@@ -12,7 +12,7 @@ package struct DirectoryLock: ~Copyable {
     /// Waits for the process that deletes, or for all processes that are opening; takes no lock if the file system has
     /// none.
     package init(_ kind: Kind, directoryOf path: String) {
-        descriptor = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_CLOEXEC)
+        descriptor = unsafe open((path as NSString).deletingLastPathComponent, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
         while flock(descriptor, kind == .opening ? LOCK_SH : LOCK_EX) != 0, errno == EINTR {}
     }

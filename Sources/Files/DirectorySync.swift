@@ -4,7 +4,7 @@ import Foundation
 package enum DirectorySync {
     /// Writes the names in the directory at `path` to disk.
     package static func sync(_ path: String) throws(FileError) {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileError(errno: errno, path: path) }
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw FileError(errno: errno, path: path) }

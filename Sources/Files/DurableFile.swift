@@ -7,9 +7,9 @@ package enum DurableFile {
         let temporary = path + ".new-" + UUID().uuidString
         do throws(FileError) {
             try create(bytes, at: temporary)
-            guard rename(temporary, path) == 0 else { throw FileError(errno: errno, path: path) }
+            guard unsafe rename(temporary, path) == 0 else { throw FileError(errno: errno, path: path) }
         } catch {
-            unlink(temporary)
+            unsafe unlink(temporary)
             throw error
         }
         try DirectorySync.syncParent(of: path)
@@ -17,13 +17,15 @@ package enum DurableFile {
 
     /// Writes a new file with mode 0600 and syncs its bytes.
     private static func create(_ bytes: [UInt8], at path: String) throws(FileError) {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw FileError(errno: errno, path: path) }
         defer { close(descriptor) }
         var rest = bytes[...]
         while !rest.isEmpty {
             let count =
-                rest.withContiguousStorageIfAvailable { Foundation.write(descriptor, $0.baseAddress, $0.count) } ?? -1
+                unsafe rest.withContiguousStorageIfAvailable {
+                    unsafe Foundation.write(descriptor, $0.baseAddress, $0.count)
+                } ?? -1
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw FileError(errno: errno, path: path) }
             rest = rest.dropFirst(count)

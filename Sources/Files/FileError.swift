@@ -30,10 +30,13 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
         let systemCode = POSIXErrorCode(rawValue: number) ?? .EIO
         self.init(
             .refused,
-            "cannot write \(path): \(String(cString: strerror(systemCode.rawValue))). Check its owner and mode and "
+            "cannot write \(path): \(Self.reason(systemCode)). Check its owner and mode and "
                 + "the free space",
             systemCode: systemCode)
     }
+
+    /// The system's own words for a code.
+    static func reason(_ code: POSIXErrorCode) -> String { unsafe String(cString: strerror(code.rawValue)) }
 
     package var description: String { message }
 }

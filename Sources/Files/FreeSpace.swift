@@ -15,7 +15,7 @@ package enum FreeSpace {
     /// Bytes of the volume of `path` that are free for this process, and in all; nil if the system does not say.
     package static func now(at path: String) -> (freeBytes: Int, totalBytes: Int)? {
         var facts = statvfs()
-        guard statvfs(path, &facts) == 0 else { return nil }
+        guard unsafe statvfs(path, &facts) == 0 else { return nil }
         let block = UInt64(facts.f_frsize)
         func bytes(_ blocks: UInt64) -> Int {
             Int(clamping: blocks.multipliedReportingOverflow(by: block).partialValue)

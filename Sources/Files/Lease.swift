@@ -7,7 +7,7 @@ package final class Lease: Sendable {
     /// Makes the file at `path` where there is none. Returns nil when another process, or another lease of this one,
     /// holds the lock; it never waits.
     package init?(path: String) throws(FileError) {
-        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw FileError(errno: errno, path: path) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             close(descriptor)

@@ -29,7 +29,7 @@ package enum PrivateFile {
 
     package static func copy(_ path: String, to copy: String) throws {
         try FileManager.default.copyItem(atPath: path, toPath: copy)
-        guard chmod(copy, mode) == 0 else { throw refusal(copy) }
+        guard unsafe chmod(copy, mode) == 0 else { throw refusal(copy) }
     }
 
     /// Makes the folder, and those above it that are not there.
@@ -38,21 +38,27 @@ package enum PrivateFile {
             atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: Int(folderMode)])
     }
 
+    /// Removes the file; there may be none.
+    ///
+    /// - Returns: whether there was one and it is gone.
+    @discardableResult
+    package static func discard(_ path: String) -> Bool { unsafe unlink(path) == 0 }
+
     /// Takes the rights of others away from a file that an earlier version has made. One that belongs to somebody else
     /// stays as it is.
     package static func close(toOthers path: String) {
         var facts = stat()
-        guard stat(path, &facts) == 0, facts.st_mode & 0o077 != 0, facts.st_uid == geteuid() else { return }
-        chmod(path, facts.st_mode & 0o700)
+        guard unsafe stat(path, &facts) == 0, facts.st_mode & 0o077 != 0, facts.st_uid == geteuid() else { return }
+        unsafe chmod(path, facts.st_mode & 0o700)
     }
 
     private static func descriptor(_ path: String, _ flag: Int32) throws(FileError) -> Int32 {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flag, mode)
+        let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flag, mode)
         guard descriptor >= 0 else { throw refusal(path) }
         // The umask may have taken more away, and a file that was there may allow more. A terminal or a pipe that
         // somebody named stays as it is.
         var facts = stat()
-        if fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG { fchmod(descriptor, mode) }
+        if unsafe fstat(descriptor, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG { fchmod(descriptor, mode) }
         return descriptor
     }
 
@@ -61,7 +67,7 @@ package enum PrivateFile {
         let code = POSIXErrorCode(rawValue: errno) ?? .EIO
         return FileError(
             .notMade,
-            "cannot write \(path): \(String(cString: strerror(code.rawValue))). Check the owner and mode of its "
+            "cannot write \(path): \(FileError.reason(code)). Check the owner and mode of its "
                 + "folder, or choose another with --data", systemCode: code)
     }
 }

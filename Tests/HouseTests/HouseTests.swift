@@ -60,6 +60,19 @@ struct RoomTests {
         }
     }
 
+    @Test("Every Swift target is built under strict memory safety, but for the listed ones, which hold pointers")
+    func targetsAreSafe() throws {
+        let file = try SourceTree.file("Package.swift")
+        #expect(file.text.contains("let safe: [SwiftSetting] = strict + [.strictMemorySafety()]"))
+        for target in try PackageManifest(file).targets where !target.isTest {
+            let room = try #require(Room.named(target.name), "\(target.name)")
+            let isListed = Exceptions.unmarkedTargets.contains(room.name)
+            #expect(target.isSafe == !(isListed || room.isC), "\(room.name)")
+            let holdsPointers = Exceptions.unsafePointers.contains { $0.hasPrefix("Sources/\(room.name)/") }
+            #expect(holdsPointers || !isListed, "\(room.name) holds no pointers: build it with `safe`")
+        }
+    }
+
     @Test("Every test target has a folder under Tests")
     func testTargetsHaveFolders() throws {
         let manifest = try PackageManifest(try SourceTree.file("Package.swift"))

@@ -6,6 +6,8 @@ struct PackageManifest: Sendable {
         let isTest: Bool
         /// Dependencies that are written as plain strings: targets of this package.
         let dependencies: [String]
+        /// Whether it is built with strict memory safety: with the settings called `safe`.
+        var isSafe = false
         let line: Int
     }
 
@@ -23,7 +25,7 @@ struct PackageManifest: Sendable {
             let livesWithTests = piece.contains(#/path:\s*"Tests\//#)
             return Target(
                 name: match.groups[2], isTest: match.groups[1] == "testTarget" || livesWithTests, dependencies: names,
-                line: match.line)
+                isSafe: piece.contains("swiftSettings: safe"), line: match.line)
         }
     }
 

@@ -1,7 +1,7 @@
 extension Wall {
     static let contents = [
         sqlInEngine, environmentInOneFolder, printingInPrograms, valuesInCore, oneWayToOpen,
-        pointersInListedFolders,
+        unsafeInListedFolders, pointersInListedFolders,
     ]
 
     private static let sqlInEngine = Wall(
@@ -95,6 +95,24 @@ extension Wall {
     ) { file in
         guard file.isSwift, file.room != nil, !Exceptions.contain(file.path, in: Exceptions.opening) else { return [] }
         return try file.findings(#"\bEmbeddedStore\s*\("#, "commands open stores by Environment.store(in:for:)")
+    }
+
+    private static let unsafeInListedFolders = Wall(
+        "what the compiler cannot check is in the listed folders alone",
+        trespasses: [
+            SourceFile(path: "Sources/Memory/A.swift", text: "let a = unsafe open(path, 0)\n"),
+            SourceFile(path: "Sources/Points/A.swift", text: "@unsafe struct A {}\n"),
+            SourceFile(path: "Sources/QdrantAdapter/Core/A.swift", text: "return unsafe \"\\(reason)\"\n"),
+        ],
+        passes: [
+            SourceFile(path: "Sources/Files/A.swift", text: "guard unsafe stat(path, &facts) == 0 else { return }\n"),
+            SourceFile(path: "Sources/Memory/A.swift", text: "let unsafeName = a.unsafe // unsafe open\n"),
+        ]
+    ) { file in
+        let places = Exceptions.unsafePointers + Exceptions.unsafeCalls
+        guard file.isSwift, file.room != nil, !Exceptions.contain(file.path, in: places) else { return [] }
+        return try file.findings(
+            #"(?<![\w.(])unsafe[ \t]+\S|@(?:unsafe|safe)\b"#, "not in a folder with unsafe calls (Exceptions.swift)")
     }
 
     private static let pointersInListedFolders = Wall(

@@ -21,18 +21,20 @@ package struct LineSplitter {
     package var pendingBytes: Int { partial.count }
 
     /// Takes the next bytes and hands over the lines that they end.
-    package mutating func take(_ bytes: [UInt8], _ emit: (Line) -> Void) { bytes.withUnsafeBytes { take($0, emit) } }
+    package mutating func take(_ bytes: [UInt8], _ emit: (Line) -> Void) {
+        unsafe bytes.withUnsafeBytes { unsafe take($0, emit) }
+    }
 
     /// Takes the next bytes and hands over the lines that they end.
     package mutating func take(_ bytes: UnsafeRawBufferPointer, _ emit: (Line) -> Void) {
         var start = 0
         while start < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
-            guard let length = rest.firstIndex(of: UInt8(ascii: "\n")) else {
-                append(rest, emit)
+            let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[start...])
+            guard let length = unsafe rest.firstIndex(of: UInt8(ascii: "\n")) else {
+                unsafe append(rest, emit)
                 return
             }
-            append(UnsafeRawBufferPointer(rebasing: rest[..<length]), emit)
+            unsafe append(UnsafeRawBufferPointer(rebasing: rest[..<length]), emit)
             endLine(emit)
             start += length + 1
         }
@@ -50,7 +52,7 @@ package struct LineSplitter {
             emit(.tooLong)
             return
         }
-        partial.append(contentsOf: bytes)
+        unsafe partial.append(contentsOf: bytes)
     }
 
     private mutating func endLine(_ emit: (Line) -> Void) {

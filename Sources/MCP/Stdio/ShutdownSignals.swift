@@ -22,14 +22,14 @@ package enum ShutdownSignals {
         signalEnd.store(pipe.signalEnd, ordering: .sequentiallyConsistent)
         DispatchQueue(label: "mcp.signals").async {
             var byte = [UInt8](repeating: 0, count: 1)
-            let outcome = byte.withUnsafeMutableBytes { buffer in
+            let outcome = unsafe byte.withUnsafeMutableBytes { buffer in
                 // Nothing but the handler wakes this thread: the pipe is its own input, and no descriptor its waker.
-                FileDescriptor.read(pipe.readEnd, into: buffer, waker: -1)
+                unsafe FileDescriptor.read(pipe.readEnd, into: buffer, waker: -1)
             }
             for number in [SIGTERM, SIGINT] { _ = signal(number, SIG_DFL) }
             if case .bytes = outcome { action() }
             // Keeps the pipe open for a handler that is still running.
-            _ = Unmanaged.passRetained(pipe)
+            _ = unsafe Unmanaged.passRetained(pipe)
         }
         for number in [SIGTERM, SIGINT] {
             _ = signal(number) { _ in

@@ -24,7 +24,7 @@ package struct StandardStreams: Sendable {
         _ = signal(SIGPIPE, SIG_IGN)
         let input = try StreamError.check("keeping standard input", fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3))
         let output = try StreamError.check("keeping standard output", fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3))
-        let empty = try StreamError.check("opening /dev/null", open("/dev/null", O_RDWR | O_CLOEXEC))
+        let empty = unsafe try StreamError.check("opening /dev/null", open("/dev/null", O_RDWR | O_CLOEXEC))
         defer { close(empty) }
         _ = try StreamError.check("emptying standard input", dup2(empty, STDIN_FILENO))
         if fcntl(STDERR_FILENO, F_GETFD) < 0 {
@@ -41,10 +41,10 @@ package struct StandardStreams: Sendable {
     /// system can do that; a socket pair has no other owner. Terminals and files are left as they are.
     private static func keepStandardErrorFromBlocking() {
         var status = stat()
-        guard fstat(STDERR_FILENO, &status) == 0 else { return }
+        guard unsafe fstat(STDERR_FILENO, &status) == 0 else { return }
         switch status.st_mode & S_IFMT {
         case S_IFIFO:
-            let own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+            let own = unsafe open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC)
             if own >= 0 {
                 dup2(own, STDERR_FILENO)
                 close(own)

@@ -62,10 +62,14 @@ package final class StdioTransport: Transport {
         }
         var buffer = [UInt8](repeating: 0, count: Self.readBytes)
         reading: while true {
-            let outcome = buffer.withUnsafeMutableBytes { FileDescriptor.read(input, into: $0, waker: stop.readEnd) }
+            let outcome = unsafe buffer.withUnsafeMutableBytes {
+                unsafe FileDescriptor.read(input, into: $0, waker: stop.readEnd)
+            }
             switch outcome {
             case .bytes(let count):
-                buffer.withUnsafeBytes { splitter.take(UnsafeRawBufferPointer(rebasing: $0[..<count]), emit) }
+                unsafe buffer.withUnsafeBytes {
+                    unsafe splitter.take(UnsafeRawBufferPointer(rebasing: $0[..<count]), emit)
+                }
             case .end:
                 splitter.finish(emit)
                 break reading

@@ -13,7 +13,7 @@ package struct StreamError: Error, Sendable, Equatable, CustomStringConvertible 
     /// The `errno` it left.
     package let code: Int32
 
-    package var description: String { "\(operation) failed: \(String(cString: strerror(code)))" }
+    package var description: String { "\(operation) failed: \(unsafe String(cString: strerror(code)))" }
 
     /// Passes a call's result on, or throws what it left in `errno`.
     static func check(_ operation: String, _ result: Int32) throws(StreamError) -> Int32 {
@@ -29,7 +29,7 @@ final class WakePipe: Sendable {
 
     init() throws(StreamError) {
         var ends: [Int32] = [-1, -1]
-        _ = try StreamError.check("making a pipe", pipe(&ends))
+        _ = unsafe try StreamError.check("making a pipe", pipe(&ends))
         readEnd = ends[0]
         writeEnd = ends[1]
         for end in ends {
@@ -61,7 +61,7 @@ enum FileDescriptor {
     /// Writes one byte and does not care whether it fit. Async-signal-safe.
     static func poke(_ descriptor: Int32) {
         var byte: UInt8 = 1
-        _ = write(descriptor, &byte, 1)
+        _ = unsafe write(descriptor, &byte, 1)
     }
 
     /// Waits for bytes, or for `waker`, and reads what is there.
@@ -73,7 +73,7 @@ enum FileDescriptor {
                 pollfd(fd: waker, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
             ]
-            guard poll(&waits, 2, -1) >= 0 else {
+            guard unsafe poll(&waits, 2, -1) >= 0 else {
                 if errno == EINTR || errno == EAGAIN { continue }
                 return .end
             }
@@ -84,7 +84,7 @@ enum FileDescriptor {
             #elseif canImport(Musl)
                 let count = Musl.read(descriptor, buffer.baseAddress, buffer.count)
             #else
-                let count = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+                let count = unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
             #endif
             if count > 0 { return .bytes(count) }
             if count < 0, errno == EINTR || errno == EAGAIN { continue }
@@ -96,15 +96,15 @@ enum FileDescriptor {
     ///
     /// - Returns: false when they cannot arrive any more.
     static func writeAll(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
-        bytes.withUnsafeBytes { buffer in
+        unsafe bytes.withUnsafeBytes { buffer in
             var written = 0
             while written < buffer.count {
-                let count = write(descriptor, buffer.baseAddress?.advanced(by: written), buffer.count - written)
+                let count = unsafe write(descriptor, buffer.baseAddress?.advanced(by: written), buffer.count - written)
                 if count >= 0 {
                     written += count
                 } else if errno == EAGAIN {
                     var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                    _ = poll(&wait, 1, -1)
+                    _ = unsafe poll(&wait, 1, -1)
                 } else if errno != EINTR {
                     return false
                 }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 
@@ -11,11 +12,10 @@ package struct ImportSource {
 
     /// Reads a file, or the Markdown files of a folder.
     package init(_ path: String) throws {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+        guard let kind = PathKind(of: path) else {
             throw MemoryError(.invalidArgument, "there is no file or folder \(path)")
         }
-        guard isFolder.boolValue else {
+        guard kind == .folder else {
             try read(file: path)
             return
         }

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 
@@ -24,11 +25,10 @@ package struct TextSource {
     /// - Throws: `MemoryError` for what is not there or cannot be read.
     package mutating func items(at path: String) throws -> [JSONValue] {
         let url = URL(fileURLWithPath: path).standardizedFileURL
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
+        guard let place = PathKind(of: url.path) else {
             throw MemoryError(.invalidArgument, "there is no file or folder \(url.path)")
         }
-        guard isFolder.boolValue else { return try items(of: url, named: url.lastPathComponent) }
+        guard place == .folder else { return try items(of: url, named: url.lastPathComponent) }
         guard let walk = FileManager.default.enumerator(atPath: url.path) else {
             throw MemoryError(.invalidArgument, "cannot read the folder \(url.path)")
         }

@@ -83,7 +83,7 @@ extension HealthCheck {
         let right = (0..<side * side).map { Float($0 % 5) - 2 }
         var product = [Float](repeating: 0, count: side * side)
         let n = Int32(side)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, left, n, right, n, 0, &product, n)
+        unsafe cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, left, n, right, n, 0, &product, n)
         let isRight = (0..<side * side).allSatisfy { cell in
             let (row, column) = cell.quotientAndRemainder(dividingBy: side)
             var sum: Float = 0

@@ -5,9 +5,7 @@ import VectorEngine
 struct WireWriter {
     private(set) var bytes: [UInt8] = []
 
-    mutating func raw(_ text: StaticString) {
-        text.withUTF8Buffer { bytes.append(contentsOf: $0) }
-    }
+    mutating func raw(_ text: String) { bytes.append(contentsOf: text.utf8) }
 
     mutating func raw(_ text: [UInt8]) { bytes.append(contentsOf: text) }
 

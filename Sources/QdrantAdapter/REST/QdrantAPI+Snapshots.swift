@@ -294,7 +294,7 @@ extension QdrantAPI {
         try await file.finish()
         let path = try snapshots.newPath(for: nil)
         try await EmbeddedStore.blocking {
-            guard rename(whole.path, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+            try FileManager.default.moveItem(atPath: whole.path, toPath: path)
             try DirectorySync.sync((path as NSString).deletingLastPathComponent)
         }
         return try snapshots.description(path)

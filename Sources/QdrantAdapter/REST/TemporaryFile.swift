@@ -38,9 +38,9 @@ final class TemporaryFile: Sendable {
     }
 
     private static func remove(_ path: String) {
-        for ending in endings { unlink(path + ending) }
+        for ending in endings { PrivateFile.discard(path + ending) }
         // The lock last: without it nobody knows what the others are.
-        unlink(path + lockEnding)
+        PrivateFile.discard(path + lockEnding)
     }
 
     /// Removes the files in `folder` that processes which have ended left behind.
@@ -58,12 +58,13 @@ final class TemporaryFile: Sendable {
             count += 1
         }
         for name in names where !name.hasSuffix(lockEnding) && !locked.contains(where: name.hasPrefix) {
-            var facts = stat()
             let path = folder + "/" + name
-            guard stat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG,
-                now.timeIntervalSince1970 - Double(facts.st_mtim.tv_sec) > longestLifeSeconds
+            let facts = try? URL(fileURLWithPath: path).resourceValues(  // what is gone meanwhile is no leftover
+                forKeys: [.isRegularFileKey, .contentModificationDateKey])
+            guard facts?.isRegularFile == true, let changed = facts?.contentModificationDate,
+                now.timeIntervalSince(changed) > longestLifeSeconds
             else { continue }
-            if unlink(path) == 0 { count += 1 }
+            if PrivateFile.discard(path) { count += 1 }
         }
         return count
     }

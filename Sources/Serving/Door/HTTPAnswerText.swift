@@ -52,13 +52,14 @@ enum HTTPDate {
 
     /// `second` counts from 1970.
     static func text(_ second: Int) -> String {
-        var (second, parts) = (second, tm())
-        gmtime_r(&second, &parts)
+        var (second, parts) = unsafe (second, tm())
+        unsafe gmtime_r(&second, &parts)
+        let (weekday, day, month, year) = unsafe (parts.tm_wday, parts.tm_mday, parts.tm_mon, parts.tm_year)
+        let (hour, minute, seconds) = unsafe (parts.tm_hour, parts.tm_min, parts.tm_sec)
         func two(_ number: Int32) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        let day = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][Int(parts.tm_wday)]
-        let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][
-            Int(parts.tm_mon)]
-        let clock = "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
-        return "\(day), \(two(parts.tm_mday)) \(month) \(1900 + parts.tm_year) \(clock) GMT"
+        let names = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        let clock = "\(two(hour)):\(two(minute)):\(two(seconds))"
+        return "\(names[Int(weekday)]), \(two(day)) \(months[Int(month)]) \(1900 + year) \(clock) GMT"
     }
 }
