@@ -31,10 +31,16 @@ struct ServedAPI {
     func answer(
         _ method: String, _ path: String, _ body: String = "", headers: [String: String] = [:]
     ) async -> HTTPAnswer {
-        await api.respond(
+        let parts = path.split(separator: "?")
+        var query: [String: String] = [:]
+        for pair in parts.dropFirst().joined().split(separator: "&") {
+            let halves = pair.split(separator: "=", maxSplits: 1)
+            query[String(halves[0])] = halves.count > 1 ? String(halves[1]) : ""
+        }
+        return await api.respond(
             HTTPCall(
-                method: method, path: path.split(separator: "/").map(String.init), headers: headers,
-                body: Array(body.utf8)))
+                method: method, path: parts.first?.split(separator: "/").map(String.init) ?? [], query: query,
+                headers: headers, body: Array(body.utf8)))
     }
 
     func call(
