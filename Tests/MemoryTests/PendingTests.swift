@@ -20,9 +20,11 @@ final class MoodyEmbedder: Embedder {
         case .answers: return try await inner.embed(texts)
         case .fails: throw EmbeddingError(.unavailable, "the service is away", isRetryable: true)
         case .isSilent:
-            // Until the waiting task gives up.
-            try await Task.sleep(for: .seconds(86_400))
-            return []
+            // Until the waiting task gives up: nothing is ever sent.
+            let (silence, sender) = AsyncStream<Void>.makeStream()
+            for await _ in silence {}
+            sender.finish()
+            throw CancellationError()
         }
     }
 }

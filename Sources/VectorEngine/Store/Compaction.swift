@@ -8,8 +8,8 @@ import GRDB
 // and indexes know rows that were deleted, rows that are not shipped yet are kept in `history`, and the shipped log
 // holds every version of every row. So compacting removes, in one transaction, all that belongs to no point (vectors,
 // stored segments, `deletions`, `history`, `set_aside`); ends the shipped log and removes its files; lets SQLite write
-// the file anew (VACUUM), which copies live rows only; and empties the write-ahead log. Other processes read the
-// collection anew with the next change they follow, as after a change of the vectors.
+// the file again (VACUUM), which copies live rows only; and empties the write-ahead log. Other processes read the
+// whole collection again with the next change they follow, as after a change of the vectors.
 //
 // Cost: every byte that lives is written twice (into the write-ahead log and into the file), the volume needs room for
 // two more copies of the file meanwhile, writers wait while SQLite writes, and the graphs are built again in the
@@ -30,7 +30,7 @@ package struct CompactionReport: Sendable, Equatable {
 
 extension PointCollection {
     /// - Parameter location: where the log is shipped to; nil where it is not.
-    fileprivate func compact(shippedTo location: String?) throws -> CompactionReport {
+    func compact(shippedTo location: String?) throws -> CompactionReport {
         let file = file
         let before = file.sizeBytes + file.logBytes
         try file.requireSpace(2 * before)
@@ -65,32 +65,6 @@ extension PointCollection {
         _ = try searcher()
         return CompactionReport(
             bytesBefore: before, bytesAfter: file.sizeBytes + file.logBytes, endedLog: endedLog, isLogEmpty: isLogEmpty)
-    }
-}
-
-extension EmbeddedStore {
-    /// Removes the bytes of everything that was deleted or replaced from the collection's file, its write-ahead log and
-    /// its shipped log, and gives the space back to the volume. What it costs stands at the top of this file.
-    ///
-    /// - Throws: `diskFull` where the volume has no room for it; then nothing has changed.
-    package func compact(_ collection: String) async throws -> CompactionReport {
-        let location = settings.backupLocation
-        let report = try await with(collection) { try $0.compact(shippedTo: location) }
-        wakeSealer(of: collection)
-        return report
-    }
-
-    /// The full backups that were made since `moment` (microseconds since 1970), the oldest first, each with the moment
-    /// until which it is kept: they hold what was stored then, also when it has been erased.
-    package func backups(since moment: Int64) async throws -> [(name: String, keptUntil: Int64)] {
-        guard let location = settings.backupLocation else { return [] }
-        let days = Int64(settings.backupRetentionDays)
-        return try await Self.offPool {
-            guard FileManager.default.fileExists(atPath: location) else { return [] }
-            return try BackupArchive(location: location).manifests().filter { $0.createdAt >= moment }
-                .sorted { $0.createdAt < $1.createdAt }
-                .map { ($0.name, $0.createdAt &+ days &* 86_400_000_000) }
-        }
     }
 }
 
