@@ -28,7 +28,8 @@ package struct JSONError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// A strict RFC 8259 reader over bytes: no comments, no trailing commas, no lone surrogates, bounded depth.
+/// A strict RFC 8259 reader over bytes: no comments, no trailing commas, bounded depth. A lone surrogate, which is half
+/// a character, is refused, unless the caller asks for U+FFFD in its place.
 ///
 /// The cost is linear in the text. Numbers are read exactly (see ``JSONValue``); of two equal keys the last one counts.
 package struct JSONParser {
@@ -38,30 +39,43 @@ package struct JSONParser {
     let bytes: UnsafeBufferPointer<UInt8>
     var at = 0
     private var depth = 0
+    /// Whether U+FFFD takes the place of a lone surrogate, and how many there were.
+    private let replacesLoneSurrogates: Bool
+    private var replacedSurrogates = 0
 
-    init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+    init(_ bytes: UnsafeBufferPointer<UInt8>, replacesLoneSurrogates: Bool = false) {
+        self.bytes = bytes
+        self.replacesLoneSurrogates = replacesLoneSurrogates
+    }
 
     /// Reads one JSON value that fills the whole of `text`.
     package static func parse(_ text: some Collection<UInt8>) throws(JSONError) -> JSONValue {
-        let result: Result<JSONValue, JSONError>? = text.withContiguousStorageIfAvailable { parseBuffer($0) }
-        if let result { return try result.get() }
+        let result = text.withContiguousStorageIfAvailable { parseBuffer($0, replacesLoneSurrogates: false) }
+        if let result { return try result.get().value }
         return try parse(Array(text))
     }
 
     package static func parse(_ text: String) throws(JSONError) -> JSONValue {
         var text = text
-        let result: Result<JSONValue, JSONError> = text.withUTF8 { parseBuffer($0) }
-        return try result.get()
+        return try text.withUTF8 { parseBuffer($0, replacesLoneSurrogates: false) }.get().value
     }
 
-    private static func parseBuffer(_ buffer: UnsafeBufferPointer<UInt8>) -> Result<JSONValue, JSONError> {
-        var parser = JSONParser(buffer)
+    /// Reads one JSON value in which U+FFFD takes the place of every lone surrogate, and says how many there were:
+    /// some clients cut a character in half.
+    package static func parseReplacingSurrogates(_ text: [UInt8]) throws(JSONError) -> (value: JSONValue, count: Int) {
+        try text.withUnsafeBufferPointer { parseBuffer($0, replacesLoneSurrogates: true) }.get()
+    }
+
+    private static func parseBuffer(
+        _ buffer: UnsafeBufferPointer<UInt8>, replacesLoneSurrogates: Bool
+    ) -> Result<(value: JSONValue, count: Int), JSONError> {
+        var parser = JSONParser(buffer, replacesLoneSurrogates: replacesLoneSurrogates)
         do throws(JSONError) {
             parser.skipSpace()
             let value = try parser.value()
             parser.skipSpace()
             guard parser.at == buffer.count else { throw parser.error(.trailingBytes) }
-            return .success(value)
+            return .success((value, parser.replacedSurrogates))
         } catch {
             return .failure(error)
         }
@@ -222,19 +236,30 @@ package struct JSONParser {
         case UInt8(ascii: "t"): decoded.append(0x09)
         case UInt8(ascii: "u"):
             var scalar = try hex4()
-            if (0xD800..<0xDC00).contains(scalar) {
-                guard at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"), bytes[at + 1] == UInt8(ascii: "u") else {
-                    throw error(.invalidString)
-                }
-                at += 2
-                let low = try hex4()
-                guard (0xDC00..<0xE000).contains(low) else { throw error(.invalidString) }
+            if (0xD800..<0xDC00).contains(scalar), let low = try lowSurrogate() {
                 scalar = 0x10000 + ((scalar - 0xD800) << 10) + (low - 0xDC00)
             }
-            guard let unicode = Unicode.Scalar(scalar) else { throw error(.invalidString) }
-            decoded.append(contentsOf: UTF8.encode(unicode) ?? UTF8.encodedReplacementCharacter)
+            let unicode = Unicode.Scalar(scalar)
+            if unicode == nil {
+                guard replacesLoneSurrogates else { throw error(.invalidString) }
+                replacedSurrogates += 1
+            }
+            decoded.append(contentsOf: unicode.flatMap(UTF8.encode) ?? UTF8.encodedReplacementCharacter)
         default: throw error(.invalidString)
         }
+    }
+
+    /// The second half of a character whose first half was read; nil, with nothing read, where another text follows.
+    private mutating func lowSurrogate() throws(JSONError) -> UInt32? {
+        guard at + 1 < bytes.count, bytes[at] == UInt8(ascii: "\\"), bytes[at + 1] == UInt8(ascii: "u") else {
+            return nil
+        }
+        let start = at
+        at += 2
+        let low = try hex4()
+        if (0xDC00..<0xE000).contains(low) { return low }
+        at = start
+        return nil
     }
 
     private mutating func hex4() throws(JSONError) -> UInt32 {

@@ -71,11 +71,14 @@ package struct IncomingRequest: Sendable {
     package let id: RequestID
     package let method: String
     package let params: JSONObject
+    /// Halves of characters in the message for which U+FFFD was read.
+    package let replacedSurrogates: Int
 
-    package init(id: RequestID, method: String, params: JSONObject) {
+    package init(id: RequestID, method: String, params: JSONObject, replacedSurrogates: Int = 0) {
         self.id = id
         self.method = method
         self.params = params
+        self.replacedSurrogates = replacedSurrogates
     }
 }
 
@@ -91,8 +94,10 @@ package enum IncomingMessage: Sendable {
     /// Reads one message. Batches and bare values are refused: MCP has had no batches since 2025-06-18.
     package static func parse(_ text: [UInt8]) -> IncomingMessage {
         let value: JSONValue
+        let replaced: Int
         do throws(JSONError) {
-            value = try JSONParser.parse(text)
+            // A client that cut an emoji in half still gets an answer to its request.
+            (value, replaced) = try JSONParser.parseReplacingSurrogates(text)
         } catch {
             return .refused(nil, RPCError(.parseError, error.description))
         }
@@ -100,10 +105,10 @@ package enum IncomingMessage: Sendable {
             let what = value.arrayValue == nil ? "a bare \(value.typeName)" : "a batch"
             return .refused(nil, RPCError(.invalidRequest, "\(what) is not a message; send one object a message"))
         }
-        return parse(members)
+        return parse(members, replaced)
     }
 
-    private static func parse(_ members: JSONObject) -> IncomingMessage {
+    private static func parse(_ members: JSONObject, _ replacedSurrogates: Int) -> IncomingMessage {
         let id = members["id"].flatMap(RequestID.init)
         if members["method"] == nil, members["result"] != nil || members["error"] != nil { return .ignored }
         guard case .string(let method)? = members["method"] else {
@@ -120,7 +125,8 @@ package enum IncomingMessage: Sendable {
         guard let params = parameters(members) else {
             return .refused(id, RPCError(.invalidParams, "params must be an object"))
         }
-        return .request(IncomingRequest(id: id, method: method, params: params))
+        return .request(
+            IncomingRequest(id: id, method: method, params: params, replacedSurrogates: replacedSurrogates))
     }
 
     /// A notification is never answered, however malformed.

@@ -27,7 +27,7 @@ extension RequestRouter {
         guard let method = Method(rawValue: request.method) else { return nil }
         switch method {
         case .listTools: return .reply(try listTools(request.params, exchange))
-        case .callTool: return .work(try callTool(request.params, exchange))
+        case .callTool: return .work(try callTool(request, exchange))
         case .listPrompts, .getPrompt:
             guard !server.prompts.isEmpty else { return nil }
             if method == .getPrompt { return .work(try getPrompt(request.params, exchange)) }
@@ -97,7 +97,8 @@ extension RequestRouter {
     }
 
     /// A call of wrong shape is a protocol error; wrong values are the tool's to answer, so that the model reads it.
-    private func callTool(_ params: JSONObject, _ exchange: Exchange) throws(RPCError) -> Work {
+    private func callTool(_ request: IncomingRequest, _ exchange: Exchange) throws(RPCError) -> Work {
+        let params = request.params
         let name = try string("name", in: params)
         let arguments: JSONObject =
             switch params["arguments"] {
@@ -109,7 +110,9 @@ extension RequestRouter {
         }
         try checkCapabilities(tool, exchange)
         return Work(progressToken: exchange.progressToken) { progress in
-            let call = ToolCall(version: exchange.version, client: exchange.client, progress: progress)
+            let call = ToolCall(
+                version: exchange.version, client: exchange.client, progress: progress,
+                replacedSurrogates: request.replacedSurrogates)
             let outcome = await tool.call(arguments, call)
             return exchange.success(outcome.members(for: exchange.version))
         }

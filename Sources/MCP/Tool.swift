@@ -76,11 +76,13 @@ package struct Tool: Sendable {
         entry["inputSchema"] = .object(inputSchema)
         if version >= .june2025 { entry["outputSchema"] = .object(outputSchema) }
         if version >= .march2025 {
-            entry["annotations"] = [
-                "title": .string(title), "readOnlyHint": .bool(annotations.isReadOnly),
-                "destructiveHint": .bool(annotations.isDestructive),
+            var hints: JSONObject = [
+                "readOnlyHint": .bool(annotations.isReadOnly), "destructiveHint": .bool(annotations.isDestructive),
                 "idempotentHint": .bool(annotations.isIdempotent), "openWorldHint": .bool(annotations.isOpenWorld),
             ]
+            // The only title that this revision knows; later ones have the one above.
+            if version < .june2025 { hints["title"] = .string(title) }
+            entry["annotations"] = .object(hints)
         }
         if version >= .november2025, !icons.isEmpty { entry["icons"] = .array(icons.map(\.json)) }
         return .object(entry)
@@ -93,11 +95,16 @@ package struct ToolCall: Sendable {
     /// Who calls, as it says itself: for display and for records, never for decisions.
     package let client: ClientDescription?
     package let progress: ProgressReporter
+    /// Halves of characters in the arguments for which U+FFFD was read.
+    package let replacedSurrogates: Int
 
-    package init(version: ProtocolVersion, client: ClientDescription?, progress: ProgressReporter) {
+    package init(
+        version: ProtocolVersion, client: ClientDescription?, progress: ProgressReporter, replacedSurrogates: Int = 0
+    ) {
         self.version = version
         self.client = client
         self.progress = progress
+        self.replacedSurrogates = replacedSurrogates
     }
 }
 
@@ -128,28 +135,43 @@ package struct ProgressReporter: Sendable {
     }
 }
 
-/// What a tool answers.
+/// What a tool answers: a text for the model and the same facts for programs, or a failure.
 package struct ToolOutcome: Sendable {
-    /// The answer; it conforms to the tool's output schema unless `isError`. Legacy clients take objects only.
-    package let structured: JSONValue
+    /// What the model reads; nil where that is ``structured`` as JSON.
+    package let text: String?
+    /// The facts; they conform to the tool's output schema. Legacy clients take objects only. nil for a failure, since
+    /// clients check it against the schema even then, and show their own complaint instead of the text.
+    package let structured: JSONValue?
     package let links: [ResourceLink]
-    /// The tool failed in a way the model can read and act on.
-    package let isError: Bool
 
-    package init(_ structured: JSONValue, links: [ResourceLink] = [], isError: Bool = false) {
+    /// The tool failed in a way the model can read and act on.
+    package var isError: Bool { structured == nil }
+
+    /// - Parameter text: what the model reads; without it, `structured` as JSON.
+    package init(_ structured: JSONValue, text: String? = nil, links: [ResourceLink] = []) {
         self.structured = structured
+        self.text = text
         self.links = links
-        self.isError = isError
     }
 
-    /// The members of a `tools/call` result: the answer as JSON and the same JSON as text, encoded once.
+    private init(failure text: String) {
+        self.text = text
+        structured = nil
+        links = []
+    }
+
+    /// A failure; `text` says what happened and what to do.
+    package static func failure(_ text: String) -> ToolOutcome { ToolOutcome(failure: text) }
+
+    /// The members of a `tools/call` result.
     package func members(for version: ProtocolVersion) -> EncodedMembers {
-        let encoded = JSONWriter.bytes(structured)
-        var content: [JSONValue] = [["type": "text", "text": .string(String(decoding: encoded, as: UTF8.self))]]
+        let encoded = structured.map { JSONWriter.bytes($0) }
+        let shown = text ?? String(decoding: encoded ?? [], as: UTF8.self)
+        var content: [JSONValue] = [["type": "text", "text": .string(shown)]]
         if version >= .june2025 { content += links.map(\.json) }
         var members = EncodedMembers()
         members.set("content", .array(content))
-        if version.isModern || (version >= .june2025 && structured.objectValue != nil) {
+        if let encoded, version.isModern || (version >= .june2025 && structured?.objectValue != nil) {
             members.set("structuredContent", encoded: encoded)
         }
         members.set("isError", .bool(isError))

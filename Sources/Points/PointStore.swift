@@ -28,6 +28,11 @@ public protocol PointStore: Sendable {
     func retrieve(_ ids: [PointID], with: PointParts, in collection: String) async throws -> [Point]
     func scroll(_ request: ScrollRequest, in collection: String) async throws -> ScrollPage
     func count(_ filter: Filter?, in collection: String) async throws -> Int
+    /// How many of the matching points have each value of an indexed keyword, most frequent first, equal counts by
+    /// value; `limit` values at most.
+    func counts(
+        of member: String, _ filter: Filter?, limit: Int, in collection: String
+    ) async throws -> [(value: MatchValue, count: Int)]
     /// Which of `ids` pass each of `filters`, one set a filter, on one view of the collection.
     func passing(_ filters: [Filter], among ids: [PointID], in collection: String) async throws -> [Set<PointID>]
     /// Answers several queries on one view of the collection, one list a query, nearest (highest score) first.

@@ -5,6 +5,8 @@ import dataclasses
 import hashlib
 import itertools
 
+from lines import fault
+
 KINDS = """entity relation observation section runbook change issue decision todo release_note ddl pr_context incident
 release risk assumption""".split()
 FILLER = "the deploy failed because certificate rotation skipped replica and ana restarted billing export".split()
@@ -91,8 +93,7 @@ class Call:
         """From now on only the state after is."""
         result = reply["result"]
         if self.name == "delete":
-            code = result["structuredContent"].get("code")
-            assert not result["isError"] or code == "E2000", reply
+            assert not result["isError"] or fault(result)["code"] == "E2000", reply
             for memory in self.memories:
                 self.ledger.leaving.pop(memory.word, None)
                 self.ledger.deleted[memory.word] = memory
@@ -127,9 +128,18 @@ def documents(client, ids):
 def found(client, questions, strategy, characters=40):
     """The first hundred items for each question."""
     options = {"search_strategy": strategy, "limit": 100, "formatting": {"max_content_length": characters}}
+    # What was asked may be a generator's.
+    questions = list(questions)
+    asked = iter(questions)
     for result in ask_all(client, [("memory_find", {"query": question, **options}) for question in questions]):
         assert not result["isError"], result
-        yield result["structuredContent"]["items"]
+        items, question = result["structuredContent"]["items"], next(asked)
+        while "next_cursor" in result["structuredContent"] and len(items) < options["limit"]:
+            more = {"query": question, **options, "cursor": result["structuredContent"]["next_cursor"]}
+            (result,) = ask_all(client, [("memory_find", more)])
+            assert not result["isError"], result
+            items += result["structuredContent"]["items"]
+        yield items
 
 
 def holders(items, word):
@@ -151,7 +161,7 @@ def faults(ledger, client, searched=None):
     alive = [memory for memory in ledger.alive.values() if memory.id]
     for memory, result in zip(alive, documents(client, [memory.id for memory in alive])):
         if result["isError"]:
-            found_faults.append(Fault("lost", memory.word, result["structuredContent"]))
+            found_faults.append(Fault("lost", memory.word, result["content"]))
             continue
         document = result["structuredContent"]["document"]
         whole = hashlib.sha256(memory.item["content"].encode()).hexdigest()
@@ -162,8 +172,8 @@ def faults(ledger, client, searched=None):
             found_faults.append(Fault("stale", memory.word, document.get("tags")))
     deleted = [memory for memory in ledger.deleted.values() if memory.id]
     for memory, result in zip(deleted, documents(client, [memory.id for memory in deleted])):
-        if not result["isError"] or result["structuredContent"]["code"] != "E2000":
-            found_faults.append(Fault("risen", memory.word, result["structuredContent"]))
+        if not result["isError"] or fault(result)["code"] != "E2000":
+            found_faults.append(Fault("risen", memory.word, result["content"]))
     words = sorted(ledger.alive if searched is None else searched & ledger.alive.keys())
     for strategy in ("fast", "auto"):
         questions = words if strategy == "fast" else [opening(ledger.alive[word]) for word in words]

@@ -1,6 +1,7 @@
 """JSON-RPC by hand: one message a line to a process and back."""
 
 import json
+import re
 
 ENVELOPE = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -63,6 +64,14 @@ class Lines:
         self.process.stdin.close()
         rest = [json.loads(line) for line in self.process.stdout]
         return rest, self.process.wait(timeout=10)
+
+
+def fault(result):
+    """The first fault that the text of a refused call tells: its code, its place and its message."""
+    assert result["isError"] and "structuredContent" not in result, result
+    text = result["content"][0]["text"]
+    code, place, message = re.match(r"(E\d{4}) (?:([\w.\[\]]+): )?(.*)", text, re.DOTALL).groups()
+    return {"code": code, "field": place or "", "message": message}
 
 
 def store(text):

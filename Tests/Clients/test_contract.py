@@ -12,6 +12,8 @@ from jsonschema import Draft202012Validator
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
+from lines import fault
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OPERATIONS = """health stats telemetry metrics run_purge get_purge_reports get_purge_statistics run_cleanup
 get_cleanup_statistics get_cleanup_history get_rate_limit_status get_performance_trends system_diagnostics
@@ -33,12 +35,19 @@ def client(cortex, speak):
     return speak(cortex)
 
 
+@pytest.fixture
+def full(cortex, speak):
+    """A server whose list of tools shows every operation."""
+    return speak([*cortex, "--tools", "all"])
+
+
 def schemas(client):
     client.modern("tools/list")
     return {tool["name"]: tool for tool in client.read()["result"]["tools"]}
 
 
 def test_every_operation_answers_by_its_output_schema(client):
+    assert schemas(client)["system_status"]["inputSchema"]["properties"]["operation"]["enum"] == ["health", "stats"]
     validator = Draft202012Validator(schemas(client)["system_status"]["outputSchema"])
     reply = call(client, "memory_store", {"items": [item("quokkas sleep by day")]})
     identifier = reply["result"]["structuredContent"]["items"][0]["id"]
@@ -77,10 +86,10 @@ def mutated(draw, schema):
     return draw.choice(["maybe", 7, [], {"a": 1}, "01900000-0000-7000-8000-000000000000", "2026-13-45"])
 
 
-def test_thousands_of_bad_calls_name_their_fault_and_change_nothing(client):
+def test_thousands_of_bad_calls_name_their_fault_and_change_nothing(full):
+    client = full
     draw = random.Random(20260728)
     tools = schemas(client)
-    error = {"code", "category", "message", "retryable"}
     call(client, "memory_store", {"items": [item("quokkas sleep by day")]})
     before = call(client, "system_status", {"operation": "export"})["result"]["structuredContent"]
     refused = 0
@@ -93,7 +102,7 @@ def test_thousands_of_bad_calls_name_their_fault_and_change_nothing(client):
         value = mutated(draw, properties[field])
         arguments = {**good, field: value}
         if name == "memory_store":
-            arguments.setdefault("items", [{"kind": "no such kind", "content": "x"}])
+            arguments.setdefault("items", [{"kind": 3, "content": "x"}])
             if field == "items":
                 arguments["forged"] = 1
         if name == "system_status" and field == "operation":
@@ -106,9 +115,9 @@ def test_thousands_of_bad_calls_name_their_fault_and_change_nothing(client):
         result = reply["result"]
         if result["isError"]:
             refused += 1
-            content = result["structuredContent"]
-            assert error <= content.keys() and content["message"], (number, arguments, content)
-    assert refused > BAD_CALLS * 0.7
+            told = fault(result)
+            assert told["message"] and (told["field"] or told["code"] == "E2001"), (number, arguments, told)
+    assert refused > BAD_CALLS * 0.5
     after = call(client, "system_status", {"operation": "export"})["result"]["structuredContent"]
     assert after == before
 
@@ -131,7 +140,8 @@ def test_sixty_four_calls_at_once_answer_by_their_schemas_in_both_eras(cortex):
             for (name, _), result in zip(calls, results, strict=True):
                 assert not result.is_error, result.content
                 Draft202012Validator(listed[name].output_schema).validate(result.structured_content)
-                assert json.loads(result.content[0].text) == result.structured_content
+                # For a model, who pays for every bracket.
+                assert result.content[0].text and not result.content[0].text.startswith("{")
 
     for mode in ("legacy", "auto"):
         asyncio.run(asyncio.wait_for(inside(mode), timeout=120))
@@ -175,15 +185,15 @@ def test_who_listens_hears_of_changes_and_nobody_else_does(client):
     assert rest[0]["result"]["_meta"][key] == listening
 
 
-def test_ten_memories_cost_their_text_and_sixty_tokens_each_at_most(client):
+def test_ten_memories_cost_their_text_and_thirty_tokens_each_at_most(client):
     texts = [f"Quokka number {n} was seen by the old harbour and ate {n} leaves." for n in range(10)]
     call(client, "memory_store", {"items": [item(text) for text in texts]})
-    result = call(client, "memory_find", {"query": "quokka harbour", "formatting": {"include_metadata": False}})
-    items = result["result"]["structuredContent"]["items"]
-    assert len(items) == 10
-    # Four characters to a token; ids and dates are dearer, which the bar allows for.
-    overhead = sum(len(json.dumps(found, separators=(",", ":"))) - len(found["content"]) for found in items)
-    assert overhead / 4 <= 60 * 10
+    for name, arguments in (("memory_find", {"query": "quokka harbour"}), ("memory_list", {"limit": 10})):
+        content = call(client, name, arguments)["result"]["content"]
+        told = "".join(block.get("text", json.dumps(block)) for block in content)
+        assert all(text in told for text in texts)
+        # Four bytes to a token.
+        assert (len(told.encode()) - sum(len(text) for text in texts)) / 4 <= 30 * 10, told
 
 
 def cortex_command(*arguments, **options):

@@ -4,12 +4,15 @@
 """
 
 import hashlib
+import json
 import os
 import random
 import unicodedata
 
 DOCUMENTS = int(os.environ.get("CORTEX_DOCUMENTS", "20"))
 LONGEST = 200_000
+# An answer with its text and its structured content.
+MOST_CHARACTERS = 40_000
 FEWEST_SCRIPTS = 100
 # Between words, sentences, lines and paragraphs; some of them nowhere else in Unicode.
 BREAKS = [" "] * 12 + [". ", "? ", "! ", "\n", "\n\n", "\r\n", "\t", "\u3002", "\u0964 ", "\u2028", "\u00a0", "\u200b",
@@ -43,8 +46,29 @@ def document(draw, letters, length):
 def call(client, name, arguments):
     client.modern("tools/call", {"name": name, "arguments": arguments})
     answer = client.read()["result"]
-    assert not answer["isError"], answer["structuredContent"]
+    assert not answer["isError"], answer["content"]
+    assert len(json.dumps(answer, ensure_ascii=False)) <= MOST_CHARACTERS
     return answer["structuredContent"]
+
+
+def whole(client, arguments):
+    """The text of a document, from as many pages as it takes, and the digest that the server gives."""
+    text, answer = "", {}
+    while not text or "next_cursor" in answer:
+        more = {"cursor": answer["next_cursor"]} if "next_cursor" in answer else {}
+        answer = call(client, "system_status", {**arguments, **more})
+        assert answer["document"].get("content_from", 0) == len(text)
+        text += answer["document"]["content"]
+    return text, answer["sha256"]
+
+
+def got(client, id):
+    """The same by memory_get."""
+    text, answer = "", {}
+    while not text or "next_cursor" in answer:
+        answer = call(client, "memory_get", {"ids": [id], **({"cursor": answer["next_cursor"]} if answer else {})})
+        text += answer["items"][0]["content"]
+    return text
 
 
 def test_documents_in_every_script_come_back_byte_for_byte(cortex, speak, request):
@@ -68,10 +92,10 @@ def test_documents_in_every_script_come_back_byte_for_byte(cortex, speak, reques
             "items": [{"kind": "section", "content": text, "scope": {"project": str(number)}}],
             "deduplication": {"enabled": False}})["items"][0]
         assert stored["status"] == "stored", (seed, number, stored)
-        answer = call(client, "system_status", {"operation": "reassemble_document", "document_id": stored["id"]})
-        digest = hashlib.sha256(text.encode()).hexdigest()
-        assert answer["sha256"] == digest, (seed, number, chosen)
-        assert hashlib.sha256(answer["document"]["content"].encode()).hexdigest() == digest, (seed, number, chosen)
+        found, digest = whole(client, {"operation": "reassemble_document", "document_id": stored["id"]})
+        assert digest == hashlib.sha256(text.encode()).hexdigest(), (seed, number, chosen)
+        assert found.encode() == text.encode(), (seed, number, chosen)
+        assert got(client, stored["id"]).encode() == text.encode(), (seed, number, chosen)
         assert (stored.get("chunks", 0) > 0) == (length > 2_400), (seed, number)
         characters, chunks = characters + length, chunks + stored.get("chunks", 0)
     print(f"{DOCUMENTS} documents, {len(seen)} of {len(known)} scripts, {characters} characters, {chunks} chunks: "

@@ -9,6 +9,7 @@ from mcp.shared.exceptions import MCPError
 
 VERSIONS = {"legacy": "2025-11-25", "auto": "2026-07-28"}
 TOOLS = {"memory_store", "memory_find", "system_status"}
+READING = {"memory_find", "memory_get", "memory_list"}
 
 
 def run(command, mode, body):
@@ -55,13 +56,13 @@ def test_every_tool_is_described_for_a_model_and_closed(server, mode):
 
     tools = {tool.name: tool for tool in run(server, mode, body)}
     assert TOOLS <= set(tools)
-    for tool in (tools[name] for name in TOOLS):
+    for tool in (tool for tool in tools.values() if tool.name in TOOLS or tool.name.startswith("memory_")):
         assert tool.title and tool.description
         assert tool.input_schema["type"] == "object"
         assert tool.input_schema["additionalProperties"] is False
         assert tool.output_schema
         assert tool.annotations.open_world_hint is False
-        assert tool.annotations.read_only_hint is (tool.name == "memory_find")
+        assert tool.annotations.read_only_hint is (tool.name in READING)
 
 
 def test_what_is_stored_is_found_by_its_words(server, mode):
@@ -104,8 +105,8 @@ def test_a_delete_first_says_what_it_would_do(cortex, mode):
     "name, arguments",
     [
         ("memory_store", {"items": "not a list"}),
-        ("memory_store", {"items": [{"content": "no kind"}]}),
-        ("memory_find", {"query": 3}),
+        ("memory_store", {"items": [{"kind": "todo"}]}),
+        ("memory_find", {"query": ["two", "texts"]}),
         ("system_status", {"operation": "no such operation"}),
     ],
 )

@@ -12,9 +12,7 @@ final class Notes: Sendable {
     private let notes = Mutex<[Int: Note]>([:])
 
     private static func failure(_ message: String) -> ToolOutcome {
-        ToolOutcome(
-            ["code": "E2004", "category": "invalid_argument", "message": .string(message), "retryable": false],
-            isError: true)
+        .failure("E2004 \(message)")
     }
 
     private static func schema(_ properties: JSONValue, required: JSONValue = []) -> JSONObject {

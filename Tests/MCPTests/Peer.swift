@@ -127,7 +127,10 @@ enum Samples {
             links: [ResourceLink(resource)])
     }
     static let failing = tool("failing") { _, _ in
-        ToolOutcome(["code": "E2004", "message": "limit must be 1 to 100"], isError: true)
+        .failure("limit must be 1 to 100")
+    }
+    static let spoken = tool("spoken") { _, call in
+        ToolOutcome(["halves": .integer(Int64(call.replacedSurrogates))], text: "in words")
     }
     static let scalar = tool("scalar") { _, _ in ToolOutcome(42) }
     static let asking = tool("asking", requires: ["elicitation"]) { _, _ in ToolOutcome([:]) }
@@ -159,7 +162,7 @@ enum Samples {
         })
 
     static func server(
-        _ tools: [Tool] = [echo, failing, scalar, asking], resources: ResourceCatalog? = catalog
+        _ tools: [Tool] = [echo, failing, scalar, asking, spoken], resources: ResourceCatalog? = catalog
     ) -> ServerDescription {
         ServerDescription(
             name: "cortex", title: "Cortex", version: "1.0.0", description: "A memory", icons: [icon],

@@ -13,8 +13,7 @@ import Testing
         #expect(tool["outputSchema"] == ["type": "object"])
         #expect(
             tool["annotations"] == [
-                "title": "The echo", "readOnlyHint": true, "destructiveHint": false, "idempotentHint": true,
-                "openWorldHint": false,
+                "readOnlyHint": true, "destructiveHint": false, "idempotentHint": true, "openWorldHint": false,
             ])
         #expect(
             tool["icons"] == [
@@ -27,7 +26,7 @@ import Testing
         let second = try await Peer().askModern("tools/list")["result"]
         #expect(first == second)
         let names = first?["tools"]?.arrayValue?.compactMap { $0["name"]?.stringValue }
-        #expect(names == ["echo", "failing", "scalar", "asking"])
+        #expect(names == ["echo", "failing", "scalar", "asking", "spoken"])
         #expect(first?["nextCursor"] == nil)
     }
 
@@ -52,10 +51,38 @@ import Testing
 
     @Test(
         arguments: [
-            "", "x", "tools-from-0", "tools-from-4", "tools-from--1", "tools-from-99999999999999999999", 3, [:],
+            "", "x", "tools-from-0", "tools-from-5", "tools-from--1", "tools-from-99999999999999999999", 3, [:],
         ] as [JSONValue])
     func aCursorThatWasNotGivenOutIsInvalidParams(cursor: JSONValue) async throws {
         #expect(code(try await Peer().askModern("tools/list", ["cursor": cursor])) == -32602)
+    }
+
+    @Test("a tool's own text is what the model reads, beside the structured facts")
+    func ownTextIsShown() async throws {
+        let result = try await Peer().askModern("tools/call", ["name": "spoken"])["result"]
+        #expect(result?["content"] == [["type": "text", "text": "in words"]])
+        #expect(result?["structuredContent"] == ["halves": 0])
+    }
+
+    @Test("half an emoji is read as U+FFFD, and the request gets its answer under its id")
+    func halfAnEmojiIsAnswered() async throws {
+        let peer = Peer()
+        _ = try await peer.initialize()
+        for half in [#"\ud83d"#, #"\ude00"#, #"\ud83dx"#, #"\ud83d\ud83d\ude00"#, #"\ud83d\n"#] {
+            peer.send(
+                text: #"{"jsonrpc":"2.0","id":"7","method":"tools/call","params":{"name":"echo","arguments":{"t":""#
+                    + half + #""}}}"#)
+            let reply = try await peer.next()
+            #expect(reply["id"] == "7")
+            #expect(
+                reply["result"]?["structuredContent"]?["arguments"]?["t"]?.stringValue?.hasPrefix("\u{FFFD}") == true)
+        }
+        peer.send(
+            text:
+                #"{"jsonrpc":"2.0","id":"7","method":"tools/call","params":{"name":"spoken","arguments":{"t":"\ud83d"#
+                + #""}}}"#
+        )
+        #expect(try await peer.next()["result"]?["structuredContent"]?["halves"] == 1)
     }
 
     @Test func anAnswerIsStructuredAndTheSameJSONIsItsText() async throws {
@@ -82,6 +109,8 @@ import Testing
         let reply = try await Peer().askModern("tools/call", ["name": "failing", "arguments": ["limit": 0]])
         #expect(reply["error"] == nil)
         #expect(reply["result"]?["isError"] == true)
+        // Clients check it against the output schema even for an error, and hide the text if it does not conform.
+        #expect(reply["result"]?["structuredContent"] == nil)
         let text = reply["result"]?["content"]?.arrayValue?.first?["text"]?.stringValue
         #expect(text?.contains("limit must be 1 to 100") == true)
     }

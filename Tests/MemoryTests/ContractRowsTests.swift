@@ -6,11 +6,12 @@ import Testing
 struct ContractRow: Sendable, CustomTestStringConvertible {
     enum Limits: Sendable {
         case whole(Int64, Int64)
+        case least(Int64)
         case number(Double, Double)
         case text(Int, Int)
         case list(Int, Int, of: JSONValue)
         case words([String])
-        case flag, moment, id, object, tags
+        case flag, kind, moment, id, object, tags
     }
 
     let path: String
@@ -27,34 +28,43 @@ struct ContractRow: Sendable, CustomTestStringConvertible {
         return "\(path): \(limits), \(otherwise): \(reason)"
     }
 
+    /// What is taken: as it is meant to be sent, and as models send it too.
     var good: [JSONValue] {
         switch limits {
-        case .whole(let low, let high): [.integer(low), .integer(high)]
-        case .number(let low, let high): [.number(low), .number(high)]
-        case .text(let low, let high): [Self.text(max(low, 1)), Self.text(high)]
-        case .list(let low, let high, let element): [Self.list(max(low, 1), element), Self.list(high, element)]
-        case .words(let words): words.map { .string($0) }
-        case .flag: [true, false]
-        case .moment: ["2026-01-31", "2030-01-31T12:00:00Z"]
-        case .id: ["01900000-0000-7000-8000-000000000000"]
-        case .object: [[:], ["any": ["thing": 1]]]
-        case .tags: [["a", "b"], ["a": 1]]
+        case .whole(let low, let high): [.integer(low), .integer(high), .string(String(high)), .number(Double(low))]
+        case .least(let low): [.integer(low), .integer(.max), .string(String(low))]
+        case .number(let low, let high): [.number(low), .number(high), .string(JSONWriter.text(.number(high)))]
+        case .text(let low, let high): [Self.text(max(low, 1)), Self.text(high), 3]
+        case .list(let low, let high, let element):
+            [Self.list(max(low, 1), element), Self.list(high, element), element, .string(JSONWriter.text([element]))]
+        case .words(let words): words.map { .string($0) } + words.map { .string($0.uppercased()) }
+        case .kind: ["todo", "TODO", "Release-Note", "preference", "no such kind"]
+        case .flag: [true, false, "yes", "False", 1]
+        case .moment: ["2026-01-31", "2030-01-31T12:00:00Z", 1_769_860_800, "1769860800000"]
+        case .id:
+            [
+                "01900000-0000-7000-8000-000000000000", "memory://01900000-0000-7000-8000-000000000000",
+                ["01900000-0000-7000-8000-000000000000"],
+            ]
+        case .object: [[:], ["any": ["thing": 1]], #"{"any": 1}"#]
+        case .tags: [["a", "b"], ["a": 1], "a, b", #"["a"]"#, ["a", 1]]
         }
     }
 
     var bad: [JSONValue] {
         switch limits {
-        case .whole(let low, let high): [.integer(low - 1), .integer(high + 1), "3", 1.5, true]
-        case .number(let low, let high): [.number(low - 0.001), .number(high + 0.001), "1", true]
-        case .text(let low, let high): (low > 0 ? [Self.text(low - 1)] : []) + [Self.text(high + 1), 3, [:], true]
-        case .list(let low, let high, let element):
-            (low > 0 ? [Self.list(low - 1, element)] : []) + [Self.list(high + 1, element), "x", [:], [[[]]]]
-        case .words: ["no such word", 3, [], ""]
-        case .flag: ["yes", 1, []]
+        case .whole(let low, let high): [.integer(low - 1), .integer(high + 1), "many", 1.5, [:]]
+        case .least(let low): [.integer(low - 1), "many", 1.5, [:]]
+        case .number(let low, let high): [.number(low - 0.001), .number(high + 0.001), "many", [:]]
+        case .text(_, let high): [Self.text(high + 1), [:], true]
+        case .list(_, let high, let element): [Self.list(high + 1, element), [:], [[[]]], true]
+        case .words: ["no such word", 3, []]
+        case .kind: [3, [], [:], "?", Self.text(65)]
+        case .flag: ["maybe", 2, []]
         case .moment: ["yesterday", 12, "2026-13-01"]
-        case .id: ["x", 12, ""]
+        case .id: ["x", 12]
         case .object: ["x", 3, [1]]
-        case .tags: ["x", 3, [1]]
+        case .tags: [true, [[:]]]
         }
     }
 
@@ -64,10 +74,6 @@ struct ContractRow: Sendable, CustomTestStringConvertible {
     }
 }
 
-private let kinds = """
-    entity relation observation section runbook change issue decision todo release_note ddl pr_context incident release
-    risk assumption
-    """.split(whereSeparator: \.isWhitespace).map(String.init)
 private let operations = """
     health stats telemetry metrics get_document reassemble_document get_document_with_chunks run_purge get_purge_reports
     get_purge_statistics run_cleanup confirm_cleanup get_cleanup_statistics get_cleanup_history upsert_merge
@@ -118,6 +124,7 @@ private func filters(_ group: String) -> [ContractRow] {
         ContractRow("\(group).metadata", .object, "members to be equal"),
         ContractRow("\(group).confidence_min", .number(0, 1), "a probability"),
         ContractRow("\(group).confidence_max", .number(0, 1), "a probability"),
+        ContractRow("\(group).fields", .object, "fields of the kinds, which may also be given beside it"),
     ]
 }
 
@@ -126,7 +133,7 @@ extension ContractRow {
 
     static let store: [ContractRow] =
         [
-            ContractRow("items[].kind", .words(kinds), "the 16 kinds"),
+            ContractRow("items[].kind", .kind, "observation", "the 16 kinds, and what is called otherwise"),
             ContractRow("items[].content", .text(1, 200_000), "longer documents are several memories"),
             ContractRow("items[].data", .object, "fields of the kind"),
             ContractRow("items[].metadata", .object, "free members"),
@@ -161,15 +168,15 @@ extension ContractRow {
 
     static let find: [ContractRow] =
         [
-            ContractRow("query", .text(1, 1_000), "a question, not a document"),
-            ContractRow("types", .list(0, 16, of: "todo"), "there are 16"),
+            ContractRow("query", .text(1, 100_000), "a question, or a text to look for others like it"),
+            ContractRow("types", .list(0, 32, of: "todo"), "16, and other names for them"),
             ContractRow("search_strategy", .words(["fast", "auto", "deep"]), "auto", "words and meaning"),
-            ContractRow("mode", .words(["fast", "auto", "deep"]), "the other spelling"),
             ContractRow("limit", .whole(1, 100), 10, "ten are read"),
-            ContractRow("top_k", .whole(1, 100), "the other spelling"),
+            ContractRow("cursor", .text(1, 200), "from the page before"),
+            ContractRow("min_relevance", .number(0, 1), "what is near enough is the caller's to say"),
+            ContractRow("explain", .flag, false, "tokens"),
             ContractRow("offset", .whole(0, 1_000), 0, "from the best on"),
             ContractRow("as_of", .moment, "what was known then"),
-            ContractRow("expand", .words(["none", "relations", "parents", "children", "all"]), "the other spelling"),
             ContractRow("graph_expansion.enabled", .flag, "asked for"),
             ContractRow(
                 "graph_expansion.expansion_type", .words(["none", "relations", "parents", "children", "all"]),
@@ -187,7 +194,7 @@ extension ContractRow {
             ContractRow("formatting.include_relations", .flag, false, "tokens"),
             ContractRow("formatting.include_similarity_explanation", .flag, false, "tokens"),
             ContractRow("formatting.highlight_matches", .flag, false, "tokens"),
-            ContractRow("formatting.max_content_length", .whole(1, 200_000), 2_000, "tokens"),
+            ContractRow("formatting.max_content_length", .whole(1, 200_000), 1_500, "ten of them fit into an answer"),
             ContractRow("optimization.timeout_ms", .whole(1, 600_000), "ten minutes at most"),
             ContractRow("optimization.enable_caching", .flag, false, "an answer is looked up unless asked"),
             ContractRow("optimization.recency_weight", .number(0, 1), "age is no relevance"),
@@ -196,9 +203,9 @@ extension ContractRow {
 
     static let status: [ContractRow] =
         [
-            ContractRow("operation", .words(operations), "no other"),
+            ContractRow("operation", .words(operations), "health", "no other"),
             ContractRow("document_id", .id, "a UUID"), ContractRow("as_of", .moment, "what was known then"),
-            ContractRow("types", .list(0, 16, of: "todo"), "there are 16"),
+            ContractRow("types", .list(0, 32, of: "todo"), "16, and other names for them"),
             ContractRow("dry_run", .flag, true, "nothing is deleted by mistake"),
             ContractRow("confirmation_token", .text(1, 128), "from the dry run"),
             ContractRow("merge", .object, "members to merge in"),
@@ -214,11 +221,53 @@ extension ContractRow {
             ContractRow("stats_period_days", .whole(1, 365), 30, "a month"),
             ContractRow("report_limit", .whole(1, 100), 10, "tokens"),
             ContractRow("performance_window_hours", .whole(1, 168), 24, "a day of a week that is kept"),
-            ContractRow("cursor", .text(1, 64), "from the page before"),
+            ContractRow("cursor", .text(1, 200), "from the page before"),
             ContractRow("limit", .whole(1, 1_000), 100, "a page of an export"),
             ContractRow("response_formatting.summary", .flag, "shorter"),
             ContractRow("response_formatting.verbose", .flag, "longer"),
         ] + scope("scope") + filters("filters")
+
+    static let get: [ContractRow] = [
+        ContractRow("ids", .list(1, 50, of: "01900000-0000-7000-8000-000000000000"), "a page"),
+        ContractRow("versions", .flag, false, "tokens"), ContractRow("relations", .flag, false, "tokens"),
+        ContractRow("chunks", .flag, false, "tokens"), ContractRow("as_of", .moment, "what was known then"),
+        ContractRow("cursor", .text(1, 200), "from the page before"),
+    ]
+
+    static let update: [ContractRow] =
+        [
+            ContractRow("id", .id, "one memory"), ContractRow("content", .text(1, 200_000), "as stored"),
+            ContractRow("data", .object, "merged"), ContractRow("tags", .tags, "replaced"),
+            ContractRow("metadata", .object, "replaced"), ContractRow("kind", .kind, "as stored"),
+            ContractRow("restore", .least(1), "a version's number"),
+            ContractRow("expected_version", .least(1), "a version's number"),
+        ] + scope("scope") + expiry("ttl_config")
+
+    static let delete: [ContractRow] =
+        [
+            ContractRow("ids", .list(1, 100, of: "01900000-0000-7000-8000-000000000000"), "an id is a confirmation"),
+            ContractRow("filter.types", .list(0, 32, of: "todo"), "as in memory_find"),
+            ContractRow("filter.ttl_filters.include_expired", .flag, "as in memory_find"),
+            ContractRow("filter.ttl_filters.expires_before", .moment, "as in memory_find"),
+            ContractRow("filter.ttl_filters.expires_after", .moment, "as in memory_find"),
+            ContractRow("filter.ttl_filters.ttl_policies", .list(0, 6, of: "short"), "as in memory_find"),
+            ContractRow("dry_run", .flag, "true for a filter, unless its token is there"),
+            ContractRow("token", .text(1, 128), "from the dry run"),
+            ContractRow("erase", .flag, false, "it takes longer"),
+        ] + scope("filter.scope") + filters("filter.filters")
+
+    static let list: [ContractRow] = [
+        ContractRow("what", .words(["memories", "projects", "tags"]), "memories", "what there is"),
+        ContractRow("project", .text(1, 200), "a name"),
+        ContractRow("kinds", .list(0, 32, of: "todo"), "as in memory_find"),
+        ContractRow("tags", .list(0, 50, of: "a"), "all of them must be there"),
+        ContractRow("status", .text(1, 200), "a kind's own word"), ContractRow("session", .text(1, 200), "a name"),
+        ContractRow("created_after", .moment, "exclusive bounds"),
+        ContractRow("created_before", .moment, "exclusive bounds"),
+        ContractRow("order", .words(["newest", "oldest", "updated"]), "newest", "what was just said"),
+        ContractRow("limit", .whole(1, 100), 20, "a page"),
+        ContractRow("cursor", .text(1, 200), "from the page before"),
+    ]
 }
 
 @Suite struct ContractRowsTests {
@@ -260,9 +309,15 @@ extension ContractRow {
         if let standard = row.standard {
             let steps = row.path.split(separator: ".").map(String.init)
             var arguments = base
-            if steps.count > 1 { arguments[steps[0]] = .object([:]) }
+            if steps.count > 1 {
+                arguments[steps[0].replacing("[]", with: "")] = steps[0].hasSuffix("[]") ? [["content": "x"]] : [:]
+            }
             var value = JSONValue.object(try tool.checked(arguments))
-            for step in steps { value = value[step] ?? .null }
+            for step in steps {
+                let isList = step.hasSuffix("[]")
+                let inner = value[isList ? String(step.dropLast(2)) : step]
+                value = (isList ? inner?.arrayValue?.first : inner) ?? .null
+            }
             #expect(value == standard)
         }
     }
@@ -279,29 +334,48 @@ extension ContractRow {
         try check(Self.contract.status, ["operation": "health"], row)
     }
 
-    /// Leaves of a schema as the rows name them.
-    private static func leaves(_ schema: JSONValue, _ path: String = "") -> Set<String> {
-        var found: Set<String> = []
-        for (name, inner) in schema["properties"]?.objectValue ?? [:] {
-            let place = path.isEmpty ? name : path + "." + name
-            if inner["properties"] != nil {
-                found.formUnion(leaves(inner, place))
-            } else if let element = inner["items"], element["properties"] != nil {
-                found.formUnion(leaves(element, place + "[]"))
-            } else {
-                found.insert(place)
-            }
-        }
-        return found
+    private static let id: JSONObject = ["id": "01900000-0000-7000-8000-000000000000", "content": "x"]
+
+    @Test(arguments: ContractRow.get) func aRowOfGetHoldsItsLimitsAndDefault(row: ContractRow) throws {
+        try check(Self.contract.get, ["ids": ["01900000-0000-7000-8000-000000000000"]], row)
     }
 
-    @Test func theTablesHaveEveryLeafOfTheSchemasAndNoOther() {
+    @Test(arguments: ContractRow.update) func aRowOfUpdateHoldsItsLimitsAndDefault(row: ContractRow) throws {
+        try check(Self.contract.update, Self.id, row)
+    }
+
+    @Test(arguments: ContractRow.delete) func aRowOfDeleteHoldsItsLimitsAndDefault(row: ContractRow) throws {
+        try check(Self.contract.delete, [:], row)
+    }
+
+    @Test(arguments: ContractRow.list) func aRowOfListHoldsItsLimitsAndDefault(row: ContractRow) throws {
+        try check(Self.contract.list, [:], row)
+    }
+
+    /// Leaves of a shape as the rows name them.
+    private static func leaves(_ shape: Shape, _ path: String = "") -> Set<String> {
+        switch shape {
+        case .object(let arguments, _, _, _):
+            arguments.reduce(into: []) { found, argument in
+                found.formUnion(leaves(argument.shape, path.isEmpty ? argument.name : path + "." + argument.name))
+            }
+        case .list(.object(let arguments, let oneOf, let plain, let sketched), _),
+            .batch(.object(let arguments, let oneOf, let plain, let sketched), _):
+            leaves(.object(arguments, oneOf: oneOf, plain: plain, isSketched: sketched), path + "[]")
+        default: [path]
+        }
+    }
+
+    @Test func theTablesHaveEveryLeafOfTheArgumentsAndNoOther() {
         for (tool, rows) in [
             (Self.contract.store, ContractRow.store), (Self.contract.find, ContractRow.find),
+            (Self.contract.get, ContractRow.get), (Self.contract.update, ContractRow.update),
+            (Self.contract.delete, ContractRow.delete), (Self.contract.list, ContractRow.list),
             (Self.contract.status, ContractRow.status),
         ] {
-            let shown = Self.leaves(tool.inputSchema)
-            #expect(Set(rows.map(\.path)) == shown, "\(tool.name): \(shown.symmetricDifference(rows.map(\.path)))")
+            let declared = Self.leaves(tool.arguments)
+            #expect(
+                Set(rows.map(\.path)) == declared, "\(tool.name): \(declared.symmetricDifference(rows.map(\.path)))")
         }
     }
 }

@@ -143,6 +143,20 @@ final class DictionaryPointStore: PointStore {
         try read(collection, "count") { $0.matching(filter).count }
     }
 
+    func counts(
+        of member: String, _ filter: Filter?, limit: Int, in collection: String
+    ) async throws -> [(value: MatchValue, count: Int)] {
+        try read(collection, "counts") { contents in
+            var counts: [ByteText: Int] = [:]
+            for point in contents.matching(filter) {
+                let values = PayloadWalk.values(at: member, in: point.payload.object).compactMap(\.stringValue)
+                for value in Set(values.map { ByteText($0) }) { counts[value, default: 0] += 1 }
+            }
+            return counts.map { (value: MatchValue.keyword($0.key.text), count: $0.value) }
+                .sorted { $0.count != $1.count ? $0.count > $1.count : $0.value < $1.value }.prefix(limit).map { $0 }
+        }
+    }
+
     func query(_ queries: [PointQuery], in collection: String) async throws -> [[ScoredPoint]] {
         try read(collection, "query") { contents in try queries.map { try contents.answer($0) } }
     }

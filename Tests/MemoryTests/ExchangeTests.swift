@@ -99,7 +99,7 @@ import Testing
             (["id": "01900000-0000-7000-8000-000000000000", "kind": "todo", "content": "a"], "items[0].created_at"),
             (
                 [
-                    "id": "01900000-0000-7000-8000-000000000000", "kind": "tado", "content": "a",
+                    "id": "01900000-0000-7000-8000-000000000000", "kind": 3, "content": "a",
                     "created_at": "2026-01-01",
                 ],
                 "items[0].kind"

@@ -240,7 +240,7 @@ import VectorEngine
         #expect(stored[0]["chunks"] != nil && stored[1]["chunks"] == nil)
         let found = try await memory.findItems("zebra", ["mode": "fast"])["items"]?.arrayValue ?? []
         let cut = found.first { $0["kind"] == "observation" }
-        #expect(cut?["content"]?.stringValue?.unicodeScalars.count == 2_001 && cut?["content_length"] == 2_506)
+        #expect(cut?["content"]?.stringValue?.unicodeScalars.count == 1_501 && cut?["content_length"] == 2_506)
         let data = found.first { $0["kind"] == "todo" }
         #expect(data?["data"] == nil && data?["data_length"] == 5_014)
         let whole = try await memory.findItems("zebra", ["formatting": ["max_content_length": 2_506]])

@@ -37,10 +37,29 @@ import VectorEngine
         #expect(ids.allSatisfy { Array($0)[14] == "7" && "89ab".contains(Array($0)[19]) })
     }
 
-    @Test func nothingIsStoredWhenOneItemsShapeIsRefused() async throws {
+    @Test("an item that cannot be read is refused with its place, and the others of its call are stored")
+    func oneBadItemLeavesTheOthers() async throws {
+        let results = try await world.memory().storeItems([
+            ["kind": "todo", "content": "good"], ["kind": 3, "content": "bad"], "a text",
+            ["contnet": "x", "colour": 1],
+        ])
+        #expect(
+            JSONValue.array(results).strings("status") == ["stored", "validation_error", "stored", "validation_error"])
+        #expect(results[1]["error"]?["field"] == "items[1].kind")
+        #expect(results[3]["error"]?["field"] == "items[3].contnet")
+        let message = results[3]["error"]?["message"]?.stringValue ?? ""
+        #expect(message.contains("did you mean content?") && message.contains("items[3].colour"))
+        #expect(world.points.points().count == 2)
+    }
+
+    @Test("a call whose items all cannot be read is refused with the faults of each")
+    func allBadItemsRefuseTheCall() async throws {
         let memory = world.memory()
-        await #expect(throws: MemoryError.self) {
-            try await memory.storeItems([["kind": "todo", "content": "good"], ["kind": "tudo", "content": "bad"]])
+        await #expect {
+            try await memory.storeItems([["kind": 3, "content": "bad"], ["colour": 1]])
+        } throws: { error in
+            let message = "\(error)"
+            return message.contains("items[0].kind") && message.contains("items[1].colour")
         }
         #expect(world.points.points().isEmpty)
     }

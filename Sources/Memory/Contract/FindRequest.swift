@@ -15,6 +15,8 @@ package enum SearchStrategy: String, Sendable, CaseIterable {
 package struct Narrowing: Sendable {
     package var scope = MemoryScope.empty
     package var kinds: [MemoryKind] = []
+    /// Names under which items were stored that are no kinds; items of one of these or of ``kinds`` pass.
+    package var kindNames: [String] = []
     /// Microseconds since 1970; after and before are exclusive.
     package var created: (after: Int64?, before: Int64?) = (nil, nil)
     package var updated: (after: Int64?, before: Int64?) = (nil, nil)
@@ -31,30 +33,34 @@ package struct Narrowing: Sendable {
 
     package init() {}
 
-    /// Members of `filters` that are not fields of a kind.
-    package static let ownFilters: Set<String> = [
-        "created_after", "created_before", "updated_after", "updated_before", "tags", "metadata", "confidence_min",
-        "confidence_max",
-    ]
-
     init(checked arguments: JSONObject) {
         func moment(_ group: String, _ name: String) -> Int64? {
             arguments[group]?[name]?.stringValue.flatMap(Timestamp.parse)
         }
         scope = MemoryScope(arguments["scope"]?.objectValue)
-        isHere = arguments["scope"]?.stringValue == "here"
-        kinds = (arguments["types"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap(MemoryKind.init(rawValue:)) }
+        isHere = scope.values["project"]?.lowercased() == "here"
+        (kinds, kindNames) = Self.kinds(arguments["types"], named: arguments["types_names"])
         created = (moment("filters", "created_after"), moment("filters", "created_before"))
         updated = (moment("filters", "updated_after"), moment("filters", "updated_before"))
         expires = (moment("ttl_filters", "expires_after"), moment("ttl_filters", "expires_before"))
         tags = (arguments["filters"]?["tags"]?.arrayValue ?? []).compactMap(\.stringValue)
         metadata = arguments["filters"]?["metadata"]?.objectValue ?? [:]
-        fields = (arguments["filters"]?.objectValue ?? [:]).filter { !Self.ownFilters.contains($0.key) }
+        fields = arguments["filters"]?["fields"]?.objectValue ?? [:]
         confidence = (
             arguments["filters"]?["confidence_min"]?.doubleValue, arguments["filters"]?["confidence_max"]?.doubleValue
         )
         includesExpired = arguments["ttl_filters"]?["include_expired"]?.boolValue ?? false
         expiryPolicies = (arguments["ttl_filters"]?["ttl_policies"]?.arrayValue ?? []).compactMap(\.stringValue)
+    }
+
+    /// The kinds that are searched as a whole, and the names that only some items of a kind have.
+    static func kinds(_ listed: JSONValue?, named: JSONValue?) -> (kinds: [MemoryKind], names: [String]) {
+        let names = (named?.arrayValue ?? []).compactMap(\.stringValue).map { ($0, KindName($0)) }
+        let narrow = names.filter { !$0.1.meansWholeKind }
+        var kinds = (listed?.arrayValue ?? []).compactMap { $0.stringValue.flatMap(MemoryKind.init(rawValue:)) }
+        // Each of these names has put its kind into the list once.
+        for (_, meant) in narrow { if let i = kinds.firstIndex(of: meant.kind) { kinds.remove(at: i) } }
+        return (kinds, narrow.map(\.0))
     }
 }
 
@@ -82,6 +88,8 @@ package struct FindRequest: Sendable {
     package var recencyWeight = 0.0
     /// 0…1; how much an item pays for being like one that stands before it.
     package var diversity = 0.0
+    /// Hits with a lower score are left out.
+    package var minimumRelevance: Double?
 
     package init(_ query: String) { self.query = query }
 
@@ -103,7 +111,9 @@ package struct FindRequest: Sendable {
         includesContent = formatting?["include_content"]?.boolValue ?? true
         includesMetadata = formatting?["include_metadata"]?.boolValue ?? true
         includesRelations = formatting?["include_relations"]?.boolValue ?? false
-        explains = formatting?["include_similarity_explanation"]?.boolValue ?? false
+        explains =
+            formatting?["include_similarity_explanation"]?.boolValue ?? false || arguments["explain"] == true
+        minimumRelevance = arguments["min_relevance"]?.doubleValue
         highlights = formatting?["highlight_matches"]?.boolValue ?? false
         maximumContentLength =
             formatting?["max_content_length"]?.integerValue.flatMap { Int(exactly: $0) } ?? maximumContentLength

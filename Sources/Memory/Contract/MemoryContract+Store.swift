@@ -2,77 +2,75 @@ import JSON
 
 /// The arguments of `memory_store`.
 enum StoreArguments {
-    static func arguments(_ settings: MemorySettings) -> [Argument] {
-        [
+    static func shape(_ settings: MemorySettings) -> Shape {
+        .object([
             Argument(
-                "items", .list(item(settings), count: 1...settings.maximumBatch), "What to keep.", required: true),
-            Argument("deduplication", .object(deduplication), "How copies and near copies are treated."),
-            Argument("global_ttl", .object(expiry), "Expiry for items that do not say."),
-            Argument("global_truncation", .object(truncation), "For items that do not say."),
-            Argument("global_insights", .object(insights), "For items that do not say."),
-            Argument("processing", .object(processing)),
-        ]
+                "items", .batch(item(settings), count: 1...settings.maximumBatch), "Up to \(settings.maximumBatch)",
+                aliases: ["item", "memories", "memory"], required: true),
+            Argument(
+                "deduplication", .object(deduplication, plain: ["enabled", "merge_strategy"], isSketched: true),
+                "merge_strategy " + MergeStrategy.allCases.map(\.rawValue).joined(separator: ", "),
+                aliases: ["dedupe", "dedup"]),
+            Argument(
+                "global_ttl", SharedArguments.expiry, "As ttl_config", aliases: ["ttl"]),
+            Argument("global_truncation", truncation, "As truncation_config"),
+            Argument("global_insights", insights, "As insights_config"),
+            Argument(
+                "processing", .object(processing, isSketched: true),
+                "strict: kind fields must be right"),
+        ])
     }
 
     private static func item(_ settings: MemorySettings) -> Shape {
         .object(
             [
-                Argument("kind", .choice(SharedArguments.kinds), "What the memory is about.", required: true),
                 Argument(
-                    "content", .text(1...settings.maximumContentCharacters), "The memory as text.", required: false),
+                    "kind", .kind(isListed: true), "Default observation", aliases: ["type"], default: "observation"),
                 Argument(
-                    "data", .openObject(maximumBytes: settings.maximumObjectBytes),
-                    "The memory as fields of its kind: title, status, owner, …"),
-                Argument("scope", SharedArguments.scope, "Where it belongs; by default where the session stands."),
-                Argument("source", .object(source), "Who said it, when, in which conversation."),
-                Argument("metadata", .openObject(maximumBytes: settings.maximumObjectBytes)),
-                Argument("tags", .tags(maximumBytes: settings.maximumObjectBytes)),
+                    "content", .text(1...settings.maximumContentCharacters), "The memory as text", aliases: ["text"]),
+                Argument("scope", SharedArguments.scope, "Default: here. \(SharedArguments.scopeSummary)"),
                 Argument(
-                    "idempotency_key", .text(1...256), "The same key in the same scope answers with the first result."),
-                Argument("ttl_config", .object(expiry), "When it ends."),
-                Argument("truncation_config", .object(truncation), "Cuts long text instead of chunking it."),
-                Argument("insights_config", .object(insights), "Statistics on the item, in its result."),
-            ], oneOf: ["content", "data"])
+                    "source", .object(source, plain: ["actor"], isSketched: true), "actor, tool, timestamp, session"),
+                Argument(
+                    "data", .openObject(maximumBytes: settings.maximumObjectBytes, known: MemoryKind.allFields),
+                    "Fields of the kind: title, status, owner, supersedes"),
+                Argument(
+                    "tags", .tags(maximumBytes: settings.maximumObjectBytes), "Words to filter by", aliases: ["tag"]),
+                Argument("metadata", .openObject(maximumBytes: settings.maximumObjectBytes), "Anything else"),
+                Argument("idempotency_key", .text(1...256), "Same key, same result"),
+                Argument("ttl_config", SharedArguments.expiry, SharedArguments.expirySummary, aliases: ["ttl"]),
+                Argument("truncation_config", truncation, "Cut long text: max_chars, mode"),
+                Argument("insights_config", insights, "Statistics: insight_types"),
+            ], oneOf: ["content", "data"], plain: ["content"])
     }
 
     private static let source = [
         Argument("actor", .text(0...200)), Argument("tool", .text(0...200)), Argument("timestamp", .timestamp),
-        Argument("session", .text(0...200)),
+        Argument("session", .text(0...200), aliases: ["session_id"]),
     ]
 
-    private static let expiry = [
-        Argument(
-            "policy", .choice(ExpiryChoice.policies),
-            "short 24 hours, default 30 days, long 90 days; without one the kind decides."),
-        Argument("expires_at", .timestamp, "The moment itself; it outranks policy."),
-        Argument("auto_extend", .boolean, "A read near the end moves the end."),
-        Argument("extend_threshold_days", .integer(1...180), "How near; 7 unless said."),
-        Argument("max_extensions", .integer(0...10), "How often; 3 unless said."),
-    ]
+    private static let truncation = Shape.object(
+        [
+            Argument("enabled", .boolean), Argument("max_chars", .integer(100...1_000_000)),
+            Argument("max_tokens", .integer(50...100_000)),
+            Argument("mode", .choice(["hard", "soft", "intelligent"])),
+            Argument("preserve_structure", .boolean), Argument("add_indicators", .boolean),
+            Argument("indicator", .text(0...50)),
+        ], plain: ["enabled", "max_chars", "mode"], isSketched: true)
 
-    private static let truncation = [
-        Argument("enabled", .boolean),
-        Argument("max_chars", .integer(100...1_000_000), "10000 unless said."),
-        Argument("max_tokens", .integer(50...100_000)),
-        Argument("mode", .choice(["hard", "soft", "intelligent"]), "At the limit, a word, or a sentence."),
-        Argument("preserve_structure", .boolean), Argument("add_indicators", .boolean),
-        Argument("indicator", .text(0...50)),
-    ]
-
-    private static let insights = [
-        Argument("enabled", .boolean),
-        Argument(
-            "insight_types",
-            .list(.choice(Insights.kinds), count: 0...Insights.kinds.count)),
-        Argument("confidence_threshold", .number(0...1)), Argument("max_insights", .integer(1...50)),
-    ]
+    private static let insights = Shape.object(
+        [
+            Argument("enabled", .boolean),
+            Argument("insight_types", .list(.choice(Insights.kinds), count: 0...Insights.kinds.count)),
+            Argument("confidence_threshold", .number(0...1)), Argument("max_insights", .integer(1...50)),
+        ], plain: ["enabled"], isSketched: true)
 
     private static let deduplication = [
         Argument("enabled", .boolean, default: true),
         Argument(
-            "merge_strategy", .choice(MergeStrategy.allCases.map(\.rawValue)),
-            "intelligent: the newer wins; where nearly equal, both are combined.", default: "intelligent"),
-        Argument("similarity_threshold", .number(0.1...1), default: 0.85),
+            "merge_strategy", .choice(MergeStrategy.allCases.map(\.rawValue)), aliases: ["strategy"],
+            default: "intelligent"),
+        Argument("similarity_threshold", .number(0.1...1), aliases: ["threshold"], default: 0.85),
         Argument("check_within_scope_only", .boolean, default: true),
         Argument("cross_scope_deduplication", .boolean, default: false),
         Argument("dedupe_window_days", .integer(1...365), default: 30),
@@ -83,9 +81,64 @@ enum StoreArguments {
     ]
 
     private static let processing = [
-        Argument("enable_validation", .boolean, "Whether kind fields are checked.", default: true),
-        Argument("return_summaries", .boolean, default: true),
-        Argument("strict", .boolean, "Refuse items whose kind fields are missing or wrong.", default: false),
-        Argument("include_metrics", .boolean, "Times of the steps, in meta.", default: false),
+        Argument("enable_validation", .boolean, default: true), Argument("return_summaries", .boolean, default: true),
+        Argument("strict", .boolean, default: false), Argument("include_metrics", .boolean, default: false),
     ]
+
+    // MARK: An item without its list
+
+    /// One item may be given as the call itself; beside `items`, members of an item count for all that lack them.
+    static func prepared(_ settings: MemorySettings) -> MemoryTool.Preparation {
+        guard case .object(let ofItem, _, _, _) = item(settings), case .object(let ofCall, _, _, _) = shape(settings)
+        else { preconditionFailure("the contract declares both as objects") }
+        let itemShape = item(settings)
+        @Sendable func isItems(_ key: String) -> Bool { Shape.argument(called: key, in: ofCall)?.name == "items" }
+        /// A member of an item, and no argument of the call.
+        @Sendable func isOfItem(_ key: String) -> Bool {
+            Shape.argument(called: key, in: ofCall) == nil
+                && (Shape.argument(called: key, in: ofItem) != nil || itemShape.holds(key))
+        }
+        @Sendable func isText(_ key: String) -> Bool { Shape.argument(called: key, in: ofItem)?.name == "content" }
+        return { arguments, reading in
+            let own = arguments.filter { isOfItem($0.key) && !$0.value.isNull }
+            guard !own.isEmpty else { return arguments }
+            var prepared = arguments.filter { !isOfItem($0.key) }
+            guard let key = arguments.keys.first(where: { isItems($0) && !(arguments[$0]?.isNull ?? true) }) else {
+                reading.note("arguments", "read as one item")
+                prepared = prepared.filter { !isItems($0.key) }
+                prepared["items"] = [.object(own)]
+                return prepared
+            }
+            // A text beside the items is an item too many, which the shape refuses.
+            let shared = own.filter { !isText($0.key) }
+            for (name, value) in own where isText(name) { prepared[name] = value }
+            let places = shared.filter { SharedArguments.scope.holds($0.key) }
+            prepared[key] = dressed(arguments[key] ?? .null, in: shared, places: places, &reading)
+            return prepared
+        }
+    }
+
+    /// - Parameter places: those of the shared members that are levels of a scope, for items that have no scope.
+    private static func dressed(
+        _ items: JSONValue, in shared: JSONObject, places: JSONObject, _ reading: inout Reading
+    ) -> JSONValue {
+        guard !shared.isEmpty else { return items }
+        var items = items
+        // Broken JSON is refused where the items are read.
+        if let text = items.stringValue, let parsed = try? JSONParser.parse(text) { items = parsed }
+        if items.objectValue != nil { items = [items] }
+        guard let elements = items.arrayValue else { return items }
+        for name in shared.keys { reading.note(name, "read as a member of every item that has none") }
+        return .array(
+            elements.map { element in
+                guard var members = element.objectValue ?? element.stringValue.map({ ["content": .string($0)] }) else {
+                    return element
+                }
+                let hasScope = members["scope"].map { !$0.isNull } ?? false
+                for (name, value) in shared where members[name] == nil && !(hasScope && places[name] != nil) {
+                    members[name] = value
+                }
+                return .object(members)
+            })
+    }
 }

@@ -11,6 +11,10 @@ package struct CallContext: Sendable {
     package var progress: (@Sendable (Int, Int, String) -> Void)?
     /// Ties the call's errors to its logs.
     package var correlationID: String?
+    /// Characters that the answer may have, text and structured content together; nil sets no limit.
+    package var maximumCharacters: Int?
+    /// How the arguments were read before they came here, for the answer.
+    package var notes: [String] = []
     /// Whose calls are counted together by the rate limits: the authenticated key where there is one.
     package var key: String?
 
@@ -44,8 +48,13 @@ package struct StoreRequest: Sendable {
     package init(_ items: [StoreItem]) { self.items = items }
 
     /// Reads arguments that the contract has checked.
-    package init(checked arguments: JSONObject) {
-        items = (arguments["items"]?.arrayValue ?? []).compactMap { $0.objectValue.flatMap(StoreItem.init(checked:)) }
+    package init(checked arguments: CheckedArguments) {
+        items = (arguments["items"]?.arrayValue ?? []).enumerated().map { i, value in
+            if let item = value.objectValue.flatMap(StoreItem.init(checked:)) { return item }
+            var item = StoreItem(.observation)
+            item.refusal = arguments.refusals[i] ?? MemoryError(.wrongType, "must be an object", field: "items[\(i)]")
+            return item
+        }
         deduplication = Deduplication(checked: arguments["deduplication"])
         expiry = ExpiryChoice(arguments["global_ttl"]?.objectValue)
         renewal = ExpiryExtension(arguments["global_ttl"]?.objectValue)
@@ -63,6 +72,9 @@ extension StoreItem {
     init?(checked members: JSONObject) {
         guard let kind = members["kind"]?.stringValue.flatMap(MemoryKind.init(rawValue:)) else { return nil }
         self.init(kind, content: members["content"]?.stringValue, data: members["data"]?.objectValue)
+        if let name = members["kind_names"]?.arrayValue?.first, data?["observation_type"] == nil {
+            data = (data ?? [:]).merging(["observation_type": name]) { $1 }
+        }
         scope = members["scope"].map { MemoryScope($0.objectValue) }
         source = MemorySource(members["source"]?.objectValue)
         metadata = members["metadata"]?.objectValue

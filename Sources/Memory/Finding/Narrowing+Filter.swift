@@ -25,8 +25,14 @@ extension Narrowing {
             guard let value = scope.values[key] else { continue }
             must.append(key == "project" ? Self.project(value) : Self.keyword(Member.scope(key), value))
         }
-        if !kinds.isEmpty {
-            must.append(.match(member: Member.kind, anyOf: kinds.map { .keyword($0.rawValue) }))
+        let ofKinds = Condition.match(member: Member.kind, anyOf: kinds.map { .keyword($0.rawValue) })
+        let named = Condition.match(
+            member: "\(Member.data).observation_type", anyOf: kindNames.map { .keyword($0) })
+        switch (kinds.isEmpty, kindNames.isEmpty) {
+        case (true, true): break
+        case (false, true): must.append(ofKinds)
+        case (true, false): must.append(named)
+        case (false, false): must.append(.filter(Filter(should: [ofKinds, named])))
         }
         for (path, bounds) in [
             (Member.createdAt, created), (Member.updatedAt, updated), (Member.expiresAt, expires),

@@ -15,11 +15,11 @@ struct Expansion: Sendable, Equatable {
 
     init() {}
 
-    /// `expand` and `graph_expansion.expansion_type` say the same; `enabled` alone means all.
+    /// `enabled` alone means all.
     init(checked arguments: JSONObject) {
         let members = arguments["graph_expansion"]
         let isEnabled = members?["enabled"]?.boolValue
-        let named = (members?["expansion_type"] ?? arguments["expand"])?.stringValue.flatMap(Kind.init)
+        let named = members?["expansion_type"]?.stringValue.flatMap(Kind.init)
         let isDeep = arguments["search_strategy"] == "deep"
         kind = isEnabled == false ? .none : named ?? (isEnabled == true || isDeep ? .all : .none)
         func whole(_ name: String, _ otherwise: Int) -> Int {

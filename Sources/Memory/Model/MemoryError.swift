@@ -46,13 +46,18 @@ package struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible 
     }
 
     package let code: Code
-    /// What happened and what to do about it.
+    /// What happened and what to do about it; with the other faults of the same call, where there are any.
     package let message: String
     /// Where in the arguments the fault lies, for example `items[3].kind`.
     package let field: String?
     /// Whether the same call may succeed later, unchanged.
     package let isRetryable: Bool
     package let retryAfterMilliseconds: Int?
+    /// The faults that one call has, each by itself, where there are several; else this error alone.
+    private var parts: [MemoryError] = []
+
+    /// Faults that one error tells of; the rest are counted.
+    private static let mostParts = 40
 
     package init(
         _ code: Code, _ message: String, field: String? = nil, isRetryable: Bool = false,
@@ -65,8 +70,22 @@ package struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible 
         self.retryAfterMilliseconds = retryAfterMilliseconds
     }
 
+    /// One error with the code and the place of the first, and the message of all; nil when there is none.
+    static func joined(_ given: [MemoryError]) -> MemoryError? {
+        let faults = given.flatMap { $0.parts.isEmpty ? [$0] : $0.parts }
+        guard let first = faults.first, faults.count > 1 else { return faults.first }
+        let others = faults.dropFirst().prefix(mostParts).map { "\($0.field.map { "\($0): " } ?? "")\($0.message)" }
+        let rest = faults.count > mostParts + 1 ? "; and \(faults.count - mostParts - 1) more" : ""
+        var joined = MemoryError(
+            first.code, "\(first.message); also \(others.joined(separator: "; "))\(rest)", field: first.field)
+        joined.parts = Array(faults.prefix(mostParts + 1))
+        return joined
+    }
+
+    /// A line for each fault.
     package var description: String {
-        "\(code.rawValue) \(field.map { "\($0): " } ?? "")\(message)"
+        guard parts.isEmpty else { return parts.map(\.description).joined(separator: "\n") }
+        return "\(code.rawValue) \(field.map { "\($0): " } ?? "")\(message)"
     }
 
     /// The error object of the contract; `correlationID` ties it to the logs of one call.

@@ -6,6 +6,12 @@ package struct MemorySettings: Sendable, Equatable {
     package var maximumBatch = 100
     /// Unicode scalars in one item's `content`.
     package var maximumContentCharacters = 200_000
+    /// Unicode scalars in a query, all of which the search by words uses.
+    package var maximumQueryCharacters = 100_000
+    /// Of a longer query the embedding model gets this many Unicode scalars.
+    package var embeddedQueryCharacters = 1_000
+    /// Characters of one answer over MCP, text and structured content together; what is beyond has a cursor.
+    package var answerCharacters = 40_000
     /// Bytes of the JSON text of `data`, `metadata` or `tags`.
     package var maximumObjectBytes = 262_144
     /// Content beyond this is cut into chunks, each with a vector of its own.
@@ -84,7 +90,7 @@ package struct MemorySettings: Sendable, Equatable {
     /// The share of a search's time limit that the embedder may take; then words alone are searched.
     package var embeddingShare = 0.7
     /// Characters of `content` in a found item, unless the call says otherwise.
-    package var contentCharacters = 2_000
+    package var contentCharacters = 1_500
     /// Results of searches that are remembered where a call allows it, and for how long at most.
     package var cachedResults = 256
     package var cachedResultLife: Duration = .seconds(60)

@@ -12,8 +12,8 @@ package struct RateLimits: Sendable, Equatable {
 
     func perMinute(_ tool: Telemetry.Tool) -> Int {
         switch tool {
-        case .store: storePerMinute
-        case .find: findPerMinute
+        case .store, .update, .delete: storePerMinute
+        case .find, .get, .list: findPerMinute
         case .status: statusPerMinute
         }
     }

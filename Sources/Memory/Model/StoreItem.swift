@@ -41,6 +41,8 @@ package struct StoreItem: Sendable {
     var renewal: ExpiryExtension?
     var truncation: Truncation?
     var insights: Insights?
+    /// Why the item cannot be read; the others of its call are stored.
+    var refusal: MemoryError?
 
     package init(_ kind: MemoryKind, content: String? = nil, data: JSONObject? = nil) {
         self.kind = kind

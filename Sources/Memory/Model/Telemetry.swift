@@ -9,6 +9,10 @@ final class Telemetry: Sendable {
     enum Tool: String, CaseIterable, Sendable {
         case store = "memory_store"
         case find = "memory_find"
+        case get = "memory_get"
+        case update = "memory_update"
+        case delete = "memory_delete"
+        case list = "memory_list"
         case status = "system_status"
     }
 

@@ -30,7 +30,8 @@ extension MemoryStore {
         try self.keepTime(request, since: begin)
         let ranked = try await self.ranking(search)
         try self.keepTime(request, since: begin)
-        let arranged = try await self.arranged(ranked.candidates, search)
+        var arranged = try await self.arranged(ranked.candidates, search)
+        if let least = request.minimumRelevance { arranged.removeAll { $0.score < least } }
         let page = Array(arranged.dropFirst(request.offset.count).prefix(request.limit.count))
         var items = try await self.found(page, search, known: ranked.points)
         let isNothingClose = Self.isNothingClose(ranked.candidates, self.settings)
@@ -70,8 +71,10 @@ extension MemoryStore {
         guard request.strategy != .fast, let embedder else { return (nil, nil) }
         let begin = clock.time()
         do {
+            let query = String(
+                String.UnicodeScalarView(request.query.unicodeScalars.prefix(settings.embeddedQueryCharacters)))
             let patience = request.timeout.map { $0 * settings.embeddingShare }
-            let vector = try await vectors(of: [request.query], embedder, within: patience).first
+            let vector = try await vectors(of: [query], embedder, within: patience).first
             return (.success(vector), .microseconds(max(0, clock.time() &- begin)))
         } catch let error as EmbeddingError where error.code != .cancelled {
             return (.failure(error), nil)

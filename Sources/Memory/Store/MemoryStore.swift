@@ -99,27 +99,39 @@ extension MemoryStore {
     /// `memory_store` from arguments as they came to the result as it goes out.
     package func callStore(arguments: JSONObject, context: CallContext) async throws(MemoryError) -> JSONValue {
         try await counted(.store, context) { () async throws(MemoryError) in
-            let request = StoreRequest(checked: try self.contract.store.checked(arguments))
-            return try await self.store(request, context: context).json(correlationID: context.correlationID)
+            let checked = try self.contract.store.read(arguments)
+            var request = StoreRequest(checked: checked)
+            for i in request.items.indices {
+                request.items[i].scope = request.items[i].scope?.resolved(in: context.defaultScope)
+            }
+            let result = try await self.store(request, context: context)
+            return result.json(correlationID: context.correlationID).noting(context.notes + checked.notes)
         }
     }
 
     /// `memory_find` from arguments as they came to the result as it goes out.
     package func callFind(arguments: JSONObject, context: CallContext) async throws(MemoryError) -> JSONValue {
         try await counted(.find, context) { () async throws(MemoryError) in
-            let request = FindRequest(checked: try self.contract.find.checked(arguments))
-            return try await self.remembered(request, arguments, context).json(request)
+            let checked = try self.contract.find.read(arguments)
+            let (request, search) = try self.findRequest(checked.members, context)
+            let result = try await self.remembered(request, search, context)
+            let notes = context.notes + checked.notes + self.notes(on: request)
+            return self.answer(result, request, search, context).noting(notes)
         }
     }
 
     /// The search's result, or the one that the same arguments had where the call allows that and nothing has changed.
     private func remembered(
-        _ request: FindRequest, _ arguments: JSONObject, _ context: CallContext
+        _ request: FindRequest, _ search: String, _ context: CallContext
     ) async throws(MemoryError) -> FindResult {
         guard request.allowsCaching, request.asOf == nil,
             let before = try await mapped({ try await self.points.describe(self.collection)?.version })
         else { return try await find(request, context: context) }
-        let key = ContentHash.hex(of: .array([.object(arguments), .object(context.defaultScope.json)]))
+        let key = ContentHash.hex(
+            of: .array([
+                .string(search), .integer(Int64(request.offset.count)), .integer(Int64(request.limit.count)),
+                .object(context.defaultScope.json),
+            ]))
         let begin = clock.time()
         if let known = cache.result(of: key, at: before, now: begin) {
             return known.again(searchID: clock.token(), duration: .microseconds(max(0, clock.time() &- begin)))
@@ -132,13 +144,15 @@ extension MemoryStore {
     /// `system_status` from arguments as they came to the result as it goes out.
     package func callStatus(arguments: JSONObject, context: CallContext) async throws(MemoryError) -> JSONValue {
         try await counted(.status, context) { () async throws(MemoryError) in
-            let checked = try self.contract.status.checked(arguments)
-            return try await self.mapped { try await self.status(checked, context) }
+            let checked = try self.contract.status.read(arguments)
+            let answer = try await self.mapped { try await self.status(checked.members, context) }
+            let result = JSONValue.object(try self.limited(answer.objectValue ?? [:], checked.members, context))
+            return result.noting(context.notes + checked.notes)
         }
     }
 
     /// Runs a call that the caller's rate allows, and counts it with its time and its error.
-    private func counted(
+    func counted(
         _ tool: Telemetry.Tool, _ context: CallContext, _ body: () async throws(MemoryError) -> JSONValue
     ) async throws(MemoryError) -> JSONValue {
         let begin = clock.time()

@@ -156,6 +156,11 @@ struct StoreBatch {
     /// not go on.
     func checked(_ item: StoreItem, at index: Int, now: Int64) -> StoredItem {
         var result = StoredItem(index, item.kind, .stored)
+        if let refusal = item.refusal {
+            result.status = .invalid
+            result.error = refusal
+            return result
+        }
         if case .at(let moment) = item.expiry, moment <= now {
             result.status = .invalid
             result.error = MemoryError(

@@ -85,6 +85,13 @@ extension PointCollection {
         return zip(searcher.segments, matches).reduce(0) { $0 + ($1.1?.count ?? $1.0.liveCount) }
     }
 
+    func counts(of path: PayloadPath, _ filter: Filter?, limit: Int) throws -> [(value: MatchValue, count: Int)] {
+        try withView { searcher in
+            let matches = try searcher.matches(filter, contents: contents)
+            return try searcher.facets(path, within: matches, limit: limit, contents: contents)
+        }
+    }
+
     // MARK: Scroll
 
     func passing(_ filters: [Filter], among ids: [PointID]) throws -> [Set<PointID>] {

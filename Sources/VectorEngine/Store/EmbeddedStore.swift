@@ -351,6 +351,12 @@ public final class EmbeddedStore: PointStore {
         try await with(collection) { try $0.count(filter) }
     }
 
+    public func counts(
+        of member: String, _ filter: Filter?, limit: Int, in collection: String
+    ) async throws -> [(value: MatchValue, count: Int)] {
+        try await with(collection) { try $0.counts(of: PayloadPath(known: member), filter, limit: limit) }
+    }
+
     public func passing(
         _ filters: [Filter], among ids: [PointID], in collection: String
     ) async throws -> [Set<PointID>] {

@@ -12,6 +12,12 @@ struct MCPCommand: AsyncParsableCommand {
 
     @OptionGroup var house: HouseOptions
 
+    /// What a client is shown; everything is answered when it is called.
+    enum ShownTools: String, ExpressibleByArgument, CaseIterable { case common, all }
+
+    @Option(help: "common shows the tools that agents need, all also the upkeep operations of system_status.")
+    var tools = ShownTools.common
+
     func run() async throws {
         // Before anything may print: from here on stdout carries the protocol alone.
         let streams = try StandardStreams.take()
@@ -22,7 +28,7 @@ struct MCPCommand: AsyncParsableCommand {
             throw CommandFailure(code: error.code.rawValue, message: error.message)
         }
         let server = ServerDescription.cortex(
-            memory: house.memory, scope: house.scope, version: BuildFacts.version)
+            memory: house.memory, scope: house.scope, version: BuildFacts.version, showsAll: tools == .all)
         // The collection opens while the client says hello; a failure shows in the first call that needs it.
         Task { _ = try? await house.points.describe(House.collection) }
         let tending = Task { await house.tend() }

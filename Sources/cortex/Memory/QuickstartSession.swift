@@ -19,13 +19,11 @@ struct QuickstartSession {
     /// Calls a tool and returns its structured content.
     func call(_ tool: String, _ arguments: JSONObject) throws(CommandFailure) -> JSONValue {
         let result = try Self.orFail { () throws(ClientError) in try client.call(tool, arguments) }
-        let content = result["structuredContent"] ?? .null
         if result["isError"]?.boolValue == true {
-            throw CommandFailure(
-                code: content["code"]?.stringValue ?? "failed",
-                message: content["message"]?.stringValue ?? "the tool \(tool) failed")
+            let text = result["content"]?.arrayValue?.first?["text"]?.stringValue
+            throw CommandFailure(code: "failed", message: text ?? "the tool \(tool) failed")
         }
-        return content
+        return result["structuredContent"] ?? .null
     }
 
     /// Ends the server and waits for it.
