@@ -100,7 +100,7 @@ extension Telling {
             var line = "deleted \(count)"
             if ids.count > 1 || ids.isEmpty { line += count == 1 ? " memory" : " memories" }
             if ids.count == 1 { line += ": \(ids[0])" }
-            if let erasure = answer["erasure"] { line += "; erased: \(plain(erasure))" }
+            if let erasure = answer["erasure"] { line += "; \(erased(erasure))" }
             let missing = strings(answer["missing"])
             return [line] + (missing.isEmpty ? [] : ["not there: " + missing.joined(separator: ", ")])
         }
@@ -111,6 +111,20 @@ extension Telling {
             lines.append("to delete exactly these: the same filter with token \(token)\(end)")
         }
         return lines
+    }
+
+    /// What an erasure left where.
+    private static func erased(_ erasure: JSONValue) -> String {
+        var parts = [
+            erasure["incomplete"] == true
+                ? "a process that is still reading keeps bytes of it in the log until it ends"
+                : "no bytes of it are left in the store's files"
+        ]
+        for backup in erasure["backups"]?.arrayValue ?? [] {
+            let end = day(backup["kept_until"]).map { " until \($0)" } ?? ""
+            parts.append("the backup \(backup["name"]?.stringValue ?? "") holds it\(end)")
+        }
+        return parts.joined(separator: "; ")
     }
 
     /// `system_status`: memories as blocks, everything else as names and values.

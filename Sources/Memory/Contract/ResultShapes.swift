@@ -108,7 +108,9 @@ enum ResultShapes {
                         Argument(
                             "match_type", .choice(["exact", "semantic", "keyword", "hybrid", "expanded"]),
                             required: true),
-                        Argument("relevance", .choice(["sure", "likely", "weak"]), "weak: nothing stored is close to the query."),
+                        Argument(
+                            "relevance", .choice(["sure", "likely", "weak"]),
+                            "weak: nothing stored is close to the query."),
                         Argument("contradictions", objects, "Other items of this page that say the contrary."),
                         Argument("match", match, "Where in a long content the nearest chunk lies."),
                         Argument("highlight", text),
