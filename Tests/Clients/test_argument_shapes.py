@@ -39,7 +39,8 @@ def test_every_shape_is_done_or_refused_with_a_remedy_and_the_server_lives(corte
     failures = []
 
     async def inside():
-        transport = stdio_client(StdioServerParameters(command=cortex[0], args=cortex[1:]))
+        options = [*cortex[1:], "--project", "alpha"]
+        transport = stdio_client(StdioServerParameters(command=cortex[0], args=options))
         async with Client(transport, mode=mode) as client:
             stored = await client.call_tool("memory_store", {"content": "quokkas sleep by day"})
             id = stored.structured_content["items"][0]["id"]
