@@ -169,6 +169,8 @@ private final class RememberingEmbedder: Embedder {
 
     var identity: EmbedderIdentity { embedder.identity }
 
+    func wordPieces(of text: String) -> WordPieceCount? { embedder.wordPieces(of: text) }
+
     func embed(_ texts: [String]) async throws -> [[Float]] {
         let unknown = known.withLock { known in Array(Set(texts.filter { known[$0] == nil })) }
         if !unknown.isEmpty {

@@ -88,6 +88,10 @@ struct RetrievalVariant: Sendable {
 
     /// The whole ranking with one step left out of each.
     static let all: [RetrievalVariant] = [
+        RetrievalVariant(name: "-cover") { $0.weighsCover = false },
+        RetrievalVariant(name: "-readable") { $0.readablePieces = .greatestFiniteMagnitude },
+        RetrievalVariant(name: "-unread half") { $0.unreadableShare = 0 },
+        RetrievalVariant(name: "-full cover") { $0.fullCoverBonus = 0 },
         RetrievalVariant(name: "-author") { $0.authorBonus = 0 },
         RetrievalVariant(name: "-answer") { $0.answerBonus = 0 },
         RetrievalVariant(name: "-date") { $0.dateBonus = 0 },
@@ -118,7 +122,8 @@ extension RetrievalVariant {
     /// The weights of the ranking that `--with` names.
     private static let weights: [String: WritableKeyPath<MemorySettings, Double> & Sendable] = [
         "author": \.authorBonus, "answer": \.answerBonus, "date": \.dateBonus, "question": \.questionPenalty,
-        "brevity": \.brevityPenalty, "lexical": \.lexicalWeight, "dense": \.denseWeight,
+        "brevity": \.brevityPenalty, "full cover": \.fullCoverBonus, "covered": \.coveredShare,
+        "pieces": \.readablePieces, "unread": \.unreadableShare, "lexical": \.lexicalWeight, "dense": \.denseWeight,
     ]
 
     init(weights text: String) throws {
@@ -145,5 +150,6 @@ extension MemorySettings {
         dateBonus = 0
         questionPenalty = 0
         brevityPenalty = 0
+        fullCoverBonus = 0
     }
 }

@@ -1,6 +1,9 @@
 /// One of several reads that are answered on one view, see ``PointStore/read(_:in:)``.
 public enum PointRead: Sendable, Equatable {
     case query(PointQuery)
+    /// What a sparse query counts at each of its indexes: its values, times IDF where the vector name counts it, over
+    /// the points of `corpus` (nil: all).
+    case weights(SparseVector, name: String, corpus: Filter?)
     case count(Filter?)
     /// Which of the ids pass each of the filters.
     case passing([Filter], among: [PointID])
@@ -12,6 +15,8 @@ public enum PointRead: Sendable, Equatable {
 public enum PointAnswer: Sendable, Equatable {
     /// Nearest (highest score) first.
     case found([ScoredPoint])
+    /// One weight for each index of the query.
+    case weights([Float])
     case count(Int)
     /// One set a filter.
     case passing([Set<PointID>])
@@ -23,6 +28,14 @@ extension [PointAnswer] {
     package mutating func nextFound() -> [ScoredPoint] {
         guard case .found(let found) = removeFirst() else { preconditionFailure("a query is answered with points") }
         return found
+    }
+
+    /// Takes the next answer, which must be weights.
+    package mutating func nextWeights() -> [Float] {
+        guard case .weights(let weights) = removeFirst() else {
+            preconditionFailure("weights are answered with weights")
+        }
+        return weights
     }
 
     /// Takes the next answer, which must be one to a count.

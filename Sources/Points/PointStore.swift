@@ -207,6 +207,9 @@ public struct PointQuery: Sendable, Equatable {
         case dense(name: String, [Float])
         /// Highest inner product; only points that share an index with the query are found.
         case sparse(name: String, SparseVector)
+        /// How much of the query a point holds: the sum of the query's values at the indexes that both have. What the
+        /// point has there does not count, and neither does IDF.
+        case cover(name: String, SparseVector)
     }
 
     public var target: Target

@@ -30,6 +30,21 @@ struct WordPieceTests {
         #expect(ids.first == WordPiece.start && ids.last == WordPiece.end)
     }
 
+    @Test("Plain English has about one piece a word; what the model cannot read has many")
+    func readability() throws {
+        func count(_ text: String) throws -> WordPieceCount { try #require(model.wordPieces(of: text)) }
+        #expect(try count("When did the retries become automatic?") == WordPieceCount(words: 6, pieces: 6))
+        let unreadable = ["проверьте резервную копию базы", "重試現在是自動的嗎", "kubectl_rollout_xkjq9z"]
+        for text in unreadable {
+            let count = try count(text)
+            #expect(Double(count.pieces) >= 2.4 * Double(count.words), "\(text): \(count)")
+        }
+        #expect(try count("?! … 🟢") == WordPieceCount(words: 0, pieces: 0))
+        #expect(try count("") == WordPieceCount(words: 0, pieces: 0))
+        // No more is read than the window holds.
+        #expect(try count(String(repeating: "word ", count: 100_000)).words == 256)
+    }
+
     @Test("A small window still has [CLS] and [SEP]")
     func smallWindow() {
         let pieces = WordPiece(vocabulary: Array("a\nb\n##b\n".utf8))

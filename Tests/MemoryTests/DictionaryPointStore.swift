@@ -168,6 +168,8 @@ extension DictionaryPointStore {
             try reads.map { read in
                 switch read {
                 case .query(let query): .found(try contents.answer(query))
+                case .weights(let vector, let name, let corpus):
+                    .weights(contents.weights(of: vector, name: name, corpus: corpus))
                 case .count(let filter): .count(contents.matching(filter).count)
                 case .passing(let filters, let ids):
                     .passing(filters.map { Set(contents.matching($0).map(\.id)).intersection(ids) })
@@ -214,6 +216,12 @@ extension DictionaryPointStore.Contents {
                 let shared = weights.compactMap { index, weight in stored[index].map { $0 * weight } }
                 if !shared.isEmpty { scored.append((point, shared.sorted().reduce(0, +))) }
             }
+        case .cover(let name, let vector):
+            let weights = Self.entries(vector)
+            for point in candidates {
+                let shared = (point.vectors.sparse[name]?.indices ?? []).compactMap { weights[$0] }
+                if !shared.isEmpty { scored.append((point, shared.sorted().reduce(0, +))) }
+            }
         }
         let kept = scored.filter { score in query.scoreThreshold.map { score.1 >= $0 } ?? true }
         let sorted = kept.sorted { $0.1 != $1.1 ? $0.1 > $1.1 : $0.0.id < $1.0.id }
@@ -223,6 +231,11 @@ extension DictionaryPointStore.Contents {
                 id: point.id, score: score, payload: query.parts.payload ? shown.payload : nil,
                 vectors: query.parts.vectors ? shown.vectors : nil)
         }
+    }
+
+    func weights(of vector: SparseVector, name: String, corpus: Filter?) -> [Float] {
+        let weights = Self.weighted(vector, over: matching(corpus).map { $0.vectors.sparse[name] ?? .empty })
+        return vector.indices.map { weights[$0] ?? 0 }
     }
 
     private static func entries(_ vector: SparseVector) -> [UInt32: Float] {

@@ -28,7 +28,8 @@ import VectorEngine
             "zebra migration", ["formatting": ["include_similarity_explanation": true]])
         #expect(contents(found).first == "zebra migration" && contents(found).count == 3)
         let first = found["items"]?.arrayValue?.first
-        #expect(first?["match_type"] == "exact" && first?["score"] == 1.0)
+        // The cosine is 1; relevance is what that cosine stands for.
+        #expect(first?["match_type"] == "exact" && first?["score"] == 0.7858)
         #expect(first?["explanation"]?["lexical_part"] == 1.0 && first?["explanation"]?["dense_part"] == 1.0)
         #expect(found["items"]?.arrayValue?[1]["match_type"] == "hybrid")
         #expect(found["items"]?.arrayValue?[2]["match_type"] == "semantic")
@@ -60,8 +61,23 @@ import VectorEngine
         }
         let ids = lists[0].map(\.id)
         let (dense, sparse) = (scaled(lists[0], ids), scaled(lists[1], ids))
-        let expected = ids.map { ($0, ((dense[$0] ?? 0) + (sparse[$0] ?? 0)) / 2) }
-            .sorted { $0.1 != $1.1 ? $0.1 > $1.1 : $0.0 < $1.0 }
+        let terms = PlainWords.encoding.encodeQuery(query)
+        var read = try await world.points.read([.weights(terms, name: "lexical", corpus: nil)], in: "memories")
+        let weights = read.nextWeights()
+        let information = weights.reduce(0) { $0 + Double($1) }
+        let best = lists[1].map { Double($0.score) }.max() ?? 0
+        let cover = min(1, best / (0.6 * information)) * min(1, best / (0.6 * information))
+        // Words stand in the query once each: who has both has all of it.
+        let texts = try await world.points.retrieve(ids, with: .payload, in: "memories")
+        let holdsAll = Set(
+            texts.filter {
+                let words = Set(PlainWords.terms(of: $0.payload.object["content"]?.stringValue ?? ""))
+                return words.isSuperset(of: ["blue", "red"])
+            }.map(\.id))
+        let expected = ids.map {
+            ($0, (dense[$0] ?? 0) / 2 + cover * (sparse[$0] ?? 0) / 2 + (holdsAll.contains($0) ? 0.1 : 0))
+        }
+        .sorted { $0.1 != $1.1 ? $0.1 > $1.1 : $0.0 < $1.0 }
         for strategy in ["auto", "deep"] {
             let found = try await memory.findItems(query, ["limit": 60, "mode": .string(strategy)])
             #expect(found["items"]?.strings("id") == expected.map { $0.0.description })

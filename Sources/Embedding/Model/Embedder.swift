@@ -11,10 +11,28 @@ package protocol Embedder: Sendable {
 
     /// How long to wait for so many texts before going on without vectors; nil for as long as it takes.
     func patience(for count: Int) -> Duration?
+
+    /// How the model's tokeniser cuts a text; nil where it is not known, as of a service.
+    func wordPieces(of text: String) -> WordPieceCount?
 }
 
 extension Embedder {
     package func patience(for count: Int) -> Duration? { nil }
+    package func wordPieces(of text: String) -> WordPieceCount? { nil }
+}
+
+/// Into how many pieces a tokeniser cuts the words of a text: about one each where the model knows them, and many where
+/// the text is in a language or a notation that it does not know.
+package struct WordPieceCount: Sendable, Equatable {
+    /// Runs of letters and digits.
+    package let words: Int
+    /// Pieces with a letter or a digit.
+    package let pieces: Int
+
+    package init(words: Int, pieces: Int) {
+        self.words = words
+        self.pieces = pieces
+    }
 }
 
 package struct EmbedderIdentity: Sendable, Equatable {

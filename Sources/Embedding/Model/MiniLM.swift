@@ -63,6 +63,12 @@ package final class MiniLM: Embedder {
         try loaded().wordPiece.encode(text, limit: Transformer.window)
     }
 
+    /// The count of the text's beginning, as far as the window goes; nil where the model cannot be used, which `embed`
+    /// reports.
+    package func wordPieces(of text: String) -> WordPieceCount? {
+        (try? loaded())?.wordPiece.count(text, limit: Transformer.window)
+    }
+
     package func embed(_ texts: [String]) async throws -> [[Float]] {
         guard !texts.isEmpty else { return [] }
         let job = EmbeddingJob(count: texts.count)

@@ -45,6 +45,20 @@ package struct WordPiece: Sendable {
         return ids
     }
 
+    /// Words and pieces of as much of the text as `limit` tokens hold.
+    package func count(_ text: String, limit: Int) -> WordPieceCount {
+        // The text is cut where the window would be, give or take a word.
+        let read = text.prefix(limit * Self.longestWordScalars)
+        let words = read.split { !$0.isLetter && !$0.isNumber }
+        var kept = 0
+        var pieces = 0
+        for word in words where pieces < limit {
+            kept += 1
+            pieces += encode(String(word), limit: limit).count - 2
+        }
+        return WordPieceCount(words: kept, pieces: pieces)
+    }
+
     /// The word that is being read, folded.
     private struct Word {
         var bytes: [UInt8] = []

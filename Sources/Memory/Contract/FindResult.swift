@@ -39,8 +39,9 @@ package struct FoundItem: Sendable {
     package var id: UUIDBytes { record.id }
     package var kind: MemoryKind { record.kind }
     package var content: String? { record.content }
-    /// Larger is better: 0…1 and the bonuses.
-    package var score: Double { candidate.score }
+    /// How likely the item answers the question, 0…1 and comparable between queries; the order is the ranking's.
+    package var score: Double { candidate.relevance }
+    package var relevance: Relevance.Word { Relevance.word(for: candidate.relevance) }
 
     /// `exact`, `hybrid`, `keyword`, `semantic`, or `expanded` for what stands in relation to one of these.
     package var matchType: String {
@@ -60,7 +61,7 @@ package struct FoundItem: Sendable {
         }
         members["score"] = .number(Self.rounded(score))
         members["match_type"] = .string(matchType)
-        if isWeak { members["relevance"] = "weak" }
+        if !isReached { members["relevance"] = .string(isWeak ? Relevance.Word.weak.rawValue : relevance.rawValue) }
         if !contradictions.isEmpty { members["contradictions"] = .array(contradictions.map(\.json)) }
         if let place {
             var match = Self.match(at: place)
@@ -89,6 +90,7 @@ package struct FoundItem: Sendable {
             members["dense"] = .number(Self.rounded(dense))
             members["dense_part"] = .number(Self.rounded(candidate.normalizedDense))
         }
+        if !isReached { members["fused"] = .number(Self.rounded(candidate.score)) }
         for bonus in candidate.bonuses { members[bonus.name] = .number(bonus.value) }
         return members
     }

@@ -18,6 +18,8 @@ struct Search {
     let end: Int
     private let breadth: Int?
     var sparse = SparseVector.empty
+    /// What the query tells and how well the model reads it.
+    var fusion: Fusion
     /// nil searches by words alone.
     var dense: [Float]?
     /// Whether meaning is compared with every matching item.
@@ -59,6 +61,7 @@ struct Search {
             corpus.must.append(known)
             filter.must.append(known)
         }
+        fusion = Fusion(settings: settings)
         pool = request.strategy == .deep ? settings.deepPool : settings.pool
         breadth = request.strategy == .deep ? settings.deepBreadth : nil
     }
@@ -87,6 +90,17 @@ struct Search {
     func lexicalQuery(limit: Int) -> PointQuery {
         PointQuery(
             target: .sparse(name: MemoryCollection.sparse, sparse), filter: filter, limit: limit, idfCorpus: corpus)
+    }
+
+    /// What each term of the query counts.
+    var weightsRead: PointRead { .weights(sparse, name: MemoryCollection.sparse, corpus: corpus) }
+
+    /// How much of the query each of `ids` holds, its terms counting so much each.
+    func coverQuery(_ ids: Set<PointID>, _ weights: [Float]) -> PointQuery {
+        let weighted = SparseVector(sorting: zip(sparse.indices, weights).map { (index: $0, value: $1) })
+        return PointQuery(
+            target: .cover(name: MemoryCollection.sparse, weighted), filter: Filter(must: [.hasID(ids)]),
+            limit: ids.count)
     }
 
     /// Whether the record's text is the query itself, but for case and white space.

@@ -5,6 +5,8 @@ struct Candidate {
     let id: PointID
     /// The BM25 score; nil where no word is shared.
     var lexical: Double?
+    /// What it holds of the query: the sum of the weights of the query's terms that it has.
+    var held = 0.0
     /// The cosine; nil where the item has no vector.
     var dense: Double?
     /// The chunk that is nearest, where one is nearer than the memory's own vector.
@@ -19,7 +21,10 @@ struct Candidate {
     var isOfHome = false
     var normalizedLexical = 0.0
     var normalizedDense = 0.0
+    /// What the order goes by; it says nothing beside another query's.
     var score = 0.0
+    /// How likely the item answers the question, 0…1 and comparable between queries.
+    var relevance = 0.0
 
     init(id: PointID) { self.id = id }
 
@@ -43,22 +48,6 @@ struct Candidate {
         a.score > b.score || (a.score == b.score && a.id < b.id)
     }
 
-    /// score = w · minmax(lexical) + v · minmax(dense) + bonus, min and max over all candidates; a missing lexical
-    /// score is 0, a missing dense one the pool's lowest.
-    static func fuse(_ candidates: inout [Candidate], lexical lexicalWeight: Double, _ denseWeight: Double) {
-        let words = candidates.map { $0.lexical ?? 0 }
-        let known = candidates.compactMap(\.dense)
-        let words0 = words.min() ?? 0, words1 = words.max() ?? 0
-        let dense0 = known.min() ?? 0, dense1 = known.max() ?? 0
-        for i in candidates.indices {
-            candidates[i].normalizedLexical = scaled(words[i], words0, words1)
-            candidates[i].normalizedDense = candidates[i].dense.map { scaled($0, dense0, dense1) } ?? 0
-            candidates[i].score =
-                lexicalWeight * candidates[i].normalizedLexical + denseWeight * candidates[i].normalizedDense
-                + candidates[i].bonus
-        }
-    }
-
     /// Differences of relevance within which two memories are similarly relevant: of cosines, and of word scores as a
     /// part of the best one.
     private static let similarCosines = 0.08
@@ -80,10 +69,5 @@ struct Candidate {
             candidates[i].bonuses.append(Bonus(name: "project_bonus", value: bonus))
             candidates[i].score += bonus
         }
-    }
-
-    /// Where all are equal there is nothing to tell apart: 1 for a positive score, else 0.
-    private static func scaled(_ value: Double, _ low: Double, _ high: Double) -> Double {
-        high > low ? (value - low) / (high - low) : (value > 0 ? 1 : 0)
     }
 }

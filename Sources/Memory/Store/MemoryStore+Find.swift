@@ -34,7 +34,7 @@ extension MemoryStore {
         if let least = request.minimumRelevance { arranged.removeAll { $0.score < least } }
         let page = Array(arranged.dropFirst(request.offset.count).prefix(request.limit.count))
         var items = try await self.found(page, search, known: ranked.points)
-        let isNothingClose = Self.isNothingClose(ranked.candidates, self.settings)
+        let isNothingClose = Self.isNothingClose(ranked, search)
         if isNothingClose { for i in items.indices { items[i].isWeak = true } }
         let graph = try await self.graph(around: items, search)
         if let graph, request.offset == .none {
@@ -59,9 +59,15 @@ extension MemoryStore {
     /// Projects that an answer names where its scope matched nothing.
     private static let namedProjects = 20
 
-    /// Whether no candidate shares a word with the query and none is near it by meaning.
-    private static func isNothingClose(_ candidates: [Candidate], _ settings: MemorySettings) -> Bool {
-        candidates.allSatisfy { ($0.lexical ?? 0) <= 0 && ($0.dense ?? -1) < settings.closeness }
+    /// Whether no candidate is near the query by meaning or holds nearly all of its words; where meaning is not known,
+    /// whether none shares a word with it.
+    private static func isNothingClose(_ ranked: Ranked, _ search: Search) -> Bool {
+        var fusion = search.fusion
+        fusion.information = ranked.information
+        return ranked.candidates.allSatisfy { candidate in
+            guard let cosine = candidate.dense else { return (candidate.lexical ?? 0) <= 0 }
+            return cosine < fusion.settings.closeness && fusion.share(candidate.held) < Fusion.nearlyAll
+        }
     }
 
     /// The query's vector, or why there is none; nil when none is wanted. And how long the embedder took.
@@ -90,6 +96,9 @@ extension MemoryStore {
         switch embedding {
         case .success(let vector):
             search.dense = vector
+            if let count = embedder?.wordPieces(of: search.request.query) {
+                search.fusion.unreadable = Fusion.unreadable(words: count.words, pieces: count.pieces, settings)
+            }
             return nil
         case .failure(let error): return "words alone are searched, because \(error.message)"
         }
@@ -112,6 +121,8 @@ extension MemoryStore {
         /// How many can be paged through.
         var total = 0
         var points: [PointID: Point] = [:]
+        /// What the query's terms tell in all.
+        var information = 0.0
 
         mutating func add(_ read: [Point]) { for point in read { points[point.id] = point } }
     }
@@ -126,6 +137,7 @@ extension MemoryStore {
             search.isExact = try await points.count(memories, in: collection) <= settings.deepExactCount
         }
         var ranked = try await union(search, pool: search.pool)
+        search.fusion.information = ranked.information
         fuse(&ranked.candidates, search)
         ranked.candidates.sort(by: Candidate.isBetter)
         while ranked.candidates.count < min(search.end, ranked.total) {
@@ -145,6 +157,7 @@ extension MemoryStore {
     private func formerRanking(_ search: Search) async throws -> Ranked {
         var searches = [search]
         if try await hasHistory() { searches.append(try search.overVersions()) }
+        var fusing = search
         var ranked = Ranked()
         for search in searches {
             let part =
@@ -152,8 +165,11 @@ extension MemoryStore {
                 ? try await lexicalRanking(search) : try await union(search, pool: max(search.pool, search.end))
             ranked.candidates += part.candidates
             ranked.total += part.total
+            // What holds now and what held before are counted apart; a term may be new to one of them.
+            fusing.fusion.information = max(fusing.fusion.information, part.information)
         }
-        if !search.isLexicalOnly { fuse(&ranked.candidates, search) }
+        ranked.information = fusing.fusion.information
+        if !search.isLexicalOnly { fuse(&ranked.candidates, fusing) }
         ranked.candidates.sort(by: Candidate.isBetter)
         return ranked
     }
@@ -161,7 +177,10 @@ extension MemoryStore {
     private func lexicalRanking(_ search: Search) async throws -> Ranked {
         guard search.sparse.count > 0 else { return Ranked() }
         let query = search.lexicalQuery(limit: max(settings.widePool, search.end))
-        let hits = try await points.query([query], in: searched(search)).first ?? []
+        var read = try await points.read([.query(query), search.weightsRead], in: searched(search))
+        let hits = read.nextFound()
+        var fusion = search.fusion
+        fusion.information = read.nextWeights().reduce(0) { $0 + Double($1) }
         let best = Double(hits.map(\.score).max() ?? 1)
         var ranked = Ranked()
         ranked.candidates = hits.map { hit in
@@ -169,10 +188,12 @@ extension MemoryStore {
             candidate.isVersion = search.isOverVersions
             candidate.lexical = Double(hit.score)
             candidate.score = best > 0 ? Double(hit.score) / best : 0
+            candidate.relevance = fusion.cover(best: Double(hit.score))
             return candidate
         }
         ranked.candidates.sort(by: Candidate.isBetter)
         ranked.total = ranked.candidates.count
+        ranked.information = fusion.information
         guard !search.isOverVersions, let project = search.homeProject, !hits.isEmpty else { return ranked }
         let ids = ranked.candidates.prefix(search.end + settings.readMargin).map(\.id)
         var answers = try await points.read(
@@ -187,24 +208,7 @@ extension MemoryStore {
     }
 
     private func fuse(_ candidates: inout [Candidate], _ search: Search) {
-        let lexicalWeight = search.sparse.count > 0 ? settings.lexicalWeight : 0
-        Candidate.fuse(&candidates, lexical: lexicalWeight, settings.denseWeight)
-        Candidate.preferHome(&candidates, lexical: lexicalWeight, settings.denseWeight)
-    }
-
-    private func lexicalRanking(_ search: Search) async throws -> (ranked: [Candidate], total: Int) {
-        guard search.sparse.count > 0 else { return ([], 0) }
-        let query = search.lexicalQuery(limit: max(settings.widePool, search.end))
-        let hits = try await points.query([query], in: searched(search)).first ?? []
-        let best = Double(hits.map(\.score).max() ?? 1)
-        let ranked = hits.map { hit in
-            var candidate = Candidate(id: hit.id)
-            candidate.isVersion = search.isOverVersions
-            candidate.lexical = Double(hit.score)
-            candidate.score = best > 0 ? Double(hit.score) / best : 0
-            return candidate
-        }
-        return (ranked.sorted(by: Candidate.isBetter), ranked.count)
+        search.fusion.score(&candidates, hasTerms: search.sparse.count > 0)
     }
 
     private func searched(_ search: Search) -> String { search.isOverVersions ? historyCollection : collection }
@@ -218,7 +222,7 @@ extension MemoryStore {
             search.isOverVersions || search.asOf != nil
             ? search.corpus : try search.request.narrowing.memories(now: search.now)
         var reads: [PointRead] = [.count(counted), .query(search.denseQuery(dense, limit: pool))]
-        if search.sparse.count > 0 { reads.append(.query(search.lexicalQuery(limit: pool))) }
+        if search.sparse.count > 0 { reads += [.query(search.lexicalQuery(limit: pool)), search.weightsRead] }
         async let asked = bonuses(for: search)
         var answers = try await points.read(reads, in: searched(search))
         var ranked = Ranked()
@@ -232,18 +236,20 @@ extension MemoryStore {
         for hit in answers.isEmpty ? [] : answers.nextFound() {
             union[hit.id, default: Candidate(id: hit.id)].lexical = Double(hit.score)
         }
+        let weights = answers.isEmpty ? [] : answers.nextWeights()
+        ranked.information = weights.reduce(0) { $0 + Double($1) }
         let reasons = await asked
-        if !union.isEmpty { try await complete(&union, &ranked, reasons, dense, search) }
+        if !union.isEmpty { try await complete(&union, &ranked, reasons, dense, search, weights) }
         if search.isOverVersions { for id in union.keys { union[id]?.isVersion = true } }
         ranked.candidates = Array(union.values)
         return ranked
     }
 
-    /// The scores that the other half's best lack (IDF keeps counting over the whole search), the bonuses, and the
-    /// points that are likely to be shown.
+    /// The scores that the other half's best lack (IDF keeps counting over the whole search), how much of the query
+    /// each candidate holds, the bonuses, and the points that are likely to be shown.
     private func complete(
         _ union: inout [PointID: Candidate], _ ranked: inout Ranked, _ reasons: [Reason], _ dense: [Float],
-        _ search: Search
+        _ search: Search, _ weights: [Float]
     ) async throws {
         let withoutDense = union.values.filter { $0.dense == nil }.map(\.id)
         let withoutLexical = Set(union.values.filter { $0.lexical == nil }.map(\.id))
@@ -251,7 +257,11 @@ extension MemoryStore {
         var reads: [PointRead] = [
             .passing(reasons.map(\.filter) + [home].compactMap { $0 }, among: Array(union.keys))
         ]
-        if !search.isOverVersions { reads.append(.points(likely(union, search), .payload)) }
+        if !search.isOverVersions {
+            var search = search
+            search.fusion.information = ranked.information
+            reads.append(.points(likely(union, search), .payload))
+        }
         if !withoutDense.isEmpty {
             var query = search.denseQuery(
                 dense, limit: min(EngineLimits.resultCount, withoutDense.count * settings.maximumChunks))
@@ -265,6 +275,7 @@ extension MemoryStore {
             query.filter = Filter(must: [.hasID(withoutLexical)])
             reads.append(.query(query))
         }
+        if !weights.isEmpty { reads.append(.query(search.coverQuery(Set(union.keys), weights))) }
         var answers = try await points.read(reads, in: searched(search))
         var passing = answers.nextPassing()
         if home != nil { for id in passing.removeLast() { union[id]?.isOfHome = true } }
@@ -274,6 +285,7 @@ extension MemoryStore {
             for hit in answers.nextFound() { union[Chunk.memory(of: hit.id)]?.take(dense: hit) }
         }
         if asksWords { for hit in answers.nextFound() { union[hit.id]?.lexical = Double(hit.score) } }
+        if !weights.isEmpty { for hit in answers.nextFound() { union[hit.id]?.held = Double(hit.score) } }
     }
 
     /// The ids of the best by what is known of them so far, with their nearest chunks.

@@ -162,7 +162,8 @@ package struct CollectionView: Sendable {
                 isExact: isExact, codes: codes, allowed: allowed.sets, damaged: &damaged)
             try collection.noteDamagedFloats(damaged, on: searcher)
         case .sparse(let vector):
-            hits = searcher.nearest(to: vector, name: name, limit: limit, allowed: allowed.sets, corpus: corpus.sets)
+            let product = searcher.product(vector, name: name, corpus: corpus.sets)
+            hits = searcher.nearest(to: product, name: name, limit: limit, allowed: allowed.sets)
         case .multi:
             let found = try similarities(to: [query], name: name, allowed: allowed)
             let best = zip(found.rows, found.values[0]).sorted { a, b in

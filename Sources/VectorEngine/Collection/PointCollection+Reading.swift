@@ -197,7 +197,10 @@ extension PointCollection {
     /// Answers all queries on one view.
     package func query(_ queries: [PointQuery]) throws -> [[ScoredPoint]] {
         for query in queries { try check(query) }
-        return try withView { try answer(queries, on: $0) }
+        return try withView { searcher in
+            var filters = AnsweredFilters(searcher: searcher, contents: contents)
+            return try answer(queries, on: searcher, &filters)
+        }
     }
 
     /// Answers all reads on one view.
@@ -208,10 +211,13 @@ extension PointCollection {
         for query in queries { try check(query) }
         try checkIDs()
         return try withView { searcher in
-            var found = try answer(queries, on: searcher)[...]
+            var filters = AnsweredFilters(searcher: searcher, contents: contents)
+            var found = try answer(queries, on: searcher, &filters)[...]
             return try reads.map { read in
                 switch read {
                 case .query: .found(found.removeFirst())
+                case .weights(let vector, let name, let corpus):
+                    .weights(try weights(of: vector, name: name, corpus: filters.rows(corpus), on: searcher))
                 case .count(let filter): .count(try count(filter, on: searcher))
                 case .passing(let filters, let ids): .passing(try passing(filters, among: Set(ids), on: searcher))
                 case .points(let ids, let parts):
@@ -234,9 +240,17 @@ extension PointCollection {
         }
     }
 
-    private func answer(_ queries: [PointQuery], on searcher: Searcher) throws -> [[ScoredPoint]] {
+    private func weights(
+        of vector: SparseVector, name: String, corpus: [RowSet?], on searcher: Searcher
+    ) throws -> [Float] {
+        try searcher.schema.check(vector, name: name)
+        return searcher.weights(of: vector, name: name, corpus: corpus)
+    }
+
+    private func answer(
+        _ queries: [PointQuery], on searcher: Searcher, _ filters: inout AnsweredFilters
+    ) throws -> [[ScoredPoint]] {
         var answers: [[ScoredPoint]] = []
-        var filters = AnsweredFilters(searcher: searcher, contents: contents)
         let batched = queries.count > 1 ? try exactHits(of: queries, on: searcher, &filters) : [:]
         for (place, query) in queries.enumerated() {
             let hits = try batched[place] ?? hits(of: query, on: searcher, &filters)
@@ -309,7 +323,13 @@ extension PointCollection {
             try searcher.schema.check(vector, name: name)
             let allowed = try filters.rows(query.filter)
             let corpus = try query.idfCorpus.map { try filters.rows($0) } ?? allowed
-            return searcher.nearest(to: vector, name: name, limit: query.limit, allowed: allowed, corpus: corpus)
+            let product = searcher.product(vector, name: name, corpus: corpus)
+            return searcher.nearest(to: product, name: name, limit: query.limit, allowed: allowed)
+        case .cover(let name, let vector):
+            try searcher.schema.check(vector, name: name)
+            let cover = TermQuery(terms: vector.indices, weights: vector.values, countsPresence: true)
+            return searcher.nearest(
+                to: cover, name: name, limit: query.limit, allowed: try filters.rows(query.filter))
         }
     }
 }

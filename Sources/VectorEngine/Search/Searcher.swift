@@ -209,19 +209,26 @@ extension Searcher {
 
     // MARK: Sparse
 
-    /// The `limit` rows with the highest inner product, highest first (as negative distances).
-    func nearest(
-        to vector: SparseVector, name: String, limit: Int, allowed: [RowSet?], corpus: [RowSet?]
-    ) -> [RowHit] {
-        guard let description = schema.sparse[name], limit > 0 else { return [] }
-        let weights: [Float] = description.usesIDF ? idfWeights(of: vector, name: name, corpus: corpus) : vector.values
+    /// The `limit` rows with the highest score, highest first (as negative distances).
+    func nearest(to query: TermQuery, name: String, limit: Int, allowed: [RowSet?]) -> [RowHit] {
+        guard schema.sparse[name] != nil, limit > 0 else { return [] }
         var best: [RowHit] = []
         for (i, segment) in segments.enumerated() where segment.rowCount > 0 {
-            let found = segment.nearest(vector.indices, weights: weights, name: name, limit: limit, allowed: allowed[i])
+            let found = segment.nearest(query, name: name, limit: limit, allowed: allowed[i])
             best.append(contentsOf: found.map { RowHit(segment: i, row: $0.row, distance: $0.distance) })
         }
         if segments.count > 1 { best.sort { $0.distance < $1.distance } }
         return Array(best.prefix(limit))
+    }
+
+    /// The inner product with `vector`, IDF counted over `corpus` where the vector name has it.
+    func product(_ vector: SparseVector, name: String, corpus: [RowSet?]) -> TermQuery {
+        TermQuery(terms: vector.indices, weights: weights(of: vector, name: name, corpus: corpus))
+    }
+
+    /// What the sparse query counts at each of its indexes: its values, times IDF over `corpus` where the name has it.
+    func weights(of vector: SparseVector, name: String, corpus: [RowSet?]) -> [Float] {
+        schema.sparse[name]?.usesIDF == true ? idfWeights(of: vector, name: name, corpus: corpus) : vector.values
     }
 
     /// Query weights times ln(1 + (N − n + .5) / (n + .5)), N and n counted over the live rows of `corpus`.
@@ -244,6 +251,14 @@ extension Searcher {
             return value * Float(log1p(Double(without / (Float(count) + 0.5))))
         }
     }
+}
+
+/// A sparse query as it is scored: what each term counts.
+struct TermQuery {
+    let terms: [UInt32]
+    let weights: [Float]
+    /// A row that has a term counts the query's weight, whatever its own is.
+    var countsPresence = false
 }
 
 /// A dense vector name and where a segment keeps it.
@@ -333,10 +348,8 @@ extension SegmentView {
 
     /// The `limit` allowed live rows with the highest inner product among those that share a term; highest first, as
     /// negative distances.
-    fileprivate func nearest(
-        _ terms: [UInt32], weights: [Float], name: String, limit: Int, allowed: RowSet?
-    ) -> [Neighbor] {
-        let (rows, distances) = scores(of: terms, weights: weights, name: name, allowed: allowed)
+    fileprivate func nearest(_ query: TermQuery, name: String, limit: Int, allowed: RowSet?) -> [Neighbor] {
+        let (rows, distances) = scores(of: query, name: name, allowed: allowed)
         if limit <= Self.keptLimit, rows.count > limit {
             var top = TopK(limit)
             distances.withUnsafeBufferPointer { distances in
@@ -352,10 +365,10 @@ extension SegmentView {
     }
 
     private func scores(
-        of terms: [UInt32], weights: [Float], name: String, allowed: RowSet?
+        of query: TermQuery, name: String, allowed: RowSet?
     ) -> (rows: [UInt32], distances: [Float]) {
         if let allowed, allowed.count <= Self.lookupLimit {
-            let found = lookedUpScores(terms, weights: weights, name: name, rows: allowed)
+            let found = lookedUpScores(query, name: name, rows: allowed)
             return (found.map(\.row), found.map { -$0.weight })
         }
         var selected = allowed ?? RowSet(allOf: rowCount)
@@ -364,10 +377,10 @@ extension SegmentView {
         indexes.read { indexes in
             guard let index = indexes.sparse[name] else { return }
             sums.withUnsafeMutableBufferPointer { sums in
-                for (term, weight) in zip(terms, weights) {
+                for (term, weight) in zip(query.terms, query.weights) {
                     index.withPostings(of: term) { list in
                         for posting in list.prefix(below: rowCount) {
-                            sums[Int(posting.row)] += weight * posting.weight
+                            sums[Int(posting.row)] += weight * (query.countsPresence ? 1 : posting.weight)
                         }
                     }
                 }
@@ -396,19 +409,19 @@ extension SegmentView {
         return (rows, distances)
     }
 
-    private func lookedUpScores(_ terms: [UInt32], weights: [Float], name: String, rows: RowSet) -> [Posting] {
+    private func lookedUpScores(_ query: TermQuery, name: String, rows: RowSet) -> [Posting] {
         var wanted: [Posting] = []
         rows.forEach { row in
             if row < rowCount, !deleted.contains(row) { wanted.append(Posting(row: UInt32(row), weight: 0)) }
         }
         return indexes.read { indexes in
             guard let index = indexes.sparse[name] else { return [] }
-            for (term, weight) in zip(terms, weights) {
+            for (term, weight) in zip(query.terms, query.weights) {
                 index.withPostings(of: term) { list in
                     for i in wanted.indices {
                         let at = list.partitioningIndex { $0.row >= wanted[i].row }
                         if at < list.count, list[at].row == wanted[i].row {
-                            wanted[i].weight += weight * list[at].weight
+                            wanted[i].weight += weight * (query.countsPresence ? 1 : list[at].weight)
                         }
                     }
                 }
