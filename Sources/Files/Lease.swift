@@ -7,11 +7,22 @@ package final class Lease: Sendable {
     /// Makes the file at `path` where there is none. Returns nil when another process, or another lease of this one,
     /// holds the lock; it never waits.
     package init?(path: String) throws(FileError) {
-        descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw FileError(errno: errno, path: path) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            close(descriptor)
-            return nil
+        while true {
+            let opened = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            guard opened >= 0 else { throw FileError(errno: errno, path: path) }
+            guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
+                close(opened)
+                return nil
+            }
+            var locked = stat(), present = stat()
+            if unsafe fstat(opened, &locked) == 0, unsafe stat(path, &present) == 0,
+                locked.st_ino == present.st_ino, locked.st_dev == present.st_dev
+            {
+                descriptor = opened
+                return
+            }
+            // A holder has removed the file between the opening and the lock: a lock on it keeps nobody away.
+            close(opened)
         }
     }
 

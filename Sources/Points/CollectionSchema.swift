@@ -89,4 +89,9 @@ extension CollectionSchema {
     package var denseDimensions: [Int] { denseNames.map { dense[$0]?.dimension ?? 1 } }
     package var sparseNames: [String] { sparse.keys.sorted() }
     package var multiNames: [String] { multi.keys.sorted() }
+
+    /// Whether both describe the same vectors, so that rows and graphs of the one are rows and graphs of the other.
+    package func hasVectors(of other: CollectionSchema) -> Bool {
+        dense == other.dense && sparse == other.sparse && multi == other.multi
+    }
 }

@@ -272,7 +272,7 @@ import VectorEngine
             "zebra", ["formatting": ["include_content": false, "include_metadata": false]])
         #expect(
             (bare["items"]?.arrayValue?.first?.objectValue?.keys).map(Array.init) == [
-                "id", "kind", "scope", "created_at", "updated_at", "score", "match_type",
+                "id", "kind", "scope", "created_at", "updated_at", "score", "match_type", "relevance",
             ])
         let marked = try await memory.findItems("stripes", ["formatting": ["highlight_matches": true]])
         #expect(marked["items"]?.arrayValue?.first?["highlight"] == "the zebra's **stripes**")

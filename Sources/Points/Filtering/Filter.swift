@@ -106,6 +106,45 @@ public enum FieldTest: Sendable, Equatable {
     case geo(GeoRegion)
 }
 
+extension Condition {
+    /// Written out because a vector's name is told by its bytes: a memory of answers is asked by this.
+    public static func == (a: Condition, b: Condition) -> Bool {
+        switch (a, b) {
+        case (.field(let path, let test), .field(let otherPath, let otherTest)): path == otherPath && test == otherTest
+        case (.isEmpty(let path, let wanted), .isEmpty(let otherPath, let otherWanted)),
+            (.isNull(let path, let wanted), .isNull(let otherPath, let otherWanted)):
+            path == otherPath && wanted == otherWanted
+        case (.valuesCount(let path, let range), .valuesCount(let otherPath, let otherRange)):
+            path == otherPath && range == otherRange
+        case (.hasID(let ids), .hasID(let others)): ids == others
+        case (.hasVector(let name), .hasVector(let other)): name.hasSameBytes(as: other)
+        case (.nested(let path, let filter), .nested(let otherPath, let other)): path == otherPath && filter == other
+        case (.filter(let filter), .filter(let other)): filter == other
+        case (.slice(let total, let index), .slice(let otherTotal, let otherIndex)):
+            total == otherTotal && index == otherIndex
+        default: false
+        }
+    }
+}
+
+extension FieldTest {
+    /// Written out because texts are equal when their bytes are.
+    public static func == (a: FieldTest, b: FieldTest) -> Bool {
+        switch (a, b) {
+        case (.anyOf(let values), .anyOf(let others)), (.noneOf(let values), .noneOf(let others)): values == others
+        case (.text(let text), .text(let other)), (.textAny(let text), .textAny(let other)),
+            (.phrase(let text), .phrase(let other)), (.prefix(let text), .prefix(let other)),
+            (.substring(let text), .substring(let other)):
+            text.hasSameBytes(as: other)
+        case (.range(let range), .range(let other)): range == other
+        case (.moments(let a1, let a2, let a3, let a4), .moments(let b1, let b2, let b3, let b4)):
+            a1 == b1 && a2 == b2 && a3 == b3 && a4 == b4
+        case (.geo(let region), .geo(let other)): region == other
+        default: false
+        }
+    }
+}
+
 /// A value that a payload value is compared with; the types must agree, and texts agree when their bytes do.
 public enum MatchValue: Sendable {
     case keyword(String)

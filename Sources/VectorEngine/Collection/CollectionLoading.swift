@@ -47,6 +47,10 @@ struct CollectionLoader: Sendable {
     /// The points that were read are not those that were written.
     private struct TallyMismatch: Error {}
 
+    /// A row of the list of deletes is not what was written: which points it is about is not known, and only all the
+    /// points together tell what is left.
+    private struct DamagedDeletion: Error {}
+
     /// The segments were replaced between two reads.
     private struct Overtaken: Error {}
 
@@ -66,14 +70,18 @@ struct CollectionLoader: Sendable {
         let read = Mutex<Changes?>(nil)
         let trustsCount = !checksIDs && header.tally != nil
         // One flat list of tasks: work nested in `concurrentPerform` would run on a single thread.
-        try Self.sideBySide(
-            readers.flatMap(\.tasks) + [
-                { [self] in
-                    let changes = try changes(
-                        header, after: header.sealedSequence, trustsTally, trustsCount: trustsCount)
-                    read.withLock { $0 = changes }
-                }
-            ])
+        do {
+            try Self.sideBySide(
+                readers.flatMap(\.tasks) + [
+                    { [self] in
+                        let changes = try changes(
+                            header, after: header.sealedSequence, trustsTally, trustsCount: trustsCount)
+                        read.withLock { $0 = changes }
+                    }
+                ])
+        } catch is DamagedDeletion {
+            return try everyRow(header, trustsTally, fields)
+        }
         guard let changes = read.withLock({ $0 }) else { preconditionFailure("every task has run") }
         let views = try readers.map { try $0.view() }
         if let views = views.all() {
@@ -205,9 +213,13 @@ struct CollectionLoader: Sendable {
         guard header.deletionFloor <= live.sequence else { return false }
         // Deletes first: of an id that was deleted and stored again the row in `points` is the newer.
         let start = live.sequence
-        for deletion in try deletions(db, header, after: start) {
-            live.delete(deletion.id, sequence: deletion.sequence)
+        let deletions: [Deletion]
+        do {
+            deletions = try self.deletions(db, header, after: start)
+        } catch is DamagedDeletion {
+            return false
         }
+        for deletion in deletions { live.delete(deletion.id, sequence: deletion.sequence) }
         try forEachRow(db, after: start, schema: live.schema, damaged: &damaged) { row in
             try live.upsert(row.point, sequence: row.sequence)
         }
@@ -224,7 +236,7 @@ struct CollectionLoader: Sendable {
             guard
                 header.tally == nil || row.isNull(2)
                     || row.integer(2) == StoredRow.deletionChecksum(row.blob(1), sequence: sequence)
-            else { throw StoredRow.damaged(sequence) }
+            else { throw DamagedDeletion() }
             // Without an id a repair has set a row aside that nobody could name.
             if let id = PointID(key: row.blob(1)) { deletions.append(Deletion(sequence: sequence, id: id)) }
         }

@@ -32,6 +32,10 @@ package final class PointCollection: Sendable {
         var damagedRows: Int
         /// Another process has replaced the stored segments since these were read.
         var isOutdated = false
+        /// Following the log has failed half-way: `live` holds some of the changes and not others.
+        var isHalfFollowed = false
+        /// The index of ids did not add up when all was read: it may be made anew of the rows.
+        var mayBeMended = false
     }
 
     private struct Published {
@@ -207,11 +211,17 @@ package final class PointCollection: Sendable {
         let mark = file.commitMark
         do {
             let version = try file.dataVersion()
-            return try live.withLock { state in
+            let (searcher, mayBeMended) = try live.withLock { state in
                 if state.seenVersion != version { try catchUp(&state, version: version) }
                 published.withLock { $0.mark = mark }
-                return state.live.searcher()
+                defer { state.mayBeMended = false }
+                return (state.live.searcher(), state.mayBeMended)
             }
+            // A writer may hold the file and wait for `live`: nobody waits for the file while holding that.
+            guard mayBeMended, try !CollectionLoader(file: file, damage: damage).idsMatch(), try file.rebuildIDIndex()
+            else { return searcher }
+            try reload()
+            return live.withLock { $0.live.searcher() }
         } catch {
             throw told(EngineError(wrapping: error, path: file.path))
         }
@@ -231,25 +241,30 @@ package final class PointCollection: Sendable {
 
     /// Follows the log; where it does not reach back far enough, everything is read anew, after that read has ended.
     private func catchUp(_ state: inout State) throws {
-        if try !file.pool.read({ db in try follow(&state, db) }) { try readAnew(&state) }
+        if try state.isHalfFollowed || !file.pool.read({ db in try follow(&state, db) }) { try readAnew(&state) }
     }
 
     /// - Returns: false when everything must be read anew.
     private func follow(_ state: inout State, _ db: Database) throws -> Bool {
+        guard !state.isHalfFollowed else { return false }
+        state.isHalfFollowed = true
         let follows = try CollectionLoader(file: file, damage: damage).follow(
             db, &state.live, damaged: &state.damagedRows)
+        state.isHalfFollowed = false
         state.isOutdated = try file.header(db).generation != state.live.generation
         return follows
     }
 
-    private func readAnew(_ state: inout State, mayMend: Bool = true) throws {
+    private func readAnew(_ state: inout State) throws {
         let old = state.live
         let fields = state.live.fields
         (state.live, state.damagedRows) = try CollectionLoader(
             file: file, damage: damage
-        ).load(mayMend: mayMend, fields: fields)
+        ).load(mayMend: false, fields: fields)
         state.live.renumber(after: old)
         state.isOutdated = false
+        state.isHalfFollowed = false
+        state.mayBeMended = state.damagedRows > 0
     }
 
     /// Reads the file anew, as if the collection were opened again.
@@ -366,7 +381,7 @@ package final class PointCollection: Sendable {
     private func newestView(_ db: Database) throws -> Searcher {
         try live.withLock { state in
             // Within a transaction of ours there is no other for mending an index.
-            if try !follow(&state, db) { try readAnew(&state, mayMend: false) }
+            if try !follow(&state, db) { try readAnew(&state) }
             return state.live.searcher()
         }
     }
@@ -390,15 +405,13 @@ package final class PointCollection: Sendable {
     /// Counts how often segments have been replaced by merged ones.
     var generation: Int64 { live.withLock { $0.live.generation } }
 
-    /// Ends the growing segment and hands out every segment as it is now.
-    func freezeForSealing() throws -> (segments: [SegmentView], generation: Int64) {
+    /// Ends the growing segment and hands out every segment as it is now, with the schema of that moment.
+    func freezeForSealing() throws -> (segments: [SegmentView], generation: Int64, schema: CollectionSchema) {
         try live.withLock { state in
             try catchUp(&state)
-            if state.isOutdated {
-                try readAnew(&state)
-                publish(state)
-            }
-            return (state.live.freeze(), state.live.generation)
+            if state.isOutdated { try readAnew(&state) }
+            publish(state)
+            return (state.live.freeze(), state.live.generation, state.live.schema)
         }
     }
 

@@ -44,7 +44,7 @@ final class Sealer: Sendable {
         let settings = collection.settings
         queue.async { [self] in
             let generation = collection.generation
-            var hasCompacted = false
+            var (hasCompacted, isOvertaken) = (false, false)
             do {
                 if isDue {
                     _ = try seal(threads: settings.threads, givesWay: true)
@@ -52,6 +52,8 @@ final class Sealer: Sendable {
                     try collection.compactFlatSegments()
                     hasCompacted = true
                 }
+            } catch let error as EngineError where error.code == .cancelled && !isStopped {
+                isOvertaken = true
             } catch {
                 settings.logger.warn(
                     "new rows could not be indexed; they are searched exactly, and the next write tries again",
@@ -59,7 +61,7 @@ final class Sealer: Sendable {
             }
             state.withLock { $0.isScheduled = false }
             // What was written or deleted meanwhile has found a run scheduled, and there may be no further write.
-            if collection.generation > generation || (hasCompacted && collection.needsCompaction) { wake() }
+            if collection.generation > generation || hasCompacted || isOvertaken { wake() }
         }
     }
 
@@ -125,10 +127,9 @@ final class Sealer: Sendable {
         let path = collection.file.path + ".lease"
         guard let lease = try EngineError.wrapping(path, { try Lease(path: path) }) else { return false }
         defer { lease.release() }
-        let (segments, generation) = try collection.freezeForSealing()
+        let (segments, generation, schema) = try collection.freezeForSealing()
         // Whether a graph can be extended is known when its links are.
         for segment in segments { segment.comingLinks.forEach { $0.finish() } }
-        let schema = collection.schema
         let settings = collection.settings
         guard
             segments.contains(where: {
@@ -154,7 +155,7 @@ final class Sealer: Sendable {
             var merged = try givesWay ? YieldingThread.run(run) : run()
             observe(.storing)
             merged.storedID = try store(
-                merged, replacing: segments, generation: generation + 1, isAhead: threads > 1 && !givesWay)
+                merged, schema, replacing: segments, generation: generation + 1, isAhead: threads > 1 && !givesWay)
             collection.replace(Set(segments.map(\.number)), with: merged, generation: generation + 1)
         } catch {
             observe(.failed)
@@ -168,10 +169,9 @@ final class Sealer: Sendable {
     ///
     /// - Parameter isAhead: whether a second thread may prepare what is written next; not where searches come first.
     private func store(
-        _ merged: SegmentView, replacing: [SegmentView], generation: Int64, isAhead: Bool
+        _ merged: SegmentView, _ schema: CollectionSchema, replacing: [SegmentView], generation: Int64, isAhead: Bool
     ) throws -> Int64 {
         let file = collection.file
-        let schema = collection.schema
         let list = SegmentRowList(merged)
         let sequences = list.sequences
         let rows = Data(list.bytes)
@@ -184,6 +184,9 @@ final class Sealer: Sendable {
                 let header = try file.header(db)
                 guard header.generation == generation - 1 else {
                     throw EngineError(.cancelled, "another process has sealed this collection meanwhile")
+                }
+                guard header.schema.hasVectors(of: schema) else {
+                    throw EngineError(.cancelled, "the vectors of this collection have been defined anew meanwhile")
                 }
                 try CollectionFile.makeGraphTable(db)
                 try db.execute(sql: "DELETE FROM segments; DELETE FROM graph_parts")

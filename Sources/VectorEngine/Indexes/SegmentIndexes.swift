@@ -63,7 +63,7 @@ struct SegmentIndexes: Sendable {
     mutating func setVectors(of schema: CollectionSchema, rowCount: Int) {
         for name in Array(sparse.keys) where schema.sparse[name] == nil { sparse[name] = nil }
         for name in schema.sparse.keys where sparse[name] == nil { sparse[name] = SparseIndex.merging([]) }
-        let names = Set(schema.dense.keys).union(schema.sparse.keys)
+        let names = Set(schema.dense.keys).union(schema.sparse.keys).union(schema.multi.keys)
         for name in Array(missing.keys) where !names.contains(name) { missing[name] = nil }
         for name in names where missing[name] == nil { missing[name] = RowSet(allOf: rowCount) }
     }

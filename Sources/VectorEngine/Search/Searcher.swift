@@ -73,9 +73,7 @@ extension Searcher {
             return try segments.map { try matches(filter, in: $0, contents: contents) }
         }
         return try segments.map { segment in
-            if let known = segment.indexes.remembered(filter, segment) { return known }
-            return segment.indexes.remember(
-                filter, segment, rows: try matches(filter, in: segment, contents: contents))
+            try segment.indexes.rows(filter, segment) { try matches(filter, in: segment, contents: contents) }
         }
     }
 

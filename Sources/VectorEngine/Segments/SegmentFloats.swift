@@ -209,7 +209,8 @@ struct StoredFloats: Sendable {
         try dimensions.withUnsafeBufferPointer { dimensions in
             try withUnsafeTemporaryAllocation(of: Float.self, capacity: dimension) { floats in
                 guard let start = floats.baseAddress else { return }
-                func take(_ place: Int, _ dense: UnsafeRawBufferPointer) throws {
+                /// - Parameter db: the connection that the row is being read on, where it is SQLite's.
+                func take(_ place: Int, _ dense: UnsafeRawBufferPointer, _ db: Database?) throws {
                     let isWhole = cipher.withPlain(dense, .dense(sequence: sequences[Int(rows[place])])) {
                         DenseLayout.copy(slot, of: $0, dimensions, to: start)
                     }
@@ -217,15 +218,17 @@ struct StoredFloats: Sendable {
                         try body(place, start)
                     } else {
                         // Its checksum holds: it may be laid out by a newer schema.
-                        try requireLayout()
+                        try requireLayout(db)
                         damaged += 1
                     }
                 }
-                let missing = try forEachInPages(rows, take)
+                let missing = try forEachInPages(rows) { try take($0, $1, nil) }
                 for first in Swift.stride(from: 0, to: missing.count, by: Self.rowsPerStatement) {
                     let part = missing[first..<min(missing.count, first + Self.rowsPerStatement)]
                     // One statement is one snapshot; a transaction around it would cost as much as the read.
-                    damaged += try file.pool.unsafeRead { try forEachSelected(part, of: rows, $0, take) }
+                    damaged += try file.pool.unsafeRead { db in
+                        try forEachSelected(part, of: rows, db) { try take($0, $1, db) }
+                    }
                 }
             }
         }
@@ -233,8 +236,10 @@ struct StoredFloats: Sendable {
     }
 
     /// - Throws: `ViewOvertaken` when the rows are laid out otherwise now.
-    private func requireLayout() throws {
-        if try file.pool.unsafeRead({ try file.schema($0).denseDimensions }) != dimensions { throw ViewOvertaken() }
+    private func requireLayout(_ db: Database?) throws {
+        // A read within a read ends the process.
+        let schema = try db.map { try file.schema($0) } ?? file.pool.unsafeRead { try file.schema($0) }
+        if schema.denseDimensions != dimensions { throw ViewOvertaken() }
     }
 
     /// Calls `body` with the position in `rows` and the stored bytes of the rows that are at their known places in the

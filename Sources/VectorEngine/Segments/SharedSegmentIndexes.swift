@@ -7,7 +7,13 @@ import Vectors
 /// never contended.
 final class SharedSegmentIndexes: Sendable {
     private let indexes: Mutex<SegmentIndexes>
-    private let answers = Mutex<[FilterAnswer]>([])
+    private let answers = Mutex(Answers())
+
+    private struct Answers {
+        var list: [FilterAnswer] = []
+        /// Counts how often an index came or went: what was matched before that is not remembered.
+        var epoch = 0
+    }
 
     /// Rows that matched a filter when the segment had `rowCount` rows and so many of them were deleted. A row never
     /// changes, so the answer holds as long as none is added and none deleted.
@@ -27,33 +33,34 @@ final class SharedSegmentIndexes: Sendable {
         try indexes.withLock { try body($0) }
     }
 
-    /// The live rows of `view`, a view of this segment, that match `filter`, where it was asked of as many rows before;
-    /// what was deleted since is taken off and the rest remembered in its place.
-    func remembered(_ filter: Filter, _ view: SegmentView) -> RowSet? {
-        let answer = answers.withLock { answers -> FilterAnswer? in
+    /// The live rows of `view`, a view of this segment, that match `filter`: those of an answer to as many rows, without
+    /// what was deleted since, or what `match` finds.
+    func rows(_ filter: Filter, _ view: SegmentView, _ match: () throws -> RowSet) rethrows -> RowSet {
+        let (answer, epoch) = answers.withLock { answers -> (FilterAnswer?, Int) in
             // A view that is older than the answer lacks rows in it that were deleted later.
             guard
-                let at = answers.firstIndex(where: {
+                let at = answers.list.firstIndex(where: {
                     $0.rowCount == view.rowCount && $0.deletedCount <= view.deletedCount && $0.filter == filter
                 })
-            else { return nil }
-            if at > 0 { answers.swapAt(0, at) }
-            return answers[0]
+            else { return (nil, answers.epoch) }
+            if at > 0 { answers.list.swapAt(0, at) }
+            return (answers.list[0], answers.epoch)
         }
-        guard let answer, answer.deletedCount < view.deletedCount else { return answer?.rows }
-        var rows = answer.rows
+        guard var rows = answer?.rows else { return remember(filter, view, rows: try match(), epoch) }
+        if answer?.deletedCount == view.deletedCount { return rows }
         rows.subtract(view.deleted)
-        return remember(filter, view, rows: rows)
+        return remember(filter, view, rows: rows, epoch)
     }
 
     /// Keeps the live rows of `view` that match `filter`, and hands them back counted.
-    func remember(_ filter: Filter, _ view: SegmentView, rows: RowSet) -> RowSet {
+    private func remember(_ filter: Filter, _ view: SegmentView, rows: RowSet, _ epoch: Int) -> RowSet {
         var rows = rows
         rows.listMembers()
         answers.withLock { answers in
-            answers.removeAll { $0.filter == filter }
-            if answers.count == Self.rememberedFilters { answers.removeLast() }
-            answers.insert(
+            guard answers.epoch == epoch else { return }
+            answers.list.removeAll { $0.filter == filter }
+            if answers.list.count == Self.rememberedFilters { answers.list.removeLast() }
+            answers.list.insert(
                 FilterAnswer(filter: filter, rowCount: view.rowCount, deletedCount: view.deletedCount, rows: rows),
                 at: 0)
         }
@@ -87,7 +94,12 @@ final class SharedSegmentIndexes: Sendable {
     }
 
     /// An index of texts decides what a word is: what was answered without it, or with it, may be wrong now.
-    private func forgetAnswers() { answers.withLock { $0 = [] } }
+    private func forgetAnswers() {
+        answers.withLock { answers in
+            answers.list = []
+            answers.epoch += 1
+        }
+    }
 
     func append(_ point: Point, row: UInt32, layout: RowLayout) {
         indexes.withLock { $0.append(point, row: row, layout: layout) }
