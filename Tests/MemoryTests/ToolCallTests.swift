@@ -291,7 +291,7 @@ import Testing
         #expect(weak["note"] == "nothing stored is close to this")
         #expect(weak["items"]?.strings("relevance") == ["weak"])
         let near = try await memory.findItems("zebra")
-        #expect(near["note"] == nil && near["items"]?.strings("relevance") == [])
+        #expect(near["note"] == nil && near["items"]?.strings("relevance") == ["likely"])
     }
 
     @Test("a scope in which nothing is found is answered with the projects there are")
