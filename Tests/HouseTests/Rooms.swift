@@ -57,7 +57,7 @@ struct Room: Sendable {
         Room(name: "MCPServer", standsOn: ["Memory", "MCP"], modules: system + collections + ["Logging"]),
         Room(
             name: "Operations", standsOn: ["Memory", "Outbound", "CBLAS"], modules: system + collections + ["Logging"],
-            peers: ["Settings", "House", "Health"]),
+            peers: ["Settings", "House", "Health", "Clients"]),
         // The programs.
         Room(
             name: "Bench", standsOn: ["MCP", "Memory"],

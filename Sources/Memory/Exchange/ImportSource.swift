@@ -1,74 +1,143 @@
-import Files
 import Foundation
 import JSON
 
-/// What a path holds: exported rows with ids, and items that become new memories.
-package struct ImportSource {
-    package private(set) var exported: [JSONObject] = []
-    package private(set) var new: [JSONValue] = []
+/// What a path holds: exported rows with ids, items that become new memories, and notes that own theirs.
+///
+/// A file is read by what is in it: lines or Markdown files of `cortex export`, lines of the knowledge-graph server,
+/// the JSON of other memories (``ForeignExport``), notes of basic-memory, and other notes (an Obsidian vault, or any
+/// folder of Markdown). What cannot be read is kept with its place and reason, and the rest is read.
+package struct ImportSource: Sendable {
+    /// One memory to be, and where it is from.
+    package struct Row: Sendable {
+        package let item: JSONObject
+        package let file: String
+        /// From 1 on; of a JSON file the number of the entry, and 0 for a whole file.
+        package let line: Int
+    }
+
+    package private(set) var exported: [Row] = []
+    package private(set) var new: [Row] = []
+    package private(set) var documents: [OwnedDocument] = []
+    package private(set) var faults: [TextSource.Fault] = []
+    package private(set) var skipped: [FolderWalk.Skipped] = []
+
+    private static let suffixes: Set<String> = ["md", "markdown", "jsonl", "ndjson", "json"]
+    /// What a memory in front matter may have; other members of a note are its metadata.
+    private static let members: Set<String> = [
+        "kind", "content", "data", "scope", "source", "metadata", "tags", "idempotency_key", "ttl_config",
+    ]
 
     /// Reads lines that were handed in; `name` says in an error whose they are.
-    package init(lines data: Data, named name: String) throws { try read(lines: Self.text(data, name)) }
+    package init(lines data: Data, named name: String) throws(MemoryError) {
+        take(text: try TextFile.text(of: Array(data), named: name), named: name)
+    }
 
-    /// Reads a file, or the Markdown files of a folder.
-    package init(_ path: String) throws {
-        guard let kind = PathKind(of: path) else {
-            throw MemoryError(.invalidArgument, "there is no file or folder \(path)")
-        }
-        guard kind == .folder else {
-            try read(file: path)
-            return
-        }
-        for name in try FileManager.default.contentsOfDirectory(atPath: path).sorted() where name.hasSuffix(".md") {
-            try read(file: path + "/" + name)
+    /// Reads a file, or the files of a folder.
+    ///
+    /// - Throws: `MemoryError` for what is not there, and for one file that cannot be read at all.
+    package init(_ path: String) throws(MemoryError) {
+        let path = URL(fileURLWithPath: path).standardizedFileURL.path
+        switch TextFile.sort(path, named: path) {
+        case .missing(let sentence), .unreadable(let sentence): throw MemoryError(.invalidArgument, sentence)
+        case .file: try read(file: path, named: (path as NSString).lastPathComponent)
+        case .folder:
+            let walk = try FolderWalk(path, suffixes: Self.suffixes)
+            skipped = walk.skipped
+            for name in walk.files {
+                do throws(MemoryError) {
+                    try read(file: path + "/" + name, named: name)
+                } catch {
+                    faults.append(TextSource.Fault(file: name, line: 0, reason: error.message))
+                }
+            }
         }
     }
 
-    private static func text(_ data: Data, _ name: String) throws -> String {
-        guard let text = String(bytes: data, encoding: .utf8) else {
-            throw MemoryError(.invalidArgument, "\(name) is not UTF-8 text")
+    private mutating func read(file path: String, named name: String) throws(MemoryError) {
+        let text = try TextFile.text(at: path, named: name)
+        guard TextSource.markdownSuffixes.contains((name as NSString).pathExtension.lowercased()) else {
+            return take(text: text, named: name)
         }
-        return text.replacing("\r\n", with: "\n")
-    }
-
-    private mutating func read(file path: String) throws {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw MemoryError(.invalidArgument, "cannot read \(path); check its owner and mode")
-        }
-        let text = try Self.text(data, path)
-        guard path.hasSuffix(".md") else { return try read(lines: text) }
-        if let item = FrontMatter.item(of: text) {
-            take(item)
+        guard let item = FrontMatter.item(of: text) else { return take(note: text, at: path, named: name) }
+        if item["id"] != nil, item["created_at"] != nil {
+            exported.append(Row(item: item, file: name, line: 0))
+        } else if let kind = item["kind"]?.stringValue, MemoryKind(rawValue: kind) != nil {
+            new.append(Row(item: Self.memory(item), file: name, line: 0))
+        } else if let note = BasicMemoryNote(
+            text, name: ((name as NSString).lastPathComponent as NSString).deletingPathExtension)
+        {
+            new += note.items.map { Row(item: $0, file: name, line: 0) }
+            take(note: note.text, at: path, named: name)
         } else {
-            new.append(["kind": "section", "content": .string(text)])
+            take(note: text, at: path, named: name)
         }
+    }
+
+    private mutating func take(note text: String, at path: String, named name: String) {
+        let document = OwnedDocument(id: path, formerID: nil, name: name, text: text, isMarkdown: true)
+        if !document.parts.isEmpty { documents.append(document) }
+    }
+
+    /// The members that a memory has; the others become metadata.
+    private static func memory(_ item: JSONObject) -> JSONObject {
+        var memory = item.filter { members.contains($0.key) }
+        let rest = item.filter { !members.contains($0.key) && !$0.value.isNull }
+        guard !rest.isEmpty else { return memory }
+        var metadata = memory["metadata"]?.objectValue ?? [:]
+        metadata.merge(rest) { own, _ in own }
+        memory["metadata"] = .object(metadata)
+        return memory
+    }
+
+    /// One JSON value over the whole text, or one on each line.
+    private mutating func take(text: String, named name: String) {
+        if let start = text.first(where: { !$0.isWhitespace }), start == "{" || start == "[",
+            let whole = try? JSONParser.parse(text)  // lines are no JSON as a whole
+        {
+            if let entries = ForeignExport.entries(of: whole) {
+                for (i, entry) in entries.enumerated() {
+                    switch entry {
+                    case .success(let item): new.append(Row(item: item, file: name, line: i + 1))
+                    case .failure(let error):
+                        faults.append(TextSource.Fault(file: name, line: i + 1, reason: error.message))
+                    }
+                }
+                return
+            }
+            if let list = whole.arrayValue {
+                for (i, value) in list.enumerated() { take(value, KnowledgeGraph.Place(file: name, line: i + 1)) }
+                return
+            }
+        }
+        var graph = KnowledgeGraph()
+        for (number, line) in TextSource.lines(text) {
+            let place = KnowledgeGraph.Place(file: name, line: number)
+            do {
+                let value = try JSONParser.parse(line)
+                do throws(MemoryError) {
+                    if let members = value.objectValue, try graph.take(members, at: place) { continue }
+                    take(value, place)
+                } catch {
+                    faults.append(TextSource.Fault(file: name, line: number, reason: error.message))
+                }
+            } catch {
+                faults.append(TextSource.Fault(file: name, line: number, reason: "is \(error)"))
+            }
+        }
+        new += graph.rows
     }
 
     /// With an id and a date it is an export, else a new memory.
-    private mutating func take(_ item: JSONObject) {
+    private mutating func take(_ value: JSONValue, _ place: KnowledgeGraph.Place) {
+        guard var item = value.objectValue else {
+            faults.append(TextSource.Fault(file: place.file, line: place.line, reason: "is no JSON object"))
+            return
+        }
         if item["id"] != nil, item["created_at"] != nil {
-            exported.append(item)
-        } else {
-            var item = item
-            if item["kind"] == nil { item["kind"] = "observation" }
-            new.append(.object(item))
+            exported.append(Row(item: item, file: place.file, line: place.line))
+            return
         }
-    }
-
-    private mutating func read(lines text: String) throws {
-        var graph = KnowledgeGraph()
-        for (number, line) in text.split(separator: "\n").enumerated() where !line.allSatisfy(\.isWhitespace) {
-            let value: JSONValue
-            do {
-                value = try JSONParser.parse(String(line))
-            } catch {
-                throw MemoryError(.invalidArgument, "line \(number + 1) is \(error)")
-            }
-            guard let members = value.objectValue else {
-                throw MemoryError(.invalidArgument, "line \(number + 1) is no JSON object")
-            }
-            if !graph.take(members) { take(members) }
-        }
-        new += graph.items
+        if item["kind"] == nil { item["kind"] = "observation" }
+        new.append(Row(item: item, file: place.file, line: place.line))
     }
 }

@@ -2,52 +2,85 @@ import JSON
 
 /// The file of the official knowledge-graph memory server: a line for each entity and each relation.
 struct KnowledgeGraph {
-    private var entities: [(name: String, type: String, observations: [String])] = []
-    private var relations: [(from: String, to: String, type: String)] = []
+    /// Where a line is.
+    struct Place {
+        let file: String
+        let line: Int
+    }
 
-    /// false when the line is of another kind.
-    mutating func take(_ line: JSONObject) -> Bool {
+    private var entities: [(place: Place, name: String, type: String, observations: [String])] = []
+    private var relations: [(place: Place, from: String, to: String, type: String)] = []
+
+    /// Takes a line.
+    ///
+    /// - Returns: false when the line is of another kind.
+    /// - Throws: `missing` for an entity or a relation that lacks what it needs.
+    mutating func take(_ line: JSONObject, at place: Place) throws(MemoryError) -> Bool {
         switch line["type"]?.stringValue {
-        case "entity":
-            guard let name = line["name"]?.stringValue else { return false }
+        case "entity" where line["entityType"] != nil || line["observations"] != nil:
+            guard let name = line["name"]?.stringValue, !name.isEmpty else {
+                throw MemoryError(.missing, "is an entity without a name")
+            }
             let observations = (line["observations"]?.arrayValue ?? []).compactMap(\.stringValue)
-            entities.append((name, line["entityType"]?.stringValue ?? "entity", observations))
-        case "relation":
-            guard let from = line["from"]?.stringValue, let to = line["to"]?.stringValue else { return false }
-            relations.append((from, to, line["relationType"]?.stringValue ?? "related_to"))
+            entities.append((place, name, line["entityType"]?.stringValue ?? "entity", observations))
+        case "relation" where line["from"] != nil || line["to"] != nil || line["relationType"] != nil:
+            guard let from = line["from"]?.stringValue, let to = line["to"]?.stringValue else {
+                throw MemoryError(.missing, "is a relation that does not say from where to where")
+            }
+            relations.append((place, from, to, line["relationType"]?.stringValue ?? "related_to"))
         default: return false
         }
         return true
     }
 
     /// Entities, then what was observed of them, then relations.
-    var items: [JSONValue] {
+    var rows: [ImportSource.Row] {
         let types = Dictionary(entities.map { ($0.name, $0.type) }) { first, _ in first }
-        var items: [JSONValue] = entities.map {
-            ["kind": "entity", "data": ["entity_type": .string($0.type), "name": .string($0.name)]]
+        var rows = entities.map {
+            Self.row(
+                $0.place, ["kind": "entity", "data": ["entity_type": .string($0.type), "name": .string($0.name)]])
         }
         for entity in entities {
-            items += entity.observations.map { text in
-                [
-                    "kind": "observation", "content": .string(text),
-                    "data": [
-                        "entity_type": .string(entity.type), "entity_id": .string(entity.name),
-                        "observation": .string(text),
-                    ],
-                ]
+            rows += entity.observations.map { text in
+                Self.row(entity.place, Self.observation(text, of: entity.name, entity.type, type: nil, tags: []))
             }
         }
         for relation in relations {
-            items.append([
-                "kind": "relation",
-                "data": [
-                    "from_entity_type": .string(types[relation.from] ?? "entity"),
-                    "from_entity_id": .string(relation.from),
-                    "to_entity_type": .string(types[relation.to] ?? "entity"), "to_entity_id": .string(relation.to),
-                    "relation_type": .string(relation.type),
-                ],
-            ])
+            rows.append(
+                Self.row(
+                    relation.place,
+                    Self.relation(
+                        from: relation.from, types[relation.from], to: relation.to, types[relation.to], relation.type)))
         }
-        return items
+        return rows
+    }
+
+    private static func row(_ place: Place, _ item: JSONObject) -> ImportSource.Row {
+        ImportSource.Row(item: item, file: place.file, line: place.line)
+    }
+
+    static func observation(
+        _ text: String, of name: String, _ entityType: String, type: String?, tags: [String]
+    ) -> JSONObject {
+        var data: JSONObject = [
+            "entity_type": .string(entityType), "entity_id": .string(name), "observation": .string(text),
+        ]
+        if let type { data["observation_type"] = .string(type) }
+        var item: JSONObject = ["kind": "observation", "content": .string(text), "data": .object(data)]
+        if !tags.isEmpty { item["tags"] = .array(tags.map { .string($0) }) }
+        return item
+    }
+
+    static func relation(
+        from: String, _ fromType: String?, to: String, _ toType: String?, _ type: String
+    ) -> JSONObject {
+        [
+            "kind": "relation",
+            "data": [
+                "from_entity_type": .string(fromType ?? "entity"), "from_entity_id": .string(from),
+                "to_entity_type": .string(toType ?? "entity"), "to_entity_id": .string(to),
+                "relation_type": .string(type),
+            ],
+        ]
     }
 }

@@ -1,145 +1,136 @@
-import Files
 import Foundation
 import JSON
 
-/// Texts to store from files: Markdown by headings, plain text whole (or by lines), JSONL as items.
-package struct TextSource {
-    /// Largest file that is read; a memory is no archive.
-    static let maximumFileBytes = 256 << 20
-    /// Longest piece of a file that becomes one memory, in characters; longer ones are cut between paragraphs.
-    static let pieceCharacters = 2_400
-    static let suffixes: Set<String> = ["md", "markdown", "txt", "text", "jsonl", "ndjson"]
+/// What `cortex store --from` and `cortex sync` read: documents that own their memories, and items of their own.
+package struct TextSource: Sendable {
+    static let markdownSuffixes: Set<String> = ["md", "markdown", "mdx"]
+    static let plainSuffixes: Set<String> = ["txt", "text"]
+    static let lineSuffixes: Set<String> = ["jsonl", "ndjson"]
+    package static let suffixes = markdownSuffixes.union(plainSuffixes).union(lineSuffixes)
 
-    let kind: String
-    let splitsLines: Bool
-    /// Files that were passed over, and why.
-    package private(set) var skipped: [String] = []
+    /// A line that could not be read.
+    package struct Fault: Sendable, Equatable {
+        /// The file's name, relative to what was asked for.
+        package let file: String
+        /// From 1 on.
+        package let line: Int
+        package let reason: String
 
-    package init(kind: String, splitsLines: Bool) {
+        package init(file: String, line: Int, reason: String) {
+            self.file = file
+            self.line = line
+            self.reason = reason
+        }
+    }
+
+    /// An item that belongs to nobody, and where it came from.
+    package struct Item: Sendable {
+        package let value: JSONValue
+        package let file: String
+        package let line: Int
+    }
+
+    private let kind: String
+    private let splitsLines: Bool
+    private let tags: [String]
+    private let userRules: String?
+    /// The main worktree of the checkout that `root` is in, and where the checkout is; both nil where there is none.
+    private let checkout: (top: String, main: String)?
+
+    package private(set) var documents: [OwnedDocument] = []
+    package private(set) var items: [Item] = []
+    package private(set) var skipped: [FolderWalk.Skipped] = []
+    package private(set) var faults: [Fault] = []
+    /// The folder whose documents are owned, as their ids have it; nil where a single file was read.
+    package private(set) var folder: String?
+
+    /// - Parameters:
+    ///   - kind: of a line, where lines are memories.
+    ///   - splitsLines: whether each line of a plain text is a memory.
+    ///   - tags: of every document's part.
+    ///   - userRules: the file of the user's own ignore rules, as git has them.
+    ///   - checkout: where the checkout of the files is, and its repository's main worktree.
+    package init(
+        kind: String, splitsLines: Bool, tags: [String] = [], userRules: String? = nil,
+        checkout: (top: String, main: String)? = nil
+    ) {
         self.kind = kind
         self.splitsLines = splitsLines
+        self.tags = tags
+        self.userRules = userRules
+        self.checkout = checkout
     }
 
-    /// Memory items, as `memory_store` takes them, of a file or of every text file below a folder, by path.
+    /// Reads a file, or every text file below a folder.
     ///
-    /// - Throws: `MemoryError` for what is not there or cannot be read.
-    package mutating func items(at path: String) throws -> [JSONValue] {
-        let url = URL(fileURLWithPath: path).standardizedFileURL
-        guard let place = PathKind(of: url.path) else {
-            throw MemoryError(.invalidArgument, "there is no file or folder \(url.path)")
-        }
-        guard place == .folder else { return try items(of: url, named: url.lastPathComponent) }
-        guard let walk = FileManager.default.enumerator(atPath: url.path) else {
-            throw MemoryError(.invalidArgument, "cannot read the folder \(url.path)")
-        }
-        let names = walk.compactMap { $0 as? String }.filter { name in
-            Self.suffixes.contains((name as NSString).pathExtension.lowercased())
-                && !name.split(separator: "/").contains { $0.hasPrefix(".") }
-        }
-        var all: [JSONValue] = []
-        for name in names.sorted() {
-            do {
-                all += try items(of: url.appendingPathComponent(name), named: name)
-            } catch let error as MemoryError {
-                skipped.append(error.message)
+    /// - Throws: `MemoryError` for what is not there, and for one file that cannot be read.
+    package mutating func read(_ path: String) throws(MemoryError) {
+        let path = URL(fileURLWithPath: path).standardizedFileURL.path
+        switch TextFile.sort(path, named: path) {
+        case .missing(let sentence), .unreadable(let sentence): throw MemoryError(.invalidArgument, sentence)
+        case .file: try read(file: path, named: (path as NSString).lastPathComponent, in: nil)
+        case .folder:
+            folder = id(of: path)
+            let walk = try FolderWalk(path, suffixes: Self.suffixes, userRules: userRules)
+            skipped = walk.skipped
+            for name in walk.files {
+                do throws(MemoryError) {
+                    try read(file: path + "/" + name, named: name, in: path)
+                } catch {
+                    let start = name + " "
+                    let reason =
+                        error.message.hasPrefix(start) ? String(error.message.dropFirst(start.count)) : error.message
+                    skipped.append(FolderWalk.Skipped(path: name, reason: reason))
+                }
             }
         }
-        return all
     }
 
-    private func items(of file: URL, named name: String) throws -> [JSONValue] {
-        let size = try file.resourceValues(forKeys: [.fileSizeKey]).fileSize ?? 0
-        guard size <= Self.maximumFileBytes else {
-            throw MemoryError(
-                .invalidArgument, "\(name) has \(size) bytes; files up to \(Self.maximumFileBytes) are read")
+    private mutating func read(file: String, named name: String, in folder: String?) throws(MemoryError) {
+        let text = try TextFile.text(at: file, named: name)
+        let suffix = (name as NSString).pathExtension.lowercased()
+        if Self.lineSuffixes.contains(suffix) { return readLines(text, named: name) }
+        if splitsLines, !Self.markdownSuffixes.contains(suffix) {
+            for (number, line) in Self.lines(text) {
+                items.append(
+                    Item(value: ["kind": .string(kind), "content": .string(line)], file: name, line: number))
+            }
+            return
         }
-        let data: Data
-        do {
-            data = try Data(contentsOf: file)
-        } catch {
-            throw MemoryError(.invalidArgument, "cannot read \(file.path); check its owner and mode")
-        }
-        guard let decoded = String(bytes: data, encoding: .utf8) else {
-            throw MemoryError(.invalidArgument, "\(name) is not UTF-8 text")
-        }
-        // A carriage return with its line feed is one Character, which no search for a line feed finds.
-        let text = decoded.replacing("\r\n", with: "\n")
-        switch file.pathExtension.lowercased() {
-        case "jsonl", "ndjson": return try jsonLines(text, named: name)
-        case "md", "markdown": return markdown(text, named: name)
-        default:
-            let title = (name as NSString).deletingPathExtension
-            return splitsLines ? lines(text) : section(text, title: title, heading: title, document: name)
-        }
+        let former = folder == nil ? (name as NSString).lastPathComponent : name
+        documents.append(
+            OwnedDocument(
+                id: id(of: file), formerID: former, name: name, text: text,
+                isMarkdown: Self.markdownSuffixes.contains(suffix), tags: tags))
     }
 
-    /// One item for each line that is not blank.
-    package func lines(_ text: String) -> [JSONValue] {
-        text.split(whereSeparator: \.isNewline).compactMap { line in
+    /// Absolute; of a file in a worktree the path that it has in the main one.
+    private func id(of path: String) -> String {
+        guard let checkout, path == checkout.top || path.hasPrefix(checkout.top + "/") else { return path }
+        return checkout.main + path.dropFirst(checkout.top.count)
+    }
+
+    /// Where the file of a document is now.
+    package func path(ofDocument id: String) -> String {
+        guard let checkout, id.hasPrefix(checkout.main + "/") else { return id }
+        return checkout.top + id.dropFirst(checkout.main.count)
+    }
+
+    /// The lines that are not blank, with their numbers.
+    package static func lines(_ text: String) -> [(number: Int, text: String)] {
+        text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated().compactMap { i, line in
             let content = line.trimmingCharacters(in: .whitespaces)
-            return content.isEmpty ? nil : ["kind": .string(kind), "content": .string(content)]
+            return content.isEmpty ? nil : (i + 1, content)
         }
     }
 
-    private func jsonLines(_ text: String, named name: String) throws -> [JSONValue] {
-        try text.split(whereSeparator: \.isNewline).enumerated().compactMap { number, line in
-            if line.allSatisfy(\.isWhitespace) { return nil }
+    private mutating func readLines(_ text: String, named name: String) {
+        for (number, line) in Self.lines(text) {
             do {
-                return try JSONParser.parse(String(line))
+                items.append(Item(value: try JSONParser.parse(line), file: name, line: number))
             } catch {
-                throw MemoryError(.invalidArgument, "\(name), line \(number + 1), is \(error)")
+                faults.append(Fault(file: name, line: number, reason: "is \(error)"))
             }
         }
-    }
-
-    /// A section for each heading, its text down to the next one; a fenced block's `#` is no heading.
-    private func markdown(_ text: String, named name: String) -> [JSONValue] {
-        var title = (name as NSString).deletingPathExtension
-        var hasTitle = false
-        var heading = title
-        var body: [Substring] = []
-        var fence: Character?
-        var items: [JSONValue] = []
-        func flush() -> [JSONValue] {
-            section(body.joined(separator: "\n"), title: title, heading: heading, document: name)
-        }
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
-            let start = line.drop { $0 == " " }
-            if let mark = ["```", "~~~"].first(where: { start.hasPrefix($0) })?.first {
-                // Only its own mark ends a block.
-                if fence == nil { fence = mark } else if fence == mark { fence = nil }
-            }
-            let level = line.prefix { $0 == "#" }.count
-            guard fence == nil, (1...6).contains(level), line.dropFirst(level).first == " " else {
-                body.append(line)
-                continue
-            }
-            items += flush()
-            body = []
-            heading = line.dropFirst(level).trimmingCharacters(in: .whitespaces)
-            if level == 1, !hasTitle { (title, hasTitle) = (heading, true) }
-        }
-        return items + flush()
-    }
-
-    private func section(_ text: String, title: String, heading: String, document: String) -> [JSONValue] {
-        Self.pieces(text.trimmingCharacters(in: .whitespacesAndNewlines)).map { piece in
-            [
-                "kind": "section",
-                "data": [
-                    "title": .string(title), "heading": .string(heading), "body_md": .string(piece),
-                    "document_id": .string(document),
-                ],
-            ]
-        }
-    }
-
-    /// The text whole, or cut between paragraphs, sentences or words so that each piece is short enough.
-    static func pieces(_ text: String) -> [String] {
-        var chunker = Chunker()
-        chunker.size = pieceCharacters
-        chunker.overlap = 0
-        return chunker.ranges(of: text).map { text.atUTF8($0).trimmingCharacters(in: .whitespacesAndNewlines) }
-            .filter { !$0.isEmpty }
     }
 }

@@ -1,10 +1,10 @@
 /// Finds what a misspelled name was meant to be.
-enum Spelling {
+package enum Spelling {
     /// Names longer than this are not compared: the cost is the product of the lengths.
     private static let maximumLength = 64
 
     /// The candidate with the smallest distance, if it is small for the word's length: a third of it, at least 2.
-    static func nearest(to word: String, in candidates: [String]) -> String? {
+    package static func nearest(to word: String, in candidates: [String]) -> String? {
         guard word.utf8.count <= maximumLength else { return nil }
         let folded = word.lowercased()
         let limit = max(2, folded.utf8.count / 3)

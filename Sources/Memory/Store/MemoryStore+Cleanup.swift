@@ -100,7 +100,9 @@ extension MemoryStore {
         var versions: [PointID] = []
         if try await hasHistory() {
             let all = try await everyPoint(Filter(), in: historyCollection)
-            let named = all.compactMap { point in
+            // What was retired is a version without a memory, on purpose.
+            let kept = JSONValue.string(ReplacementReason.retirement.rawValue)
+            let named = all.filter { $0.payload.object[Member.replacedBy] != kept }.compactMap { point in
                 point.payload.object[Member.versionOf]?.stringValue.flatMap { UUIDBytes($0) }.map { (point.id, $0) }
             }
             let ids = Array(Set(named.map { PointID.uuid($0.1) }))

@@ -58,7 +58,7 @@ extension MemoryStore {
         }
     }
 
-    private func version(_ record: MemoryRecord, vectors: PointVectors, until: Int64, _ reason: ReplacementReason)
+    func version(_ record: MemoryRecord, vectors: PointVectors, until: Int64, _ reason: ReplacementReason)
         -> Point
     {
         var members = record.payload

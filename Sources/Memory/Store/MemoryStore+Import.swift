@@ -29,6 +29,16 @@ extension MemoryStore {
         }
     }
 
+    /// Why an exported item cannot be imported; nil when it can.
+    func importFault(_ item: JSONObject) -> MemoryError? {
+        do throws(MemoryError) {
+            _ = try ExportedRow(item, contract, at: "items[0]")
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     private func take(_ rows: [ExportedRow], _ readiness: MemoryCollection.Readiness) async throws -> ImportResult {
         var result = ImportResult()
         let stored = try await points.retrieve(rows.map { .uuid($0.record.id) }, with: .payload, in: collection)
@@ -38,8 +48,12 @@ extension MemoryStore {
         for row in rows {
             former += row.versions
             let existing = known[.uuid(row.record.id)]
-            // Exported moments have milliseconds.
-            if let existing, existing.updatedAt / 1000 >= row.record.updatedAt / 1000 {
+            // Exported moments have milliseconds. One of the same moment that says something else was edited since.
+            let isEdit =
+                existing.map {
+                    $0.updatedAt / 1000 == row.record.updatedAt / 1000 && $0.saysOther(than: row.record)
+                } ?? false
+            if let existing, !isEdit, existing.updatedAt / 1000 >= row.record.updatedAt / 1000 {
                 result.unchanged += 1
                 if !existing.saysSameBytes(as: row.record) {
                     former.append(
@@ -54,7 +68,8 @@ extension MemoryStore {
             if let existing {
                 addition.replaced = existing
                 addition.formerChunkCount = existing.chunkCount
-                batch.supersede(existing, by: &addition.record, at: row.record.updatedAt)
+                let moment = isEdit ? clock.stamp() : row.record.updatedAt
+                batch.supersede(existing, by: &addition.record, at: moment)
                 result.updated += 1
             } else {
                 result.added += 1
@@ -106,6 +121,13 @@ extension MemoryStore {
 
     private func knownSpans(of id: UUIDBytes) async throws -> [String] {
         try await versions(of: id).map { "\(id) \($0.validFrom / 1000)" }
+    }
+}
+
+extension MemoryRecord {
+    /// Whether content, data, metadata or tags are not the same.
+    fileprivate func saysOther(than other: MemoryRecord) -> Bool {
+        !saysSameBytes(as: other) || metadata != other.metadata || tags != other.tags
     }
 }
 

@@ -3,7 +3,7 @@ import OrderedCollections
 import VectorEngine
 
 /// What replaced a version.
-enum ReplacementReason: String { case store, update, `import`, embedding }
+enum ReplacementReason: String { case store, update, `import`, embedding, retirement }
 
 /// One call of `memory_store` while it is decided: what is known of the store, what will be written, what is answered.
 ///

@@ -203,7 +203,7 @@ extension HealthCheck {
             }
             return Self(title, .pass, "\(facts.pointCount) points, \(facts.sizeBytes >> 10) KiB\(state)")
         } catch {
-            return Self(title, .fail, text(of: error), remedy: "run: cortex verify")
+            return Self(title, .fail, text(of: error), remedy: remedy(for: error))
         }
     }
 
@@ -211,11 +211,31 @@ extension HealthCheck {
         do {
             let health = try await house.memory.health()
             if let reason = health["degraded_reason"]?.stringValue {
-                return Self("memories", .warn, reason, remedy: "see: cortex reembed --help, cortex verify --help")
+                return Self("memories", .warn, reason, remedy: remedy(forDegraded: health, house))
             }
             return Self("memories", .pass, "words and meaning are searched")
         } catch {
-            return Self("memories", .fail, error.message, remedy: "see: cortex reembed --help")
+            return Self(
+                "memories", .fail, error.message,
+                remedy: error.code == .dependency
+                    ? "use the embedder named there, or move the memories to this one: cortex reembed"
+                    : "run: cortex verify")
         }
+    }
+
+    /// What helps against an error of opening a collection.
+    private static func remedy(for error: any Error) -> String {
+        switch (error as? EngineError)?.code {
+        case .keyRefused: "set ENCRYPTION_KEY to the key of this store"
+        case .unsupportedFormat: "use the cortex that wrote it, or a newer one"
+        case .notWritable: "check the owner and mode of the data directory"
+        default: "run: cortex verify"
+        }
+    }
+
+    private static func remedy(forDegraded health: JSONObject, _ house: House) -> String {
+        if health["damaged"] != nil { return "run: cortex verify --repair" }
+        if house.embedder == nil { return "use a binary with the model, or a service: --embedder openai" }
+        return "run: cortex reembed"
     }
 }

@@ -9,6 +9,13 @@ package struct Environment: Sendable {
     package let home: String
     /// Absolute path of the data directory, unless a flag names another.
     package let dataDirectory: String
+    /// Where programs keep their settings: `$XDG_CONFIG_HOME`, else `~/.config`.
+    package let configFolder: String
+    /// Where Claude Code and Codex keep theirs, if they were told so.
+    package let claudeFolder: String?
+    package let codexFolder: String?
+    /// The editor that `cortex edit` opens.
+    package let editor: String?
     package let scope: [String: String]
     package let openAIKey: String?
     package let openAIBaseURL: String?
@@ -48,6 +55,11 @@ package struct Environment: Sendable {
         // A relative path there is ignored (XDG Base Directory Specification 0.8).
         let shared = value("XDG_DATA_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil } ?? home + "/.local/share"
         dataDirectory = Self.absolute(value("CORTEX_DATA") ?? shared + "/cortex", home: home)
+        let settings = value("XDG_CONFIG_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil } ?? home + "/.config"
+        configFolder = Self.absolute(settings, home: home)
+        claudeFolder = value("CLAUDE_CONFIG_DIR").map { Self.absolute($0, home: home) }
+        codexFolder = value("CODEX_HOME").map { Self.absolute($0, home: home) }
+        editor = value("VISUAL") ?? value("EDITOR")
         var scope: [String: String] = [:]
         scope["org"] = value("CORTEX_ORG")
         scope["project"] = value("CORTEX_PROJECT")

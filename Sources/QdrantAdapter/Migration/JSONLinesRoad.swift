@@ -12,13 +12,19 @@ package struct JSONLinesRoad: Sendable {
     private let directory: String
     private let pageSize: Int
     private let renewal: VectorRenewal?
+    /// The store behind the peer that is not the directory: what it knows of a collection beyond Qdrant's words, such
+    /// as which model embedded it, goes along. nil leaves it behind.
+    private let store: EmbeddedStore?
 
     /// Longest line that is read, in bytes: a point's vectors and payload as JSON.
     private static let lineBytes = 64 << 20
     private static let partBytes = 1 << 20
 
     /// - Parameter renewal: what becomes of vectors that say nothing when they are read; nil leaves them.
-    package init(directory: String, pageSize: Int = 256, renewal: VectorRenewal? = nil) {
+    package init(
+        directory: String, pageSize: Int = 256, renewal: VectorRenewal? = nil, store: EmbeddedStore? = nil
+    ) {
+        self.store = store
         self.directory = directory
         self.pageSize = pageSize
         self.renewal = renewal
@@ -51,10 +57,16 @@ package struct JSONLinesRoad: Sendable {
     private func write(_ name: String, from source: any QdrantPeer) async throws -> Moved {
         let info = try await source.result("GET", ["collections", name])
         let aliases = try await source.result("GET", ["collections", name, "aliases"])
-        let head: JSONValue = [
+        var head: JSONObject = [
             "name": .string(name), "config": info["config"] ?? [:], "payload_schema": info["payload_schema"] ?? [:],
             "aliases": aliases["aliases"] ?? [],
         ]
+        if let metadata = try await store?.describe(name)?.schema.metadata, !metadata.isEmpty {
+            head["cortex"] = [
+                "metadata": .object(
+                    metadata.sorted { $0.key < $1.key }.reduce(into: [:]) { $0[$1.key] = .string($1.value) })
+            ]
+        }
         // The points first: where the description stands, the points are whole.
         let path = file(name, ".jsonl")
         let handle: FileHandle
@@ -75,7 +87,9 @@ package struct JSONLinesRoad: Sendable {
         try handle.synchronize()
         try handle.close()
         let description = file(name, ".json")
-        try EngineError.wrapping(description) { try DurableFile.write(JSONWriter.bytes(head), to: description) }
+        try EngineError.wrapping(description) {
+            try DurableFile.write(JSONWriter.bytes(.object(head)), to: description)
+        }
         return Moved(name: name, points: count)
     }
 
@@ -111,6 +125,11 @@ package struct JSONLinesRoad: Sendable {
         for alias in head["aliases"]?.arrayValue ?? [] { aliases.append(["create_alias": alias]) }
         let notes = try await Migration.makeSettings(name, head, aliases, in: target)
         guard notes.isEmpty else { throw QdrantFailure.badRequest(notes.joined(separator: "; ")) }
+        if let store, let metadata = head["cortex"]?["metadata"]?.objectValue, !metadata.isEmpty {
+            try await store.redefine(name) { definition in
+                for (key, value) in metadata { definition.schema.metadata[key] = value.stringValue }
+            }
+        }
         return Moved(name: name, points: count, renewed: renewed)
     }
 

@@ -31,7 +31,7 @@ package struct HTTPDoor: Sendable {
     ///
     /// `answer` must not block: a request of at most `ServingLimits.promptBodyBytes` runs on an event loop.
     ///
-    /// - Throws: when the address cannot be listened on.
+    /// - Throws: `DoorError` when the address cannot be listened on.
     package func serve(
         opened: @escaping @Sendable (Int) -> Void, _ answer: @escaping @Sendable (HTTPCall) async -> HTTPAnswer
     ) async throws {
@@ -52,7 +52,26 @@ package struct HTTPDoor: Sendable {
         opened: @escaping @Sendable (Int) -> Void
     ) async throws {
         let connections = OpenConnections()
-        let listener = try await ServerBootstrap(group: group)
+        let listener: any Channel
+        do {
+            listener = try await bind(group, settings, connections)
+        } catch {
+            throw DoorError(error, host: host, port: port)
+        }
+        opened(listener.localAddress?.port ?? 0)
+        await withTaskCancellationHandler {
+            // Closing is all that can be told of a listener.
+            _ = try? await listener.closeFuture.get()
+        } onCancel: {
+            listener.close(promise: nil)
+        }
+        await connections.finish()
+    }
+
+    private func bind(
+        _ group: MultiThreadedEventLoopGroup, _ settings: HTTPConnection.Settings, _ connections: OpenConnections
+    ) async throws -> any Channel {
+        try await ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: ServingLimits.waitingConnections)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
@@ -68,14 +87,6 @@ package struct HTTPDoor: Sendable {
                 }
             }
             .bind(host: host, port: port).get()
-        opened(listener.localAddress?.port ?? 0)
-        await withTaskCancellationHandler {
-            // Closing is all that can be told of a listener.
-            _ = try? await listener.closeFuture.get()
-        } onCancel: {
-            listener.close(promise: nil)
-        }
-        await connections.finish()
     }
 }
 

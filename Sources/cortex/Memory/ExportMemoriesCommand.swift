@@ -8,7 +8,10 @@ import Operations
 struct ExportMemoriesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "memories", abstract: "Write all memories as JSON lines, or as Markdown files.",
-        discussion: "The lines can be imported again, here or into another store: ids, dates and versions are kept.")
+        discussion: """
+            The lines can be imported again, here or into another store: ids, dates and versions are kept. --project, \
+            --branch, --org and --kind say which memories. A Markdown file can be edited and imported again.
+            """)
 
     @OptionGroup var house: HouseOptions
 
@@ -18,13 +21,12 @@ struct ExportMemoriesCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Write a Markdown file for each memory into this folder instead.", valueName: "dir"))
     var markdown: String?
 
-    @Option(
-        name: .customLong("type"), help: ArgumentHelp("Only this kind; may be given several times.", valueName: "kind"))
-    var types: [String] = []
+    @OptionGroup var kinds: KindOptions
 
     func run() async throws {
         try await House.visit(house) { house in
             guard try await house.hasMemories else { return Terminal.note("0 exported") }
+            let scope = self.house.narrowedScope(here: false)
             let sink = try open()
             var cursor: JSONValue?
             var count = 0
@@ -32,7 +34,8 @@ struct ExportMemoriesCommand: AsyncParsableCommand {
             repeat {
                 var arguments: JSONObject = ["operation": "export", "limit": 500]
                 arguments["cursor"] = cursor
-                if !types.isEmpty { arguments["types"] = .array(types.map { .string($0) }) }
+                if !kinds.kinds.isEmpty { arguments["types"] = .array(kinds.kinds.map { .string($0) }) }
+                if !scope.isEmpty { arguments["scope"] = .object(scope) }
                 let page = try await house.memory.callStatus(arguments: arguments, context: CallContext())
                 for item in page["items"]?.arrayValue ?? [] {
                     try sink.write(item)
@@ -42,7 +45,8 @@ struct ExportMemoriesCommand: AsyncParsableCommand {
                 degradedReason = page["degraded_reason"]?.stringValue ?? degradedReason
             } while cursor != nil
             try sink.close()
-            Terminal.note("\(count) exported")
+            let place = self.house.project.map { " of the project \($0)" } ?? ""
+            Terminal.note("\(count) exported\(count == 0 && !place.isEmpty ? ": there are no memories\(place)" : "")")
             if let degradedReason { Terminal.note("degraded: \(degradedReason)") }
         }
     }

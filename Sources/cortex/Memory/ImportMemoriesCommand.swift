@@ -4,80 +4,66 @@ import JSON
 import Memory
 import Operations
 
-/// `cortex import`: what `cortex export` wrote, the official knowledge-graph server's file, or Markdown with front
-/// matter.
+/// `cortex import`: what `cortex export` and other memories wrote, and folders of notes.
 struct ImportMemoriesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "memories",
-        abstract: "Take memories from an export, a knowledge graph's JSONL, or Markdown files.",
+        abstract: "Take memories from an export, from another memory's export, or from notes.",
         discussion: """
-            JSON lines of `cortex export` keep their ids, dates and versions: importing twice changes nothing, and \
-            `cortex export --data A | cortex import --data B -` merges two stores. Lines of the knowledge-graph memory \
-            server (entities with observations, and relations) and Markdown become new memories.
+            JSON lines and Markdown files of `cortex export` keep their ids, dates and versions: importing twice \
+            changes nothing, `cortex export --data A | cortex import --data B -` merges two stores, and an edited file \
+            is an update whose former version is kept. Also read are the knowledge-graph memory server's lines, the \
+            JSON exports of mem0, mcp-memory-service and claude-mem, notes of basic-memory, Obsidian vaults and other \
+            folders of Markdown. What is good is kept; every bad line is named with its number and reason, and then \
+            the exit code is 5.
             """)
+
+    /// When something could not be imported and the rest was.
+    static let faultCode: Int32 = 5
 
     @OptionGroup var house: HouseOptions
 
-    @ArgumentParser.Argument(help: "A JSONL file, a Markdown file or a folder of them; - reads lines from stdin.")
+    @ArgumentParser.Argument(
+        help: "A file or a folder; - reads lines from stdin.", completion: .file())
     var path: String
 
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    private static let batch = 100
-
     func run() async throws {
         let source = try read()
         try await House.visit(house) { house in
-            var total = ImportResult()
-            for start in stride(from: 0, to: source.exported.count, by: Self.batch) {
-                let rows = source.exported[start..<min(source.exported.count, start + Self.batch)]
-                let result = try await house.memory.importItems(Array(rows))
-                total.added += result.added
-                total.updated += result.updated
-                total.unchanged += result.unchanged
-                total.versions += result.versions
+            var bar = ProgressBar("importing")
+            let interruption = try Interruption(total: 0, verb: "imported")
+            let report = try await house.memory.take(source, scope: house.scope, client: "cortex import") { done, all in
+                bar.show(done, of: all)
+                interruption.advance(to: done, of: all)
             }
-            for start in stride(from: 0, to: source.new.count, by: Self.batch) {
-                let items = source.new[start..<min(source.new.count, start + Self.batch)]
-                let result = try await house.memory.callStore(
-                    arguments: ["items": .array(Array(items))],
-                    context: CallContext(clientName: "cortex import", defaultScope: house.scope))
-                for item in result["items"]?.arrayValue ?? [] {
-                    switch item["status"]?.stringValue {
-                    case "stored": total.added += 1
-                    case "updated", "merged": total.updated += 1
-                    case "skipped_dedupe": total.unchanged += 1
-                    default:
-                        let message = item["error"]?["message"]?.stringValue ?? "was refused"
-                        Terminal.note("an item \(message)")
-                    }
-                }
-            }
-            show(total)
+            bar.finish()
+            try await house.index()
+            show(report, source.skipped)
+            if !report.faults.isEmpty { throw ExitCode(Self.faultCode) }
         }
     }
 
     private func read() throws -> ImportSource {
-        do {
-            guard path == "-" else { return try ImportSource(path) }
+        do throws(MemoryError) {
+            guard path == "-" else { return try ImportSource(Environment.current.absolute(path)) }
             return try ImportSource(lines: FileHandle.standardInput.readDataToEndOfFile(), named: "stdin")
-        } catch let error as MemoryError {
+        } catch {
             throw ValidationError(error.message)
         }
     }
 
-    private func show(_ total: ImportResult) {
-        if json {
-            print(
-                JSONWriter.text([
-                    "added": .integer(Int64(total.added)), "updated": .integer(Int64(total.updated)),
-                    "unchanged": .integer(Int64(total.unchanged)), "versions": .integer(Int64(total.versions)),
-                ]))
-        } else {
-            print(
-                "\(total.added) added, \(total.updated) updated, \(total.unchanged) unchanged, "
-                    + "\(total.versions) former versions")
-        }
+    private func show(_ report: ImportReport, _ skipped: [FolderWalk.Skipped]) {
+        guard !json else { return print(JSONWriter.text(.object(report.json))) }
+        print(
+            "\(report.added) added, \(report.updated) updated, \(report.unchanged) unchanged, "
+                + "\(report.versions) former versions"
+                + (report.faults.isEmpty ? "" : ", \(report.faults.count) could not be imported"))
+        DocumentRun.Report.note(skipped.map { "passed over: \($0.path) \($0.reason)" })
+        // All of them: each is a memory that is not there.
+        for fault in report.faults { Terminal.note(Terminal.safe(fault.text)) }
+        if let reason = report.degradedReason { Terminal.note("degraded: \(reason)") }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import MCP
 import MCPServer
 import Operations
@@ -8,7 +9,8 @@ import VectorEngine
 /// `cortex mcp`: the memory as an MCP server on stdin and stdout, for the client that started it.
 struct MCPCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "mcp", abstract: "Serve the memory over MCP on stdin and stdout.")
+        commandName: "mcp", abstract: "Serve the memory over MCP on stdin and stdout.",
+        discussion: "An MCP client starts this; to connect one: cortex connect. It ends with its input.")
 
     @OptionGroup var house: HouseOptions
 
@@ -19,6 +21,11 @@ struct MCPCommand: AsyncParsableCommand {
     var tools = ShownTools.common
 
     func run() async throws {
+        if isatty(STDIN_FILENO) == 1 {
+            Terminal.note(
+                "This is the server that an MCP client starts; it waits for messages on this terminal. Ctrl-D ends it. "
+                    + "To connect a client: cortex connect claude-code (or another; cortex connect lists them)")
+        }
         // Before anything may print: from here on stdout carries the protocol alone.
         let streams = try StandardStreams.take()
         let house: House

@@ -7,7 +7,8 @@ import Operations
 /// `cortex status`: where the memory is kept and what is in it.
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Say where the memory is kept and what is in it.")
+        commandName: "status", abstract: "Say where the memory is kept and what is in it.",
+        discussion: "With --project the memories of that project are counted.")
 
     @OptionGroup var house: HouseOptions
 
@@ -23,9 +24,12 @@ struct StatusCommand: AsyncParsableCommand {
             }
             let context = CallContext(clientName: "cortex status", defaultScope: house.scope)
             var parts: JSONObject = ["data": .string(house.directory)]
+            parts["project"] = self.house.project.map { .string($0) }
             for operation in ["health", "stats"] {
-                let result = try await house.memory.callStatus(
-                    arguments: ["operation": .string(operation)], context: context)
+                var arguments: JSONObject = ["operation": .string(operation)]
+                let scope = self.house.narrowedScope(here: false)
+                if operation == "stats", !scope.isEmpty { arguments["scope"] = .object(scope) }
+                let result = try await house.memory.callStatus(arguments: arguments, context: context)
                 parts[operation] = result[operation]
             }
             if json {
@@ -46,6 +50,7 @@ struct StatusCommand: AsyncParsableCommand {
         row("status", health?["status"]?.stringValue)
         row("because", health?["degraded_reason"]?.stringValue)
         row("embedder", health?["embedder"]?["name"]?.stringValue ?? "none (search by words alone)")
+        row("project", parts["project"]?.stringValue)
         row("memories", stats?["items"]?.integerValue.map(String.init))
         row("expired", stats?["expired"]?.integerValue.map(String.init))
         row("indexed", stats?["indexed_points"]?.integerValue.map { "\($0) in a graph, the rest scored exactly" })

@@ -93,7 +93,12 @@ struct ServeCommand: AsyncParsableCommand {
         }
         // One listener for all doors: each is told.
         try ShutdownSignals.listen { serving.cancel() }
-        try await serving.value
+        do {
+            try await serving.value
+        } catch let error as DoorError {
+            try await store.close()
+            throw CommandFailure(code: error.isBusy ? "portBusy" : "address", message: error.message)
+        }
         try await store.close()
     }
 

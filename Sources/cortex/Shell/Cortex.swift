@@ -13,9 +13,12 @@ struct Cortex: AsyncParsableCommand {
         version: BuildFacts.version,
         subcommands: [
             QuickstartCommand.self, MCPCommand.self, ServeCommand.self, StoreCommand.self, FindCommand.self,
+            ListCommand.self, RecentCommand.self, ShowCommand.self, EditCommand.self, DeleteCommand.self,
+            VersionsCommand.self, ProjectsCommand.self, TagsCommand.self, CompactCommand.self,
+            SyncCommand.self, ConnectCommand.self, HookCommand.self,
             StatusCommand.self, ImportCommand.self, ExportCommand.self, BackupCommand.self, RestoreCommand.self,
             RollbackCommand.self, VerifyCommand.self, ReembedCommand.self, KeyCommand.self, DoctorCommand.self,
-            BenchmarkCommand.self, VersionCommand.self,
+            BenchmarkCommand.self, VersionCommand.self, CompletionsCommand.self,
         ]
     )
 
@@ -33,6 +36,10 @@ struct Cortex: AsyncParsableCommand {
         if level == nil {
             let levels = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
             Terminal.note("LOG_LEVEL is one of \(levels); notice is used")
+        }
+        if let refusal = UnknownCommand.refusal(Array(CommandLine.arguments.dropFirst()), of: Cortex.self) {
+            Terminal.note("Error: \(refusal)")
+            Foundation.exit(ExitCode.validationFailure.rawValue)
         }
         await main(nil)
     }

@@ -5,7 +5,8 @@ import Operations
 struct DataOption: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The data directory.", discussion: "Default: CORTEX_DATA, else the XDG data directory.", valueName: "dir"))
+            "The data directory.", discussion: "Default: CORTEX_DATA, else the XDG data directory.", valueName: "dir"),
+        completion: .directory)
     var data: String?
 
     func validate() throws {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSON
 import Operations
 
 /// Flags that every command which touches the memory takes.
@@ -33,6 +34,18 @@ struct HouseOptions: ParsableArguments {
         guard (1...65_536).contains(embeddingDimension) else {
             throw ValidationError("--embedding-dimension is 1 to 65536")
         }
+    }
+
+    /// The scope that a command narrows to: what the flags say, and with `here` the project that is stood in, whatever
+    /// its branch.
+    func narrowedScope(here: Bool) -> JSONObject {
+        var scope = JSONObject()
+        if let project = project ?? (here ? settings.scope.values["project"] : nil) {
+            scope["project"] = .string(project)
+        }
+        scope["branch"] = branch.map { .string($0) }
+        scope["org"] = org.map { .string($0) }
+        return scope
     }
 
     var settings: HouseSettings {

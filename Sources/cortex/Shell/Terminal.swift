@@ -1,4 +1,7 @@
+import Files
 import Foundation
+import JSON
+import Memory
 import Operations
 
 /// What a person at a terminal is shown: bold and dim text there, plain text in a pipe.
@@ -10,6 +13,28 @@ enum Terminal {
     static func dim(_ text: String) -> String { isInteractive ? "\u{1B}[2m\(text)\u{1B}[0m" : text }
 
     static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+
+    /// Columns of the terminal; nil where standard output is none, and lines are as long as they are.
+    static var width: Int? { TerminalFacts.columns }
+
+    /// A memory as a person reads it: a line of facts, its text, its address.
+    static func show(_ item: JSONValue, lineLimit: Int) {
+        let shown = ShownMemory(
+            item, now: WallClock.microseconds(), folder: FileManager.default.currentDirectoryPath)
+        let (first, rest) = (shown.facts.first ?? "", shown.facts.dropFirst())
+        print(bold(safe(first)), dim(safe(rest.joined(separator: " · "))))
+        for line in shown.lines(width: width.map { $0 - 2 }, limit: lineLimit) { print("  " + safe(line)) }
+        print(dim("  memory://\(shown.id)"))
+    }
+
+    /// Whether the person agrees; in a pipe there is nobody to ask, and the command itself was the agreement.
+    static func confirms(_ question: String) -> Bool {
+        guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { return true }
+        print("\(question) [Y/n] ", terminator: "")
+        TerminalFacts.flush()
+        guard let answer = readLine() else { return false }
+        return ["", "y", "yes"].contains(answer.lowercased())
+    }
 
     /// Text from a memory on its way to a terminal: control characters must not reach it.
     static func safe(_ text: String) -> String {

@@ -203,8 +203,7 @@ struct BackupDrillCommand: AsyncParsableCommand {
     func run() async throws {
         try await StoreOptions.reporting {
             let live = try store.opened(for: .looking)
-            let (drill, restored) = try await BackupDrill.run(
-                store.archive, live: live, key: try Environment.current.storeKey(), now: WallClock.microseconds)
+            let (drill, restored) = try await rehearsed(live)
             try await live.close()
             if store.json {
                 print(
@@ -224,13 +223,30 @@ struct BackupDrillCommand: AsyncParsableCommand {
             guard drill.isPassed else { throw ExitCode(1) }
         }
     }
+
+    /// The drill; after a change of the key, the sentence that there is no backup that the new key opens.
+    private func rehearsed(
+        _ live: EmbeddedStore
+    ) async throws -> (drill: BackupDrill, restored: [RestoredCollection]) {
+        do {
+            return try await BackupDrill.run(
+                store.archive, live: live, key: try Environment.current.storeKey(), now: WallClock.microseconds)
+        } catch let error as EngineError where error.code == .keyRefused {
+            throw EngineError(
+                .keyRefused,
+                "the newest backup was made with another key than ENCRYPTION_KEY, or without one. Make one with this "
+                    + "key: cortex backup create; the older ones are restored with the key that they were made with",
+                cause: error)
+        }
+    }
 }
 
 extension BackupManifest {
     fileprivate var json: JSONObject {
         [
-            "name": .string(name), "created_at": .integer(createdAt), "size_bytes": .integer(Int64(sizeBytes)),
-            "verified_at": verifiedAt.map { .integer($0) } ?? .null,
+            "name": .string(name), "created_at": .string(Timestamp.format(createdAt)),
+            "size_bytes": .integer(Int64(sizeBytes)),
+            "verified_at": verifiedAt.map { .string(Timestamp.format($0)) } ?? .null,
             "collections": .array(
                 copies.map { copy in
                     [

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Files
+import Foundation
 import JSON
 import Operations
 import VectorEngine
@@ -12,6 +14,26 @@ struct KeyCommand: AsyncParsableCommand {
             encrypted from the start when it is set.
             """,
         subcommands: [KeyEncryptCommand.self, KeyRotateCommand.self])
+
+    /// Says that the backups so far need the former key, and makes one with the new key if the person wants it.
+    static func offerBackup(_ store: StoreOptions, isNeeded: Bool) async throws {
+        guard isNeeded, try !store.archive.list().isEmpty else { return }
+        Terminal.note(
+            "The backups so far are opened with the former key only, and cortex backup drill fails until there is a "
+                + "new one.")
+        let isAsked = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && !store.json
+        guard isAsked, Terminal.confirms("Make a backup with the new key now?") else {
+            return Terminal.note("Make one: cortex backup create (with the new key in ENCRYPTION_KEY)")
+        }
+        let points = try store.opened(for: .keyless)
+        let names = try await points.collectionNames()
+        let archive = store.archive
+        let manifest = try archive.create(
+            ofDirectory: store.directory, collections: names,
+            beginsLog: archive.location == store.standardLocation, now: WallClock.microseconds)
+        try await points.close()
+        print("\(manifest.name)  \(manifest.sizeBytes >> 10) KiB  \(archive.location)")
+    }
 
     /// - Throws: `CommandFailure` when the variable is not set.
     static func required(_ hex: String?, _ name: String) throws -> EncryptionKey {
@@ -41,6 +63,7 @@ struct KeyEncryptCommand: AsyncParsableCommand {
             } else {
                 print(names.isEmpty ? "nothing is stored plainly" : "encrypted: \(names.joined(separator: ", "))")
             }
+            try await KeyCommand.offerBackup(store, isNeeded: !names.isEmpty)
         }
     }
 }
@@ -65,6 +88,7 @@ struct KeyRotateCommand: AsyncParsableCommand {
             } else {
                 print(names.isEmpty ? "nothing is encrypted" : "rotated: \(names.joined(separator: ", "))")
             }
+            try await KeyCommand.offerBackup(store, isNeeded: !names.isEmpty)
         }
     }
 }

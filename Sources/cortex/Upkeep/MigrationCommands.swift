@@ -141,7 +141,7 @@ struct MigrationFlags: ParsableArguments {
     }
 
     private func runOverREST(_ direction: Direction, _ renewal: VectorRenewal?) async throws {
-        let moved: [MigratedCollection] = try await withLocal { local, directory in
+        let moved: [MigratedCollection] = try await withLocal { local, _, directory in
             let remote = try RemoteQdrant(url: url ?? "", apiKey: Environment.current.qdrantAPIKey)
             let ends: (source: any QdrantPeer, target: any QdrantPeer) =
                 direction == .inward ? (remote, local) : (local, remote)
@@ -161,9 +161,9 @@ struct MigrationFlags: ParsableArguments {
 
     /// The road over files in a directory.
     private func run(_ direction: Direction, over file: String, _ renewal: VectorRenewal?) async throws {
-        let road = JSONLinesRoad(directory: file, pageSize: pageSize, renewal: renewal)
-        let moved: [JSONLinesRoad.Moved] = try await withLocal { local, _ in
-            direction == .inward
+        let moved: [JSONLinesRoad.Moved] = try await withLocal { local, store, _ in
+            let road = JSONLinesRoad(directory: file, pageSize: pageSize, renewal: renewal, store: store)
+            return direction == .inward
                 ? try await road.read(into: local, collection) : try await road.write(from: local, collection)
         }
         guard !json else { return print(JSONWriter.text(["collections": .array(moved.map(\.json))])) }
@@ -174,14 +174,14 @@ struct MigrationFlags: ParsableArguments {
 
     /// The store of the data directory as a peer, closed again afterwards.
     private func withLocal<Result>(
-        _ body: (QdrantAPI, _ directory: String) async throws -> Result
+        _ body: (QdrantAPI, EmbeddedStore, _ directory: String) async throws -> Result
     ) async throws -> Result {
         let directory = place.directory
         do {
             let store = try Environment.current.store(in: directory, for: .writing)
             let local = QdrantAPI(
                 store: store, access: AccessControl(apiKeys: [], readOnlyKey: nil, acceptsTokens: false), stemmers: [:])
-            let result = try await body(local, directory)
+            let result = try await body(local, store, directory)
             try await store.close()
             return result
         } catch let error as EngineError {

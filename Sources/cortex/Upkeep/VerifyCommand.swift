@@ -83,10 +83,22 @@ extension RepairReceipt {
         ]
     }
 
+    private static func points(_ count: Int) -> String { count == 1 ? "1 point" : "\(count) points" }
+
     fileprivate func show(_ after: VerificationReport) {
-        print("repaired \(restored) points came back, \(setAside.count) were set aside")
+        var parts: [String] = []
+        if restored > 0 { parts.append("\(Self.points(restored)) came back from the log or a backup") }
+        if !setAside.isEmpty {
+            let verb = setAside.count == 1 ? "was" : "were"
+            parts.append("\(Self.points(setAside.count)) \(verb) set aside: no copy was found")
+        }
+        print("repaired " + (parts.isEmpty ? "what is rebuilt; no point was damaged" : parts.joined(separator: "; ")))
+        for id in setAside { print("         set aside: \(id?.description ?? "a row whose id cannot be read")") }
         if lostChanges > 0 {
-            print("         \(lostChanges) acknowledged changes are lost: nothing holds them any more")
+            print(
+                lostChanges == 1
+                    ? "         1 acknowledged change is lost: nothing holds it any more"
+                    : "         \(lostChanges) acknowledged changes are lost: nothing holds them any more")
         }
         if let keptFile { print("         the damaged file was kept: \(keptFile)") }
         print(after.isSound ? "sound    \(after.pointCount) points" : "DAMAGED  \(after.summary)")

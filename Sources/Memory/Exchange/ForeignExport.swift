@@ -1,0 +1,172 @@
+import JSON
+import VectorEngine
+
+/// The JSON files that other memories export: mem0 (`get_all`), mcp-memory-service (`MemoryExporter`) and claude-mem
+/// (`export-memories`). Each entry becomes an item of `memory_store` with a key, so that a second import stores
+/// nothing.
+enum ForeignExport {
+    /// The entries of a file, each as an item or as the reason why it is none; nil for a file of another form.
+    static func entries(of value: JSONValue) -> [Result<JSONObject, MemoryError>]? {
+        if value["export_metadata"]?.objectValue != nil, let memories = value["memories"]?.arrayValue {
+            return memories.map(memoryService)
+        }
+        if value["observations"]?.arrayValue != nil, value["exportedAt"] != nil || value["summaries"] != nil {
+            return (value["observations"]?.arrayValue ?? []).map(claudeMemObservation)
+                + (value["summaries"]?.arrayValue ?? []).map(claudeMemSummary)
+                + (value["prompts"]?.arrayValue ?? []).map(claudeMemPrompt)
+        }
+        let list = value["results"]?.arrayValue ?? value["memories"]?.arrayValue ?? value.arrayValue
+        guard let list, list.contains(where: { $0["memory"]?.stringValue != nil }) else { return nil }
+        return list.map(mem0)
+    }
+
+    private static func text(_ value: JSONValue?) -> String? {
+        guard let text = value?.stringValue, !text.allSatisfy(\.isWhitespace) else { return nil }
+        return text
+    }
+
+    private static func missing(_ field: String) -> Result<JSONObject, MemoryError> {
+        .failure(MemoryError(.missing, "has no \(field)"))
+    }
+
+    /// A moment as RFC 3339 text, from text or from seconds or milliseconds since 1970; nil where there is none.
+    private static func moment(_ value: JSONValue?) -> JSONValue? {
+        if let text = value?.stringValue { return Timestamp.parse(text).map { .string(Timestamp.format($0)) } }
+        guard let number = value?.doubleValue, number > 0, number < 1e14 else { return nil }
+        let seconds = number > 1e11 ? number / 1000 : number
+        return Int64(exactly: (seconds * 1_000_000).rounded()).map { .string(Timestamp.format($0)) }
+    }
+
+    /// A list of texts, which some programs write as JSON text.
+    private static func list(_ value: JSONValue?) -> [JSONValue] {
+        var value = value
+        // Text that is no JSON is one name, or several with commas between them.
+        if let text = value?.stringValue {
+            value = (try? JSONParser.parse(text)) ?? .array(text.split(separator: ",").map { .string(String($0)) })
+        }
+        return (value?.arrayValue ?? []).compactMap { $0.stringValue?.trimmed }.filter { !$0.isEmpty }.map {
+            .string($0)
+        }
+    }
+
+    private static func item(
+        _ kind: MemoryKind, _ content: String, data: JSONObject = [:], source: JSONObject, metadata: JSONObject = [:],
+        tags: [JSONValue] = [], key: String?
+    ) -> JSONObject {
+        var item: JSONObject = ["kind": .string(kind.rawValue), "content": .string(content)]
+        if !data.isEmpty { item["data"] = .object(data) }
+        if !source.isEmpty { item["source"] = .object(source) }
+        if !metadata.isEmpty { item["metadata"] = .object(metadata) }
+        if !tags.isEmpty { item["tags"] = .array(tags) }
+        if let key { item["idempotency_key"] = .string(key) }
+        return item
+    }
+
+    // MARK: mem0
+
+    private static func mem0(_ entry: JSONValue) -> Result<JSONObject, MemoryError> {
+        guard let content = text(entry["memory"]) else { return missing("memory") }
+        var source = JSONObject()
+        source["actor"] = text(entry["actor_id"]).map { .string($0) } ?? text(entry["user_id"]).map { .string($0) }
+        source["session"] = text(entry["run_id"]).map { .string($0) }
+        source["timestamp"] = moment(entry["created_at"])
+        var metadata = entry["metadata"]?.objectValue ?? [:]
+        for name in ["user_id", "agent_id", "role"] { metadata[name] = text(entry[name]).map { .string($0) } }
+        let key = (text(entry["id"]) ?? text(entry["hash"])).map { "mem0:\($0)" }
+        return .success(
+            item(
+                .observation, content, source: source, metadata: metadata, tags: list(entry["categories"]), key: key))
+    }
+
+    // MARK: mcp-memory-service
+
+    private static func memoryService(_ entry: JSONValue) -> Result<JSONObject, MemoryError> {
+        guard let content = text(entry["content"]) else { return missing("content") }
+        var source: JSONObject = [:]
+        source["timestamp"] = moment(entry["created_at"])
+        let type = text(entry["memory_type"])
+        let kind = type.flatMap(MemoryKind.init(rawValue:)) ?? .observation
+        var data = JSONObject()
+        if kind == .observation, let type, type != "observation" { data["observation_type"] = .string(type) }
+        let key = text(entry["content_hash"]).map { "mcp-memory-service:\($0)" }
+        return .success(
+            item(
+                kind, content, data: data, source: source, metadata: entry["metadata"]?.objectValue ?? [:],
+                tags: list(entry["tags"]), key: key))
+    }
+
+    // MARK: claude-mem
+
+    private static let changeTypes = [
+        "bugfix": "bugfix", "feature": "feature_add", "refactor": "refactor", "change": "feature_modify",
+    ]
+
+    private static func claudeMemObservation(_ entry: JSONValue) -> Result<JSONObject, MemoryError> {
+        let facts = list(entry["facts"]).compactMap(\.stringValue)
+        let lines = [text(entry["title"]), text(entry["subtitle"]), text(entry["narrative"]) ?? text(entry["text"])]
+        let content = (lines.compactMap { $0 } + facts.map { "- \($0)" }).joined(separator: "\n")
+        guard !content.isEmpty else { return missing("title, narrative or facts") }
+        let type = text(entry["type"]) ?? "observation"
+        var data = JSONObject()
+        data["title"] = text(entry["title"]).map { .string($0) }
+        let kind: MemoryKind
+        if type == "decision" {
+            kind = .decision
+        } else if let change = changeTypes[type] {
+            kind = .change
+            data["change_type"] = .string(change)
+            data["summary"] = text(entry["title"]).map { .string($0) }
+            let files = list(entry["files_modified"])
+            if !files.isEmpty { data["affected_files"] = .array(files) }
+        } else {
+            kind = .observation
+            data["observation_type"] = .string(type)
+        }
+        return .success(
+            claudeMem(entry, kind, content, data, tags: list(entry["concepts"]), part: "observation"))
+    }
+
+    private static func claudeMemSummary(_ entry: JSONValue) -> Result<JSONObject, MemoryError> {
+        let parts = ["request", "investigated", "learned", "completed", "next_steps", "notes"].compactMap { name in
+            text(entry[name]).map { "\(name.replacing("_", with: " ")): \($0)" }
+        }
+        guard !parts.isEmpty else { return missing("request, learned or completed") }
+        let data: JSONObject = ["observation_type": "session_summary"]
+        return .success(claudeMem(entry, .observation, parts.joined(separator: "\n"), data, part: "summary"))
+    }
+
+    private static func claudeMemPrompt(_ entry: JSONValue) -> Result<JSONObject, MemoryError> {
+        guard let content = text(entry["prompt_text"]) else { return missing("prompt_text") }
+        let data: JSONObject = ["observation_type": "user_prompt"]
+        var item = claudeMem(entry, .observation, content, data, part: "prompt")
+        if case .object(var source)? = item["source"] {
+            source["actor"] = "user"
+            item["source"] = .object(source)
+        }
+        return .success(item)
+    }
+
+    private static func claudeMem(
+        _ entry: JSONValue, _ kind: MemoryKind, _ content: String, _ data: JSONObject, tags: [JSONValue] = [],
+        part: String
+    ) -> JSONObject {
+        var source: JSONObject = ["actor": "claude-mem"]
+        let session =
+            text(entry["memory_session_id"]) ?? text(entry["sdk_session_id"]) ?? text(entry["content_session_id"])
+        source["session"] = session.map { .string($0) }
+        source["timestamp"] = moment(entry["created_at"]) ?? moment(entry["created_at_epoch"])
+        let key = entry["id"].map { "claude-mem:\(part):\(text($0) ?? JSONWriter.text($0))" }
+        var item = item(kind, content, data: data, source: source, tags: tags, key: key)
+        if let project = text(entry["project"]) { item["scope"] = ["project": .string(project)] }
+        return item
+    }
+}
+
+extension String {
+    fileprivate var trimmed: String {
+        var rest = self[...]
+        while let first = rest.first, first.isWhitespace { rest.removeFirst() }
+        while let last = rest.last, last.isWhitespace { rest.removeLast() }
+        return String(rest)
+    }
+}

@@ -1,0 +1,146 @@
+import JSON
+import Memory
+import VectorEngine
+import Testing
+
+@Suite("Documents own their memories")
+struct DocumentTests {
+    private let world = TestWorld()
+    private let scope = MemoryScope(["project": "p", "branch": "main"])
+
+    private func document(_ text: String, id: String = "/r/guide.md") -> OwnedDocument {
+        OwnedDocument(id: id, formerID: "guide.md", name: "guide.md", text: text, isMarkdown: true)
+    }
+
+    private func take(
+        _ memory: MemoryStore, _ text: String, id: String = "/r/guide.md"
+    ) async throws -> DocumentsResult {
+        world.advance(seconds: 60)
+        return try await memory.take([document(text, id: id)], scope: scope)
+    }
+
+    private func counts(_ result: DocumentsResult) -> [Int] {
+        [result.stored, result.updated, result.unchanged, result.retired]
+    }
+
+    private func bodies(_ memory: MemoryStore) async throws -> [String] {
+        let page = try await memory.runStatus("export", ["limit": 100])
+        return (page["items"]?.arrayValue ?? []).compactMap { $0["data"]?["body_md"]?.stringValue }.sorted()
+    }
+
+    private let guide = "# Guide\nintro\n## Deploy\npush it\n## Rollback\npoint back\n"
+
+    @Test("A second run on an unchanged document stores nothing and answers with the same ids")
+    func unchanged() async throws {
+        let memory = world.memory()
+        let first = try await take(memory, guide)
+        #expect(counts(first) == [3, 0, 0, 0])
+        let second = try await take(memory, guide)
+        #expect(counts(second) == [0, 0, 3, 0])
+        #expect(second.ids == first.ids && first.ids.count == 3)
+    }
+
+    @Test("A changed section keeps its id and its former version, and its branch does not matter")
+    func changed() async throws {
+        let memory = world.memory()
+        let first = try await take(memory, guide)
+        world.advance(seconds: 60)
+        let changed = guide.replacing("push it", with: "push it twice")
+        let other = MemoryScope(["project": "P", "branch": "feature"])
+        let second = try await memory.take([document(changed)], scope: other)
+        #expect(counts(second) == [0, 1, 2, 0] && second.ids == first.ids)
+        #expect(try await bodies(memory) == ["intro", "point back", "push it twice"])
+        let found = try await memory.runStatus(
+            "get_document",
+            ["document_id": .string(first.ids[1].description), "response_formatting": ["verbose": true]])
+        #expect(found["versions"]?.arrayValue?.compactMap { $0["data"]?["body_md"]?.stringValue } == ["push it"])
+    }
+
+    @Test("A removed section is retired: it is not found any more, and a cleanup of orphans leaves its version")
+    func retired() async throws {
+        let memory = world.memory()
+        _ = try await take(memory, guide)
+        world.advance(seconds: 1)
+        let moment = Timestamp.format(world.now)
+        let second = try await take(memory, "# Guide\nintro\n## Rollback\npoint back\n")
+        #expect(counts(second) == [0, 0, 2, 1])
+        #expect(try await bodies(memory) == ["intro", "point back"])
+        let dry = try await memory.runStatus("run_cleanup", ["cleanup_config": ["operations": ["orphaned"]]])
+        #expect(dry["cleanup"]?["would_remove"]?["orphaned"] == 0)
+        let before = try await memory.findItems("push it", ["as_of": .string(moment), "limit": 1])
+        #expect(before["items"]?.arrayValue?.first?["data"]?["body_md"] == "push it")
+    }
+
+    @Test("A section that was moved or whose heading changed keeps its memory")
+    func moved() async throws {
+        let memory = world.memory()
+        let first = try await take(memory, guide)
+        let second = try await take(memory, "# Guide\nintro\n## Undo\npoint back\n## Deploy\npush it\n")
+        #expect(counts(second) == [0, 1, 2, 0])
+        #expect(second.ids == [first.ids[0], first.ids[2], first.ids[1]])
+        #expect(counts(try await take(memory, "# Guide\nintro\n## Undo\npoint back\n## Deploy\npush it\n"))[2] == 3)
+    }
+
+    @Test("Two documents that say the same keep a memory each, and sections of one heading are told apart")
+    func copies() async throws {
+        let memory = world.memory()
+        let text = "# A\nsame\n# A\nsame\n# A\nother\n"
+        #expect(counts(try await take(memory, text)) == [3, 0, 0, 0])
+        #expect(counts(try await take(memory, text, id: "/r/copy.md")) == [3, 0, 0, 0])
+        #expect(counts(try await take(memory, text)) == [0, 0, 3, 0])
+        #expect(counts(try await take(memory, "# A\nsame\n# A\nother\n")) == [0, 1, 1, 1])
+        #expect(try await bodies(memory) == ["other", "other", "same", "same", "same"])
+    }
+
+    @Test("A memory that a person changed stays while its section is as it was, and is replaced when that changes")
+    func edited() async throws {
+        let memory = world.memory()
+        let first = try await take(memory, guide)
+        _ = try await memory.runStatus(
+            "upsert_merge",
+            ["document_id": .string(first.ids[1].description), "merge": ["data": ["body_md": "push it by hand"]]])
+        #expect(counts(try await take(memory, guide)) == [0, 0, 3, 0])
+        #expect(try await bodies(memory).contains("push it by hand"))
+        let changed = try await take(memory, guide.replacing("push it", with: "push it twice"))
+        #expect(counts(changed) == [0, 1, 2, 0])
+    }
+
+    @Test("A removed file retires its sections; one that is there, or of another folder or project, keeps them")
+    func removedFile() async throws {
+        let memory = world.memory()
+        for id in ["/r/a.md", "/r/b.md", "/rest/c.md"] { _ = try await take(memory, "# \(id)\ntext \(id)\n", id: id) }
+        _ = try await memory.take([document("# other\nother\n", id: "/r/d.md")], scope: MemoryScope(["project": "q"]))
+        let result = try await memory.retireDocuments(
+            in: "/r", scope: scope, kept: ["/r/a.md"], isGone: { $0 != "/r/b2.md" })
+        #expect(counts(result) == [0, 0, 0, 1])
+        #expect(try await bodies(memory) == ["other", "text /r/a.md", "text /rest/c.md"])
+    }
+
+    @Test("An approved section is not changed and not retired, and the answer says so")
+    func approved() async throws {
+        let memory = world.memory()
+        let text = "---\ntags: [approved]\n---\n# A\none\n# B\ntwo\n"
+        _ = try await take(memory, text)
+        let second = try await take(memory, text.replacing("one", with: "changed").replacing("# B\ntwo\n", with: ""))
+        #expect(counts(second) == [0, 0, 0, 0] && second.refusals.map(\.heading) == ["A", "B"])
+        #expect(try await bodies(memory) == ["one", "two"])
+    }
+
+    @Test("What an earlier version stored from a file is adopted where it says the same")
+    func adopted() async throws {
+        let memory = world.memory()
+        let old = try await memory.storeItems(
+            [
+                [
+                    "kind": "section",
+                    "data": [
+                        "title": "Guide", "heading": "Deploy", "body_md": "push it", "document_id": "guide.md",
+                    ],
+                ]
+            ], context: CallContext(clientName: "cortex store", defaultScope: scope))
+        let result = try await take(memory, guide)
+        #expect(counts(result) == [2, 1, 0, 0])
+        #expect(result.ids[1].description == old[0]["id"]?.stringValue)
+        #expect(counts(try await take(memory, guide)) == [0, 0, 3, 0])
+    }
+}
