@@ -11,5 +11,5 @@ package enum TerminalFacts {
     }
 
     /// Writes out what was printed and still waits: a pipe would get it only at the end.
-    package static func flush() { unsafe fflush(nil) }
+    package static func flush() { fflush(nil) }
 }

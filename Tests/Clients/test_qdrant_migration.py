@@ -216,3 +216,16 @@ def test_a_snapshot_of_qdrant_is_refused_by_name(request, tmp_path):
     words = ["import", "qdrant-snapshot", str(tmp_path / "x.snapshot"), "--data", str(tmp_path / "data")]
     done = run([binary(request.config), *words])
     assert done.returncode != 0 and "cortex import qdrant URL" in done.stderr, done.stderr
+
+
+def test_a_memory_that_went_over_files_can_be_used(request, tmp_path):
+    program, files = binary(request.config), str(tmp_path / "files")
+    stored = run([program, "store", "--data", str(tmp_path / "old"), "the quokka eats leaves"])
+    assert stored.returncode == 0, stored.stderr
+    for command in (["export", "qdrant", "--data", str(tmp_path / "old")], ["import", "qdrant", "--data", str(tmp_path / "new")]):
+        done = run([program, *command, "--file", files])
+        assert done.returncode == 0, done.stderr
+    found = run([program, "find", "--data", str(tmp_path / "new"), "--json", "what do marsupials feed on"])
+    assert found.returncode in (0, 3), found.stderr
+    answer = json.loads(found.stdout)
+    assert answer["items"][0]["content"] == "the quokka eats leaves" and answer["meta"]["vector_used"] is True

@@ -294,3 +294,15 @@ def test_an_import_says_what_it_brought(cortex, tmp_path):
     assert passed(cortex("import", str(file), data="other")).startswith("3 added, 0 updated, 0 unchanged")
     assert passed(cortex("import", str(file), data="other")).startswith("0 added, 0 updated, 3 unchanged")
     assert sorted(found(cortex, "gateway certificates export", data="other")) == sorted(TEXTS)
+
+
+def test_after_a_change_of_the_key_a_drill_says_that_it_needs_a_new_backup(cortex):
+    remember(cortex)
+    passed(cortex("key", "encrypt", ENCRYPTION_KEY=KEY))
+    passed(cortex("backup", "create", ENCRYPTION_KEY=KEY))
+    changed = cortex("key", "rotate", ENCRYPTION_KEY=KEY, ENCRYPTION_KEY_NEW=OTHER_KEY)
+    assert "cortex backup create" in changed.stderr and changed.returncode == 0
+    refused(cortex("backup", "drill", ENCRYPTION_KEY=OTHER_KEY), "cortex backup create")
+    made = json.loads(passed(cortex("backup", "create", "--json", ENCRYPTION_KEY=OTHER_KEY)))
+    assert made["created_at"].endswith("Z") and made["verified_at"] is None
+    assert "passed" in passed(cortex("backup", "drill", ENCRYPTION_KEY=OTHER_KEY))

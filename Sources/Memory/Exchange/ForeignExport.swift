@@ -40,8 +40,8 @@ enum ForeignExport {
     /// A list of texts, which some programs write as JSON text.
     private static func list(_ value: JSONValue?) -> [JSONValue] {
         var value = value
-        // Text that is no JSON is one name, or several with commas between them.
         if let text = value?.stringValue {
+            // Text that is no JSON is one name, or several with commas between them.
             value = (try? JSONParser.parse(text)) ?? .array(text.split(separator: ",").map { .string(String($0)) })
         }
         return (value?.arrayValue ?? []).compactMap { $0.stringValue?.trimmed }.filter { !$0.isEmpty }.map {

@@ -21,6 +21,9 @@ package struct ImportSource: Sendable {
     package private(set) var faults: [TextSource.Fault] = []
     package private(set) var skipped: [FolderWalk.Skipped] = []
 
+    /// Everything that is to be taken.
+    package var count: Int { exported.count + new.count + documents.reduce(0) { $0 + $1.parts.count } }
+
     private static let suffixes: Set<String> = ["md", "markdown", "jsonl", "ndjson", "json"]
     /// What a memory in front matter may have; other members of a note are its metadata.
     private static let members: Set<String> = [

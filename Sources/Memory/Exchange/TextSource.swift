@@ -41,6 +41,8 @@ package struct TextSource: Sendable {
     package private(set) var items: [Item] = []
     package private(set) var skipped: [FolderWalk.Skipped] = []
     package private(set) var faults: [Fault] = []
+    /// Everything that is to be taken.
+    package var count: Int { items.count + documents.reduce(0) { $0 + $1.parts.count } }
     /// The folder whose documents are owned, as their ids have it; nil where a single file was read.
     package private(set) var folder: String?
 

@@ -52,7 +52,7 @@ extension MemoryStore {
     ) async throws(MemoryError) -> ImportReport {
         var report = ImportReport()
         report.faults = source.faults
-        let total = source.exported.count + source.new.count + source.documents.reduce(0) { $0 + $1.parts.count }
+        let total = source.count
         var done = 0
         for start in stride(from: 0, to: source.exported.count, by: Self.rowsAtOnce) {
             let rows = Array(source.exported[start..<min(source.exported.count, start + Self.rowsAtOnce)])

@@ -31,7 +31,8 @@ extension MemoryStore {
         let digits = ContentHash.hex(of: .array([.string(id.description), .integer(moment)]))
         let high = UInt64(digits.prefix(16), radix: 16) ?? 0
         let low = UInt64(digits.dropFirst(16).prefix(16), radix: 16) ?? 0
-        return .uuid(UUIDBytes(high: high & ~0xF000 | 0x8000, low: low >> 2 | 1 << 63))
+        // As in a memory's id, the last twelve bits are zero: a search takes what it finds for a chunk or a memory.
+        return .uuid(UUIDBytes(high: high & ~0xF000 | 0x8000, low: (low >> 2 | 1 << 63) & ~0xFFF))
     }
 
     /// Keeps what the batch replaces: stored items with their vectors, and items of the batch itself.

@@ -10,9 +10,9 @@ struct DeleteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete", abstract: "Delete memories by id, or what matches; with --erase their bytes too.",
         discussion: """
-            Ids are deleted at once, with their former versions. --project, --kind and --tag delete what matches: first \
-            it says how many, then it asks; in a pipe --yes is needed. --erase also zeroes the bytes in the files and \
-            the log, and names the backups that still hold them. Exit code 1 when there is nothing to delete.
+            Ids are deleted at once, with their former versions. --project, --kind and --tag delete what matches: \
+            first it says how many, then it asks; in a pipe --yes is needed. --erase also zeroes the bytes in the \
+            files and the log, and names the backups that still hold them. Exit code 1 when there is nothing to delete.
             """)
 
     @OptionGroup var house: HouseOptions
@@ -22,7 +22,8 @@ struct DeleteCommand: AsyncParsableCommand {
 
     @OptionGroup var kinds: KindOptions
 
-    @Option(name: .customLong("tag"), help: ArgumentHelp("With this tag; may be given several times.", valueName: "tag"))
+    @Option(
+        name: .customLong("tag"), help: ArgumentHelp("With this tag; may be given several times.", valueName: "tag"))
     var tags: [String] = []
 
     @Flag(help: "Also zero the bytes on disk.")
@@ -103,10 +104,11 @@ struct DeleteCommand: AsyncParsableCommand {
 /// `cortex compact`: gives back the space of what was deleted, and zeroes its bytes.
 struct CompactCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "compact", abstract: "Give the space of deleted memories back to the volume, and zero their bytes.",
+        commandName: "compact",
+        abstract: "Give the space of deleted memories back to the volume, and zero their bytes.",
         discussion: """
-            The file is written again without what was deleted. Others may read and write meanwhile, but wait for it. A \
-            shipped log of changes ends; the next full backup begins another.
+            The file is written again without what was deleted. Others may read and write meanwhile, but wait for it. \
+            A shipped log of changes ends; the next full backup begins another.
             """)
 
     @OptionGroup var house: HouseOptions

@@ -32,7 +32,8 @@ struct EditCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("A field of its kind; may be given several times. An empty value removes it.", valueName: "field=value"))
+        help: ArgumentHelp(
+            "A field of its kind; may be given several times. An empty value removes it.", valueName: "field=value"))
     var fields: [String] = []
 
     @Option(help: ArgumentHelp("Bring this version back.", valueName: "n"))
@@ -42,7 +43,9 @@ struct EditCommand: AsyncParsableCommand {
     var json = false
 
     func validate() throws {
-        if let field = fields.first(where: { !$0.contains("=") }) { throw ValidationError("--set is field=value, not \(field)") }
+        if let field = fields.first(where: { !$0.contains("=") }) {
+            throw ValidationError("--set is field=value, not \(field)")
+        }
     }
 
     func run() async throws {

@@ -34,7 +34,7 @@ struct ImportMemoriesCommand: AsyncParsableCommand {
         let source = try read()
         try await House.visit(house) { house in
             var bar = ProgressBar("importing")
-            let interruption = try Interruption(total: 0, verb: "imported")
+            let interruption = try Interruption(total: source.count, verb: "imported")
             let report = try await house.memory.take(source, scope: house.scope, client: "cortex import") { done, all in
                 bar.show(done, of: all)
                 interruption.advance(to: done, of: all)

@@ -66,7 +66,8 @@ struct RecentCommand: AsyncParsableCommand {
 struct ListOptions: ParsableArguments {
     @OptionGroup var kinds: KindOptions
 
-    @Option(name: .customLong("tag"), help: ArgumentHelp("With this tag; may be given several times.", valueName: "tag"))
+    @Option(
+        name: .customLong("tag"), help: ArgumentHelp("With this tag; may be given several times.", valueName: "tag"))
     var tags: [String] = []
 
     @Option(help: "With this status, such as pending or accepted.")
@@ -167,7 +168,9 @@ enum NameList {
                     : try await house.memory.tagCounts(project: options.project)
             }
             if json {
-                let rows = names.map { JSONValue.object(["name": .string($0.name), "count": .integer(Int64($0.count))]) }
+                let rows = names.map {
+                    JSONValue.object(["name": .string($0.name), "count": .integer(Int64($0.count))])
+                }
                 print(JSONWriter.text([what: .array(rows), "total": .integer(Int64(names.count))]))
             } else {
                 for (name, count) in names {

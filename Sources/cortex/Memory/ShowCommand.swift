@@ -10,7 +10,8 @@ import VectorEngine
 struct ShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Show whole memories by id.",
-        discussion: "An id is given as find and list print it, with or without memory://. Exit code 1 when there is none.")
+        discussion:
+            "An id is given as find and list print it, with or without memory://. Exit code 1 when there is none.")
 
     @OptionGroup var house: HouseOptions
 
@@ -64,7 +65,8 @@ struct ShowCommand: AsyncParsableCommand {
             row(name, item[name])
         }
         for version in item["versions"]?.arrayValue ?? [] {
-            print(Terminal.bold("  version \(version["version"]?.integerValue ?? 0)"),
+            print(
+                Terminal.bold("  version \(version["version"]?.integerValue ?? 0)"),
                 Terminal.dim("until \(version["valid_until"]?.stringValue ?? "")"))
             for line in ShownMemory(version, now: WallClock.microseconds(), folder: "").lines(width: nil, limit: .max) {
                 print("    \(Terminal.safe(line))")
@@ -117,9 +119,11 @@ struct VersionsCommand: AsyncParsableCommand {
             print(JSONWriter.text(["id": .string(id.description), "versions": .array(versions)]))
         } else {
             for version in versions {
-                print(Terminal.bold("version \(version["version"]?.integerValue ?? 0)"),
+                print(
+                    Terminal.bold("version \(version["version"]?.integerValue ?? 0)"),
                     Terminal.dim(
-                        "\(version["valid_from"]?.stringValue ?? "") until \(version["valid_until"]?.stringValue ?? "")"))
+                        "\(version["valid_from"]?.stringValue ?? "") until \(version["valid_until"]?.stringValue ?? "")"
+                    ))
                 let shown = ShownMemory(version, now: WallClock.microseconds(), folder: "")
                 for line in shown.lines(width: Terminal.width, limit: .max) { print("  \(Terminal.safe(line))") }
             }
@@ -135,7 +139,9 @@ struct VersionsCommand: AsyncParsableCommand {
         var facts: JSONObject = ["lost": .array(lost.map { .object($0.json) })]
         if !json {
             for text in lost {
-                print(Terminal.bold("\(text.kind.rawValue)"), Terminal.dim("version \(text.version) of memory://\(text.memory)"))
+                print(
+                    Terminal.bold("\(text.kind.rawValue)"),
+                    Terminal.dim("version \(text.version) of memory://\(text.memory)"))
                 print("  \(Terminal.safe(text.text))")
             }
         }

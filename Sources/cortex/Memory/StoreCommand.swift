@@ -77,7 +77,7 @@ struct StoreCommand: AsyncParsableCommand {
             throw ValidationError(error.message)
         }
         try await House.visit(house) { house in
-            let interruption = try Interruption(total: 0, verb: "taken")
+            let interruption = try Interruption(total: source.count, verb: "taken")
             let report = try await run.run(source, in: house, client: "cortex store") { done, total in
                 interruption.advance(to: done, of: total)
             }
