@@ -21,8 +21,13 @@ package struct ScrubStatus: Sendable, Equatable {
 package struct UpkeepStatus: Sendable, Equatable {
     /// When the log was last found or brought up to date, in microseconds since 1970; nil while nothing is shipped.
     package var shippedAt: Int64?
-    /// Why the last attempt to ship failed; nil when it did not.
-    package var shippingFailure: String?
+    /// Why the last attempt to ship a collection failed, by collection; "" where it failed for all of them.
+    package var shippingFailures: [String: String] = [:]
+    /// The same in one text; nil when nothing failed.
+    package var shippingFailure: String? {
+        shippingFailures.isEmpty
+            ? nil : shippingFailures.sorted { $0.key < $1.key }.map(\.value).joined(separator: "; ")
+    }
     /// Why the last look at the rows failed; nil when it did not.
     package var scrubFailure: String?
     /// When this process last made a full backup by schedule, in microseconds since 1970.

@@ -49,6 +49,7 @@ package struct House: Sendable {
                 try BackupArchive(location: location).create(
                     ofDirectory: directory, collections: names, beginsLog: false, now: WallClock.microseconds)
             }
+            if let complaint = manifest.complaint { throw complaint }
             return location + "/" + manifest.name
         }
     }

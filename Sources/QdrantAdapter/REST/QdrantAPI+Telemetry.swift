@@ -25,7 +25,15 @@ extension QdrantAPI {
         var collections: JSONObject = ["number_of_collections": .integer(Int64(names.count))]
         if scope.level > 0 {
             var list: [JSONValue] = []
-            for name in names { list.append(try await telemetry(of: name, level: scope.level)) }
+            for name in names {
+                do {
+                    list.append(try await telemetry(of: name, level: scope.level))
+                } catch let error as EngineError where error.code != .cancelled {
+                    list.append(Self.telemetry(ofUnopened: name, because: error, level: scope.level))
+                } catch let failure as QdrantFailure where failure.status == 404 {
+                    // Deleted since the names were read.
+                }
+            }
             collections["collections"] = .array(list)
         }
         var rest: JSONObject = ["responses": Self.responses(statistics.all)]
@@ -79,6 +87,16 @@ extension QdrantAPI {
         return .object(members)
     }
 
+    /// What is told of a collection that does not open.
+    private static func telemetry(ofUnopened name: String, because error: EngineError, level: Int) -> JSONValue {
+        let status: JSONValue = ["error": .string(QdrantFailure(error, collection: name).text)]
+        guard level > 1 else { return ["vectors": 0, "optimizers_status": status, "params": [:]] }
+        return [
+            "id": .string(name), "init_time_ms": 0, "config": [:], "optimizers_status": status, "transfers": [],
+            "resharding": [],
+        ]
+    }
+
     private static func responses(_ all: [String: [Int: CallStatistics.Entry]]) -> JSONValue {
         var routes: JSONObject = [:]
         for (route, entries) in all.sorted(by: { $0.key < $1.key }) {
@@ -102,20 +120,29 @@ extension QdrantAPI {
 
     func metrics(_ scope: TelemetryScope) async throws -> String {
         var points: [(collection: String, count: Int)] = []
+        var unopened: [String] = []
         for name in try await catalog.names() {
-            points.append((name, try await catalog.store.describe(name)?.pointCount ?? 0))
+            do {
+                points.append((name, try await catalog.store.describe(name)?.pointCount ?? 0))
+            } catch let error as EngineError where error.code != .cancelled {
+                // Whoever asks for the collection is told why; the others are counted all the same.
+                unopened.append(name)
+            }
         }
         var page = MetricsPage()
         page.family(
             "app_info", "gauge", "information about the server", [#"{name="qdrant",version="\#(Self.version)"}"#: 1])
         page.family("app_status_recovery_mode", "gauge", "is the server in recovery mode", ["": 0])
         page.family("cluster_enabled", "gauge", "is cluster support enabled", ["": 0])
-        page.family("collections_total", "gauge", "number of collections", ["": Double(points.count)])
+        page.family("collections_total", "gauge", "number of collections", ["": Double(points.count + unopened.count)])
         page.family(
             "collections_vector_total", "gauge", "total number of vectors in all collections",
             ["": Double(points.reduce(0) { $0 + $1.count })])
         let byCollection = points.map { (MetricsPage.labels([("id", $0.collection)]), Double($0.count)) }
         page.family("collection_points", "gauge", "approximate amount of points per collection", byCollection)
+        page.family(
+            "collection_unopened", "gauge", "collections that do not open, as damaged ones do not",
+            unopened.map { (MetricsPage.labels([("id", $0)]), 1) })
         page.family(
             "collection_degraded_answers_total", "counter",
             "answers of a collection with damaged points, which searches leave out",

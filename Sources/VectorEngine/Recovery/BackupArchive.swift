@@ -25,10 +25,11 @@ package struct BackupArchive: Sendable {
     // MARK: Create
 
     /// Copies every collection of the store in `directory`, each as of one moment, while other processes write. Every
-    /// row of the copies is read and checked before the backup counts.
+    /// row of the copies is read and checked before the backup counts. A damaged collection is left out, which the
+    /// manifest says; the newest backup that has it is then kept by `prune`.
     ///
     /// - Parameter beginsLog: Whether the changes of these collections are shipped to the log here from now on.
-    /// - Throws: `damaged` with the damaged parts; `diskFull`; `notWritable`.
+    /// - Throws: `damaged` with the damaged parts if no collection could be copied; `diskFull`; `notWritable`.
     package func create(
         ofDirectory directory: String, collections: [String], beginsLog: Bool = true, now: () -> Int64,
         progress: ((String) -> Void)? = nil
@@ -43,14 +44,26 @@ package struct BackupArchive: Sendable {
             }
             defer { lease.release() }
             var copies: [BackupManifest.Copy] = []
+            var missing: [(name: String, error: EngineError)] = []
             for name in collections {
                 progress?(name)
                 let path = CollectionFileName.path(of: name, in: directory)
-                copies.append(try copy(name, from: path, into: partial, logFrom: beginsLog ? now() : nil))
+                do {
+                    copies.append(try copy(name, from: path, into: partial, logFrom: beginsLog ? now() : nil))
+                } catch {
+                    let error = EngineError(wrapping: error, path: path)
+                    guard error.code == .damaged || error.code == .unsupportedFormat else { throw error }
+                    unlink(partial + "/" + (path as NSString).lastPathComponent)
+                    missing.append((name, error))
+                }
             }
+            if copies.isEmpty, let first = missing.first { throw first.error }
             let createdAt = now()
             let name = BackupManifest.prefix + Self.stamp(createdAt)
-            let manifest = BackupManifest(name: name, createdAt: createdAt, copies: copies, verifiedAt: createdAt)
+            var manifest = BackupManifest(name: name, createdAt: createdAt, copies: copies, verifiedAt: createdAt)
+            if !missing.isEmpty {
+                manifest.missing = missing.map { .init(collection: $0.name, reason: $0.error.message) }
+            }
             try manifest.write(in: partial)
             guard rename(partial, location + "/" + name) == 0 else {
                 throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
@@ -186,13 +199,17 @@ package struct BackupArchive: Sendable {
 
     /// Removes full backups older than `keepDays`, and the part of the log that no remaining backup needs.
     ///
-    /// The newest verified backup always stays, and so does the newest of all.
+    /// The newest verified backup always stays, and so does the newest of all; and for each collection that is missing
+    /// from that one, the newest that has it.
     ///
     /// - Returns: the names of the removed backups.
     package func prune(keepDays: Int, now: Int64) throws(EngineError) -> [String] {
         let all = try manifests()
         let oldest = now.subtractingReportingOverflow(Int64(keepDays) * 86_400_000_000).partialValue
-        let kept = Set([all.first { $0.verifiedAt != nil }?.name, all.first?.name].compactMap { $0 })
+        var kept = Set([all.first { $0.verifiedAt != nil }?.name, all.first?.name].compactMap { $0 })
+        for missing in all.first?.missing ?? [] {
+            if let last = all.first(where: { $0.holds(missing.collection) }) { kept.insert(last.name) }
+        }
         let removed = all.filter { $0.createdAt < oldest && !kept.contains($0.name) }.map(\.name)
         do {
             guard let lease = try Lease(path: location + "/.lease") else {

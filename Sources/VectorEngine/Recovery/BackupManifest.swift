@@ -29,12 +29,30 @@ package struct BackupManifest: Sendable, Equatable, Codable {
     /// Microseconds since 1970, after the last copy was made: all changes in the copies were committed before.
     package let createdAt: Int64
     package let copies: [Copy]
+    /// A collection that is not in the backup.
+    package struct Missing: Sendable, Equatable, Codable {
+        package let collection: String
+        package let reason: String
+    }
+
+    /// Collections that were too damaged to be copied; nil if all were copied.
+    package var missing: [Missing]?
     /// The time of the last verification that found no damage, in microseconds since 1970.
     package var verifiedAt: Int64?
 
     package static let fileName = "manifest.json"
     static let prefix = "full-"
     package static let currentVersion = 1
+
+    func holds(_ collection: String) -> Bool { copies.contains { $0.collection.hasSameBytes(as: collection) } }
+
+    /// What is said of a backup that lacks collections; nil if it lacks none.
+    package var complaint: EngineError? {
+        guard let missing, !missing.isEmpty else { return nil }
+        let reasons = missing.map { "'\($0.collection)': \($0.reason)" }.joined(separator: "; ")
+        return EngineError(
+            .damaged, "the backup \(name) was made without \(missing.count) of the collections: \(reasons)")
+    }
 
     package var sizeBytes: Int { copies.reduce(0) { $0 + $1.sizeBytes } }
 

@@ -97,7 +97,11 @@ package struct Restoration: Sendable {
                 "there is no sound backup \(backup.map { "called \($0) " } ?? "")at \(archive.location); see: cortex "
                     + "backup list")
         }
-        return newest.copies.map { ($0.collection, $0.storeID) }
+        // What was too damaged to be copied then is in an older backup.
+        let older = (newest.missing ?? []).compactMap { missing in
+            manifests.lazy.flatMap(\.copies).first { $0.collection.hasSameBytes(as: missing.collection) }
+        }
+        return (newest.copies + older).map { ($0.collection, $0.storeID) }
     }
 
     /// Restores one store to the file `path`, from the newest backup that fits; if that is damaged, from older ones.

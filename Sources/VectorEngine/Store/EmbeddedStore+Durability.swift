@@ -34,52 +34,75 @@ extension EmbeddedStore {
 
     // MARK: The shipped log
 
-    /// Ships every committed change of every collection that has a log at `location`.
+    /// Ships every committed change of every collection that has a log at `location`. A collection that cannot be
+    /// shipped does not keep the others from it.
     ///
     /// - Returns: what was done for each collection.
+    /// - Throws: the failure of the first collection that could not be shipped, after all were tried.
     @discardableResult
     package func shipLog(to location: String) async throws -> [String: ShippingReceipt] {
-        try await Self.offPool { [self] in try ship(to: location) }
+        let round = try await Self.offPool { [self] in try ship(to: location) }
+        if let first = round.failures.min(by: { $0.key < $1.key }) { throw first.value }
+        return round.receipts
     }
 
-    func ship(to location: String) throws -> [String: ShippingReceipt] {
+    /// What one round of shipping did for each collection.
+    struct ShippingRound: Sendable {
         var receipts: [String: ShippingReceipt] = [:]
+        var failures: [String: EngineError] = [:]
+    }
+
+    func ship(to location: String) throws(EngineError) -> ShippingRound {
+        var round = ShippingRound()
         for name in try CollectionFileName.names(in: directory) {
-            // Without opening the collection: its rows are of no use here.
-            let path = path(of: name)
-            do {
-                let file = try CollectionFile(path: path)
-                receipts[name] = try LogShipper(file: file, collection: name, location: location).ship()
-                try file.close()
-            } catch let error as EngineError where error.code == .collectionNotFound {
-                // Deleted since the names were read.
+            do throws(EngineError) {
+                round.receipts[name] = try ship(name, to: location)
             } catch {
-                throw EngineError(wrapping: error, path: path)
+                // Deleted since the names were read, or a failure that is reported with the others.
+                if error.code != .collectionNotFound { round.failures[name] = error }
             }
         }
-        return receipts
+        return round
+    }
+
+    private func ship(_ name: String, to location: String) throws(EngineError) -> ShippingReceipt {
+        // Without opening the collection: its rows are of no use here.
+        let path = path(of: name)
+        do {
+            let file = try CollectionFile(path: path)
+            let receipt = try LogShipper(file: file, collection: name, location: location).ship()
+            try file.close()
+            return receipt
+        } catch {
+            throw EngineError(wrapping: error, path: path)
+        }
     }
 
     /// One round of upkeep; what fails is kept in `upkeepStatus`, and tried again in the next.
     func keepUp(shippingTo location: String, scrubs: Bool = true) {
         let now = settings.now()
-        do {
-            let isShipped = try ship(to: location).values.contains { $0.through != nil }
-            upkeep.withLock { status in
-                status.shippingFailure = nil
-                if isShipped { status.shippedAt = now }
-            }
+        let failures: [String: EngineError]
+        var isShipped = false
+        do throws(EngineError) {
+            let round = try ship(to: location)
+            failures = round.failures
+            isShipped = round.receipts.values.contains { $0.through != nil }
         } catch {
-            let failure = EngineError(wrapping: error, path: location).message
-            let former = upkeep.withLock { status in
-                defer { status.shippingFailure = failure }
-                return status.shippingFailure
+            // The names of the collections cannot be read, which concerns all of them.
+            failures = ["": error]
+        }
+        let former = upkeep.withLock { status in
+            defer {
+                status.shippingFailures = failures.mapValues(\.message)
+                if isShipped, failures.isEmpty { status.shippedAt = now }
             }
-            // Once for each failure, not with every round.
-            if former != failure {
-                settings.logger.warn(
-                    "changes are not shipped to the backups; each round tries again", because: error, file: location)
-            }
+            return status.shippingFailures
+        }
+        // Once for each failure, not with every round.
+        for (name, error) in failures.sorted(by: { $0.key < $1.key }) where former[name] != error.message {
+            settings.logger.warn(
+                "changes are not shipped to the backups; each round tries again", because: error,
+                file: name.isEmpty ? directory : path(of: name))
         }
         var scrubFailure: String?
         for (collection, scrubber) in scrubs ? openScrubbers : [] {

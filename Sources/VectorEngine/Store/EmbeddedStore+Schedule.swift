@@ -61,7 +61,11 @@ extension EmbeddedStore {
         Task {
             let outcome: (manifest: BackupManifest?, failure: EngineError?)
             do {
-                outcome = (try await backUpIfDue(to: location), nil)
+                let manifest = try await backUpIfDue(to: location)
+                outcome = (manifest, manifest?.complaint)
+                if let complaint = manifest?.complaint {
+                    settings.logger.warn("the scheduled backup is incomplete", because: complaint, file: location)
+                }
             } catch {
                 outcome = (nil, EngineError(wrapping: error, path: location))
                 settings.logger.warn(

@@ -49,6 +49,7 @@ struct BackupCreateCommand: AsyncParsableCommand {
                     print("  \(copy.collection): \(copy.points) points, change \(copy.sequence), sha256 \(copy.sha256)")
                 }
             }
+            if let complaint = manifest.complaint { throw complaint }
         }
     }
 }
@@ -84,6 +85,7 @@ struct BackupListCommand: AsyncParsableCommand {
                     let points = manifest.copies.reduce(0) { $0 + $1.points }
                     let state = manifest.verifiedAt == nil ? "not verified" : "verified"
                     print("\(manifest.name)  \(points) points  \(manifest.sizeBytes >> 10) KiB  \(state)")
+                    for missing in manifest.missing ?? [] { print("  without \(missing.collection): it was damaged") }
                 case .failure(let error): print("\(backup.name)  DAMAGED: \(error.message)")
                 }
             }
@@ -247,6 +249,8 @@ extension BackupManifest {
             "name": .string(name), "created_at": .string(Timestamp.format(createdAt)),
             "size_bytes": .integer(Int64(sizeBytes)),
             "verified_at": verifiedAt.map { .string(Timestamp.format($0)) } ?? .null,
+            "missing": .array(
+                (missing ?? []).map { ["collection": .string($0.collection), "reason": .string($0.reason)] }),
             "collections": .array(
                 copies.map { copy in
                     [
