@@ -7,11 +7,18 @@ extension CollectionFile {
     /// Whether there is a file at `path`. An empty file is a damaged collection and is not changed.
     static func isThere(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
-    /// Removes the file of a collection that nobody writes to any more, and what lies beside it.
-    static func remove(_ path: String) throws {
-        let lock = DirectoryLock(.deleting, directoryOf: path)
-        defer { withExtendedLifetime(lock) {} }
-        try removeFiles(path)
+    /// Marks the collection as deleted: from the commit on, nobody reads it or writes to it, and its files may be
+    /// removed (`removeDropped`).
+    ///
+    /// - Throws: `collectionNotFound` if it has been deleted or replaced already; then nothing was changed.
+    func markDropped() throws {
+        try pool.writeWithoutTransaction { db in
+            try db.inTransaction(.immediate) {
+                var header = try self.header(db)
+                try header.facts.write(["dropped": .number(1)], to: db)
+                return .commit
+            }
+        }
     }
 
     private static func removeFiles(_ path: String) throws {
@@ -23,7 +30,7 @@ extension CollectionFile {
         try DirectorySync.sync((path as NSString).deletingLastPathComponent)
     }
 
-    /// Ends the deletion of a collection, which a process began that was killed then.
+    /// Removes the files of a collection that is marked as deleted, by this process or by one that was killed then.
     ///
     /// - Returns: false when the collection at `path` was not being deleted; it is left as it is then.
     static func removeDropped(_ path: String) throws(EngineError) -> Bool {

@@ -52,6 +52,23 @@ extension CollectionFile {
         }
     }
 
+    /// Copies the write-ahead log into the file and empties it, waiting for readers of older pages as long as a writer
+    /// would wait.
+    ///
+    /// - Returns: whether it is empty.
+    func truncateLog() -> Bool {
+        settleCheckpoint()
+        do {
+            return try pool.writeWithoutTransaction { db in
+                let row = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
+                return row.map { ($0[0] as Int64) == 0 } ?? false
+            }
+        } catch {
+            // The caller is told that the log is not empty.
+            return false
+        }
+    }
+
     /// Bytes of the write-ahead log, which must fit into the file later.
     var logBytes: Int {
         var facts = stat()

@@ -61,6 +61,8 @@ final class CollectionFile: Sendable {
     static let dataKeyFact = "data_key"
     /// The mark, open for writing; −1 if the directory cannot be written.
     private let markDescriptor: Int32
+    /// The file that was opened.
+    private let identity: FileIdentity?
     private let decoded: Mutex<(text: String, schema: CollectionSchema)?> = Mutex(nil)
     let definitions: Mutex<KnownDefinition?> = Mutex(nil)
     /// The schema of one generation (`schema(_:)`).
@@ -110,6 +112,8 @@ final class CollectionFile: Sendable {
             try pool.read { try Self.checkFormat($0, path: path) }
             try FormatMigration.run(path: path, pool: pool)
             watch = try DatabaseQueue(path: path, configuration: Self.configuration(label: "watch"))
+            // Nobody replaces the file meanwhile: that takes the lock for deleting.
+            identity = FileIdentity(path)
             commits = Mutex(
                 try watch.unsafeRead { db in
                     // The first read maps the index.
@@ -277,8 +281,13 @@ final class CollectionFile: Sendable {
         }
     }
 
-    /// - Throws: `collectionNotFound` when the collection was deleted, or when another one was put into this file.
+    /// - Throws: `collectionNotFound` when the collection was deleted, when another one was put into this file, or when
+    ///   another file has its name. Within a write transaction this keeps a write from going into a file that nobody
+    ///   finds any more.
     func header(_ db: Database) throws -> FileHeader {
+        guard FileIdentity(path) == identity else {
+            throw EngineError(.collectionNotFound, "the collection's file was replaced or removed")
+        }
         let header = try Self.header(db, path: path) { text, path throws(EngineError) in
             if let known = decoded.withLock({ $0 }), known.text.hasSameBytes(as: text) { return known.schema }
             let schema = try Self.decodedSchema(text, path: path)

@@ -114,6 +114,51 @@ struct MetaFacts: Sendable {
     }
 }
 
+/// The facts of a damaged file, as far as they can be read, for a repair.
+struct SalvagedFacts: Sendable {
+    private(set) var values: [String: MetaValue] = [:]
+    /// Keys of facts that are there and cannot be read.
+    private(set) var unreadable: [String] = []
+    /// Whether all facts were read and match their check.
+    private(set) var areSound = false
+    /// Facts that are looked for where not even the keys can be listed.
+    private static let vital = ["schema", "store_id", "sequence", "data_key"]
+
+    init() {}
+
+    init(_ db: Database, path: String) {
+        let keys: [String]
+        do {
+            keys = try String.fetchAll(db, sql: "SELECT key FROM meta")
+        } catch {
+            // The repair takes what can be read, and its receipt says that the description was not checked.
+            keys = Self.vital
+        }
+        for key in keys {
+            do {
+                let row = try Row.fetchOne(db, sql: "SELECT value FROM meta WHERE key = ?", arguments: [key])
+                if let row { values[key] = MetaValue(row[0]) }
+            } catch {
+                unreadable.append(key)
+            }
+        }
+        do {
+            areSound = try MetaFacts(db, path: path).isChecked
+        } catch {
+            // They stay unsound, which the receipt says.
+            areSound = false
+        }
+    }
+
+    func text(_ key: String) -> String? { if case .text(let text) = values[key] { text } else { nil } }
+
+    func number(_ key: String) -> Int64? { if case .number(let number) = values[key] { number } else { nil } }
+
+    func bytes(_ key: String) -> [UInt8]? {
+        if case .bytes(let bytes) = values[key], !bytes.isEmpty { bytes } else { nil }
+    }
+}
+
 extension FixedWidthInteger {
     /// The bytes of this number, lowest first.
     var littleEndianBytes: [UInt8] {

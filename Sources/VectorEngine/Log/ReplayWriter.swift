@@ -53,8 +53,12 @@ struct ReplayWriter {
 
     /// Writes the tally of the points. From now on the copy is another store, without a log of its own.
     ///
-    /// - Parameter sequence: The last change, if it is later than the last replayed one.
-    mutating func finish(storeID: UUID, sequence: Int64? = nil, dataKey: [UInt8]? = nil) throws {
+    /// - Parameters:
+    ///   - sequence: The last change, if it is later than the last replayed one.
+    ///   - further: Facts that are written too.
+    mutating func finish(
+        storeID: UUID, sequence: Int64? = nil, dataKey: [UInt8]? = nil, besides further: [String: MetaValue] = [:]
+    ) throws {
         self.sequence = max(self.sequence, sequence ?? 0)
         try db.execute(sql: "DELETE FROM history; DELETE FROM commits")
         var written = tally.facts
@@ -62,6 +66,7 @@ struct ReplayWriter {
         written["store_id"] = .text(storeID.uuidString)
         written["shipped"] = .number(-1)
         if let dataKey { written["data_key"] = .bytes(dataKey) }
+        written.merge(further) { $1 }
         try facts.write(written, to: db)
     }
 }

@@ -9,6 +9,12 @@ import GRDB
 //   - The trees, the header or the facts are damaged, or acknowledged changes are gone: the newest backup and the
 //     shipped log give a new file as far as they reach. Every later sound row is copied from the old file, which stays
 //     beside it as `<file>.damaged-<time>`.
+//
+// Nobody writes to the old file from before its rows are copied until the new file has its name: `HeldFile` holds
+// SQLite's write lock, where the file is sound enough to have one. A writer that waited for it finds that its file has
+// lost the name (`CollectionFile.header`), opens the new one and repeats its write there. The old file gets its second
+// name before it loses the first, so that a kill at any moment leaves the old collection or the new one under the
+// collection's name.
 
 /// The result of a repair.
 package struct RepairReceipt: Sendable {
@@ -21,6 +27,8 @@ package struct RepairReceipt: Sendable {
     package var lostChanges: Int64 = 0
     /// The place of the old file, if a new one was made.
     package var keptFile: String?
+    /// What could not be read or checked, one sentence each.
+    package var doubts: [String] = []
 }
 
 struct CollectionRepair {
@@ -81,32 +89,58 @@ struct CollectionRepair {
     // MARK: A new file
 
     private func rebuilt(_ report: VerificationReport) throws -> RepairReceipt {
-        var receipt = RepairReceipt(path: path)
         let temporary = path + ".new-" + UUID().uuidString
         defer { for suffix in ["", "-wal", "-shm", "-journal"] { unlink(temporary + suffix) } }
         let mark: AcknowledgedMark? =
             if case .mark(let mark) = AcknowledgedMark.read(beside: path) { mark } else { nil }
-        // Closed (its owner ends) before the file is moved away.
-        var old: OldFile? = OldFile(path: path)
-        guard let storeID = old?.storeID ?? mark?.storeID else {
-            throw EngineError(
-                .damaged, "nothing of \(path) can be read, not even the id of its store; restore a backup")
-        }
-        let base = try restoredBase(at: temporary, storeID: storeID)
-        if base == nil {
-            guard let schema = old?.schema else {
+        return try HeldFile(path: path).withLock { db in
+            var receipt = RepairReceipt(path: path)
+            let old = OldFile(db, path: path)
+            guard let storeID = old.storeID ?? mark?.storeID else {
                 throw EngineError(
-                    .damaged,
-                    "\(path) has lost its description and there is no backup to take it from; the rows stay in it"
-                )
+                    .damaged, "nothing of \(path) can be read, not even the id of its store; restore a backup")
             }
-            try CollectionFile.makeTables(at: temporary, CollectionDefinition(schema: schema), name: name)
+            let base = try self.base(at: temporary, storeID: storeID, old: old)
+            receipt.doubts = old.doubts(base: base)
+            let sequence = try fill(temporary, from: old, base: base, storeID: storeID, mark, report, &receipt)
+            receipt.keptFile = try swap(temporary)
+            try AcknowledgedMark(storeID: storeID, sequence: sequence).create(beside: path)
+            return receipt
         }
+    }
+
+    /// Makes the new file, as far as the backups and the log have it; without them an empty one.
+    ///
+    /// - Returns: the backup it was made from.
+    private func base(at temporary: String, storeID: UUID, old: OldFile) throws -> RestoredCollection? {
+        if let base = try restoredBase(at: temporary, storeID: storeID) {
+            // Rows that were laid out differently since the backup are all in the old file.
+            let layout = try SnapshotFile.facts(temporary).schema
+            guard old.facts.areSound, let schema = old.schema, !schema.hasLayout(of: layout) else { return base }
+            unlink(temporary)
+        }
+        guard let schema = old.schema else {
+            throw EngineError(
+                .damaged,
+                "\(path) has lost its description and there is no backup to take it from; the rows stay in it")
+        }
+        try CollectionFile.makeTables(
+            at: temporary, CollectionDefinition(schema: schema, notes: old.notes), name: name)
+        return nil
+    }
+
+    /// Copies the sound rows of the old file to the new one, and ends it.
+    ///
+    /// - Returns: the new file's last change.
+    private func fill(
+        _ temporary: String, from old: OldFile, base: RestoredCollection?, storeID: UUID, _ mark: AcknowledgedMark?,
+        _ report: VerificationReport, _ receipt: inout RepairReceipt
+    ) throws -> Int64 {
         let queue = try DatabaseQueue(path: temporary)
         try queue.writeWithoutTransaction { db in
             try db.inTransaction(.immediate) {
                 var writer = try ReplayWriter(db, path: temporary)
-                let reached = try old?.takeOver(into: &writer) ?? writer.sequence
+                let reached = try old.takeOver(into: &writer)
                 receipt.lostChanges = max(0, (mark?.sequence ?? 0) - max(reached, writer.sequence))
                 for damaged in report.damagedRows {
                     if let id = damaged.id, try writer.sequence(of: id.key) ?? 0 >= damaged.sequence {
@@ -118,7 +152,8 @@ struct CollectionRepair {
                 // New changes get numbers beyond the mark: the log of another process would take lower ones for known.
                 try writer.finish(
                     storeID: storeID, sequence: max(reached, mark?.sequence ?? 0),
-                    dataKey: base == nil ? old?.dataKey : nil)
+                    dataKey: base == nil ? old.facts.bytes(CollectionFile.dataKeyFact) : nil,
+                    besides: base == nil ? [:] : old.definingFacts)
                 return .commit
             }
         }
@@ -126,10 +161,7 @@ struct CollectionRepair {
             try CollectionFile.header($0, path: temporary, decode: CollectionFile.decodedSchema).sequence
         }
         try queue.close()
-        old = nil
-        receipt.keptFile = try swap(temporary)
-        try AcknowledgedMark(storeID: storeID, sequence: sequence).create(beside: path)
-        return receipt
+        return sequence
     }
 
     /// The newest state of backups and log, at `temporary`; nil if they have nothing of this store.
@@ -147,90 +179,106 @@ struct CollectionRepair {
         }
     }
 
-    /// Puts the new file in the place of the old one; other readers of the old file are told to open the collection
-    /// again.
+    /// Puts the new file in the place of the old one, which keeps a name of its own beside it.
+    ///
+    /// - Returns: where the old file is.
     private func swap(_ temporary: String) throws -> String? {
         try DirectorySync.sync(temporary)
-        var kept: String?
-        if FileManager.default.fileExists(atPath: path) {
-            let aside = path + ".damaged-\(now)"
-            do {
-                let queue = try DatabaseQueue(path: path)
-                try queue.write { try $0.execute(sql: "UPDATE meta SET value = 1 WHERE key = 'dropped'") }
-                try queue.close()
-            } catch is DatabaseError {
-                // A file this damaged may refuse the write; its readers then learn it from their own errors.
+        // Nobody opens the collection meanwhile: SQLite would lay another log beside the old file.
+        let lock = DirectoryLock(.deleting, directoryOf: path)
+        defer { withExtendedLifetime(lock) {} }
+        let aside = path + ".damaged-\(now)"
+        let parts = ["", "-wal"].filter { FileManager.default.fileExists(atPath: path + $0) }
+        do {
+            for part in parts { try Self.require(link(path + part, aside + part)) }
+            try DirectorySync.syncParent(of: path)
+            // A log that stays would be read into the new file.
+            for suffix in ["-wal", "-shm"] where unlink(path + suffix) != 0 && errno != ENOENT {
+                try Self.require(-1)
             }
-            for suffix in ["-wal", "-shm"] where FileManager.default.fileExists(atPath: path + suffix) {
-                guard rename(path + suffix, aside + suffix) == 0 else {
-                    throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
-                }
-            }
-            guard rename(path, aside) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-            kept = aside
+            try Self.require(rename(temporary, path))
+        } catch {
+            // The old file keeps its name, and its log.
+            if parts.contains("-wal") { _ = link(aside + "-wal", path + "-wal") }
+            for part in parts { unlink(aside + part) }
+            throw error
         }
-        guard rename(temporary, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
         try DirectorySync.syncParent(of: path)
-        return kept
+        return parts.contains("") ? aside : nil
+    }
+
+    private static func require(_ code: Int32) throws {
+        guard code == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
     }
 }
 
 /// The readable parts of a damaged file.
-private final class OldFile {
-    private let queue: DatabaseQueue?
+private struct OldFile {
+    /// Nil if there is no file, or SQLite cannot open it.
+    private let db: Database?
+    let facts: SalvagedFacts
     let schema: CollectionSchema?
+    let notes: [String: String]
     let storeID: UUID?
-    let dataKey: [UInt8]?
-    private let sequence: Int64
-    private let path: String
 
-    init(path: String) {
-        self.path = path
-        // Each of these may fail, and each failure leaves less to copy; the report has already listed the damage.
-        let queue = FileManager.default.fileExists(atPath: path) ? try? DatabaseQueue(path: path) : nil
-        self.queue = queue
-        func fact<Value>(_ key: String, _: Value.Type) -> Value? where Value: DatabaseValueConvertible {
-            // A fact that cannot be read counts as missing.
-            try? queue?.read { try Value.fetchOne($0, sql: "SELECT value FROM meta WHERE key = ?", arguments: [key]) }
-        }
-        let text = fact("schema", String.self)
+    init(_ db: Database?, path: String) {
+        self.db = db
+        facts = db.map { SalvagedFacts($0, path: path) } ?? SalvagedFacts()
         // A schema that cannot be decoded counts as missing.
-        schema = text.flatMap { try? CollectionFile.decodedSchema($0, path: path) }
-        storeID = fact("store_id", String.self).flatMap(UUID.init(uuidString:))
-        dataKey = fact("data_key", Data.self).map(Array.init)
-        sequence = fact("sequence", Int64.self) ?? 0
+        schema = facts.text("schema").flatMap { try? CollectionFile.decodedSchema($0, path: path) }
+        storeID = facts.text("store_id").flatMap(UUID.init(uuidString:))
+        var notes: [String: String] = [:]
+        for (key, value) in facts.values where key.hasPrefix(CollectionFile.notePrefix) {
+            if case .text(let text) = value { notes[String(key.dropFirst(CollectionFile.notePrefix.count))] = text }
+        }
+        self.notes = notes
     }
 
-    deinit { try? queue?.close() }  // it was only read
+    /// The schema and the notes, if they are sound: those of a backup may be older.
+    var definingFacts: [String: MetaValue] {
+        guard facts.areSound else { return [:] }
+        return facts.values.filter { $0.key == "schema" || $0.key.hasPrefix(CollectionFile.notePrefix) }
+    }
+
+    /// What the new file lacks of the description, and what of it could not be checked.
+    func doubts(base: RestoredCollection?) -> [String] {
+        if facts.areSound { return [] }
+        if let base {
+            return ["the description could not be checked; schema and notes are those of the backup \(base.base)"]
+        }
+        var lost = facts.unreadable
+        for (key, value) in facts.values where key.hasPrefix(CollectionFile.notePrefix) {
+            if case .text = value { continue }
+            lost.append(key)
+        }
+        return ["the description did not match its checksum; schema and notes were taken over as they were read"]
+            + lost.sorted().map { "`\($0)` could not be read and is missing from the new file" }
+    }
 
     /// Copies every sound row and every delete after the writer's last change into the new file.
     ///
     /// - Returns: the last change of the old file.
     func takeOver(into writer: inout ReplayWriter) throws -> Int64 {
         let start = writer.sequence
-        var reached = sequence
+        guard let db else { return start }
+        var reached = facts.number("sequence") ?? 0
         var rows = writer
         do {
-            try queue?.read { db in
-                _ = try RowSalvage(db: db).forEach { row in
-                    guard row.sequence > start, row.isWhole, PointID(keyBytes: row.key) != nil else { return }
-                    if let there = try rows.sequence(of: row.key), there >= row.sequence { return }
-                    try rows.upsert(row)
-                    reached = max(reached, row.sequence)
-                }
-                try db.scan("SELECT sequence, id, checksum FROM deletions WHERE sequence > ?", [start]) { row in
-                    let (sequence, key) = (row.integer(0), Array(row.blob(1)))
-                    guard row.isNull(2) || row.integer(2) == StoredRow.deletionChecksum(key, sequence: sequence),
-                        try rows.sequence(of: key) ?? 0 < sequence
-                    else { return }
-                    try rows.delete(key, sequence: sequence)
-                    reached = max(reached, sequence)
-                }
+            _ = try RowSalvage(db: db).forEach { row in
+                guard row.sequence > start, row.isWhole, PointID(keyBytes: row.key) != nil else { return }
+                if let there = try rows.sequence(of: row.key), there >= row.sequence { return }
+                try rows.upsert(row)
+                reached = max(reached, row.sequence)
             }
-        } catch let error as DatabaseError
-            where [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR].contains(
-                error.resultCode.primaryResultCode)
-        {
+            try db.scan("SELECT sequence, id, checksum FROM deletions WHERE sequence > ?", [start]) { row in
+                let (sequence, key) = (row.integer(0), Array(row.blob(1)))
+                guard row.isNull(2) || row.integer(2) == StoredRow.deletionChecksum(key, sequence: sequence),
+                    try rows.sequence(of: key) ?? 0 < sequence
+                else { return }
+                try rows.delete(key, sequence: sequence)
+                reached = max(reached, sequence)
+            }
+        } catch let error as DatabaseError where HeldFile.isDamage(error) {
             // The readable rows have been copied; the report lists the rest.
         }
         writer = rows

@@ -183,8 +183,8 @@ struct RowSalvage {
         var isComplete = true
     }
 
-    private static let columns = "p.sequence, p.id, p.payload, p.sparse, p.checksum, v.dense, v.checksum"
-    private static let from = "FROM points p LEFT JOIN vectors v ON v.sequence = p.sequence"
+    static let columns = "p.sequence, p.id, p.payload, p.sparse, p.checksum, v.dense, v.checksum"
+    static let from = "FROM points p LEFT JOIN vectors v ON v.sequence = p.sequence"
 
     /// Passes every readable row to `body`, in order; a row without vectors has empty ones.
     func forEach(_ body: (LoggedRow) throws -> Void) throws -> Reach {
@@ -215,7 +215,7 @@ struct RowSalvage {
         return reach
     }
 
-    private static func logged(_ row: ScannedRow) -> LoggedRow {
+    static func logged(_ row: ScannedRow) -> LoggedRow {
         LoggedRow(
             sequence: row.integer(0), key: Array(row.blob(1)), payload: Array(row.blob(2)), sparse: Array(row.blob(3)),
             dense: Array(row.blob(5)), checksum: row.integer(4), denseChecksum: row.isNull(6) ? -1 : row.integer(6))

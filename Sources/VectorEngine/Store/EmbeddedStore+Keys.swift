@@ -1,4 +1,3 @@
-import Files
 import Foundation
 import GRDB
 
@@ -35,12 +34,16 @@ extension EmbeddedStore {
         }
     }
 
-    /// Writes every plain collection anew, sealed under `key`; no other process may have the store open.
+    /// Encrypts every plain collection under `key`, in its file, while other processes may have it open: a write that
+    /// was acknowledged before is encrypted with the rest, and processes without the key are refused from then on.
     ///
-    /// The plain file is removed when the sealed one stands in its place; what the disk still holds of it is the
-    /// disk's.
+    /// What the disk still holds of blocks that the file has given back is the disk's.
     ///
-    /// - Returns: names of the collections that were sealed.
+    /// - Returns: names of the collections that were encrypted.
+    /// - Throws: `damaged` for a damaged row, after which that collection is as it was; `notWritable` if another
+    /// process
+    ///   is building its index, or still reads what was there before (then the collection is encrypted, and the next
+    ///   call removes the rest).
     package func encrypt(with key: EncryptionKey) async throws -> [String] {
         try await Self.offPool { [self] in
             var sealed: [String] = []
@@ -48,62 +51,12 @@ extension EmbeddedStore {
                 try closeCollection(name)
                 let path = path(of: name)
                 do {
-                    if try PlainFile(path: path).seal(with: key) { sealed.append(name) }
+                    if try Encryption(path: path, key: key).run() { sealed.append(name) }
                 } catch {
                     throw EngineError(wrapping: error, path: path)
                 }
             }
             return sealed
         }
-    }
-}
-
-/// A collection that is written anew under a key.
-private struct PlainFile {
-    let path: String
-
-    /// - Returns: false when it is sealed already.
-    func seal(with key: EncryptionKey) throws -> Bool {
-        let file = try CollectionFile(path: path)
-        guard let lease = try Lease(path: path + ".lease") else {
-            throw EngineError(.notWritable, "another process is at work on \(path); end it and repeat")
-        }
-        defer { lease.release() }
-        let header = try file.pool.read { try file.header($0) }
-        guard header.facts.bytes(CollectionFile.dataKeyFact) == nil else { return false }
-        try FreeSpace.require(file.sizeBytes, at: path)
-        let temporary = path + ".new-" + UUID().uuidString
-        defer { for suffix in ["", "-wal", "-shm", "-journal"] { unlink(temporary + suffix) } }
-        let dataKey = try RowCipher.newDataKey(under: key)
-        let cipher = try RowCipher(unwrapping: dataKey, with: key)
-        try CollectionFile.makeTables(
-            at: temporary, CollectionDefinition(schema: header.schema, notes: header.facts.notes),
-            name: header.facts.text(CollectionFile.nameFact))
-        let queue = try DatabaseQueue(path: temporary)
-        try queue.writeWithoutTransaction { db in
-            try db.inTransaction(.immediate) {
-                var writer = try ReplayWriter(db, path: temporary)
-                try file.pool.read { old in
-                    _ = try RowSalvage(db: old).forEach { row in
-                        guard row.isWhole, let sealed = try row.resealed(sequence: row.sequence, from: nil, to: cipher)
-                        else { throw StoredRow.damaged(row.sequence) }
-                        try writer.upsert(sealed)
-                    }
-                }
-                try writer.finish(storeID: header.storeID, sequence: header.sequence, dataKey: dataKey)
-                return .commit
-            }
-        }
-        try queue.close()
-        try DirectorySync.sync(temporary)
-        // Whoever has the plain file open is told to open the collection again.
-        try file.pool.write { try file.setMeta($0, "dropped", 1) }
-        try file.close()
-        for suffix in ["-wal", "-shm"] where unlink(path + suffix) != 0 && errno != ENOENT {
-            throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
-        }
-        guard rename(temporary, path) == 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
-        try DirectorySync.syncParent(of: path)
-        return true
     }
 }

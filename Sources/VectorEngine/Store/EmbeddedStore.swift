@@ -129,23 +129,20 @@ public final class EmbeddedStore: PointStore {
 
     /// Deletes a collection. Blocks.
     package func removeCollection(_ collection: String) throws {
-        let entry = try entry(collection)
-        let file = entry.collection.file
-        entry.sealer.stop()
+        // The collection that has the name now: the one that this process has open may have been replaced.
+        let removed = try retrying(collection) { opened in
+            open.withLock { $0[text: collection]?.sealer }?.stop()
+            try opened.file.markDropped()
+            opened.noteRemoved()
+            return opened
+        }
         do {
-            try entry.collection.telling {
-                try file.pool.write { db in
-                    // Another call may have deleted it since.
-                    _ = try file.header(db)
-                    try file.setMeta(db, "dropped", 1)
-                }
-            }
-            entry.collection.noteRemoved()
-            forget(collection, entry.collection)
-            try entry.collection.close()
-            try CollectionFile.remove(file.path)
+            forget(collection, removed)
+            try removed.close()
+            // Another caller may have ended the deletion since, and made a collection of that name, which stays.
+            _ = try CollectionFile.removeDropped(removed.file.path)
         } catch {
-            throw EngineError(wrapping: error, path: file.path)
+            throw EngineError(wrapping: error, path: removed.file.path)
         }
     }
 

@@ -45,10 +45,10 @@ struct KeyCommand: AsyncParsableCommand {
 /// `cortex key encrypt`
 struct KeyEncryptCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "encrypt", abstract: "Write a plain store anew, sealed with ENCRYPTION_KEY.",
+        commandName: "encrypt", abstract: "Encrypt a plain store with ENCRYPTION_KEY.",
         discussion: """
-            End every other cortex process on the store first. Backups made before stay plain: make a new one, then \
-            remove them.
+            Other cortex processes on the store are refused from then on unless they have the key: end them first. \
+            Backups made before stay plain: make a new one, then remove them.
             """)
 
     @OptionGroup var store: StoreOptions

@@ -80,6 +80,7 @@ extension RepairReceipt {
             "restored": .integer(Int64(restored)),
             "set_aside": .array(setAside.map { $0.map { .string($0.description) } ?? .null }),
             "lost_changes": .integer(lostChanges), "kept_file": keptFile.map { .string($0) } ?? .null,
+            "doubts": .array(doubts.map { .string($0) }),
         ]
     }
 
@@ -100,6 +101,7 @@ extension RepairReceipt {
                     ? "         1 acknowledged change is lost: nothing holds it any more"
                     : "         \(lostChanges) acknowledged changes are lost: nothing holds them any more")
         }
+        for doubt in doubts { print("         \(doubt)") }
         if let keptFile { print("         the damaged file was kept: \(keptFile)") }
         print(after.isSound ? "sound    \(after.pointCount) points" : "DAMAGED  \(after.summary)")
     }
