@@ -372,6 +372,18 @@ STRICT = [
     ({"max_query_limit": 3}, "query", {"query": 1, "using": "text", "limit": 1, "prefetch": {"limit": 9}}, "9 > 3"),
     ({"max_query_limit": 3}, "scroll", {}, 'Limit exceeded 10 > 3 for "limit"'),
     (
+        {"max_query_limit": 3},
+        "query/groups",
+        {"query": 1, "using": "text", "group_by": "n", "limit": 2, "group_size": 2},
+        'Limit exceeded 4 > 3 for "limit"',
+    ),
+    (
+        {"max_query_limit": 3},
+        "search/matrix/pairs",
+        {"using": "text", "sample": 2, "limit": 2},
+        'Limit exceeded 4 > 3 for "limit"',
+    ),
+    (
         {"search_max_hnsw_ef": 3},
         "query",
         {"query": 1, "using": "text", "params": {"hnsw_ef": 4}},

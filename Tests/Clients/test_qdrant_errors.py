@@ -41,6 +41,29 @@ def test_strict_mode_names_the_limit_and_what_to_do(served, limits, route, body,
     assert served.call(method, base + path, body)[0] == 200
 
 
+def test_strict_mode_without_exact_search_needs_a_graph(served):
+    served.result("PUT", "/collections/plane", {"vectors": VECTORS, "hnsw_config": {"m": 0}})
+    tenant = {"type": "keyword", "is_tenant": True}
+    served.result("PUT", "/collections/plane/index?wait=true", {"field_name": "who", "field_schema": tenant})
+    search = {"query": [1.0] * VECTORS["text"]["size"], "using": "text"}
+    of_one = search | {"filter": {"must": {"key": "who", "match": {"value": "a"}}}}
+    path = "/collections/plane/points/query"
+    assert served.call("POST", path, search)[0] == 200
+    served.result("PATCH", "/collections/plane", {"strict_mode_config": {"enabled": True, "search_allow_exact": False}})
+    for body, words in (
+        (search, "on 'text' because global vector indexing is disabled (hnsw_config.m = 0)"),
+        ({"prefetch": search, "query": {"fusion": "rrf"}}, "global vector indexing is disabled"),
+        (of_one, "payload vector indexing is disabled (hnsw_config.payload_m = 0)"),
+    ):
+        status, answer = served.call("POST", path, body)
+        assert status == 400 and words in answer["status"]["error"], answer
+    served.result("PATCH", "/collections/plane", {"hnsw_config": {"payload_m": 8}})
+    assert served.call("POST", path, of_one)[0] == 200
+    assert served.call("POST", path, search)[0] == 400
+    served.result("PATCH", "/collections/plane", {"hnsw_config": {"m": 8}})
+    assert served.call("POST", path, search)[0] == 200
+
+
 def test_a_rate_limit_says_when_to_come_again(served):
     served.result(
         "PUT", "/collections/slow", {"vectors": VECTORS, "strict_mode_config": {"enabled": True, "read_rate_limit": 1}}

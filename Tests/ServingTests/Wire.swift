@@ -62,6 +62,28 @@ final class Wire: Sendable {
         }
     }
 
+    /// Reads so many bytes and throws them away.
+    func skip(_ count: Int) async throws {
+        try await Self.blocking { [descriptor] in
+            var rest = count
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            while rest > 0 {
+                let got = recv(descriptor, &buffer, min(rest, buffer.count), 0)
+                guard got > 0 else { throw Failure(what: "recv with \(rest) to come") }
+                rest -= got
+            }
+        }
+    }
+
+    /// Returns when the door has closed the connection, whether or not it had read what was sent.
+    func ended() async throws {
+        do {
+            _ = try await received(until: nil)
+        } catch let failure as Failure where failure.number == ECONNRESET {
+            // The door had not read everything.
+        }
+    }
+
     /// Off Swift's own threads, which the door may need.
     private static func blocking<Result: Sendable>(
         _ body: @escaping @Sendable () throws -> Result

@@ -34,7 +34,7 @@ struct DistanceMatrix: Sendable {
         for (row, id) in ids.enumerated() {
             var near: [(id: PointID, similarity: Float)] = []
             for (other, similarity) in zip(columns, matrix.values[row]) {
-                if other != id { near.append((other, similarity)) }
+                if other != id, scale.score(similarity).isFinite { near.append((other, similarity)) }
             }
             near.sort { $0.similarity != $1.similarity ? $0.similarity > $1.similarity : $0.id < $1.id }
             for (other, similarity) in near.prefix(limit.count) {

@@ -81,7 +81,9 @@ struct QueryRunner {
     }
 
     private func cut(_ hits: [Hit], _ node: QueryNode, _ count: Int) -> [Hit] {
-        Array(hits.lazy.filter { hit in node.threshold.map { hit.score >= $0 } ?? true }.prefix(count))
+        Array(
+            hits.lazy.filter { hit in hit.score.isFinite && node.threshold.map { hit.score >= $0 } ?? true }
+                .prefix(count))
     }
 
     /// Rows to choose from.
@@ -156,13 +158,21 @@ struct QueryRunner {
                 corpus = view.intersection(of: try view.matches(filter), corpus)
             }
         }
-        let found = try view.nearest(
-            vector, name: node.using, limit: Limit(within: count).with(excluded.count).count, breadth: node.breadth,
-            isExact: node.isExact,
-            codes: node.codes, allowed: allowed, corpus: corpus)
         let scale = ScoreScale(target.config, node.using)
-        return found.map { hit($0.row, scale.score($0.similarity)) }.filter {
-            scale.passes($0.score, node.threshold)
+        var asked = Limit(within: count).with(excluded.count)
+        while true {
+            let found = try view.nearest(
+                vector, name: node.using, limit: asked.count, breadth: node.breadth, isExact: node.isExact,
+                codes: node.codes, allowed: allowed, corpus: corpus)
+            let hits = found.compactMap { near -> Hit? in
+                let score = scale.score(near.similarity)
+                return score.isFinite ? hit(near.row, score) : nil
+            }
+            // A score that overflowed is no number: its point is left out, and the next one takes its place.
+            if hits.count == found.count || found.count < asked.count || asked.count >= view.pointCount {
+                return node.threshold == nil ? hits : hits.filter { scale.passes($0.score, node.threshold) }
+            }
+            asked = asked.times(4).atMost(Limit(within: view.pointCount))
         }
     }
 
@@ -171,7 +181,7 @@ struct QueryRunner {
     ) throws -> [Hit] {
         let similarities = try view.similarities(to: scorer.examples, name: node.using, allowed: allowed)
         let hits = zip(similarities.rows, scorer.scores(similarities)).compactMap { row, score -> Hit? in
-            if let threshold = node.threshold, score < threshold { return nil }
+            guard score.isFinite, node.threshold.map({ score >= $0 }) ?? true else { return nil }
             return hit(row, score)
         }
         return hits.sorted { $0.score != $1.score ? $0.score > $1.score : $0.id < $1.id }

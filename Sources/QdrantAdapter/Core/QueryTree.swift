@@ -54,4 +54,12 @@ struct QueryNode: Sendable {
     var offset = Offset.none
     /// Where the vectors of named points are taken from.
     var lookup: (collection: String, vector: String?)?
+
+    /// Whether it ranks by the vectors called `using`.
+    var searchesVectors: Bool {
+        switch kind {
+        case .nearest, .recommend, .discover, .context, .feedback: true
+        case .orderBy, .rrf, .dbsf, .formula, .sample, nil: false
+        }
+    }
 }

@@ -143,6 +143,13 @@ struct CollectionConfig: Sendable {
         guard has(name) else { throw .noVector(name) }
     }
 
+    /// A member of the `hnsw_config` that holds for a dense vector.
+    func graphSetting(_ key: String, of name: String) -> Int64? {
+        let all = members["params"]?["vectors"]
+        let own = all?["size"]?.integerValue != nil ? all : all?[name]
+        return own?["hnsw_config"]?[key]?.integerValue ?? members["hnsw_config"]?[key]?.integerValue
+    }
+
     var strictMode: JSONValue { members["strict_mode_config"] ?? .null }
 
     // MARK: Made from requests

@@ -59,6 +59,27 @@ struct StrictMode: Sendable {
         try check(try params.count("hnsw_ef"), limit("search_max_hnsw_ef"), "hnsw_ef")
     }
 
+    /// A search of a vector without a graph is exact, unless the filter names one tenant of an index that has a graph for
+    /// each.
+    func checkGraph(of name: String, _ filter: Filter?, in collection: QdrantCollection) throws(QdrantFailure) {
+        guard settings?["search_allow_exact"]?.boolValue == false else { return }
+        let (config, fields) = (collection.config, collection.fields)
+        guard config.vector(name) != nil, config.graphSetting("m", of: name) == 0 else { return }
+        let isOfTenant = (filter?.leaves ?? []).contains { condition in
+            if case .field(let path, _) = condition { fields["\(path)"]?["is_tenant"]?.boolValue == true } else { false }
+        }
+        let place = name.isEmpty ? "" : " on '\(name)'"
+        guard isOfTenant else {
+            throw .refusedByStrictMode(
+                "Request is forbidden\(place) because global vector indexing is disabled (hnsw_config.m = 0)",
+                "Use tenant-aware payload indexing or enable global vector indexing.")
+        }
+        guard config.graphSetting("payload_m", of: name) ?? 0 == 0 else { return }
+        throw .refusedByStrictMode(
+            "Request is forbidden\(place) because payload vector indexing is disabled (hnsw_config.payload_m = 0)",
+            "Set hnsw_config.payload_m or enable global vector indexing.")
+    }
+
     /// Groups need an index of their field where filters do.
     func checkGrouping(by path: PayloadPath, in collection: QdrantCollection) throws(QdrantFailure) {
         guard settings?["unindexed_filtering_retrieve"]?.boolValue == false else { return }

@@ -37,6 +37,7 @@ struct PreparedSearch: Sendable {
         try strict.checkLimit(node.limit)
         try strict.checkFilter(node.filter, in: collection, isUpdate: false)
         try strict.checkFilter(node.idfCorpus, in: collection, isUpdate: false)
+        if node.searchesVectors { try strict.checkGraph(of: node.using, node.filter, in: collection) }
         if case .formula(let formula) = node.kind { try strict.checkFormula(formula.needs, in: collection) }
         try strict.checkParams(body.optional("params"))
         if case .orderBy(let order) = node.kind { try QdrantAPI.checkOrder(order, collection) }

@@ -32,7 +32,9 @@ extension QdrantAPI {
     func retrieve(_ request: Request, _ name: String) async throws -> CallResult {
         let body = try request.body()
         let collection = try await readable(request, name)
-        let ids = try WireID.list(try body.required("ids"))
+        // A point is in the answer once, however often it is asked for.
+        var seen: Set<PointID> = []
+        let ids = try WireID.list(try body.required("ids")).filter { seen.insert($0).inserted }
         let parts = try AnswerParts.read(body, payload: .all)
         let target = try await SearchableCollection(collection)
         return .json(
@@ -204,6 +206,7 @@ extension QdrantAPI {
         let body = try request.body()
         let collection = try await readable(request, name)
         let grouping = try Grouping(body)
+        try collection.strictMode.checkLimit(grouping.groups.times(grouping.size.count))
         try collection.strictMode.checkGrouping(by: grouping.path, in: collection)
         var search = try await PreparedSearch(body, style: style, collection, self, request)
         search.node.limit = grouping.groups
@@ -219,7 +222,7 @@ extension QdrantAPI {
         let body = try request.body()
         let collection = try await readable(request, name)
         let matrix = try DistanceMatrix(body)
-        try collection.strictMode.checkLimit(matrix.sample)
+        try collection.strictMode.checkLimit(matrix.sample.times(matrix.limit.count))
         try collection.strictMode.checkFilter(matrix.filter, in: collection, isUpdate: false)
         let target = try await SearchableCollection(collection)
         return .json(

@@ -134,7 +134,8 @@ extension QdrantAPI {
         guard real.hasPrefix(base + "/") else {
             throw QdrantFailure.forbidden("Snapshot file must lie inside the snapshots directory \(base)")
         }
-        guard FileManager.default.fileExists(atPath: real),
+        var isDirectory: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: real, isDirectory: &isDirectory), !isDirectory.boolValue,
             try !snapshots.holdsAny(of: catalog.withheld, String(real.dropFirst(base.utf8.count + 1)))
         else {
             throw QdrantFailure.badRequest("Snapshot file \"\(source)\" does not exist")

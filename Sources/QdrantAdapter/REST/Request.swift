@@ -101,26 +101,58 @@ struct Route: Sendable {
         "discover",
         "query", "groups", "matrix", "pairs", "offsets", "facet", "index", "aliases", "exists", "snapshots", "upload",
         "recover", "shards", "cluster", "optimizations", "telemetry", "metrics", "issues", "collections", "healthz",
-        "livez", "readyz", "quotas", "snapshot",
+        "livez", "readyz", "quotas", "snapshot", "peer",
     ]
+
+    /// Every path that is answered. Calls of others are counted together: anybody may ask for any path.
+    private static let templates: Set<String> = {
+        let collection = "/collections/{collection_name}"
+        let snapshots = ["", "/upload", "/recover", "/{snapshot_name}"].map { "/snapshots" + $0 }
+        var all = [
+            "/", "/healthz", "/livez", "/readyz", "/telemetry", "/metrics", "/issues", "/quotas", "/aliases", "/cluster",
+            "/cluster/telemetry", "/cluster/recover", "/cluster/peer/{peer_id}", "/collections",
+            "/collections/aliases", "/snapshots", "/snapshots/{snapshot_name}",
+        ]
+        all += [
+            "", "/exists", "/aliases", "/index", "/index/{field_name}", "/vectors/{name}", "/shards", "/shards/delete",
+            "/shards/{shard_id}/snapshot", "/cluster", "/optimizations", "/facet",
+        ].map { collection + $0 }
+        all += snapshots.flatMap { [collection + $0, collection + "/shards/{shard_id}" + $0] }
+        all += [
+            "", "/{id}", "/delete", "/vectors", "/vectors/delete", "/payload", "/payload/delete", "/payload/clear",
+            "/batch", "/scroll", "/count", "/query", "/query/batch", "/query/groups", "/search", "/search/batch",
+            "/search/groups", "/search/matrix/pairs", "/search/matrix/offsets", "/recommend", "/recommend/batch",
+            "/recommend/groups", "/discover", "/discover/batch",
+        ].map { collection + "/points" + $0 }
+        return Set(all)
+    }()
+
+    /// Parts of the longest of `templates`.
+    private static let mostParts = 6
 
     /// What stands behind a word, by that word.
     private static let names = [
         "points": "{id}", "index": "{field_name}", "snapshots": "{snapshot_name}", "shards": "{shard_id}",
+        "peer": "{peer_id}",
     ]
 
-    /// The path with names in the place of ids, as telemetry and metrics list it.
+    /// Whether a part is what the caller named a field or a vector, though it may be one of `words`.
+    private func isFieldOrVectorName(_ i: Int) -> Bool { i == 3 && (parts[2] == "index" || parts[2] == "vectors") }
+
+    /// The path with names in the place of ids, as telemetry and metrics list it; `unknown` for one that nobody answers.
     func template(_ method: String) -> String {
+        guard parts.count <= Self.mostParts else { return method + " unknown" }
         var shown: [String] = []
         for (i, part) in parts.enumerated() {
             if i == 1, collection != nil {
                 shown.append("{collection_name}")
-            } else if Self.words.contains(part) {
+            } else if Self.words.contains(part), !isFieldOrVectorName(i) {
                 shown.append(part)
             } else {
                 shown.append(i > 0 ? Self.names[parts[i - 1]] ?? "{name}" : "{name}")
             }
         }
-        return method + " /" + shown.joined(separator: "/")
+        let path = "/" + shown.joined(separator: "/")
+        return Self.templates.contains(path) ? method + " " + path : method + " unknown"
     }
 }

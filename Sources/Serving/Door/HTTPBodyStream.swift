@@ -1,7 +1,8 @@
 import Synchronization
 
-/// A request's body that is handed on while it arrives. One side offers parts, the other takes them; what is offered
-/// and not yet taken is bounded as long as the first side stops when it is told to.
+/// A request's body that is handed on while it arrives. One side offers parts, the other takes what has come since it
+/// took last, as one part; what is offered and not yet taken is bounded as long as the first side stops when it is told
+/// to. However small the parts are, each byte is copied once.
 package final class HTTPBodyStream: Sendable {
     /// The connection ended, or the server does, before the whole body had come.
     package struct CutOff: Error {
@@ -9,8 +10,8 @@ package final class HTTPBodyStream: Sendable {
     }
 
     private struct State {
-        var parts: [[UInt8]] = []
-        var heldBytes = 0
+        /// What was offered and not yet taken.
+        var held: [UInt8] = []
         var isPaused = false
         /// Set once: the body is whole, or will never be.
         var end: Result<Void, any Error>?
@@ -37,9 +38,8 @@ package final class HTTPBodyStream: Sendable {
                 state.waiting = nil
                 return (waiting, true)
             }
-            state.parts.append(part)
-            state.heldBytes += part.count
-            state.isPaused = state.heldBytes >= limitBytes
+            if state.held.isEmpty { state.held = part } else { state.held.append(contentsOf: part) }
+            state.isPaused = state.held.count >= limitBytes
             return (nil, !state.isPaused)
         }
         taker?.resume(returning: part)
@@ -51,14 +51,14 @@ package final class HTTPBodyStream: Sendable {
         let taker = state.withLock { state -> CheckedContinuation<[UInt8]?, any Error>? in
             guard state.end == nil else { return nil }
             state.end = error.map { .failure($0) } ?? .success(())
-            if error != nil { state.parts = [] }
+            if error != nil { state.held = [] }
             defer { state.waiting = nil }
             return state.waiting
         }
         if let error { taker?.resume(throwing: error) } else { taker?.resume(returning: nil) }
     }
 
-    /// The next part, or nil behind the last one. One caller at a time.
+    /// What has come since the last call, or nil behind the end. One caller at a time.
     ///
     /// - Throws: what the body was ended by, `CutOff` for a connection that broke.
     package func next() async throws -> [UInt8]? {
@@ -69,12 +69,9 @@ package final class HTTPBodyStream: Sendable {
                 case later
             }
             let outcome = state.withLock { state -> Outcome in
-                if !state.parts.isEmpty {
-                    let part = state.parts.removeFirst()
-                    state.heldBytes -= part.count
-                    let resumes = state.isPaused && state.heldBytes < limitBytes
-                    if resumes { state.isPaused = false }
-                    return .part(part, resumes: resumes)
+                if !state.held.isEmpty {
+                    defer { (state.held, state.isPaused) = ([], false) }
+                    return .part(state.held, resumes: state.isPaused)
                 }
                 if let end = state.end { return .end(end) }
                 state.waiting = continuation

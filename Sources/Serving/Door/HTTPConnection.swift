@@ -1,7 +1,8 @@
 import NIOCore
 import NIOHTTP1
 
-/// One connection: reads a request whole, has it answered, writes the answer, and only then looks at the next.
+/// One connection: reads a request whole, has it answered, writes the answer, and only then looks at the next. It waits
+/// until the client has taken an answer but for a few kilobytes, so that answers that nobody reads do not pile up.
 ///
 /// Lives on the channel's event loop. While an answer is made nothing is read, so that a client that sends request
 /// upon request (RFC 9112, 9.3.2) waits in its own buffers; what had arrived with the request is kept in `waiting`.
@@ -9,6 +10,9 @@ import NIOHTTP1
 ///
 /// A request that is refused is answered before its body has come. The body is then read and thrown away, up to a
 /// limit: closing at once would reset the connection, and the client would not get to read why.
+///
+/// A client that keeps the connection waiting is not waited for longer than the limits say. The door's ticks are the
+/// clock: each adds one to `quietTicks`, and what the client does sets it back.
 final class HTTPConnection: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = ByteBuffer
@@ -18,6 +22,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     struct Settings: Sendable {
         let admission: AdmissionPolicy
         let bodyLimitBytes: Int
+        let heldBodies: HeldBodies
         let isStreamed: @Sendable (HTTPCall) -> Bool
         let answer: @Sendable (HTTPCall) async -> HTTPAnswer
     }
@@ -28,18 +33,31 @@ final class HTTPConnection: ChannelDuplexHandler {
     /// The request that is arriving.
     private var arriving: (head: HTTPRequestHead, call: HTTPCall)?
     private var body: [UInt8] = []
+    /// Bytes of the body that are counted in the settings' `heldBodies`, until its request is answered.
+    private var heldBytes = 0
     /// The body that is handed on while it arrives; the answer to it is under way.
     private var stream: HTTPBodyStream?
     /// Whether the taker of `stream` has enough for now.
     private var isHeld = false
     /// Parts that came while an answer was made.
-    private var waiting: [HTTPServerRequestPart] = []
+    private var waiting = CircularBuffer<HTTPServerRequestPart>()
     private var isAnswering = false
+    /// What follows the answer under way, once the client has taken it.
+    private var whenTaken: (() -> Void)?
+    /// Whether an answer is written and the client has not taken it.
+    private var isUntaken = false
     private var wantsRead = false
     /// After the answer under way the connection is closed.
     private var isLast = false
     /// The last answer was given before the request had come whole; what still comes is thrown away.
     private var discards: Discarding?
+
+    /// Ticks since the client did something that was waited for.
+    private var quietTicks = 0
+    /// Bytes of the body that arrives, since they last counted as progress.
+    private var newBytes = 0
+    /// Whether a request's head is waited for: the first one, or one of which a part has come.
+    private var wantsHead = true
 
     private struct Discarding {
         var count = 0
@@ -81,12 +99,17 @@ final class HTTPConnection: ChannelDuplexHandler {
         switch part {
         case .head(let head): begin(head, context)
         case .body(let bytes):
+            newBytes += bytes.readableBytes
+            if newBytes >= ServingLimits.bodyProgressBytes { (newBytes, quietTicks) = (0, 0) }
             if let stream {
                 isHeld = !stream.offer(Array(bytes.readableBytesView))
-            } else if body.count + bytes.readableBytes <= settings.bodyLimitBytes {
+            } else if body.count + bytes.readableBytes > settings.bodyLimitBytes {
+                refuseAsTooLarge(context)
+            } else if settings.heldBodies.add(bytes.readableBytes) {
+                heldBytes += bytes.readableBytes
                 body.append(contentsOf: bytes.readableBytesView)
             } else {
-                refuseAsTooLarge(context)
+                refuseAsCrowded(context)
             }
         case .end:
             if let stream {
@@ -102,6 +125,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        (wantsHead, quietTicks, newBytes) = (false, 0, 0)
         let call = HTTPCall(head)
         arriving = (head, call)
         let isStreamed = settings.isStreamed(call)
@@ -156,6 +180,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     }
 
     private func finish(_ answer: HTTPAnswer, to head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        releaseBody()
         if let stream {
             // Answered before the body had come whole.
             stream.end(HTTPBodyStream.CutOff())
@@ -163,27 +188,44 @@ final class HTTPConnection: ChannelDuplexHandler {
         }
         write(answer, to: head, context) { [self] in
             if isLast { return context.close(promise: nil) }
-            isAnswering = false
+            (isAnswering, isUntaken, quietTicks) = (false, false, 0)
             takeWaiting(context)
             readOn(context)
         }
     }
 
-    /// Runs `then` on the loop: at once where another request may follow and the answer is whole, otherwise when the
-    /// answer is with the system, or the connection has ended.
+    private func releaseBody() {
+        guard heldBytes > 0 else { return }
+        settings.heldBodies.remove(heldBytes)
+        heldBytes = 0
+    }
+
+    /// Runs `then` on the loop: at once where another request may follow and the system has taken all but a little of
+    /// the answer, otherwise when that is so, or the connection has ended.
     private func write(
         _ answer: HTTPAnswer, to head: HTTPRequestHead, _ context: ChannelHandlerContext, then: @escaping () -> Void
     ) {
         let bytes = HTTPAnswerText.bytes(answer, to: head, isLast: isLast, allocator: context.channel.allocator)
+        (isUntaken, quietTicks) = (true, 0)
         if let file = answer.file, head.method != .HEAD {
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
             return send(file, context, then: then)
         }
         guard isLast else {
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-            return then()
+            guard !context.channel.isWritable else { return then() }
+            whenTaken = then
+            return
         }
         context.writeAndFlush(wrapOutboundOut(bytes)).assumeIsolated().whenComplete { _ in then() }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable, let then = whenTaken {
+            whenTaken = nil
+            then()
+        }
+        context.fireChannelWritabilityChanged()
     }
 
     /// Sends what is left of a file: each part is read when the one before it is with the system.
@@ -195,6 +237,7 @@ final class HTTPConnection: ChannelDuplexHandler {
             context.writeAndFlush(wrapOutboundOut(bytes)).assumeIsolated().whenComplete { [self] outcome in
                 // A client that has gone gets no more.
                 guard case .success = outcome else { return }
+                quietTicks = 0
                 send(file, sent: sent + bytes.readableBytes, context, then: then)
             }
         }
@@ -206,11 +249,18 @@ final class HTTPConnection: ChannelDuplexHandler {
         refuse(.text("Payload reached size limit.", status: 413), context)
     }
 
+    private func refuseAsCrowded(_ context: ChannelHandlerContext) {
+        var answer = HTTPAnswer.text("Too many bodies arrive at once. Try again.", status: 429)
+        answer.headers.append(("retry-after", String(ServingLimits.heldBodyRetrySeconds)))
+        refuse(answer, context)
+    }
+
     /// Answers the request that is arriving, and none after it.
     private func refuse(_ answer: HTTPAnswer, _ context: ChannelHandlerContext) {
         guard let (head, _) = arriving else { return }
         arriving = nil
         body = []
+        releaseBody()
         answerEarly(answer, to: head, context)
     }
 
@@ -244,19 +294,60 @@ final class HTTPConnection: ChannelDuplexHandler {
     // MARK: The connection's end
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard event is OpenConnections.NoFurtherRequests else { return context.fireUserInboundEventTriggered(event) }
-        if let stream {
-            // A body that may never come whole is not waited for.
-            self.stream = nil
-            isHeld = false
-            stream.end(HTTPBodyStream.CutOff())
+        switch event {
+        case is OpenConnections.Tick: tick(context)
+        case is OpenConnections.NoFurtherRequests:
+            cutStreamOff()
+            // What an answer's client has not taken of it is not waited for.
+            if isAnswering, discards == nil, whenTaken == nil { isLast = true } else { context.close(promise: nil) }
+        default: context.fireUserInboundEventTriggered(event)
         }
-        if isAnswering, discards == nil { isLast = true } else { context.close(promise: nil) }
+    }
+
+    /// A body that may never come whole is not waited for.
+    private func cutStreamOff() {
+        guard let stream else { return }
+        self.stream = nil
+        isHeld = false
+        stream.end(HTTPBodyStream.CutOff())
+    }
+
+    /// Ends the wait for a client that takes too long.
+    private func tick(_ context: ChannelHandlerContext) {
+        let isArriving = arriving != nil || stream != nil || discards != nil || wantsHead
+        // An answer is being made, or the taker of a body is not as fast as its client: the client need not do anything.
+        if isHeld || (isAnswering && !isUntaken && !isArriving) {
+            quietTicks = 0
+            return
+        }
+        quietTicks += 1
+        let limit =
+            if isArriving { ServingLimits.arrivalTicks } else if isUntaken { ServingLimits.answerTicks } else {
+                ServingLimits.idleTicks
+            }
+        guard quietTicks >= limit else { return }
+        quietTicks = 0
+        if arriving != nil {
+            refuse(.text("The request did not come whole in time.", status: 408), context)
+        } else if stream != nil {
+            isLast = true
+            cutStreamOff()
+        } else {
+            context.close(promise: nil)
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        // Something has come and no part of a request was made of it, so it is the beginning of a head.
+        if arriving == nil, !isAnswering, !wantsHead { (wantsHead, quietTicks) = (true, 0) }
+        context.fireChannelReadComplete()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         stream?.end(HTTPBodyStream.CutOff())
         stream = nil
+        whenTaken = nil
+        if !isAnswering { releaseBody() }
         context.fireChannelInactive()
     }
 

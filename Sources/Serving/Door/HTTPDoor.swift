@@ -16,6 +16,12 @@ package struct HTTPDoor: Sendable {
     package var isStreamed: @Sendable (HTTPCall) -> Bool = { _ in false }
     /// Whether connections are read by a thread of this door's own, which no other door's requests can hold up.
     package var hasOwnThread = false
+    /// Connections at a time; a further one is closed at once.
+    package var connectionLimit = ServingLimits.connections
+    /// Bytes of bodies at a time, of requests that arrive or are being answered; more are refused with 429.
+    package var heldBodyLimitBytes = ServingLimits.heldBodyBytes
+    /// Returns when the next tick has come; the limits on time count ticks. An error ends the counting.
+    package var tick: @Sendable () async throws -> Void = { try await Task.sleep(for: ServingLimits.tick) }
     private let admission: AdmissionPolicy
 
     /// - Parameter hasKey: whether `answer` asks callers for a key; without one, requests that a web page may have sent
@@ -36,7 +42,8 @@ package struct HTTPDoor: Sendable {
         opened: @escaping @Sendable (Int) -> Void, _ answer: @escaping @Sendable (HTTPCall) async -> HTTPAnswer
     ) async throws {
         let settings = HTTPConnection.Settings(
-            admission: admission, bodyLimitBytes: bodyLimitBytes, isStreamed: isStreamed, answer: answer)
+            admission: admission, bodyLimitBytes: bodyLimitBytes,
+            heldBodies: HeldBodies(limitBytes: heldBodyLimitBytes), isStreamed: isStreamed, answer: answer)
         let own = hasOwnThread ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : nil
         do {
             try await serve(on: own ?? .singleton, settings, opened: opened)
@@ -51,13 +58,20 @@ package struct HTTPDoor: Sendable {
         on group: MultiThreadedEventLoopGroup, _ settings: HTTPConnection.Settings,
         opened: @escaping @Sendable (Int) -> Void
     ) async throws {
-        let connections = OpenConnections()
+        let connections = OpenConnections(limit: connectionLimit)
         let listener: any Channel
         do {
             listener = try await bind(group, settings, connections)
         } catch {
             throw DoorError(error, host: host, port: port)
         }
+        let ticking = Task { [tick] in
+            while !Task.isCancelled {
+                try await tick()
+                connections.tick()
+            }
+        }
+        defer { ticking.cancel() }
         opened(listener.localAddress?.port ?? 0)
         await withTaskCancellationHandler {
             // Closing is all that can be told of a listener.
@@ -83,7 +97,7 @@ package struct HTTPDoor: Sendable {
                     try channel.pipeline.syncOperations.addHandlers(
                         ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)),
                         HTTPConnection(settings, executor: LoopExecutor(channel.eventLoop)))
-                    connections.add(channel)
+                    try connections.add(channel)
                 }
             }
             .bind(host: host, port: port).get()

@@ -16,4 +16,25 @@ package enum ServingLimits {
     package static let reservedBodyBytes = 4 << 20
     /// Connections that wait to be taken.
     package static let waitingConnections: Int32 = 256
+    /// Connections of one door at a time; a further one is closed at once.
+    package static let connections = 4096
+    /// Connections of the health door at a time.
+    package static let healthConnections = 64
+    /// Bytes of bodies that one door holds at a time, of requests that arrive or are being answered.
+    package static let heldBodyBytes = 512 << 20
+    /// Seconds after which a client that was refused for `heldBodyBytes` may try again.
+    package static let heldBodyRetrySeconds = 1
+
+    // How long a door waits for its clients is counted in ticks, so that no request sets a timer.
+
+    /// Time from one tick to the next.
+    package static let tick = Duration.seconds(10)
+    /// Ticks within which a request's head comes, and every `bodyProgressBytes` of its body.
+    package static let arrivalTicks = 3
+    /// Bytes of a body that count as progress.
+    package static let bodyProgressBytes = 4 << 10
+    /// Ticks that a connection may wait for its next request.
+    package static let idleTicks = 18
+    /// Ticks within which a client takes an answer, or the next part of a file.
+    package static let answerTicks = 60
 }

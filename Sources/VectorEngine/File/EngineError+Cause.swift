@@ -8,6 +8,11 @@ extension EngineError {
         switch error {
         case let error as EngineError: self = error
         case let error as FileError: self.init(file: error, path: path)
+        case let error as DatabaseError
+        where error.resultCode.primaryResultCode == .SQLITE_CANTOPEN && OpenFiles.areUsedUp:
+            self.init(openFiles: path, cause: error)
+        case let error as CocoaError where Self.refusals.contains(error.code) && OpenFiles.areUsedUp:
+            self.init(openFiles: path, cause: error)
         case let error as DatabaseError: self.init(database: error, path: path)
         case let error as POSIXError: self.init(system: error.code, cause: error, path: path)
         case let error as CocoaError where Self.refusals.contains(error.code):
@@ -49,11 +54,19 @@ extension EngineError {
         }
     }
 
+    private init(openFiles path: String, cause error: any Error) {
+        self.init(
+            .notWritable,
+            "cannot open \(path): too many open files; nothing of this call was kept. Raise the limit of the process "
+                + "(ulimit -n), delete collections, or close connections, and repeat it", cause: error)
+    }
+
     private init(system code: POSIXErrorCode, cause error: any Error, path: String) {
         let reason = String(cString: strerror(code.rawValue))
         switch code {
         case .ENOSPC, .EDQUOT:
             self.init(.diskFull, "cannot write \(path): \(reason). Free some space and repeat the call", cause: error)
+        case .EMFILE, .ENFILE: self.init(openFiles: path, cause: error)
         case .EACCES, .EPERM, .EROFS:
             self.init(.notWritable, "cannot write \(path): \(reason). \(Self.writableRemedy)", cause: error)
         default:

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Embedding
+import Files
 import Foundation
 import MCP
 import Memory
@@ -54,6 +55,7 @@ struct ServeCommand: AsyncParsableCommand {
     private var isLoopback: Bool { LoopbackName.contains(host) }
 
     func run() async throws {
+        let openFiles = OpenFiles.raiseLimit()
         let environment = Environment.current
         let directory = place.directory
         let store = try environment.store(in: directory, for: .serving)
@@ -66,11 +68,14 @@ struct ServeCommand: AsyncParsableCommand {
             withheld: serveMemories ? [] : MemoryStore.collectionNames(of: House.collection))
         var door = HTTPDoor(host: host, port: qdrantPort, hasKey: !access.isOpen)
         door.isStreamed = QdrantAPI.isUpload
+        // The other half is for the files of collections.
+        door.connectionLimit = min(ServingLimits.connections, max(1, openFiles / 2))
         let (shown, qdrantDoor) = (host, door)
         let healthDoor = port.map { port in
             var door = HTTPDoor(host: shown, port: port, hasKey: !access.isOpen)
             // However long requests to the other door take, this one answers at once.
             door.hasOwnThread = true
+            door.connectionLimit = ServingLimits.healthConnections
             return door
         }
         let serving = Task {
