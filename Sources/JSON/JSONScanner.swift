@@ -14,6 +14,35 @@ package struct JSONScanner {
         return at < bytes.count ? at : nil
     }
 
+    /// Whether arrays and objects of a valid text are nested no deeper than the general reader goes.
+    package static func isNestedWithinReach(_ text: [UInt8]) -> Bool {
+        text.withUnsafeBufferPointer { JSONScanner($0).isNestedWithinReach }
+    }
+
+    /// Whether arrays and objects are nested no deeper than the general reader goes. Costs a pass over the text.
+    private var isNestedWithinReach: Bool {
+        // Most texts have too few brackets to be nested that deep. The two that open differ in one bit: [ and {.
+        var opening = 0
+        for byte in bytes { opening &+= byte | 0x20 == UInt8(ascii: "{") ? 1 : 0 }
+        guard opening > JSONParser.maximumDepth else { return true }
+        var depth = 0
+        var at = 0
+        while at < bytes.count {
+            switch bytes[at] {
+            case UInt8(ascii: "\""):
+                at = skipString(at)
+                continue
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                depth += 1
+                if depth > JSONParser.maximumDepth { return false }
+            case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+            default: break
+            }
+            at += 1
+        }
+        return true
+    }
+
     /// The value at `offset`, as the general reader reads it; null where the text is not valid.
     package func value(at offset: Int) -> JSONValue {
         var parser = JSONParser(bytes)

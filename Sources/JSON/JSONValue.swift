@@ -76,6 +76,15 @@ extension JSONValue {
         return nil
     }
 
+    /// How deep arrays and objects are nested: 0 for any other value, 1 for an array of those.
+    package var depth: Int {
+        switch self {
+        case .array(let elements): 1 + (elements.lazy.map(\.depth).max() ?? 0)
+        case .object(let members): 1 + (members.elements.lazy.map(\.value.depth).max() ?? 0)
+        default: 0
+        }
+    }
+
     package var isNull: Bool {
         if case .null = self { return true }
         return false

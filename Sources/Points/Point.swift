@@ -79,10 +79,13 @@ public struct Payload: Sendable, Equatable {
 
     package init(_ object: JSONObject) { text = JSONWriter.bytes(.object(object)) }
 
-    /// For text that this process wrote or that a checksum has vouched for.
+    /// For text that this process wrote or that a checksum has vouched for, and that is readable.
     package init(validated text: [UInt8]) { self.text = text }
 
-    /// The members, parsed now.
+    /// Whether the text is nested no deeper than the reader goes. Earlier versions have stored payloads that are not.
+    package var isReadable: Bool { JSONScanner.isNestedWithinReach(text) }
+
+    /// The members, parsed now. Every payload that goes into a file or comes out of one is readable.
     package var object: JSONObject {
         // What would be thrown says nothing more: the text was valid when this value was made.
         guard let value = try? JSONParser.parse(text), case .object(let members) = value else {

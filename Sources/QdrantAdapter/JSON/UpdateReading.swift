@@ -53,6 +53,15 @@ enum UpdateReading {
     private static func payload(_ body: JSONValue, overwrites: Bool) throws(QdrantFailure) -> PointUpdate {
         guard let members = try body.object("payload") else { throw .format("missing field `payload`") }
         let path = try body.string("key").map { key throws(QdrantFailure) in try WirePath.read(key) }
+        // Whatever a payload holds there already, it becomes this deep and no deeper than it was.
+        let depth = JSONValue.object(members).depth + (path?.steps.count ?? 0)
+        if depth > JSONParser.maximumDepth {
+            var validation = Validation()
+            validation.problem(
+                path == nil ? "payload" : "key",
+                "payloads would be nested \(depth) levels deep, must be at most \(JSONParser.maximumDepth)")
+            try validation.finish()
+        }
         return .setPayload(
             PayloadChange(members: members, path: path, overwrites: overwrites), try selector(body))
     }

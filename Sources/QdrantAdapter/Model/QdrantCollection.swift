@@ -74,7 +74,7 @@ final class QdrantCollection: Sendable {
             return (state.fields, state.points)
         }
         let paths = Set((old.map(\.key) + read.fields.map(\.key)).map { ByteText($0) }).map(\.text)
-        let changed = try paths.filter { old[$0] != read.fields[$0] }.map { try WirePath.read($0) }
+        let changed = try paths.filter { old[$0] != read.fields[$0] }.map { try WirePath.stored($0) }
         guard let points, !changed.isEmpty else { return }
         let definitions = try definitions(of: read.fields)
         try await EmbeddedStore.blocking { try points.setFields(definitions, replacing: Set(changed)) }
@@ -142,7 +142,7 @@ final class QdrantCollection: Sendable {
     private func definitions(of fields: JSONObject) throws -> [PayloadPath: PayloadIndexDefinition] {
         var definitions: [PayloadPath: PayloadIndexDefinition] = [:]
         for (path, schema) in fields {
-            definitions[try WirePath.read(path)] = try FieldSchema.definition(schema, stemmers)
+            definitions[try WirePath.stored(path)] = try FieldSchema.definition(schema, stemmers)
         }
         return definitions
     }

@@ -52,7 +52,7 @@ extension QdrantAPI {
         }
         var schema: JSONObject = [:]
         for (path, definition) in collection.fields {
-            let field = try WirePath.read(path)
+            let field = try WirePath.stored(path)
             let points = try await collection.read { $0.indexedCount(field) }
             schema[path] = FieldSchema.shown(definition, points: points)
         }
@@ -122,7 +122,7 @@ extension QdrantAPI {
     func dropIndex(_ request: Request, _ name: String, _ field: String) async throws -> CallResult {
         try request.needs(.write, of: name)
         let collection = try await catalog.collection(name)
-        try await collection.setField(try WirePath.read(field), nil)
+        try await collection.setField(try WirePath.stored(field), nil)
         return try await indexAnswer(request, collection)
     }
 

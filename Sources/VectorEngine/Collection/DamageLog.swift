@@ -76,7 +76,7 @@ final class DamageLog: Sendable {
             var isThere = false
             try db.scan(CollectionFile.selectRows + "WHERE p.sequence = ?", [sequence]) { row in
                 isThere = true
-                if StoredRow.isWhole(row) { damaged.remove(sequence) }
+                if StoredRow.isWhole(row), StoredRow.hasReadablePayload(row, file.cipher) { damaged.remove(sequence) }
             }
             // Replaced or deleted, unless the index of ids still has it.
             if !isThere, try ids(of: [sequence], db, knowing: [:]).isEmpty { damaged.remove(sequence) }

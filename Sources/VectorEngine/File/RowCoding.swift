@@ -1,5 +1,6 @@
 import Dispatch
 import GRDB
+import JSON
 import Synchronization
 import Vectors
 
@@ -24,13 +25,18 @@ final class PreparedPoint: Sendable {
     let sparse: [UInt8]
     let dense: [UInt8]
 
-    /// - Throws: `unknownVector`, `wrongDimension`, `notFinite`, `invalidArgument` (limits).
+    /// - Throws: `unknownVector`, `wrongDimension`, `notFinite`, `invalidArgument` (limits), `invalidPayload`.
     init(_ point: Point, layout: RowLayout) throws(EngineError) {
         var multi = point.vectors.multi
         guard point.payload.text.count <= EngineLimits.payloadBytes else {
             throw EngineError(
                 .invalidArgument,
                 "a payload has \(point.payload.text.count) bytes; at most \(EngineLimits.payloadBytes) are kept")
+        }
+        guard point.payload.isReadable else {
+            throw EngineError(
+                .invalidPayload,
+                "a payload is nested deeper than \(JSONParser.maximumDepth) levels, and could not be read again")
         }
         for (name, vector) in point.vectors.sparse { try layout.schema.check(vector, name: name) }
         for (name, vector) in multi { multi[name] = try layout.schema.checked(vector, name: name) }
@@ -290,7 +296,7 @@ struct StoredRow: Sendable {
         }
         point = Point(
             id: id, vectors: PointVectors(dense: denseVectors, sparse: sparseVectors, multi: multiVectors),
-            payload: Payload(validated: text))
+            payload: try Self.readable(text, sequence: sequence))
     }
 
     /// The payload of a row `id, payload, sparse, checksum`.
@@ -300,7 +306,19 @@ struct StoredRow: Sendable {
         guard Int64(checksum) == row.integer(3),
             let text = cipher.plain(payload, .payload(sequence: sequence, key: Array(row.blob(0))))
         else { throw damaged(sequence) }
-        return Payload(validated: text)
+        return try readable(text, sequence: sequence)
+    }
+
+    /// - Throws: `damaged` for a payload that is nested too deep: an earlier version has stored what nothing reads.
+    private static func readable(_ text: [UInt8], sequence: Int64) throws(EngineError) -> Payload {
+        let payload = Payload(validated: text)
+        guard payload.isReadable else {
+            throw EngineError(
+                .damaged,
+                "the payload of row \(sequence) is nested deeper than \(JSONParser.maximumDepth) levels; it is left "
+                    + "out of every answer. Delete the point, or store it again")
+        }
+        return payload
     }
 
     /// The checksum of a delete: of its change and the id's key.

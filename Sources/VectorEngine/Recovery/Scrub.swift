@@ -59,4 +59,10 @@ extension StoredRow {
         return Int64(checksum) == row.integer(4) && !row.isNull(6)
             && Int64(denseChecksum(row.blob(5), sequence: row.integer(0))) == row.integer(6)
     }
+
+    /// Whether the payload of such a row is one that can be read: an earlier version has stored some that cannot.
+    static func hasReadablePayload(_ row: ScannedRow, _ cipher: RowCipher?) -> Bool {
+        let text = cipher.plain(row.blob(2), .payload(sequence: row.integer(0), key: Array(row.blob(1))))
+        return text.map { Payload(validated: $0).isReadable } ?? false
+    }
 }
