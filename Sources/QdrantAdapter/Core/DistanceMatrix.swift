@@ -8,8 +8,8 @@ struct DistanceMatrix: Sendable {
     let limit: Limit
     let using: String
 
-    /// Points of a sample at most.
-    static let maximumSample = 10_000
+    static let defaultSample = 10
+    static let defaultLimit = 3
 
     /// What was compared.
     struct Answer: Sendable {
@@ -26,19 +26,30 @@ struct DistanceMatrix: Sendable {
         let ids = rows.map(view.id)
         let vectors = try view.vectors(rows).compactMap { $0?.any(using) }
         guard vectors.count == ids.count, ids.count > 1 else { return Answer() }
-        let matrix = try view.similarities(
-            to: vectors, name: using, allowed: view.matches(view.everything, among: rows))
+        let allowed = view.matches(view.everything, among: rows)
         let scale = ScoreScale(target.config, using)
-        let columns = matrix.rows.map(view.id)
         var answer = Answer(ids: ids)
-        for (row, id) in ids.enumerated() {
-            var near: [(id: PointID, similarity: Float)] = []
-            for (other, similarity) in zip(columns, matrix.values[row]) {
-                if other != id, scale.score(similarity).isFinite { near.append((other, similarity)) }
+        // Part by part: the whole matrix of a large sample is not held.
+        let partSize = max(1, QueryLimits.heldSimilarities / ids.count)
+        for start in stride(from: 0, to: ids.count, by: partSize) {
+            let part = start..<min(ids.count, start + partSize)
+            let matrix = try view.similarities(to: Array(vectors[part]), name: using, allowed: allowed)
+            let columns = matrix.rows.map(view.id)
+            // Sparse vectors that have nothing in common with any of the part are not among the columns.
+            var apart: [PointID] = []
+            if case .sparse = vectors[0] {
+                let known = Set(columns)
+                apart = ids.filter { !known.contains($0) }
             }
-            near.sort { $0.similarity != $1.similarity ? $0.similarity > $1.similarity : $0.id < $1.id }
-            for (other, similarity) in near.prefix(limit.count) {
-                answer.pairs.append((row, other, scale.score(similarity)))
+            for row in part {
+                var near = apart.filter { $0 != ids[row] }.map { (id: $0, similarity: Float(0)) }
+                for (other, similarity) in zip(columns, matrix.values[row - start]) where other != ids[row] {
+                    if scale.score(similarity).isFinite { near.append((other, similarity)) }
+                }
+                near.sort { $0.similarity != $1.similarity ? $0.similarity > $1.similarity : $0.id < $1.id }
+                for (other, similarity) in near.prefix(limit.count) {
+                    answer.pairs.append((row, other, scale.score(similarity)))
+                }
             }
         }
         return answer

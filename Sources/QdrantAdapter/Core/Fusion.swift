@@ -61,10 +61,11 @@ enum Fusion {
 /// Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998).
 enum MaximalMarginalRelevance {
     /// Chooses `limit` of `relevance.count` candidates one after another: what is near the query and far from the
-    /// chosen. `similarity(candidate, chosen)` compares two candidates; of multivectors the first is the query.
+    /// chosen. `similarities(chosen)` compares each candidate with one of them; of multivectors that one is the
+    /// document.
     static func choose(
-        relevance: [Float], limit: Int, diversity: Float, similarity: (Int, Int) -> Float
-    ) -> [Int] {
+        relevance: [Float], limit: Int, diversity: Float, similarities: (Int) throws -> [Float]
+    ) rethrows -> [Int] {
         var left = Array(relevance.indices)
         var chosen: [Int] = []
         var nearest = [Float](repeating: -.infinity, count: relevance.count)
@@ -75,7 +76,9 @@ enum MaximalMarginalRelevance {
             guard let at = left.indices.max(by: { value(left[$0]) < value(left[$1]) }) else { break }
             let pick = left.remove(at: at)
             chosen.append(pick)
-            for i in left { nearest[i] = max(nearest[i], similarity(i, pick)) }
+            guard chosen.count < limit else { break }
+            let similar = try similarities(pick)
+            for i in left { nearest[i] = max(nearest[i], similar[i]) }
         }
         return chosen
     }

@@ -179,10 +179,13 @@ struct QueryRunner {
     private func scored(
         by scorer: ExampleScorer, _ node: QueryNode, _ allowed: RowMatches, excluded: Set<PointID>
     ) throws -> [Hit] {
-        let similarities = try view.similarities(to: scorer.examples, name: node.using, allowed: allowed)
-        let hits = zip(similarities.rows, scorer.scores(similarities)).compactMap { row, score -> Hit? in
-            guard score.isFinite, node.threshold.map({ score >= $0 }) ?? true else { return nil }
-            return hit(row, score)
+        var hits: [Hit] = []
+        for part in parts(of: allowed, examples: scorer.examples.count) {
+            let similarities = try view.similarities(to: scorer.examples, name: node.using, allowed: part)
+            for (row, score) in zip(similarities.rows, scorer.scores(similarities)) {
+                guard score.isFinite, node.threshold.map({ score >= $0 }) ?? true else { continue }
+                hits.append(hit(row, score))
+            }
         }
         return hits.sorted { $0.score != $1.score ? $0.score > $1.score : $0.id < $1.id }
     }
@@ -191,7 +194,7 @@ struct QueryRunner {
         _ node: QueryNode, _ vector: AnyVector, _ mmr: (diversity: Float, candidates: Int?), _ allowed: RowMatches,
         _ count: Int, excluded: Set<PointID>
     ) throws -> [Hit] {
-        let wanted = max(1, mmr.candidates ?? count)
+        let wanted = max(1, min(mmr.candidates ?? count, QueryLimits.diversified))
         var candidates = try nearest(vector, node, allowed, wanted, excluded: excluded)
         candidates.removeAll { excluded.contains($0.id) }
         candidates = Array(candidates.prefix(wanted))
@@ -199,15 +202,45 @@ struct QueryRunner {
         let rows = candidates.map(\.row)
         let examples = try view.vectors(rows).compactMap { $0?.any(node.using) }
         guard examples.count == candidates.count else { return candidates }
-        let matrix = try view.similarities(
-            to: examples, name: node.using, allowed: view.matches(view.everything, among: rows))
-        let places = Dictionary(matrix.rows.enumerated().map { ($1, $0) }) { first, _ in first }
-        let column = rows.map { places[$0] }
         let scale = ScoreScale(target.config, node.using)
-        let chosen = MaximalMarginalRelevance.choose(
-            relevance: candidates.map { scale.similarity($0.score) }, limit: count, diversity: mmr.diversity
-        ) { candidate, chosen in column[chosen].map { matrix.values[candidate][$0] } ?? 0 }
+        let chosen = try MaximalMarginalRelevance.choose(
+            relevance: candidates.map { scale.similarity($0.score) }, limit: count, diversity: mmr.diversity,
+            similarities: try similarities(of: rows, examples, node.using))
         return chosen.map { candidates[$0] }
+    }
+
+    /// A function that answers how similar each of `rows`, whose vectors are `examples`, is to one of them.
+    private func similarities(
+        of rows: [ViewRow], _ examples: [AnyVector], _ name: String
+    ) throws -> (Int) throws -> [Float] {
+        func values(_ chosen: [ViewRow]) throws -> (Similarities, [ViewRow: Int]) {
+            let found = try view.similarities(
+                to: examples, name: name, allowed: view.matches(view.everything, among: chosen))
+            return (found, Dictionary(found.rows.enumerated().map { ($1, $0) }) { first, _ in first })
+        }
+        // A large matrix is not held: each of its columns is computed when it is asked for.
+        guard rows.count * rows.count <= QueryLimits.heldSimilarities else {
+            return { chosen in
+                let (found, places) = try values([rows[chosen]])
+                guard let place = places[rows[chosen]] else { return rows.map { _ in 0 } }
+                return found.values.map { $0[place] }
+            }
+        }
+        let (matrix, places) = try values(rows)
+        return { chosen in
+            guard let place = places[rows[chosen]] else { return rows.map { _ in 0 } }
+            return matrix.values.map { $0[place] }
+        }
+    }
+
+    /// The rows in parts, each small enough that its similarities to so many examples can be held.
+    private func parts(of rows: RowMatches, examples: Int) -> [RowMatches] {
+        let size = max(1, QueryLimits.heldSimilarities / max(1, examples))
+        guard view.count(rows) > size else { return [rows] }
+        let all = view.rows(of: rows)
+        return stride(from: 0, to: all.count, by: size).map { start in
+            view.matches(view.everything, among: Array(all[start..<min(all.count, start + size)]))
+        }
     }
 }
 

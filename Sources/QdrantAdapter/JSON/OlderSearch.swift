@@ -28,6 +28,7 @@ enum OlderSearch {
                 node.kind = .context(pairs)
             }
         }
+        try node.kind?.checkExamples(in: "")
         return node
     }
 

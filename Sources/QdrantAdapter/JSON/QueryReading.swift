@@ -70,7 +70,13 @@ enum QueryReading {
     }
 
     private static func check(_ node: QueryNode) throws(QdrantFailure) {
+        try node.kind?.checkExamples(in: "query.")
         switch node.kind {
+        case .nearest(_, let mmr?) where mmr.candidates == nil:
+            // Without a number of its own there are as many candidates as results.
+            var validation = Validation()
+            validation.range("limit", Int64(node.limit.count), from: 0, to: Int64(QueryLimits.diversified))
+            try validation.finish()
         case nil where !node.prefetch.isEmpty:
             throw .badRequest(
                 "A query is needed to merge the prefetches. Can't have prefetches without defining a query.")
@@ -130,7 +136,8 @@ enum QueryReading {
         let candidates = try value.count("candidates_limit")
         var validation = Validation()
         validation.fraction("query.mmr.diversity", diversity, from: 0, to: 1)
-        validation.range("query.mmr.candidates_limit", candidates.map(Int64.init), from: 0, to: 16_384)
+        validation.range(
+            "query.mmr.candidates_limit", candidates.map(Int64.init), from: 0, to: Int64(QueryLimits.diversified))
         try validation.finish()
         return (Float(diversity ?? 0.5), candidates)
     }

@@ -6,12 +6,20 @@ extension DistanceMatrix {
         let filter = try WireFilter.read(body.optional("filter"))
         let (sample, limit) = (try body.count("sample"), try body.count("limit"))
         var validation = Validation()
-        validation.range("sample", sample.map(Int64.init), from: 2)
+        validation.range("sample", sample.map(Int64.init), from: 2, to: Int64(QueryLimits.matrixSample))
         validation.range("limit", limit.map(Int64.init), from: 1)
         try validation.finish()
+        let (rows, nearest) = (sample ?? Self.defaultSample, limit ?? Self.defaultLimit)
+        // No point of the sample has more neighbours than there are others.
+        if rows * min(nearest, rows - 1) > QueryLimits.matrixPairs {
+            validation.problem(
+                "limit",
+                "value \(nearest) invalid for a sample of \(rows), must be at most \(QueryLimits.matrixPairs / rows)")
+        }
+        try validation.finish()
         self.init(
-            filter: filter, sample: Limit(within: sample ?? 10).atMost(Limit(within: Self.maximumSample)),
-            limit: Limit(within: limit ?? 3), using: try body.string("using") ?? "")
+            filter: filter, sample: Limit(within: rows), limit: Limit(within: nearest),
+            using: try body.string("using") ?? "")
     }
 }
 

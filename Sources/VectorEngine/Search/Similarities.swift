@@ -129,27 +129,38 @@ extension Searcher {
     private func sparseSimilarities(_ examples: [AnyVector], _ name: String, _ allowed: [RowSet?]) -> Similarities {
         var found = Similarities(exampleCount: examples.count)
         for (i, segment) in segments.enumerated() where segment.rowCount > 0 {
-            var sums = Array(repeating: [Float](repeating: 0, count: segment.rowCount), count: examples.count)
             var shares = RowSet(rowCount: segment.rowCount)
-            segment.indexes.read { indexes in
-                guard let index = indexes.sparse[name] else { return }
-                for (e, example) in examples.enumerated() {
-                    guard case .sparse(let query) = example else { continue }
-                    for (term, weight) in zip(query.indices, query.values) {
-                        index.withPostings(of: term) { list in
-                            for posting in list.prefix(below: segment.rowCount) {
-                                sums[e][Int(posting.row)] += weight * posting.weight
-                                shares.insert(Int(posting.row))
-                            }
-                        }
-                    }
-                }
+            for example in examples {
+                Self.forEachPosting(example, name, segment) { row, _ in shares.insert(row) }
             }
-            for row in rows(of: segment, having: name, allowed[i]) where shares.contains(Int(row)) {
-                found.rows.append(ViewRow(segment: i, row: row))
-                for e in examples.indices { found.values[e].append(sums[e][Int(row)]) }
+            let list = rows(of: segment, having: name, allowed[i]).filter { shares.contains(Int($0)) }
+            guard !list.isEmpty else { continue }
+            found.rows += list.map { ViewRow(segment: i, row: $0) }
+            // Of one example at a time, and zero again after it.
+            var sums = [Float](repeating: 0, count: segment.rowCount)
+            for (e, example) in examples.enumerated() {
+                Self.forEachPosting(example, name, segment) { row, product in sums[row] += product }
+                found.values[e] += list.map { sums[Int($0)] }
+                Self.forEachPosting(example, name, segment) { row, _ in sums[row] = 0 }
             }
         }
         return found
+    }
+
+    /// Calls `body` with each row that shares an index with a sparse vector, and with the product of the weights there.
+    private static func forEachPosting(
+        _ example: AnyVector, _ name: String, _ segment: SegmentView, _ body: (_ row: Int, _ product: Float) -> Void
+    ) {
+        guard case .sparse(let query) = example else { return }
+        segment.indexes.read { indexes in
+            guard let index = indexes.sparse[name] else { return }
+            for (term, weight) in zip(query.indices, query.values) {
+                index.withPostings(of: term) { list in
+                    for posting in list.prefix(below: segment.rowCount) {
+                        body(Int(posting.row), weight * posting.weight)
+                    }
+                }
+            }
+        }
     }
 }
