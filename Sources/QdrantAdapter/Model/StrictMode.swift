@@ -66,7 +66,11 @@ struct StrictMode: Sendable {
         let (config, fields) = (collection.config, collection.fields)
         guard config.vector(name) != nil, config.graphSetting("m", of: name) == 0 else { return }
         let isOfTenant = (filter?.leaves ?? []).contains { condition in
-            if case .field(let path, _) = condition { fields["\(path)"]?["is_tenant"]?.boolValue == true } else { false }
+            if case .field(let path, _) = condition {
+                fields["\(path)"]?["is_tenant"]?.boolValue == true
+            } else {
+                false
+            }
         }
         let place = name.isEmpty ? "" : " on '\(name)'"
         guard isOfTenant else {

@@ -109,7 +109,8 @@ struct Route: Sendable {
         let collection = "/collections/{collection_name}"
         let snapshots = ["", "/upload", "/recover", "/{snapshot_name}"].map { "/snapshots" + $0 }
         var all = [
-            "/", "/healthz", "/livez", "/readyz", "/telemetry", "/metrics", "/issues", "/quotas", "/aliases", "/cluster",
+            "/", "/healthz", "/livez", "/readyz", "/telemetry", "/metrics", "/issues", "/quotas", "/aliases",
+            "/cluster",
             "/cluster/telemetry", "/cluster/recover", "/cluster/peer/{peer_id}", "/collections",
             "/collections/aliases", "/snapshots", "/snapshots/{snapshot_name}",
         ]
