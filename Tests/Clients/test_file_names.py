@@ -6,6 +6,7 @@ import hmac
 import itertools
 import json
 import os
+import pathlib
 import random
 
 import pytest
@@ -46,10 +47,8 @@ def tree(folder):
         for name in files:
             path = os.path.join(place, name)
             stays = name.endswith(("snapshot", "checksum")) and os.path.isfile(path)
-            found[path] = open(path, "rb").read() if stays else None
-    return {
-        path: content for path, content in found.items() if not path.endswith(("-wal", "-shm", "-journal", ".lease"))
-    }
+            found[path] = pathlib.Path(path).read_bytes() if stays else None
+    return {path: content for path, content in found.items() if not path.endswith(("-wal", "-shm", "-journal", ".lease"))}
 
 
 def token(claims):
@@ -115,9 +114,7 @@ def test_a_location_leads_to_a_regular_file_below_the_snapshots_or_is_refused(pr
     tried = [f"file://{folder}/collections/a/{name}" for name in names(pick, 100)]
     tried += [f"file://{folder}/{name}" for name in names(pick, 100)]
     tried += [good + ending for ending in ("%00", "%00x", "/..", "/x", "%CC%81")]
-    tried += [
-        f"file://{folder}{end}" for end in ("", "/", "/tmp", "/collections", "/collections/b", "/collections/a/linked")
-    ]
+    tried += [f"file://{folder}{end}" for end in ("", "/", "/tmp", "/collections", "/collections/b", "/collections/a/linked")]
     tried += [
         f"file://{place}/outside.snapshot",
         "file:///dev/zero",
@@ -134,7 +131,7 @@ def test_a_location_leads_to_a_regular_file_below_the_snapshots_or_is_refused(pr
 
 
 def test_a_collection_of_any_name_has_its_snapshots_in_a_folder_of_its_own(prepared):
-    served, place, made, pick = prepared
+    served, place, _, pick = prepared
     before = tree(place)
     for name in itertools.islice(names(pick, 60), 0, None, 3):
         if "/" in name:

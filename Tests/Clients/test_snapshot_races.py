@@ -30,7 +30,7 @@ def together(*bodies):
     def run(body):
         try:
             body()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it is raised again below
             raised.append(error)
 
     threads = [threading.Thread(target=run, args=(body,)) for body in bodies]
@@ -67,9 +67,7 @@ def test_a_listed_snapshot_is_whole_and_has_the_checksum_of_its_bytes(request, t
             assert status == 200 and len(content) == one["size"]
             assert hashlib.sha256(content).hexdigest() == one["checksum"]
             assert listed.get(one["name"], one) == one
-        assert {one["name"]: one for one in served.result("GET", f"{of}/snapshots")} == {
-            one["name"]: one for one in made
-        }
+        assert {one["name"]: one for one in served.result("GET", f"{of}/snapshots")} == {one["name"]: one for one in made}
 
 
 def test_a_checksum_that_was_kept_of_an_unfinished_file_is_made_again(request, tmp_path):
@@ -134,9 +132,7 @@ def test_what_is_removed_while_it_is_asked_for_is_not_there_and_no_error(request
         assert seen["POST", 200]
         folder = tmp_path / "data/snapshots/collections/c"
         names = set(os.listdir(folder)) if folder.exists() else set()
-        assert not [
-            name for name in names if name.endswith(".checksum") and name.removesuffix(".checksum") not in names
-        ]
+        assert not [name for name in names if name.endswith(".checksum") and name.removesuffix(".checksum") not in names]
         assert [name for name in os.listdir(tmp_path / "data/snapshots/tmp")] == []
 
 

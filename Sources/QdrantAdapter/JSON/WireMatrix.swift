@@ -9,16 +9,18 @@ extension DistanceMatrix {
         validation.range("sample", sample.map(Int64.init), from: 2, to: Int64(QueryLimits.matrixSample))
         validation.range("limit", limit.map(Int64.init), from: 1)
         try validation.finish()
-        let (rows, nearest) = (sample ?? Self.defaultSample, limit ?? Self.defaultLimit)
-        // No point of the sample has more neighbours than there are others.
-        if rows * min(nearest, rows - 1) > QueryLimits.matrixPairs {
+        let rows = Limit(within: sample ?? Self.defaultSample)
+        let nearest = Limit(within: limit ?? Self.defaultLimit)
+        // No point of the sample has more neighbours than the sample has points.
+        if rows.times(nearest.atMost(rows).count).count > QueryLimits.matrixPairs {
             validation.problem(
                 "limit",
-                "value \(nearest) invalid for a sample of \(rows), must be at most \(QueryLimits.matrixPairs / rows)")
+                "value \(nearest.count) invalid for a sample of \(rows.count), which may have at most "
+                    + "\(QueryLimits.matrixPairs) pairs in all")
         }
         try validation.finish()
         self.init(
-            filter: filter, sample: Limit(within: rows), limit: Limit(within: nearest),
+            filter: filter, sample: rows, limit: nearest,
             using: try body.string("using") ?? "")
     }
 }

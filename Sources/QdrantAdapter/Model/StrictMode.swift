@@ -59,18 +59,14 @@ struct StrictMode: Sendable {
         try check(try params.count("hnsw_ef"), limit("search_max_hnsw_ef"), "hnsw_ef")
     }
 
-    /// A search of a vector without a graph is exact, unless the filter names one tenant of an index that has a graph for
-    /// each.
+    /// A search of a vector without a graph is exact, unless it is one tenant's and tenants have their own graphs.
     func checkGraph(of name: String, _ filter: Filter?, in collection: QdrantCollection) throws(QdrantFailure) {
         guard settings?["search_allow_exact"]?.boolValue == false else { return }
         let (config, fields) = (collection.config, collection.fields)
         guard config.vector(name) != nil, config.graphSetting("m", of: name) == 0 else { return }
         let isOfTenant = (filter?.leaves ?? []).contains { condition in
-            if case .field(let path, _) = condition {
-                fields["\(path)"]?["is_tenant"]?.boolValue == true
-            } else {
-                false
-            }
+            guard case .field(let path, _) = condition else { return false }
+            return fields["\(path)"]?["is_tenant"]?.boolValue == true
         }
         let place = name.isEmpty ? "" : " on '\(name)'"
         guard isOfTenant else {

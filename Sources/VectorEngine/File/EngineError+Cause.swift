@@ -9,9 +9,9 @@ extension EngineError {
         case let error as EngineError: self = error
         case let error as FileError: self.init(file: error, path: path)
         case let error as DatabaseError
-        where error.resultCode.primaryResultCode == .SQLITE_CANTOPEN && OpenFiles.areUsedUp:
+        where error.resultCode.primaryResultCode == .SQLITE_CANTOPEN && OpenFileLimit.isReached:
             self.init(openFiles: path, cause: error)
-        case let error as CocoaError where Self.refusals.contains(error.code) && OpenFiles.areUsedUp:
+        case let error as CocoaError where Self.refusals.contains(error.code) && OpenFileLimit.isReached:
             self.init(openFiles: path, cause: error)
         case let error as DatabaseError: self.init(database: error, path: path)
         case let error as POSIXError: self.init(system: error.code, cause: error, path: path)

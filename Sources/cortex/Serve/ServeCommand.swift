@@ -55,7 +55,7 @@ struct ServeCommand: AsyncParsableCommand {
     private var isLoopback: Bool { LoopbackName.contains(host) }
 
     func run() async throws {
-        let openFiles = OpenFiles.raiseLimit()
+        let openFiles = OpenFileLimit.raise()
         let environment = Environment.current
         let directory = place.directory
         let store = try environment.store(in: directory, for: .serving)
