@@ -92,10 +92,7 @@ final class CollectionCatalog: Sendable {
         let definition = QdrantCollection.definition(config)
         do {
             try await store.changeAliases { [store] aliases in
-                if aliases[text: name] != nil {
-                    throw QdrantFailure.wrongInput(
-                        "Can't create collection with name \(name). Alias with the same name already exists")
-                }
+                guard aliases[text: name] == nil else { throw Self.isAlias(name) }
                 try store.makeCollection(name, definition)
             }
         } catch let error as EngineError {
@@ -103,24 +100,41 @@ final class CollectionCatalog: Sendable {
         }
     }
 
-    /// Deletes a collection and its aliases.
+    /// Puts the copy of a collection at `path` in the place of the one called `name`, or makes one of it.
+    func adopt(_ path: String, as name: String) async throws {
+        forget(name)
+        do {
+            try await store.adopt(path, as: name)
+        } catch let error as EngineError where error.code == .collectionExists {
+            throw Self.isAlias(name)
+        }
+    }
+
+    /// - Throws: 400 for the name of an alias, which would hide a collection of that name.
+    func checkNoAlias(_ name: String) async throws {
+        guard try await aliases[text: name] == nil else { throw Self.isAlias(name) }
+    }
+
+    private static func isAlias(_ name: String) -> QdrantFailure {
+        .wrongInput("Can't create collection with name \(name). Alias with the same name already exists")
+    }
+
+    /// Deletes the collection of that name, and its aliases. By an alias none is deleted.
     ///
     /// - Returns: whether there was one.
     func delete(_ name: String) async throws -> Bool {
-        let deleted = try await store.changeAliases { [store, withheld] aliases -> String? in
-            let real = aliases[text: name] ?? name
-            guard !withheld.contains(real) else { return nil }
+        let isDeleted = try await store.changeAliases { [store, withheld] aliases -> Bool in
+            guard !withheld.contains(name) else { return false }
             do {
-                try store.removeCollection(real)
+                try store.removeCollection(name)
             } catch let error as EngineError where error.code == .collectionNotFound {
-                return nil
+                return false
             }
-            aliases = aliases.filter { !$0.value.hasSameBytes(as: real) }
-            return real
+            aliases = aliases.filter { !$0.value.hasSameBytes(as: name) }
+            return true
         }
-        guard let deleted else { return false }
-        forget(deleted)
-        return true
+        if isDeleted { forget(name) }
+        return isDeleted
     }
 
     // MARK: Aliases

@@ -31,7 +31,7 @@ struct IncomingFile: Sendable {
 
     /// Appends the bytes of another file, a part at a time.
     func append(contentsOf path: String) async throws {
-        let source = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        let source = try await EmbeddedStore.blocking { try FileHandle(forReadingFrom: URL(fileURLWithPath: path)) }
         while true {
             let part = try await EmbeddedStore.blocking { try source.read(upToCount: Self.partBytes) ?? Data() }
             if part.isEmpty { break }

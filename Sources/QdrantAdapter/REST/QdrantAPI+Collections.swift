@@ -38,12 +38,10 @@ extension QdrantAPI {
 
     func deleteCollection(_ request: Request, _ name: String) async throws -> CallResult {
         try request.needsGlobal(.manage)
-        let existed = try await catalog.delete(name)
-        if existed {
-            degraded.forget(name)
-            try snapshots.removeAll(of: name)
-        }
-        return .value(.bool(existed))
+        guard try await catalog.delete(name) else { return .value(false) }
+        degraded.forget(name)
+        try await snapshots.removeAll(of: name)
+        return .value(true)
     }
 
     func describe(_ request: Request, _ name: String) async throws -> CallResult {

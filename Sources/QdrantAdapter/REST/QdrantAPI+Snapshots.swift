@@ -15,7 +15,7 @@ extension QdrantAPI {
         case ("GET", nil, 0):
             try request.needs(.read, of: name)
             let collection = try await catalog.collection(name)
-            return .value(.array(try snapshots.list(collection.name)))
+            return .value(.array(try await snapshots.list(collection.name)))
         case ("POST", nil, 0):
             try request.needs(.write, of: name)
             let collection = try await catalog.collection(name)
@@ -23,7 +23,7 @@ extension QdrantAPI {
             return waits ? .value(made) : .accepted
         case ("POST", "upload"?, 1):
             try request.needsGlobal(.manage)
-            try checkTarget(name)
+            try await checkTarget(name)
             try await recover(name, checksum: request.call.query["checksum"]) { try await receive(request.call, $0) }
             return waits ? .value(true) : .accepted
         case ("PUT", "recover"?, 1):
@@ -37,7 +37,7 @@ extension QdrantAPI {
         case ("DELETE", let file?, 1):
             try request.needs(.write, of: name)
             let collection = try await catalog.collection(name)
-            try snapshots.remove(file, of: collection.name)
+            try await snapshots.remove(file, of: collection.name)
             return waits ? .value(true) : .accepted
         default: return .plain(Self.notThere)
         }
@@ -70,14 +70,21 @@ extension QdrantAPI {
     }
 
     private func makeSnapshot(_ collection: QdrantCollection) async throws -> JSONValue {
-        let path = try snapshots.newPath(for: collection.name)
-        try await collection.store.copy(collection.name, to: path)
-        return try snapshots.description(path)
+        let copy = try await snapshots.temporaryFile()
+        defer { copy.discard() }
+        try await collection.store.copy(collection.name, to: copy.path)
+        let made = try await snapshots.take(copy.path, for: collection.name)
+        guard try await catalog.exists(collection.name) else {
+            // Deleted meanwhile, perhaps after its snapshots: the next collection of the name shall not have this one.
+            try await snapshots.removeAll(of: collection.name)
+            throw QdrantFailure.noCollection(collection.name)
+        }
+        return made
     }
 
     /// A snapshot made for this answer alone.
     private func stream(_ collection: QdrantCollection) async throws -> HTTPAnswer {
-        let copy = try snapshots.temporaryFile()
+        let copy = try await snapshots.temporaryFile()
         // The answer holds the file open: it is sent though it has no name any more.
         defer { copy.discard() }
         try await collection.store.copy(collection.name, to: copy.path)
@@ -85,8 +92,14 @@ extension QdrantAPI {
     }
 
     private func download(_ name: String, of collection: String?) async throws -> HTTPAnswer {
-        let path = try snapshots.path(name, of: collection)
-        return try await Self.file(path, named: name)
+        let path = try await snapshots.path(name, of: collection)
+        do {
+            return try await Self.file(path, named: name)
+        } catch {
+            // Removed meanwhile.
+            _ = try await snapshots.path(name, of: collection)
+            throw error
+        }
     }
 
     /// The file's bytes, read while they are sent.
@@ -110,7 +123,7 @@ extension QdrantAPI {
             throw QdrantFailure.format(
                 "unknown variant `\(priority)`, expected one of `no_sync`, `snapshot`, `replica`")
         }
-        try checkTarget(name)
+        try await checkTarget(name)
         let apiKey = try body.string("api_key")
         try await recover(name, checksum: try body.string("checksum")) { path in
             if scheme == "file" {
@@ -122,27 +135,27 @@ extension QdrantAPI {
     }
 
     /// Whether a collection of that name may be made or replaced.
-    private func checkTarget(_ name: String) throws {
+    private func checkTarget(_ name: String) async throws {
         try CollectionCatalog.checkName(name)
         try catalog.checkServed(name)
+        // Asked again when the collection is made; but a file that is sent here may take an hour.
+        try await catalog.checkNoAlias(name)
     }
 
     /// Copies a file below the snapshot directory; other files are none of a caller's business.
     private func copy(_ source: String, to path: String) async throws {
-        let real = URL(fileURLWithPath: source).resolvingSymlinksInPath().path
-        let base = URL(fileURLWithPath: snapshots.directory).resolvingSymlinksInPath().path
-        guard real.hasPrefix(base + "/") else {
-            throw QdrantFailure.forbidden("Snapshot file must lie inside the snapshots directory \(base)")
-        }
-        guard FileManager.default.fileExists(atPath: real),
-            try !snapshots.holdsAny(of: catalog.withheld, String(real.dropFirst(base.utf8.count + 1)))
-        else {
-            throw QdrantFailure.badRequest("Snapshot file \"\(source)\" does not exist")
+        let folder = snapshots.directory
+        let real: String
+        switch try await snapshots.place(of: source, without: catalog.withheld) {
+        case .outside:
+            throw QdrantFailure.forbidden("Snapshot file must lie inside the snapshots directory \(folder)")
+        case .absent: throw QdrantFailure.badRequest("Snapshot file \"\(source)\" does not exist")
+        case .file(let path): real = path
         }
         try await EmbeddedStore.blocking {
             let size = try BackupArchive.size(real)
             try EngineError.wrapping(path) {
-                try FreeSpace.require(size, at: base)
+                try FreeSpace.require(size, at: folder)
                 try PrivateFile.copy(real, to: path)
             }
         }
@@ -173,19 +186,18 @@ extension QdrantAPI {
     private func recover(
         _ name: String, checksum: String?, obtain: (_ path: String) async throws -> Void
     ) async throws {
-        let file = try snapshots.temporaryFile()
+        let file = try await snapshots.temporaryFile()
         defer { file.discard() }
         let path = file.path
         try await obtain(path)
         if let checksum {
-            let found = try await EmbeddedStore.blocking { try SnapshotShelf.sha256(path) }
+            let found = try await SnapshotShelf.sha256(path)
             guard found == checksum.lowercased() else {
                 throw QdrantFailure(400, "Checksum mismatch: expected \(checksum), actual \(found)")
             }
         }
         do {
-            catalog.forget(name)
-            try await catalog.store.adopt(path, as: name)
+            try await catalog.adopt(path, as: name)
         } catch let error as EngineError where error.code == .damaged || error.code == .unsupportedFormat {
             throw QdrantFailure.badRequest("Failed to read the snapshot: it is no snapshot of this store")
         }
@@ -248,24 +260,24 @@ extension QdrantAPI {
         let waits = try request.wait(default: true)
         try request.needsGlobal(request.call.method == "GET" ? .read : .manage)
         switch (request.call.method, parts.first, parts.count) {
-        case ("GET", nil, 0): return .value(.array(try snapshots.list(nil, without: catalog.withheld)))
+        case ("GET", nil, 0): return .value(.array(try await snapshots.list(nil, without: catalog.withheld)))
         case ("POST", nil, 0):
             let made = try await makeFullSnapshot()
             return waits ? .value(made) : .accepted
         case ("GET", let file?, 1):
-            try checkFullSnapshot(file)
+            try await checkFullSnapshot(file)
             return .plain(try await download(file, of: nil))
         case ("DELETE", let file?, 1):
-            try checkFullSnapshot(file)
-            try snapshots.remove(file, of: nil)
+            try await checkFullSnapshot(file)
+            try await snapshots.remove(file, of: nil)
             return waits ? .value(true) : .accepted
         default: return .plain(Self.notThere)
         }
     }
 
     /// A snapshot that holds collections which are not served is not there for callers.
-    private func checkFullSnapshot(_ name: String) throws {
-        if try snapshots.holdsAny(of: catalog.withheld, name) {
+    private func checkFullSnapshot(_ name: String) async throws {
+        if try await snapshots.holdsAny(of: catalog.withheld, name) {
             throw QdrantFailure.notFound("Snapshot \(name) not found")
         }
     }
@@ -276,27 +288,23 @@ extension QdrantAPI {
         var copies: [TemporaryFile] = []
         defer { for copy in copies { copy.discard() } }
         for name in try await catalog.names() {
-            let copy = try snapshots.temporaryFile()
+            let copy = try await snapshots.temporaryFile()
             copies.append(copy)
             try await catalog.store.copy(name, to: copy.path)
-            entries.append(["name": .string(name), "size": .integer(Int64(try BackupArchive.size(copy.path)))])
+            let size = try await EmbeddedStore.blocking { try BackupArchive.size(copy.path) }
+            entries.append(["name": .string(name), "size": .integer(Int64(size))])
         }
         var aliases: JSONObject = [:]
         for (alias, name) in try await catalog.aliases where !catalog.withheld.contains(name) {
             aliases[alias.text] = .string(name)
         }
         let head = JSONWriter.bytes(["collections": .array(entries), "aliases": .object(aliases)])
-        let whole = try snapshots.temporaryFile()
+        let whole = try await snapshots.temporaryFile()
         defer { whole.discard() }
         let file = try IncomingFile(whole.path)
         try await file.append(Data(head + [0x0A]))
         for copy in copies { try await file.append(contentsOf: copy.path) }
         try await file.finish()
-        let path = try snapshots.newPath(for: nil)
-        try await EmbeddedStore.blocking {
-            try FileManager.default.moveItem(atPath: whole.path, toPath: path)
-            try DirectorySync.sync((path as NSString).deletingLastPathComponent)
-        }
-        return try snapshots.description(path)
+        return try await snapshots.take(whole.path, for: nil)
     }
 }

@@ -54,12 +54,12 @@ extension QdrantAPI {
     /// Removes the temporary files of processes that were killed.
     private func removeLeftovers() async {
         do {
-            let count = try await EmbeddedStore.blocking { [snapshots] in try snapshots.removeLeftovers() }
+            let count = try await snapshots.removeLeftovers() + catalog.store.removeLeftovers()
             if count > 0 { catalog.store.logger.info("removed \(count) temporary files of processes that were killed") }
         } catch {
             catalog.store.logger.warning(
                 "temporary files of killed processes could not be removed; they take space until the next start",
-                metadata: ["folder": "\(snapshots.directory)/tmp", "error": "\(error)"])
+                metadata: ["folder": "\(catalog.store.directory)", "error": "\(error)"])
         }
     }
 

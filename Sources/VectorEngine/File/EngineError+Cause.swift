@@ -4,7 +4,7 @@ import GRDB
 
 extension EngineError {
     /// The error of SQLite or the system about the file at `path`, as a code and a remedy.
-    init(wrapping error: any Error, path: String) {
+    package init(wrapping error: any Error, path: String) {
         switch error {
         case let error as EngineError: self = error
         case let error as FileError: self.init(file: error, path: path)

@@ -134,6 +134,9 @@ package struct BackupArchive: Sendable {
     /// Compares every byte of a backup with its manifest; with `deep`, also every row with its checksums. A sound
     /// backup is marked as verified.
     package func verify(_ name: String, isDeep: Bool, now: Int64) throws(EngineError) -> Verification {
+        guard FileName(name) != nil else {
+            throw EngineError(.invalidArgument, "'\(name)' is no backup's name; see: cortex backup list")
+        }
         var found = Verification(name: name)
         let directory = location + "/" + name
         var manifest: BackupManifest

@@ -32,15 +32,19 @@ import GRDB
 
 extension EmbeddedStore {
     /// Writes a consistent copy of a collection's file to `path`, which must not exist.
+    ///
+    /// - Throws: `diskFull` when the copy would take the reserve that writes need.
     package func copy(_ collection: String, to path: String) async throws {
         try await with(collection) { collection in
+            let folder = (path as NSString).deletingLastPathComponent
+            try FreeSpace.require(collection.file.sizeBytes, at: folder)
             try PrivateFile.create(path)
             do {
                 try collection.file.pool.writeWithoutTransaction { db in
                     try db.execute(sql: "VACUUM INTO ?", arguments: [path])
                 }
             } catch {
-                unlink(path)
+                for suffix in ["", "-journal"] { unlink(path + suffix) }
                 throw error
             }
         }
@@ -49,16 +53,18 @@ extension EmbeddedStore {
     /// Puts a copy that `copy(_:to:)` wrote in the place of a collection, or makes one of it; the file at `path` is
     /// used up.
     ///
-    /// - Throws: `damaged` when `path` is no collection's file; then nothing is changed.
+    /// - Throws: `damaged` when `path` is no collection's file, `collectionExists` when the name is another name of a
+    ///   collection; then nothing is changed.
     package func adopt(_ path: String, as collection: String) async throws {
         try Self.check(collection)
         try await Self.offPool { [self] in
             defer { StagedCollection.remove(path) }
             try makeDirectory()
             let target = self.path(of: collection)
-            let staged = target + ".new-" + UUID().uuidString
-            defer { StagedCollection.remove(staged) }
             do {
+                let place = try StagingPlace.make(for: target)
+                defer { place.discard() }
+                let staged = place.path
                 if rename(path, staged) != 0 { try PrivateFile.copy(path, to: staged) }
                 try put(try StagedCollection(staged, name: collection), at: target)
             } catch {
@@ -72,28 +78,34 @@ extension EmbeddedStore {
     /// - Throws: `damaged` when the snapshot is not what was written.
     package func restoreSnapshot(at path: String, as collection: String) async throws {
         let target = self.path(of: collection)
-        let copy = target + ".new-" + UUID().uuidString
-        try await Self.offPool { [self] in
+        let copy = try await Self.offPool { [self] in
             do {
                 try makeDirectory()
                 try FreeSpace.require(try BackupArchive.size(path), at: directory)
-                try PrivateFile.copy(path, to: copy)
+                let copy = try StagingPlace.make(for: target)
+                do {
+                    try PrivateFile.copy(path, to: copy.path)
+                } catch {
+                    copy.discard()
+                    throw error
+                }
+                return copy
             } catch {
                 throw EngineError(wrapping: error, path: target)
             }
         }
-        try await adopt(copy, as: collection)
+        defer { copy.discard() }
+        try await adopt(copy.path, as: collection)
     }
 
     private func put(_ staged: StagedCollection, at target: String) throws {
         let name = staged.name
         while true {
-            if link(staged.path, target) == 0 {
+            if try isMade(staged, at: target) {
                 try DirectorySync.sync(directory)
                 try AcknowledgedMark(storeID: staged.storeID, sequence: staged.sequence).create(beside: target)
                 return
             }
-            guard errno == EEXIST else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
             do {
                 try retrying(name) { try Adoption(file: $0.file, staged: staged).run() }
                 // Whatever this process has open is another store now.
@@ -104,6 +116,25 @@ extension EmbeddedStore {
                 guard try CollectionFile.removeDropped(target) else { throw error }
             }
         }
+    }
+}
+
+extension EmbeddedStore {
+    /// Gives a copy its collection's name; false where there is something of that name. No process gives the name to an
+    /// alias meanwhile: the alias would hide the collection.
+    private func isMade(_ staged: StagedCollection, at target: String) throws -> Bool {
+        try catalog.change { aliases in
+            guard aliases[text: staged.name] == nil else { throw Self.hasAlias(staged.name) }
+            if link(staged.path, target) == 0 { return true }
+            guard errno == EEXIST else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+            return false
+        }
+    }
+
+    private static func hasAlias(_ name: String) -> EngineError {
+        EngineError(
+            .collectionExists,
+            "'\(name)' is another name of a collection. Restore under a name that is free, or remove the alias")
     }
 }
 
@@ -133,7 +164,7 @@ private struct StagedCollection: Sendable {
 
     /// Removes a copy and what SQLite laid beside it. A file that stays behind only takes room.
     static func remove(_ path: String) {
-        for suffix in ["", "-wal", "-shm", AcknowledgedMark.suffix] { unlink(path + suffix) }
+        for suffix in StagingPlace.suffixes { unlink(path + suffix) }
     }
 }
 

@@ -1,0 +1,76 @@
+import Files
+import Foundation
+
+/// A name beside a collection's file, under which a copy is made ready to take its place.
+///
+/// A process that is killed cannot remove its copy. So each has a file `NAME.lock` beside it, locked by its process for
+/// as long as it is used: the kernel unlocks it with the process's end, and the next start of a server removes both.
+final class StagingPlace: Sendable {
+    let path: String
+    private let lease: Lease
+
+    /// What stands between the collection's file name and the random part.
+    private static let mark = ".new-"
+    private static let lockSuffix = ".lock"
+    private static let randomBytes = 36
+    /// What SQLite and the engine put beside a file that they open.
+    static let suffixes = ["", "-wal", "-shm", "-journal", ".lease", AcknowledgedMark.suffix]
+
+    private init(path: String, lease: Lease) {
+        self.path = path
+        self.lease = lease
+    }
+
+    /// - Parameter target: the path of the collection's file.
+    static func make(for target: String) throws -> StagingPlace {
+        while true {
+            let path = target + mark + UUID().uuidString
+            // A process that starts may have found the lock before it was held: then another name is taken.
+            if let lease = try Lease(path: path + lockSuffix) { return StagingPlace(path: path, lease: lease) }
+        }
+    }
+
+    /// Removes what is left under the name.
+    func discard() {
+        Self.remove(path)
+        lease.release()
+    }
+
+    private static func remove(_ path: String) {
+        for suffix in suffixes { PrivateFile.discard(path + suffix) }
+        // The lock last: without it nobody knows what the others are.
+        PrivateFile.discard(path + lockSuffix)
+    }
+
+    /// Removes the copies in `directory` that processes which have ended left behind. What has no lock stays: it may be
+    /// the only copy of something.
+    ///
+    /// - Returns: how many there were.
+    static func removeLeftovers(in directory: String) throws -> Int {
+        guard PathKind(of: directory) != nil else { return 0 }
+        var count = 0
+        for lock in try FileManager.default.contentsOfDirectory(atPath: directory) where lock.hasSuffix(lockSuffix) {
+            let name = String(lock.dropLast(lockSuffix.count))
+            let collection = name.dropLast(randomBytes)
+            guard UUID(uuidString: String(name.suffix(randomBytes))) != nil,
+                collection.hasSuffix(CollectionFileName.suffix + mark),
+                let lease = try Lease(path: directory + "/" + lock)
+            else { continue }
+            remove(directory + "/" + name)
+            lease.release()
+            count += 1
+        }
+        return count
+    }
+}
+
+extension EmbeddedStore {
+    /// Removes the copies that killed processes had made ready to take the place of a collection.
+    ///
+    /// - Returns: how many there were.
+    package func removeLeftovers() async throws -> Int {
+        try await Self.offPool { [directory] in
+            try EngineError.wrapping(directory) { try StagingPlace.removeLeftovers(in: directory) }
+        }
+    }
+}
