@@ -66,6 +66,7 @@ package final class MiniLM: Embedder {
     /// The count of the text's beginning, as far as the window goes; nil where the model cannot be used, which `embed`
     /// reports.
     package func wordPieces(of text: String) -> WordPieceCount? {
+        // `embed` says why the model cannot be used.
         (try? loaded())?.wordPiece.count(text, limit: Transformer.window)
     }
 

@@ -140,7 +140,8 @@ struct Route: Sendable {
     /// Whether a part is what the caller named a field or a vector, though it may be one of `words`.
     private func isFieldOrVectorName(_ i: Int) -> Bool { i == 3 && (parts[2] == "index" || parts[2] == "vectors") }
 
-    /// The path with names in the place of ids, as telemetry and metrics list it; `unknown` for one that nobody answers.
+    /// The path with names in the place of ids, as telemetry and metrics list it; `unknown` for one that nobody
+    /// answers.
     func template(_ method: String) -> String {
         guard parts.count <= Self.mostParts else { return method + " unknown" }
         var shown: [String] = []

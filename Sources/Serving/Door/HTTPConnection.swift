@@ -315,7 +315,8 @@ final class HTTPConnection: ChannelDuplexHandler {
     /// Ends the wait for a client that takes too long.
     private func tick(_ context: ChannelHandlerContext) {
         let isArriving = arriving != nil || stream != nil || discards != nil || wantsHead
-        // An answer is being made, or the taker of a body is not as fast as its client: the client need not do anything.
+        // An answer is being made, or the taker of a body is not as fast as its client: the client need not do
+        // anything.
         if isHeld || (isAnswering && !isUntaken && !isArriving) {
             quietTicks = 0
             return

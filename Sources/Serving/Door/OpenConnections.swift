@@ -1,7 +1,8 @@
 import NIOCore
 import Synchronization
 
-/// The connections of a door: how many there may be, how long they wait, and how they end without cutting an answer off.
+/// The connections of a door: how many there may be, how long they wait, and how they end without cutting an answer
+/// off.
 final class OpenConnections: Sendable {
     /// Told to a connection's handlers: no further request will be taken.
     struct NoFurtherRequests: Sendable {}

@@ -33,8 +33,8 @@ final class SharedSegmentIndexes: Sendable {
         try indexes.withLock { try body($0) }
     }
 
-    /// The live rows of `view`, a view of this segment, that match `filter`: those of an answer to as many rows, without
-    /// what was deleted since, or what `match` finds.
+    /// The live rows of `view`, a view of this segment, that match `filter`: those of an answer to as many rows,
+    /// without what was deleted since, or what `match` finds.
     func rows(_ filter: Filter, _ view: SegmentView, _ match: () throws -> RowSet) rethrows -> RowSet {
         let (answer, epoch) = answers.withLock { answers -> (FilterAnswer?, Int) in
             // A view that is older than the answer lacks rows in it that were deleted later.
