@@ -46,36 +46,4 @@ import VectorEngine
         #expect(try await store.count(nil, in: "c") == 1)
         try await store.close()
     }
-
-    @Test("Rows that an earlier version has stored too deep are damaged, and the others are served")
-    func rowsOfAnEarlierVersion() async throws {
-        let scratch = ScratchDirectory()
-        let fixture = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
-            "Fixtures/nested-payloads")
-        try FileManager.default.copyItem(at: fixture, to: URL(fileURLWithPath: scratch.path))
-        // The points 2 to 5 have 128, 129, 201 and 601 levels.
-        var store = try EmbeddedStore(directory: scratch.path)
-        let page = try await store.scroll(ScrollRequest(filter: Filter(), limit: 10), in: "nested")
-        #expect(page.points.map(\.id) == [.number(1), .number(2), .number(6)])
-        #expect(
-            try await store.damagedRows(in: "nested").compactMap(\.id).sorted() == [.number(3), .number(4), .number(5)])
-        let receipt = try await store.mergePayload(
-            Payload(["met": true]), of: .filter(Filter(must: [.field(PayloadPath("k"), .anyOf([.integer(1)]))])),
-            in: "nested")
-        #expect(receipt.affected == 3)
-        await #expect {
-            try await store.revise(.ids([.number(4)]), in: "nested") { _, _ in .unchanged }
-        } throws: {
-            ($0 as? EngineError)?.code == .damaged
-        }
-        try await store.upsert(
-            [Point(id: .number(3), vectors: PointVectors(dense: ["": [1, 2]]), payload: .empty)], in: "nested")
-        #expect(try await store.delete(.ids([.number(4), .number(5)]), in: "nested").affected == 2)
-        try await store.close()
-        store = try EmbeddedStore(directory: scratch.path)
-        #expect(try await store.count(nil, in: "nested") == 4)
-        #expect(try await store.damagedRows(in: "nested").isEmpty)
-        #expect(try await store.verify("nested").isSound)
-        try await store.close()
-    }
 }
