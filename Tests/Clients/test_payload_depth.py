@@ -5,7 +5,7 @@ and of change; what was stored stays readable, and the server keeps running.
 import random
 
 import pytest
-from conftest import ROOT, binary
+from conftest import binary
 from served import serving
 
 # Arrays and objects in each other, the payload itself counted, that can be read again.
