@@ -16,6 +16,12 @@ package enum DurableFile {
     }
 
     /// Writes a new file with mode 0600 and syncs its bytes.
+    /// Gives the file at `source` the name `path`, in place of what has that name. Whoever needs that to outlast a
+    /// power cut syncs the folder.
+    package static func move(_ source: String, to path: String) throws(FileError) {
+        guard unsafe rename(source, path) == 0 else { throw FileError(errno: errno, path: path) }
+    }
+
     private static func create(_ bytes: [UInt8], at path: String) throws(FileError) {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw FileError(errno: errno, path: path) }

@@ -44,6 +44,9 @@ package enum PrivateFile {
     @discardableResult
     package static func discard(_ path: String) -> Bool { unsafe unlink(path) == 0 }
 
+    /// Removes a folder that holds nothing; one that holds something stays.
+    package static func removeEmptyFolder(_ path: String) { unsafe rmdir(path) }
+
     /// Takes the rights of others away from a file that an earlier version has made. One that belongs to somebody else
     /// stays as it is.
     package static func close(toOthers path: String) {

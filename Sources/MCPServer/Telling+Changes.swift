@@ -10,7 +10,7 @@ extension Telling {
         for item in items {
             let index = item["input_index"]?.integerValue ?? 0
             let told = outcome(item)
-            lines.append((showsEach ? "\(index &+ 1). " : "") + told)
+            lines.append(showsEach ? "\(index &+ 1). \(told)" : told)
             lines += (item["similar"]?.arrayValue ?? []).prefix(mostSimilar).map(similar)
             lines += warnings(item).map { "warning: \($0)" }
             lines += (item["insights"]?.arrayValue ?? []).map { "insight: \(plain($0))" }
@@ -98,7 +98,7 @@ extension Telling {
         let ids = strings(answer["ids"])
         guard answer["dry_run"] == true else {
             var line = "deleted \(count)"
-            if ids.count > 1 || ids.isEmpty { line += count == 1 ? " memory" : " memories" }
+            if ids.count > 1 || ids.isEmpty { line.append(count == 1 ? " memory" : " memories") }
             if ids.count == 1 { line += ": \(ids[0])" }
             if let erasure = answer["erasure"] { line += "; \(erased(erasure))" }
             let missing = strings(answer["missing"])

@@ -129,7 +129,7 @@ enum Telling {
         let chunks = item["chunks"]?.arrayValue ?? []
         if !chunks.isEmpty {
             let places = chunks.map { "\($0["start"]?.integerValue ?? 0)-\($0["end"]?.integerValue ?? 0)" }
-            lines.append("chunks at bytes " + places.joined(separator: ", "))
+            lines.append("chunks at bytes \(places.joined(separator: ", "))")
         }
         let omitted = strings(item["omitted"])
         if !omitted.isEmpty { lines.append("left out for length: \(omitted.joined(separator: ", ")); see memory_get") }

@@ -51,7 +51,7 @@ struct SnapshotFolder: Sendable {
             try DirectorySync.sync(whole)
             try PrivateFile.makeFolder(folder)
             try DurableFile.write(Array(sum.utf8), to: path + Self.checksumEnding)
-            guard unsafe rename(whole, path) == 0 else { throw FileError(errno: errno, path: path) }
+            try DurableFile.move(whole, to: path)
             try DirectorySync.sync(folder)
         } catch {
             PrivateFile.discard(path + Self.checksumEnding)
@@ -220,6 +220,6 @@ struct SnapshotFolder: Sendable {
             let path = folder + "/" + name
             _ = try EngineError.wrapping(path) { try RegularFile.remove(path) }
         }
-        unsafe rmdir(folder)
+        PrivateFile.removeEmptyFolder(folder)
     }
 }
