@@ -485,6 +485,13 @@ package final class PointCollection: Sendable {
     }
 
     func close() throws {
+        leave()
+        try file.close()
+    }
+
+    /// Ends what works for the collection in the background. Those who still read it do so to the end, and its
+    /// connections are closed behind the last of them: a read of a closed connection ends the process.
+    func leave() {
         isClosing.store(true, ordering: .relaxed)
         finishing.withLock { $0 }?.drop()
         loading.sync {}
@@ -492,6 +499,5 @@ package final class PointCollection: Sendable {
         // Links may still be on their way from the file.
         for segment in live.withLock({ $0.live.segments }) { segment.comingLinks.forEach { $0.drop() } }
         writes.withLock { $0 = nil }
-        try file.close()
     }
 }

@@ -138,7 +138,7 @@ public final class EmbeddedStore: PointStore {
         }
         do {
             forget(collection, removed)
-            try removed.close()
+            removed.leave()
             // Another caller may have ended the deletion since, and made a collection of that name, which stays.
             _ = try CollectionFile.removeDropped(removed.file.path)
         } catch {
