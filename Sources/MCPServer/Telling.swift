@@ -17,7 +17,8 @@ enum Telling {
             }
         let notes = strings(answer["notes"])
         if !notes.isEmpty { lines.append("read as meant: " + notes.joined(separator: "; ")) }
-        return lines.joined(separator: "\n")
+        let text = lines.joined(separator: "\n")
+        return text.isEmpty ? "nothing to report" : text
     }
 
     /// An error as text: every fault with its place and its remedy.

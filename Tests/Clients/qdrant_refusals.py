@@ -301,7 +301,7 @@ REFUSALS = [
         "group_size: value 0 invalid",
     ),
     ("POST", f"{P}/search", {"vector": {"name": "text", "vector": [1, 2]}}, 400, "missing field `limit`"),
-    ("POST", f"{P}/search/matrix/pairs", {"sample": 1}, 422, "sample: value 1 invalid, must be 2 or larger"),
+    ("POST", f"{P}/search/matrix/pairs", {"sample": 1}, 422, "sample: value 1 invalid, must be from 2 to 10000"),
     # Aliases, indexes, vectors, snapshots.
     (
         "POST",
