@@ -148,25 +148,16 @@ def items(command, **options):
 @pytest.mark.parametrize(
     "arguments, stdin, named",
     [
-        (["store", "--kind", "observaton", SECRET], "", ["kind", "observation"]),
         (["store", ""], "", ["no text"]),
         (["store"], " \n\t", ["no text"]),
-        (["store"], SECRET * 12000, ["content", "200000"]),
         (["store", "--from", "absent.md"], "", ["absent.md", "no file"]),
         (["store", "--from", "absent.md", SECRET], "", ["not both"]),
-        (["store", "--from", "empty.md"], "", ["no text"]),
-        (["store", "--from", "bad.jsonl"], "", ["bad.jsonl", "line 2"]),
-        (["store", "--from", "typo.jsonl"], "", ["did you mean content", "item 2"]),
         (["store", "--from", "latin.txt"], "", ["latin.txt", "UTF-8"]),
-        (["store", "--from", "/dev/null"], "", ["/dev/null", "cannot read"]),
-        (["store", "--ttl", "never", SECRET], "", ["policy", "permanent"]),
         (["find", ""], "", ["query", "at least 1"]),
-        (["find", SECRET * 60], "", ["query", "1000"]),
         (["find", "--limit", "0", SECRET], "", ["limit", "between 1 and 100"]),
         (["find", "--limit", "101", SECRET], "", ["limit", "between 1 and 100"]),
         (["find", "--limit", "many", SECRET], "", ["limit"]),
         (["find", "--mode", "quick", SECRET], "", ["strategy", "fast, auto, deep"]),
-        (["find", "--type", "desision", SECRET], "", ["type", "did you mean decision"]),
         (["find"], "", ["query"]),
         (["status", "--data", ""], "", ["directory"]),
         (["status", "--embedder", "oracle"], "", ["builtin"]),
@@ -174,12 +165,7 @@ def items(command, **options):
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
 def test_a_command_refuses_bad_input_and_names_what_to_do(command, tmp_path, arguments, stdin, named):
-    (tmp_path / "empty.md").write_text("\n")
     (tmp_path / "latin.txt").write_bytes(b"\xe9t\xe9 " + SECRET.encode())
-    good = json.dumps({"kind": "todo", "content": "a good line"}) + "\n"
-    typo = json.dumps({"kind": "todo", "contnet": SECRET}) + "\n"
-    (tmp_path / "bad.jsonl").write_text(good + '{"kind": "todo", "content": ' + SECRET + "\n")
-    (tmp_path / "typo.jsonl").write_text(good + "\n" + typo)
     assert command("store", "the one memory").returncode == 0
     result = command(*arguments, stdin=stdin)
     assert result.returncode in (1, 4, 64), result
@@ -189,17 +175,6 @@ def test_a_command_refuses_bad_input_and_names_what_to_do(command, tmp_path, arg
     for word in named:
         assert word in result.stderr
     assert items(command) == 1
-
-
-def test_a_bad_line_far_into_a_file_is_named_and_it_is_said_what_was_stored(command, tmp_path):
-    lines = [json.dumps({"kind": "todo", "content": f"line {n}"}) for n in range(150)]
-    lines.append(json.dumps({"kind": "todo", "contnet": SECRET}))
-    (tmp_path / "late.jsonl").write_text("\n".join(lines))
-    result = command("store", "--from", "late.jsonl")
-    assert result.returncode == 1
-    assert "item 151" in result.stderr and "did you mean content" in result.stderr
-    assert "the 100 items before" in result.stderr
-    assert items(command) == 100
 
 
 def test_escape_sequences_in_a_memory_never_reach_the_terminal(command):

@@ -256,14 +256,12 @@ package final class PointCollection: Sendable {
     }
 
     private func readAnew(_ state: inout State) throws {
-        let old = state.live
-        let fields = state.live.fields
+        let (old, fields) = (state.live, state.live.fields)
         (state.live, state.damagedRows) = try CollectionLoader(
             file: file, damage: damage
         ).load(mayMend: false, fields: fields)
         state.live.renumber(after: old)
-        state.isOutdated = false
-        state.isHalfFollowed = false
+        (state.isOutdated, state.isHalfFollowed) = (false, false)
         state.mayBeMended = state.damagedRows > 0
     }
 
@@ -489,8 +487,7 @@ package final class PointCollection: Sendable {
         try file.close()
     }
 
-    /// Ends what works for the collection in the background. Those who still read it do so to the end, and its
-    /// connections are closed behind the last of them: a read of a closed connection ends the process.
+    /// Ends the work in the background; connections close behind the last reader, whom a closed one would end.
     func leave() {
         isClosing.store(true, ordering: .relaxed)
         finishing.withLock { $0 }?.drop()
