@@ -14,7 +14,7 @@ import pytest
 from conftest import binary
 from fuzz import CORPUS, Failure, fuzz, replay
 
-SECONDS = float(os.environ.get("CORTEX_FUZZ_SECONDS", 9))
+SECONDS = float(os.environ.get("CORTEX_FUZZ_SECONDS", 20))
 FILES = sorted(CORPUS.glob("*.json"))
 
 
