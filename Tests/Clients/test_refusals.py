@@ -153,6 +153,7 @@ def items(command, **options):
         (["store", "--from", "absent.md"], "", ["absent.md", "no file"]),
         (["store", "--from", "absent.md", SECRET], "", ["not both"]),
         (["store", "--from", "latin.txt"], "", ["latin.txt", "UTF-8"]),
+        (["store", "--from", "/dev/null"], "", ["/dev/null", "a device, not a file"]),
         (["find", ""], "", ["query", "at least 1"]),
         (["find", "--limit", "0", SECRET], "", ["limit", "between 1 and 100"]),
         (["find", "--limit", "101", SECRET], "", ["limit", "between 1 and 100"]),
@@ -175,6 +176,48 @@ def test_a_command_refuses_bad_input_and_names_what_to_do(command, tmp_path, arg
     for word in named:
         assert word in result.stderr
     assert items(command) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, stdin, named, kept",
+    [
+        (["store"], SECRET * 12000, ["content", "200000"], 0),
+        (["store", "--ttl", "never", SECRET], "", ["policy", "permanent"], 0),
+        (["store", "--from", "bad.jsonl"], "", ["bad.jsonl", "line 2"], 1),
+        (["store", "--from", "typo.jsonl"], "", ["did you mean content", "item 2"], 1),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_a_bad_item_is_refused_by_its_place_and_good_ones_are_kept(command, tmp_path, arguments, stdin, named, kept):
+    good = json.dumps({"kind": "todo", "content": "a good line"}) + "\n"
+    (tmp_path / "bad.jsonl").write_text(good + '{"kind": "todo", "content": ' + SECRET + "\n")
+    (tmp_path / "typo.jsonl").write_text(good + json.dumps({"kind": "todo", "contnet": SECRET}) + "\n")
+    result = command(*arguments, stdin=stdin)
+    assert result.returncode == 4, result
+    assert SECRET not in result.stdout + result.stderr
+    for word in named:
+        assert word in result.stderr
+    assert items(command) == kept
+
+
+@pytest.mark.parametrize(
+    "arguments, note",
+    [
+        (["find", "--type", "desision", "quokka"], "read as decision"),
+        (["find", "quokka " * 200], "the first 1000 are searched by meaning"),
+    ],
+)
+def test_what_can_be_meant_is_read_and_the_reading_is_told(command, arguments, note):
+    assert command("store", "--kind", "observaton", "the quokka sleeps").returncode == 0
+    assert items(command) == 1
+    assert note in command(*arguments).stderr
+
+
+def test_an_empty_file_stores_nothing_and_says_so(command, tmp_path):
+    (tmp_path / "empty.md").write_text("\n")
+    result = command("store", "--from", "empty.md")
+    assert "nothing stored" in result.stdout + result.stderr
+    assert items(command) == 0
 
 
 def test_escape_sequences_in_a_memory_never_reach_the_terminal(command):
