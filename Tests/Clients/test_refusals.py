@@ -200,6 +200,17 @@ def test_a_bad_item_is_refused_by_its_place_and_good_ones_are_kept(command, tmp_
     assert items(command) == kept
 
 
+def test_a_bad_line_far_into_a_file_is_named_and_the_others_are_stored(command, tmp_path):
+    lines = [json.dumps({"kind": "todo", "content": f"line {n}"}) for n in range(150)]
+    lines.append(json.dumps({"kind": "todo", "contnet": SECRET}))
+    (tmp_path / "late.jsonl").write_text("\n".join(lines))
+    result = command("store", "--from", "late.jsonl")
+    assert result.returncode == 4
+    assert "item 151" in result.stderr and "did you mean content" in result.stderr
+    assert SECRET not in result.stdout + result.stderr
+    assert items(command) == 150
+
+
 @pytest.mark.parametrize(
     "arguments, note",
     [

@@ -137,15 +137,20 @@ package struct StoreOutcome: Sendable {
         return lines
     }
 
-    /// What a person should look at, line by line: on standard error.
-    package var notes: [String] {
-        var notes = similar.map { "similar to memory://\($0.id): \($0.text)" }
+    /// What a person should look at, line by line, what was refused first: on standard error.
+    package var notes: [String] { refused + remarks }
+
+    /// Every item that was refused, by its place.
+    package var refused: [String] { refusals.map { "item \($0.index + 1): \($0.message)" } }
+
+    /// What is to be known of the items that were kept.
+    package var remarks: [String] {
+        var remarks = similar.map { "similar to memory://\($0.id): \($0.text)" }
         if !similar.isEmpty {
-            notes.append("both are kept; to put a new text in the place of one: cortex edit ID TEXT")
+            remarks.append("both are kept; to put a new text in the place of one: cortex edit ID TEXT")
         }
-        notes += contradicted.map { "contradicts memory://\($0.id)" + ($0.text.isEmpty ? "" : " (\($0.text))") }
-        notes += refusals.map { "item \($0.index + 1): \($0.message)" }
-        if let degradedReason { notes.append("degraded: \(degradedReason)") }
-        return notes
+        remarks += contradicted.map { "contradicts memory://\($0.id)" + ($0.text.isEmpty ? "" : " (\($0.text))") }
+        if let degradedReason { remarks.append("degraded: \(degradedReason)") }
+        return remarks
     }
 }

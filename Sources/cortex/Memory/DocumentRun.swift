@@ -118,9 +118,10 @@ extension DocumentRun.Report {
         }
         print(StoreOutcome.sentence(counts, similar: items.similar))
         Self.note(skipped.map { "passed over: \($0.path) \($0.reason)" })
-        Self.note(faults.map(\.text))
-        Self.note(documents.refusals.map { "\($0.document), “\($0.heading)”: \($0.message)" })
-        Self.note(items.notes)
+        // What is not stored is named in full, however much there is.
+        let refusals = documents.refusals.map { "\($0.document), “\($0.heading)”: \($0.message)" }
+        for line in faults.map(\.text) + refusals + items.refused { Terminal.note(line) }
+        Self.note(items.remarks)
         if let reason = documents.degradedReason { Terminal.note("degraded: \(reason)") }
     }
 
