@@ -9,6 +9,7 @@ struct OpenAIEmbedderTests {
     static let key = "sk-secret-key"
 
     /// Runs `body` against a service with the given answers, two dimensions, batches of 2; pauses are noted, not slept.
+    /// A busy machine may take longer over an answer than the default time limit allows.
     private func with(
         _ answer: @escaping @Sendable (HTTPPeer.Request, Int) -> HTTPPeer.Answer,
         configure: (inout OpenAIEmbedder.Settings) -> Void = { _ in },
@@ -18,6 +19,7 @@ struct OpenAIEmbedderTests {
         var settings = OpenAIEmbedder.Settings(
             baseURL: "http://127.0.0.1:\(service.port)/v1/", apiKey: Self.key, model: "test-model", dimension: 2)
         settings.batchSize = 2
+        settings.timeout = .seconds(3_600)
         configure(&settings)
         let pauses = Pauses()
         do {
