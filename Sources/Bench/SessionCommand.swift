@@ -7,8 +7,8 @@ import VectorEngine
 /// `Bench session`: the engine alone behind JSON lines, for programs that break it and ask what is left.
 ///
 /// One request a line on stdin, one answer a line on stdout, each with the request's `i`. Requests are worked on at the
-/// same time, so answers come in any order. A point is made of two numbers, its id and its version; whoever knows both
-/// knows its payload and its vector, and an answer says whether they are `whole`.
+/// same time, so answers come in any order. A point is made of two numbers, its id and its version; a reader that knows
+/// both knows its payload and its vector, and an answer says whether they are `whole`.
 ///
 ///     {"i":1,"op":"put","ids":[3,4],"version":7}      {"i":1,"ok":true,"sequence":2}
 ///     {"i":2,"op":"delete","ids":[3]}                 {"i":2,"ok":true,"sequence":3}

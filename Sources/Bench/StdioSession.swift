@@ -41,7 +41,7 @@ final class StdioSession {
         return Int(exactly: items) ?? 0
     }
 
-    /// Stands in every text, so that a second run on one store finds none of the first one's there already.
+    /// Part of every text, so that a second run on the same store finds none of the first run's texts.
     static let run = String(UInt32(truncatingIfNeeded: Int(Date().timeIntervalSince1970)), radix: 36)
 
     private static let vocabulary = """

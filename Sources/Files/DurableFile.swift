@@ -16,8 +16,8 @@ package enum DurableFile {
     }
 
     /// Writes a new file with mode 0600 and syncs its bytes.
-    /// Gives the file at `source` the name `path`, in place of what has that name. Whoever needs that to outlast a
-    /// power cut syncs the folder.
+    /// Gives the file at `source` the name `path`, replacing any file of that name. A caller that needs the name to
+    /// outlast a power cut syncs the folder.
     package static func move(_ source: String, to path: String) throws(FileError) {
         guard unsafe rename(source, path) == 0 else { throw FileError(errno: errno, path: path) }
     }

@@ -45,7 +45,7 @@ struct KeyPlaces: Sendable {
     mutating func remove(_ place: Int, in members: [JSONObject.Element]) {
         var hole = home(of: members[place].key)
         while buckets[hole] != UInt32(place + 1) { hole = next(hole) }
-        // A search stops at an empty bucket: each entry behind the hole that may stand in it is moved there
+        // A search stops at an empty bucket: each entry behind the hole that may lie in it is moved there
         // (Knuth, The Art of Computer Programming 3, section 6.4, algorithm R).
         var bucket = next(hole)
         while buckets[bucket] != 0 {

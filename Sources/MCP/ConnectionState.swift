@@ -155,7 +155,7 @@ package struct ConnectionState: Sendable {
         return true
     }
 
-    /// Nothing more is said, and what has not begun never will.
+    /// Sends nothing more; requests that have not begun are dropped.
     ///
     /// - Parameter isCutOff: what was said before does not arrive either, and is not waited for.
     /// - Returns: the tickets whose work is to be stopped.

@@ -22,7 +22,7 @@ package struct CacheHint: Sendable {
         self.scope = scope
     }
 
-    /// What changes with every write: to be asked for anew each time.
+    /// Changes with every write: clients must ask again each time.
     package static let none = CacheHint(timeToLive: .zero, scope: .private)
 
     /// Whole milliseconds, at least 0 and at most some 30 000 years.

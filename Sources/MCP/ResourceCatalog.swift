@@ -70,7 +70,7 @@ package struct ResourceTemplate: Sendable {
     }
 }
 
-/// What is in a resource.
+/// The contents of a resource.
 package enum ResourceContents: Sendable {
     case text(uri: String, mimeType: String, text: String)
     /// Bytes, already in base64.

@@ -72,11 +72,11 @@ package struct ServerDescription: Sendable {
     /// `serverInfo` as every modern result bears it: without the picture and the prose, which `server/discover` has.
     package var signature: JSONValue { ["name": .string(name), "title": .string(title), "version": .string(version)] }
 
-    /// What is declared can be used, and what is not declared is answered with "method not found".
+    /// Clients can use the declared capabilities; methods of the others are answered with "method not found".
     package func capabilities(for revision: ProtocolVersion) -> JSONValue {
         var members: JSONObject = ["tools": [:]]
         if resources != nil {
-            // Changes are told to those who listen, which only the modern era can.
+            // Only clients of the modern era can subscribe to changes.
             members["resources"] =
                 changes != nil && revision.isModern ? ["listChanged": true, "subscribe": true] : [:]
             if revision >= .march2025 { members["completions"] = [:] }

@@ -1,4 +1,4 @@
-/// What comes in from a peer.
+/// An event from a peer.
 package enum TransportEvent: Sendable {
     /// One message's text.
     case message([UInt8])

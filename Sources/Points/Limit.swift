@@ -1,4 +1,4 @@
-// Numbers of a request. Whoever asks may write any whole number, so arithmetic on them could trap and end the process.
+// Numbers of a request. A client may send any whole number, so arithmetic on them could trap and end the process.
 // Each becomes a value of one of these types where it is read; the types have no operators, only the few operations
 // that requests need, and none of these traps.
 

@@ -1,4 +1,4 @@
-"""File systems of one's own, to be cut off or filled: for those who may mount."""
+"""File systems of one's own, to be cut off or filled: for users who may mount."""
 
 import contextlib
 import ctypes

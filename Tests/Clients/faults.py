@@ -31,7 +31,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def kills(bench, place, draw, count, options=("--seal-rows", "200"), counts=None):
     """SIGKILL at random moments, at least one in six during open."""
     counts = collections.Counter() if counts is None else counts
-    # Many ids, so that most sealings extend a graph instead of building it anew without the deleted.
+    # Many ids, so that most sealings extend a graph instead of building it again without the deleted.
     model, pending = Model(draw, ids=3000), []
     store = place / "store"
     for kill in range(count):
@@ -66,7 +66,7 @@ def kills(bench, place, draw, count, options=("--seal-rows", "200"), counts=None
 def power_cuts(bench, place, draw, count, options=("--seal-rows", "200"), counts=None):
     """What was not synced is gone from the disk, and the process with it."""
     counts = collections.Counter() if counts is None else counts
-    # Many ids, so that most sealings extend a graph instead of building it anew without the deleted.
+    # Many ids, so that most sealings extend a graph instead of building it again without the deleted.
     model, pending = Model(draw, ids=3000), []
     with disks.disk(place) as (mount, cut, plug_in):
         for number in range(count):

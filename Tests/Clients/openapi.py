@@ -67,7 +67,7 @@ class Judge:
             pattern = re.compile(re.sub(r"\{[^}]*\}", "[^/]+", template))
             for method, operation in methods.items():
                 self.routes.append((method.upper(), pattern, template, operation))
-        # What is newer than the document stands in the models alone.
+        # Only the models have what is newer than the document.
         described = {(method, re.sub(r"\{[^}]*\}", "{}", template)) for method, _, template, _ in self.routes}
         for method, url in self.editions[0].keys() - described:
             self.routes.append((method, re.compile(url.replace("{}", "[^/]+")), url, {"responses": {"default": {"description": "what the models say"}}}))

@@ -352,7 +352,7 @@ REFUSALS = [
     ("GET", f"{C}/shards/7/snapshots", None, 404, "Shard 7"),
     ("GET", f"{C}/shards/x/snapshots", None, 400, "path parameters"),
     ("POST", "/cluster/recover", None, 405, "Qdrant is running in standalone mode"),
-    # What is no JSON, or JSON that traps.
+    # Bodies that are no JSON, or JSON that traps.
     ("POST", f"{P}/scroll", b"{", 400, FORMAT),
     ("POST", f"{P}/scroll", b'{"limit":NaN}', 400, FORMAT),
     ("POST", f"{P}/scroll", b'{"limit":1}x', 400, FORMAT),

@@ -263,5 +263,5 @@ def check(model, session, pending, what, counts):
 
 
 def bench_of(cortex):
-    """`Bench` stands beside the product."""
+    """`Bench` lies beside the product."""
     return str(pathlib.Path(cortex).with_name("Bench"))

@@ -11,7 +11,7 @@ from conftest import binary
 from surroundings import surroundings
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
-# Where each client keeps its servers, and what is in the file before.
+# Where each client keeps its servers, and the file's text before.
 CLIENTS = {
     "claude-code": (
         ".claude.json",

@@ -299,7 +299,7 @@ def test_a_download_of_a_hundred_megabytes_is_read_while_it_is_sent(program, tmp
         assert answer.status == 200 and int(answer.headers["content-length"]) > 100 * MIB
         digest, largest = hashlib.sha256(), 0
         for number in range(1 << 20):
-            # Nothing is read for a while: what is not taken stays on disk, and others are answered.
+            # Nothing is read for a while: the rest stays on disk, and others are answered.
             if number % 16 == 1:
                 assert served.call("GET", "/healthz")[0] == 200
                 largest = max(largest, memory_of(served.process, "VmRSS"))

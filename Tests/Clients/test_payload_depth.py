@@ -96,7 +96,7 @@ def test_paths_of_every_kind_of_step_leave_payloads_that_can_be_read(served, req
         body = {"payload": nested(pick.choice([1, 2, 60])), "key": path, "points": [1, 2]}
         status, answer = served.call("POST", "/collections/c/points/payload?wait=true", body)
         assert status in (200, 400, 422), answer
-        # A further change reads what is there.
+        # A further change reads the stored payload.
         served.result("POST", "/collections/c/points/payload?wait=true", {"payload": {"n": 1}, "points": [1, 2]})
         status, answer = served.call("POST", "/collections/c/points/payload/delete?wait=true", {"keys": [path], "points": [1, 2]})
         assert status == 200 or count > DEEPEST, answer

@@ -402,7 +402,7 @@ def test_edits_of_payloads_leave_what_qdrants_engine_leaves(pair):
             ]
         )
         if method is None:
-            # The points are made anew, or soon nothing would be left to edit.
+            # The points are written again, or soon nothing would be left to edit.
             some = pick.sample(range(POINTS), 12)
             points = [{"id": id, "vector": {"dot": dice.dense("dot")}, "payload": dice.payload()} for id in some]
             served.result("PUT", "/collections/c/points?wait=true", {"points": points})

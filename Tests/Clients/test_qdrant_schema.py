@@ -160,7 +160,7 @@ def test_a_killed_restore_leaves_the_old_points_or_the_new_ones(program, tmp_pat
             states = {found["payload"]["state"] for found in everything(served)}
             numbers = [found["id"] for found in everything(served)]
             assert (states, numbers) in (({"old"}, list(range(10_000, 12_000))), ({"snapshot"}, list(range(3000))))
-            # It takes writes again, and a mark that belongs to it stands beside it.
+            # It takes writes again, and its mark is beside it.
             upsert(served, [point(99_999)])
             assert served.result("GET", "/collections/c")["status"] == "green"
             outcomes.add("new" if "snapshot" in states else "old")

@@ -130,7 +130,7 @@ def test_a_killed_run_is_resumed_and_the_memories_are_found_before_between_and_a
     service.allowed = None
     done = report(run("reembed", "--json", *remote))
     assert done["to"] == "words" and done["points"] == MEMORIES + 1
-    assert done["embedded"] <= MEMORIES + 1 - 64, "the second run began anew"
+    assert done["embedded"] <= MEMORIES + 1 - 64, "the second run began from the start"
     assert len(service.texts) - before == done["embedded"]
     for number in (0, 17, 299, 999):
         answer = found(run, f"valve {number}", *remote)

@@ -1,4 +1,4 @@
-"""Commands that replace what is in a collection's file, killed at every system call that counts: the collection is there
+"""Commands that replace a collection's file, killed at every system call that counts: the collection is there
 afterwards with every point, and the same command ends what was begun.
 """
 
@@ -15,7 +15,7 @@ from surroundings import surroundings
 
 POINTS = 100
 KEY = "1f" * 32
-SECRET = "the heron stands in the reeds"
+SECRET = "the heron waits in the reeds"
 CALLS = "rename,link,unlink,ftruncate"
 
 pytestmark = pytest.mark.skipif(

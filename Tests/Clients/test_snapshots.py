@@ -146,7 +146,7 @@ def stuck(path):
     try:
         yield
     finally:
-        # Whoever waits now has an end of the pipe; whoever comes later finds no file.
+        # A request that waits now has an end of the pipe; a later one finds no file.
         held = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         path.unlink()
         os.close(held)

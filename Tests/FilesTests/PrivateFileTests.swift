@@ -25,7 +25,7 @@ struct PrivateFileTests {
         #expect(try mode(path + "-copy") == 0o600)
     }
 
-    @Test("A file that is there, and one in a folder that is not, are refused with what was not made and why")
+    @Test("A present file, and one in a missing folder, are refused, and the error says which file and why")
     func refusals() throws {
         let path = scratch.path + "/a"
         try PrivateFile.makeFolder(scratch.path)

@@ -90,8 +90,8 @@ import Vectors
     func extendingAtTheEdges() throws {
         let block = makeBlock(.uniform, rows: 200, dimension: 6, metric: .euclidean, seed: 37)
         let empty = try build(block, 0, .euclidean)
-        let anew = try build(block, 200, .euclidean).parts
-        #expect(try build(block, 200, .euclidean, extending: empty).parts == anew)
+        let again = try build(block, 200, .euclidean).parts
+        #expect(try build(block, 200, .euclidean, extending: empty).parts == again)
         try build(block, 0, .euclidean, extending: empty).checkInvariants()
         var graph = empty
         for rows in 1...200 {

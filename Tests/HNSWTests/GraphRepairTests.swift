@@ -23,7 +23,7 @@ private func mended(
 }
 
 /// A graph of the same rows, built from scratch.
-private func anew(_ index: GraphIndex) throws -> GraphIndex {
+private func rebuilt(_ index: GraphIndex) throws -> GraphIndex {
     try build(index.block, index.rowCount, index.graph.metric)
 }
 
@@ -47,7 +47,7 @@ private func drawn(_ share: Double, of rows: Int, seed: UInt64) -> Set<Int> {
             let left = drawn(share, of: rows, seed: 52)
             let graph = try mended(whole, without: left.contains)
             #expect(graph.rowCount == rows - left.count)
-            let reference = try anew(graph)
+            let reference = try rebuilt(graph)
             // By inner product, short rows are not neighbours of any row, in any graph.
             let unreachable = reference.graph.unreachableRowCount()
             #expect(graph.graph.unreachableRowCount() <= unreachable + graph.rowCount / 100)
@@ -69,7 +69,7 @@ private func drawn(_ share: Double, of rows: Int, seed: UInt64) -> Set<Int> {
         let left = Set((0..<rows).filter { block.vector($0)[0] > 0 && generator.next() % 10 != 0 })
         let graph = try mended(whole, without: left.contains)
         #expect(graph.graph.unreachableRowCount() <= graph.rowCount / 100)
-        let reference = try recall(anew(graph), queries, k: 10, breadth: 60)
+        let reference = try recall(rebuilt(graph), queries, k: 10, breadth: 60)
         #expect(recall(graph, queries, k: 10, breadth: 60) >= reference - 0.03)
     }
 
@@ -88,7 +88,7 @@ private func drawn(_ share: Double, of rows: Int, seed: UInt64) -> Set<Int> {
             }
             graph = try mended(graph, without: left.contains, adding: coming, threads: 2)
         }
-        let reference = try recall(anew(graph), queries, k: 10, breadth: 30)
+        let reference = try recall(rebuilt(graph), queries, k: 10, breadth: 30)
         #expect(recall(graph, queries, k: 10, breadth: 30) >= reference - 0.03)
     }
 

@@ -2,7 +2,7 @@
 ///
 /// It knows what the compiler's lexer knows of them: nested comments, raw and multi-line strings, code inside
 /// interpolations, character constants in C. A regular-expression literal `/…/` is told from a division as Swift
-/// does it: by the blank after the slash, and by what stands before it.
+/// does it: by the blank after the slash, and by the token before it.
 struct SourceMasker {
     private let bytes: [UInt8]
     private let isC: Bool

@@ -1,4 +1,4 @@
-// Numbers of a request never reach arithmetic that can trap: whoever asks may write any number, and a trap ends the
+// Numbers of a request never reach arithmetic that can trap: a client may send any number, and a trap ends the
 // process for everybody. The rules read names, not types. A number of a request is
 //
 //   - a variable, parameter or member with a name of `requestNames`, or

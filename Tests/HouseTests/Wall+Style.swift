@@ -1,7 +1,7 @@
 extension Wall {
     static let style = [
         namesSaySomething, filesAreShort, linesAreShort, nothingIsLeftForLater, nothingIsForced,
-        swallowedErrorsHaveReasons, testsUseWhatUsersUse, testsDoNotSleep,
+        swallowedErrorsHaveReasons, testsUseWhatUsersUse, testsDoNotSleep, commentsArePlain,
     ]
 
     private static let maximumLines = 500
@@ -71,10 +71,31 @@ extension Wall {
         let pattern = #"\b(?:"# + laterWords.joined(separator: "|") + #")\b"#
         let found = try file.findings(pattern, in: .text, "left for later")
         if found.isEmpty { return [] }
-        // What stands in a literal is data, not a note.
+        // A literal is data, not a note.
         let inCode = Set(try file.findings(pattern, in: .code, "").map(\.line))
         let inLiterals = Set(try file.findings(pattern, in: .uncommented, "").map(\.line)).subtracting(inCode)
         return found.filter { !inLiterals.contains($0.line) }
+    }
+
+    /// Words that nobody says at a desk; together they were two hundred sentences that had to be read twice.
+    private static let commentsArePlain = Wall(
+        "comments, messages and test names are plain English",
+        trespasses: [
+            "Reads the file an" + "ew.", "Who" + "ever opens it is told.",
+            "Puts it where the id sta" + "nds in the list.",
+            "For tho" + "se who read.", "Replaces what is th" + "ere.", "Nil for what is n" + "o path.",
+        ].map { SourceFile(path: "Sources/Memory/A.swift", text: "/// \($0)\n") },
+        passes: [
+            SourceFile(
+                path: "Sources/Memory/A.swift", text: "/// What is new; a stand; those of a row; who and what.\n")
+        ]
+    ) { file in
+        let words = [
+            "an" + "ew", "who" + "ever", "whose pl" + "ace", "sta" + "nds? (?:there|behind|before|beside|in)",
+            "tho" + "se who",
+            "what (?:is|was|has|had|comes|stands|lies) (?:n" + "o|th" + "ere|i" + "n)",
+        ]
+        return try file.findings(#"(?i)\b(?:"# + words.joined(separator: "|") + #")\b"#, in: .text, "not plain English")
     }
 
     private static let nothingIsForced = Wall(

@@ -3,7 +3,7 @@ import JSON
 import MCP
 import Synchronization
 
-/// A transport without descriptors: the test says what comes in and sees what goes out.
+/// A transport without descriptors: the test sends the messages and sees the answers.
 final class MemoryTransport: Transport {
     private struct Guarded {
         var receive: (@Sendable (TransportEvent) -> Void)?

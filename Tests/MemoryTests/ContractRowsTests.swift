@@ -155,7 +155,7 @@ extension ContractRow {
                 "deduplication.similarity_threshold", .number(0.1, 1), 0.85, "below it texts differ in substance"),
             ContractRow("deduplication.check_within_scope_only", .flag, true, "projects do not mix"),
             ContractRow("deduplication.cross_scope_deduplication", .flag, false, "projects do not mix"),
-            ContractRow("deduplication.dedupe_window_days", .whole(1, 365), 30, "what is older is said anew"),
+            ContractRow("deduplication.dedupe_window_days", .whole(1, 365), 30, "older copies are reported again"),
             ContractRow("deduplication.allow_newer_versions", .flag, true, "the newer is nearer the truth"),
             ContractRow("deduplication.preserve_merge_history", .flag, false, "it costs room"),
             ContractRow("deduplication.max_merge_history_entries", .whole(0, 100), 10, "it costs room"),

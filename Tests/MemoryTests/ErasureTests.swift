@@ -62,7 +62,7 @@ import VectorEngine
         let report = try await memory.erase([id])
         #expect(report.deleted == 1 && report.endedLog && !report.isIncomplete && report.backups.isEmpty)
         #expect(try files(holding: secret, below: scratch.path) == [])
-        // What was not erased is whole, here and for another process.
+        // The other memories are whole, here and for another process.
         #expect(
             try await memory.findItems("plain text 7", ["limit": 1])["items"]?.strings("content") == ["plain text 7"])
         #expect(try await engine.verify("memories").isSound)

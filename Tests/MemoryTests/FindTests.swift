@@ -67,7 +67,7 @@ import VectorEngine
         let information = weights.reduce(0) { $0 + Double($1) }
         let best = lists[1].map { Double($0.score) }.max() ?? 0
         let cover = min(1, best / (0.6 * information)) * min(1, best / (0.6 * information))
-        // Words stand in the query once each: who has both has all of it.
+        // The query has each word once: an item with both words has all of it.
         let texts = try await world.points.retrieve(ids, with: .payload, in: "memories")
         let holdsAll = Set(
             texts.filter {

@@ -114,7 +114,7 @@ struct FolderWalkTests {
         #expect(try TextFile.text(of: [], named: "a").isEmpty)
     }
 
-    @Test("What is not there, a link to nothing, a folder and a pipe are each told apart")
+    @Test("A missing path, a link to nothing, a folder and a pipe are told apart")
     func sorts() throws {
         try write("a.md")
         #expect(TextFile.sort(scratch.path + "/a.md", named: "a.md") == .file)

@@ -42,7 +42,7 @@ struct ClientSettingsTests {
     }
 
     @Test(
-        "What is in the file keeps its bytes, and the entry is added behind it",
+        "The file keeps its bytes, and the entry is added behind them",
         arguments: [
             ("{\"a\": 1}", "{\"a\": 1,\n  \"mcpServers\": {\n    \"cortex\": "),
             ("{\n\t\"a\": 1 // one\n}\n", "{\n\t\"a\": 1, // one\n\t\"mcpServers\": {\n\t\t\"cortex\": "),
@@ -137,7 +137,7 @@ struct ClientSettingsTests {
         #expect(try hooked(spaced, "/my programs/cortex") == spaced)
     }
 
-    @Test("A file is replaced in one step, keeps its mode, and what was there is kept beside it")
+    @Test("A file is replaced in one step, keeps its mode, and a copy of the old one is kept beside it")
     func files() throws {
         let scratch = ScratchDirectory()
         let path = scratch.path + "/deep/mcp.json"

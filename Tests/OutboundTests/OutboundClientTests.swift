@@ -104,7 +104,7 @@ struct OutboundClientTests {
         }
     }
 
-    @Test("What is no address, and an answer beyond the limit, are told by their codes")
+    @Test("A text that is no address, and an answer beyond the limit, have their own codes")
     func codes() async throws {
         for url in ["", "nothing", "ftp://host/"] {
             let error = await #expect(throws: OutboundError.self) {

@@ -132,7 +132,7 @@ struct FilterTests {
         }
     }
 
-    @Test("Filters may stand in each other as deep as is said, and no deeper")
+    @Test("Filters may be nested to the limit, and no deeper")
     func depth() async throws {
         try await ServedAPI.run { served in
             try await served.fillWithExtremes()

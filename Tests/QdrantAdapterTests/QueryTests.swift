@@ -111,7 +111,7 @@ struct QueryTests {
         }
     }
 
-    @Test("Limits and offsets may be as large as numbers are: what is there is answered, or the limit is named")
+    @Test("Limits and offsets may be any whole number: the points are answered, or the limit is named")
     func largeNumbers() async throws {
         let most = "9223372036854775807"
         try await ServedAPI.run { served in

@@ -163,7 +163,7 @@ struct HTTPDoorTests {
         }
     }
 
-    @Test("What is no request is answered 400 and the connection ends")
+    @Test("Bytes that are no request are answered 400, and the connection ends")
     func noRequest() async throws {
         try await withDoor { port, _ in
             let wire = try Wire(port: port)

@@ -98,7 +98,7 @@ import Vectors
         try await store.close()
         try await follower.close()
         let opened = try self.store(key)
-        try await Self.expect(opened, model, schema, "seed \(seed), opened anew")
+        try await Self.expect(opened, model, schema, "seed \(seed), opened again")
         try await opened.close()
     }
 

@@ -17,7 +17,7 @@ struct DocumentTests {
     }
 
     @Test(
-        "What is no date is none",
+        "A text that is no date is none",
         arguments: [
             "", "1970", "1970-13-01", "2023-02-29", "1970-01-01T", "1970-01-01T25:00:00", "1970-01-01T00:00:00+",
         ])

@@ -10,7 +10,7 @@ import Vectors
 /// Encryption at rest: nothing readable in any file, no answer without the key.
 @Suite struct EncryptionTests {
     private let scratch = ScratchDirectory()
-    private static let secret = "the heron stands in the reeds"
+    private static let secret = "the heron waits in the reeds"
 
     private func key(_ digit: Character) throws -> EncryptionKey {
         try EncryptionKey(hex: String(repeating: digit, count: 64))

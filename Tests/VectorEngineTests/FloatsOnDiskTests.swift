@@ -119,7 +119,7 @@ struct FloatsOnDiskTests {
         try await store.close()
     }
 
-    @Test("What is in the write-ahead log alone is not overlooked")
+    @Test("Rows that only the write-ahead log has are not overlooked")
     func logged() async throws {
         let scratch = ScratchDirectory()
         defer { withExtendedLifetime(scratch) {} }

@@ -180,7 +180,7 @@ import Vectors
         let report = try await store.verify("c")
         #expect(report.isSound, "seed \(seed): \(report.summary)")
         let other = try EmbeddedStore(directory: scratch.path)
-        try await Self.expect(other, model, "seed \(seed), opened anew")
+        try await Self.expect(other, model, "seed \(seed), opened again")
         try await other.close()
         try await store.close()
     }

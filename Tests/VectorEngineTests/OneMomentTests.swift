@@ -128,7 +128,7 @@ import Vectors
         ] as [@Sendable (inout CollectionSchema) -> Void] {
             try await store.redefine("c") { change(&$0.schema) }
             #expect(try await store.describe("c")?.indexedPointCount == 80)
-            // Whoever opens the file reads the stored graphs.
+            // Opening the file reads the stored graphs.
             let opened = try self.store()
             #expect(try await opened.describe("c")?.indexedPointCount == 80)
             try await opened.close()

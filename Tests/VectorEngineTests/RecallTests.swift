@@ -195,7 +195,7 @@ import Vectors
         try await store.close()
     }
 
-    @Test("A graph whose stored links are damaged answers as before, and is built anew by the next sealing")
+    @Test("A graph whose stored links are damaged answers as before, and is built again by the next sealing")
     func damagedLinks() async throws {
         var random = SplitMix(seed: 9)
         var made = Case(metric: .cosine, dimension: 80, isOnDisk: false)
@@ -219,7 +219,7 @@ import Vectors
         try await check(reopened, made, &random, "damaged")
         try await reopened.sealNow("c", threads: 1)
         #expect(try await reopened.describe("c")?.indexedPointCount == 1500)
-        try await check(reopened, made, &random, "built anew")
+        try await check(reopened, made, &random, "built again")
         try await reopened.close()
         let again = try EmbeddedStore(directory: scratch.path, settings: settings)
         #expect(try await again.describe("c")?.indexedPointCount == 1500)

@@ -238,7 +238,7 @@ import VectorEngine
         try await execute("UPDATE deletions SET id = x'000000000000000063' WHERE sequence = 21")
         let other = try EmbeddedStore(directory: scratch.path + "/other")
         try await other.createCollection("c", schema: Sample.schema)
-        // The mark is made by whoever opens it first.
+        // The first process that opens it makes the mark.
         #expect(try await other.count(nil, in: "c") == 0)
         try await other.close()
         unlink(file + ".mark")

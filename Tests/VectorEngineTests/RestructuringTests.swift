@@ -5,7 +5,7 @@ import Testing
 import VectorEngine
 import Vectors
 
-/// Other vectors and other indexes for what is stored, seen by those who have the collection open.
+/// Other vectors and other indexes for what is stored, seen by processes that have the collection open.
 @Suite struct RestructuringTests {
     private static let count: UInt64 = 200
 

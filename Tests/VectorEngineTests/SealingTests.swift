@@ -47,7 +47,7 @@ private final class SealingGate: Sendable {
         return settings
     }
 
-    /// The point's own vector finds it first, whichever segment it stands in.
+    /// The point's own vector finds it first, whichever segment holds it.
     private func finds(_ points: [Point], _ store: EmbeddedStore) async throws -> Bool {
         for point in points {
             guard let vector = point.vectors.dense["text"] else { return false }
@@ -102,7 +102,7 @@ private final class SealingGate: Sendable {
         }
         #expect(try await first.count(nil, in: "c") == Int(Self.count))
         #expect(try await second.count(nil, in: "c") == Int(Self.count))
-        // Whoever did not get the lease goes without; in the end one of them does it all.
+        // A process without the lease goes without; in the end one of them does it all.
         while try await !first.sealNow("c", threads: 2) { await Task.yield() }
         try await first.close()
         try await second.close()
@@ -236,7 +236,7 @@ private final class SealingGate: Sendable {
         try await store.upsert((301...340).map { try Sample.point($0, &random) }, in: "c")
         while try await !store.sealNow("c", threads: 1) { await Task.yield() }
         #expect(try await vectorCount(scratch) == 340)
-        // More than three in ten: nothing is flat, and the graph is built anew all the same.
+        // More than three in ten: nothing is flat, and the graph is built again all the same.
         try await store.delete(.ids((1...200).map { .number($0) }), in: "c")
         while try await !store.sealNow("c", threads: 1) { await Task.yield() }
         #expect(try await vectorCount(scratch) == 140)

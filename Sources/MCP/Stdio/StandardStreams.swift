@@ -37,7 +37,7 @@ package struct StandardStreams: Sendable {
 
     /// Lets a full pipe drop what is written to it.
     ///
-    /// The flag belongs to the open file, which other processes may share: a pipe is therefore opened anew where the
+    /// The flag belongs to the open file, which other processes may share: a pipe is therefore opened again where the
     /// system can do that; a socket pair has no other owner. Terminals and files are left as they are.
     private static func keepStandardErrorFromBlocking() {
         var status = stat()

@@ -64,7 +64,7 @@ enum FileDescriptor {
         _ = unsafe write(descriptor, &byte, 1)
     }
 
-    /// Waits for bytes, or for `waker`, and reads what is there.
+    /// Waits for bytes, or for `waker`, and reads the bytes that have arrived.
     ///
     /// An error of the descriptor counts as its end: a peer that cannot be read has left.
     static func read(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, waker: Int32) -> ReadOutcome {

@@ -86,7 +86,7 @@ package struct FindRequest: Sendable {
     package var allowsCaching = false
     /// 0…1; how much of the score is the item's age.
     package var recencyWeight = 0.0
-    /// 0…1; how much an item pays for being like one that stands before it.
+    /// 0…1; how much an item loses for being similar to one ranked above it.
     package var diversity = 0.0
     /// Hits with a lower score are left out.
     package var minimumRelevance: Double?

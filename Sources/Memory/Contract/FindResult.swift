@@ -43,7 +43,7 @@ package struct FoundItem: Sendable {
     package var score: Double { candidate.relevance }
     package var relevance: Relevance.Word { Relevance.word(for: candidate.relevance) }
 
-    /// `exact`, `hybrid`, `keyword`, `semantic`, or `expanded` for what stands in relation to one of these.
+    /// `exact`, `hybrid`, `keyword`, `semantic`, or `expanded` for an item related to one of these.
     package var matchType: String {
         if isReached { return "expanded" }
         if isExact { return "exact" }

@@ -1,7 +1,7 @@
 import Foundation
 import JSON
 
-/// What is in front of a Markdown text, between two lines of `---`: members as YAML has them.
+/// The front matter of a Markdown text: YAML members between two lines of `---`.
 ///
 /// A memory is exported with one line `name: JSON` for each member, which YAML reads too. Of YAML as people write it in
 /// front of notes this reads plain and quoted values, lists in both forms, blocks of text (`|`, `>`) and comments;

@@ -3,9 +3,9 @@ import JSON
 
 /// What a path holds: exported rows with ids, items that become new memories, and notes that own theirs.
 ///
-/// A file is read by what is in it: lines or Markdown files of `cortex export`, lines of the knowledge-graph server,
-/// the JSON of other memories (``ForeignExport``), notes of basic-memory, and other notes (an Obsidian vault, or any
-/// folder of Markdown). What cannot be read is kept with its place and reason, and the rest is read.
+/// The contents decide how a file is read: lines or Markdown files of `cortex export`, lines of the knowledge-graph
+/// server, the JSON of other memories (``ForeignExport``), notes of basic-memory, and other notes (an Obsidian vault,
+/// or any folder of Markdown). What cannot be read is kept with its place and reason, and the rest is read.
 package struct ImportSource: Sendable {
     /// One memory to be, and where it is from.
     package struct Row: Sendable {
@@ -37,7 +37,7 @@ package struct ImportSource: Sendable {
 
     /// Reads a file, or the files of a folder.
     ///
-    /// - Throws: `MemoryError` for what is not there, and for one file that cannot be read at all.
+    /// - Throws: `MemoryError` when the path does not exist, or is a single file that cannot be read at all.
     package init(_ path: String) throws(MemoryError) {
         let path = URL(fileURLWithPath: path).standardizedFileURL.path
         switch TextFile.sort(path, named: path) {

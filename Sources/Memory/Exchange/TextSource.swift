@@ -65,7 +65,7 @@ package struct TextSource: Sendable {
 
     /// Reads a file, or every text file below a folder.
     ///
-    /// - Throws: `MemoryError` for what is not there, and for one file that cannot be read.
+    /// - Throws: `MemoryError` when the path does not exist, or is a single file that cannot be read.
     package mutating func read(_ path: String) throws(MemoryError) {
         let path = URL(fileURLWithPath: path).standardizedFileURL.path
         switch TextFile.sort(path, named: path) {

@@ -59,7 +59,7 @@ enum Chunk {
     /// Those of a memory's members (or changes to them) that its chunks have too.
     static func shared(_ members: JSONObject) -> JSONObject { members.filter { !ownMembers.contains($0.key) } }
 
-    /// Where a chunk lies; nil for what is no chunk.
+    /// Where a chunk lies; nil for an item that is no chunk.
     static func range(in payload: JSONObject) -> Range<Int>? {
         guard let start = payload[Member.chunkStart]?.integerValue.flatMap({ Int(exactly: $0) }),
             let end = payload[Member.chunkEnd]?.integerValue.flatMap({ Int(exactly: $0) }), 0 <= start, start <= end

@@ -57,7 +57,7 @@ package struct Deduplication: Sendable, Equatable {
         }
     }
 
-    /// What happens to a near copy; nil where it is stored beside what is there.
+    /// What happens to a near copy; nil where it is stored beside the other.
     ///
     /// - Parameter hasSameWording: whether both have the same words in the same order.
     func nearStrategy(hasSameWording: Bool) -> MergeStrategy? {

@@ -14,7 +14,7 @@ package struct LatencyHistogram: Sendable {
     /// - Parameter perDoubling: 1 … 1024.
     package init(perDoubling: Int = 128) { self.perDoubling = Double(min(max(perDoubling, 1), 1_024)) }
 
-    /// Times below a microsecond count as one; what is not a number counts as none.
+    /// Times below a microsecond count as one; NaN counts as zero.
     package mutating func add(microseconds: Double) {
         guard !microseconds.isNaN else { return }
         let value = min(max(1, microseconds), 1e15)

@@ -26,7 +26,7 @@ package struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible 
         case quota = "E2400"
         case rateLimit = "E2403"
 
-        /// The word that stands beside the code.
+        /// The word shown beside the code.
         package var category: String {
             switch self {
             case .notFound: "not_found"

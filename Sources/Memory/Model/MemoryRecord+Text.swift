@@ -25,7 +25,7 @@ extension MemoryRecord {
         return lines.isEmpty ? kind.rawValue : lines.joined(separator: "\n")
     }
 
-    /// The fields of the sparse vector; words that stand in `data` alone are found too.
+    /// The fields of the sparse vector; words that only `data` holds are found too.
     var lexicalFields: LexicalFields {
         let lines = (content.map { [$0] } ?? []) + dataLines(withTitle: false)
         var fields = LexicalFields(body: lines.joined(separator: "\n"))

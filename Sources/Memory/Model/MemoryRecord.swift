@@ -134,7 +134,7 @@ struct MemoryRecord: Sendable {
     }
 
     /// What no two memories share: the digest of scope, kind and text, by which the store keeps one of two copies that
-    /// two processes store at one moment. It changes with the text, so that an edited memory does not stand in the way
+    /// two processes store at one moment. It changes with the text, so that an edited memory does not get in the way
     /// of its former text.
     var uniqueKey: String { ContentHash.hex(of: .array([.string(scope.hash), .string(contentHash)])) }
 

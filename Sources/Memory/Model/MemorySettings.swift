@@ -89,7 +89,7 @@ package struct MemorySettings: Sendable, Equatable {
     static let shortTerms = 6
     /// Whether an item knows the two before it in its conversation (spec: steps 5 and 11).
     package var usesContext = true
-    /// The cosine from which on two neighbours that stand in no conversation lend each other words; above 1 never.
+    /// The cosine from which on two neighbours outside of conversations lend each other words; above 1 never.
     package var relatedness = 0.5
     /// Below this cosine nothing that is stored is close to a query: 95 of 100 answered questions about notes reach it.
     package var closeness = 0.31

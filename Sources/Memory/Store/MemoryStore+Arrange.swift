@@ -45,7 +45,7 @@ extension MemoryStore {
         while !rest.isEmpty {
             var best = 0
             func worth(_ i: Int) -> Double { (1 - diversity) * rest[i].score - diversity * likeness[i] }
-            // Nothing is like what has not been chosen: the first is the best.
+            // Nothing has been chosen yet, so the first is the best.
             if !chosen.isEmpty { for i in rest.indices where worth(i) > worth(best) { best = i } }
             let next = rest.remove(at: best)
             likeness.remove(at: best)

@@ -1,6 +1,6 @@
 /// The names of the collections that a memory keeps in its store.
 extension MemoryStore {
-    /// Former versions of what is in the collection.
+    /// Former versions of the collection's items.
     static func historyName(of collection: String) -> String { collection + ".history" }
 
     /// The vectors of another embedder, while they come together.

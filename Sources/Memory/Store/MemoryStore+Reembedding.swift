@@ -4,7 +4,7 @@ import VectorEngine
 ///
 /// The new vectors come together in a collection of their own (`<name>.reembedding`), while searches and stores go on
 /// with the old ones. A run that is interrupted leaves them there, and the next one goes on. When every point has its
-/// vector they take the old ones' place in one transaction: whoever searches sees all old vectors or all new ones.
+/// vector, one transaction replaces the old ones: a search sees all old vectors or all new ones.
 /// What others store meanwhile is embedded too before that.
 extension MemoryStore {
     /// Gives every stored item a vector of this memory's embedder, or takes all vectors away where it has none.
@@ -49,7 +49,7 @@ extension MemoryStore {
             itemBefore: { record in try await self.itemBefore(record, in: name) }, progress: progress)
     }
 
-    /// The item before `record` in its conversation; nil for what has no context.
+    /// The item before `record` in its conversation; nil for an item without context.
     func itemBefore(_ record: MemoryRecord, in name: String) async throws -> RecentItem? {
         let conversation = Conversation(scopeHash: record.scope.hash, session: record.source.session)
         guard name == collection, settings.usesContext, conversation.session != nil else { return nil }

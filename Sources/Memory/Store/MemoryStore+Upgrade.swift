@@ -127,7 +127,7 @@ extension MemoryStore {
         return changed
     }
 
-    /// The point with the members it lacks; what is no memory stays as it is.
+    /// The point with the members it lacks; a point that is no memory is returned unchanged.
     private static func completed(_ point: Point, _ terms: (String) -> [String]) -> RevisedPoint {
         var members = point.payload.object
         if Chunk.range(in: members) != nil {

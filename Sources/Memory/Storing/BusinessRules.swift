@@ -4,7 +4,7 @@ import VectorEngine
 /// The rules of one item.
 struct BusinessRule {
     let item: StoreItem
-    /// Where the item stands in the arguments.
+    /// The item's place in the arguments.
     let path: String
 
     private func broken(_ rule: String, _ field: String) -> MemoryError {
@@ -78,7 +78,7 @@ struct BusinessRule {
         }
     }
 
-    /// Whether the stored (or just taken) item of the same identity stands in the way.
+    /// Whether the stored (or just taken) item of the same identity prevents the store.
     func conflict(with rival: MemoryRecord) -> MemoryError? {
         switch item.kind {
         case .ddl:

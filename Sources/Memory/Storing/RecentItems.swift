@@ -37,7 +37,7 @@ struct RecentItem: Sendable, Equatable {
 
 /// The last two items of the conversations that this process stored to, newest first.
 ///
-/// The store remains the truth: whoever uses an entry asks it for items that are newer, by whichever process.
+/// The store remains the truth: before an entry is used, the store is asked for newer items of any process.
 final class RecentItems: Sendable {
     private let limit: Int
     private let entries = Mutex<[Conversation: [RecentItem]]>([:])

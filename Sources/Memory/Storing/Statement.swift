@@ -5,7 +5,7 @@ import JSON
 /// Only texts that agree in everything but one place are compared: the same words with and without a negation, or the
 /// same words up to a verb and after it another value of the same attribute. What differs before the verb is the
 /// subject, and two subjects may have two values: "the left sidebar is 200 px" and "the right sidebar is 300 px" do
-/// not contradict each other. Whoever errs here reports nothing; a report blocks nothing either.
+/// not contradict each other. In doubt nothing is reported, and a report blocks nothing.
 enum Disagreement: Equatable {
     /// One denies what the other says.
     case negation

@@ -27,7 +27,7 @@ struct StoreBatch {
         var dense: [[Float]]?
         /// What later items of the call are compared with, where the text was merged and its vector is not known.
         var likeness: [Float]?
-        /// The stored item whose place it takes, and how many chunks that had.
+        /// The stored item that it replaces, and how many chunks that had.
         var replaced: MemoryRecord?
         var formerChunkCount = 0
 
@@ -93,7 +93,7 @@ struct StoreBatch {
     var contradictions: [Contradiction] = []
     /// What is replaced, and the stamp of the change: each is kept as a version.
     private(set) var superseded: [(record: MemoryRecord, until: Int64)] = []
-    /// Expired copies of items that are stored anew: they give up their keys.
+    /// Expired copies of items that are stored again: they give up their keys.
     private(set) var expiredCopies: Set<UUIDBytes> = []
     /// What was cut, by input index.
     private var cuts: [Int: String] = [:]

@@ -26,7 +26,7 @@ struct Reembedding {
     let name: String
     /// The collection in which the new vectors come together.
     let stagedName: String
-    /// The item before a record in its conversation, whose text is embedded with it; nil for what has no context.
+    /// The item before a record in its conversation, whose text is embedded with it; nil for an item without context.
     let itemBefore: @Sendable (MemoryRecord) async throws -> RecentItem?
     let progress: @Sendable (Int, Int) -> Void
 

@@ -1,7 +1,7 @@
 import Files
 import Foundation
 
-/// A settings file of another program: read, and written with a copy of what was there before.
+/// A settings file of another program: read, and written after a copy has been made.
 package struct SettingsFile: Sendable {
     /// Where the file really is: people keep their settings elsewhere and link to them.
     package let path: String
@@ -29,7 +29,7 @@ package struct SettingsFile: Sendable {
         self.text = text
     }
 
-    /// Writes the new text in one step; what was there is kept beside it.
+    /// Writes the new text in one step and keeps a copy of the old one beside it.
     ///
     /// - Returns: the path of the copy; nil where there was no file.
     package func replace(with new: String) throws -> String? {

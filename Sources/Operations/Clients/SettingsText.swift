@@ -34,7 +34,7 @@ struct SettingsText {
         }
     }
 
-    /// Puts `value` at `path`, in the place of what is there; objects that are missing on the way are made.
+    /// Puts `value` at `path`, replacing the present value; objects that are missing on the way are made.
     mutating func set(_ path: [String], to value: JSONValue) throws(Fault) {
         guard try self.value(at: path) != value else { return }
         let bytes = bytes

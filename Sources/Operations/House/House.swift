@@ -38,8 +38,8 @@ package struct House: Sendable {
             compact: { try await points.compact($0) }, backups: { try await points.backups(since: $0) })
     }
 
-    /// Copies every collection, as `cortex backup create` does, and answers where the backup is. It begins no log: that
-    /// is for whoever asks for one.
+    /// Copies every collection, as `cortex backup create` does, and answers where the backup is. It begins no log; the
+    /// log begins when a user asks for one.
     private static func backUp(
         _ points: EmbeddedStore, directory: String, location: String
     ) -> @Sendable () async throws -> String {

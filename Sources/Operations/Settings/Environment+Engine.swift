@@ -36,7 +36,7 @@ extension Environment {
         backupLocation ?? BackupArchive.standardLocation(of: directory)
     }
 
-    /// Settings of the store in `directory` for those who write to it: with the user's key, and with its log shipped to
+    /// Settings of the store in `directory` for a writer: with the user's key, and with its log shipped to
     /// where its backups are.
     package func engineSettings(directory: String) throws -> EngineSettings {
         var settings = EngineSettings()

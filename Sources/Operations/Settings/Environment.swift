@@ -39,7 +39,7 @@ package struct Environment: Sendable {
     package let sealRows: Int?
     /// The least important log lines that are written, by swift-log's names; nil where nothing is said.
     package let logLevel: String?
-    /// Days that memories of a kind live, by the kind's name as it stands in `TTL_<KIND>_DAYS`, in lower case.
+    /// Days that memories of a kind live, by the kind's name in `TTL_<KIND>_DAYS`, in lower case.
     package let kindLifeDays: [String: String]
     /// Whether colours are unwelcome (https://no-color.org) or cannot be shown.
     package let isPlain: Bool

@@ -1,8 +1,8 @@
 import Foundation
 
-/// The git repository a directory stands in, read from its files: no git is started.
+/// The git repository that holds a directory, read from its files: no git is started.
 ///
-/// A project is the repository, whichever worktree or folder of it one stands in. In a linked worktree, and with
+/// A project is the repository, in whichever of its worktrees or folders the user is. In a linked worktree, and with
 /// `--separate-git-dir`, `.git` is a file with `gitdir:` and the path of the worktree's own folder; the file
 /// `commondir` in that folder leads to the repository's (gitrepository-layout(5)).
 package struct GitCheckout: Sendable, Equatable {

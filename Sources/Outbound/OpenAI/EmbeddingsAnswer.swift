@@ -56,7 +56,7 @@ enum EmbeddingsAnswer {
         return vector.map { Float(Double($0) / length) }
     }
 
-    /// RFC 4648, section 4; `nil` for what is not base64. Padding may be absent.
+    /// RFC 4648, section 4; `nil` for a text that is not base64. Padding may be absent.
     static func base64(_ text: String) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count / 4 * 3)

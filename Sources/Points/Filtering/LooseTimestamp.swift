@@ -2,7 +2,7 @@
 // one after another; what differs between them is told below. Compared with the engine by test_qdrant_values.py.
 
 extension Timestamp {
-    /// Reads a date of a payload or of a filter's bound; nil for a text that is no date. White space may stand in front
+    /// Reads a date of a payload or of a filter's bound; nil for a text that is no date. White space may come in front
     /// and before each number, and numbers may lack their leading zeros.
     ///
     /// * With a zone (`Z`, `UTC`, `+02:30`, `+0230`): date, time and seconds, all of them.

@@ -3,7 +3,7 @@ import VectorEngine
 
 /// Filters as the wire writes them.
 enum WireFilter {
-    /// How deep filters may stand in each other.
+    /// How deep filters may be nested.
     static let maximumDepth = 32
 
     static func read(_ value: JSONValue?, depth: Int = 0) throws(QdrantFailure) -> Filter? {

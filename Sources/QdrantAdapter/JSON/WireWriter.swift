@@ -13,7 +13,7 @@ struct WireWriter {
 
     mutating func integer(_ number: UInt64) { bytes.append(contentsOf: String(number).utf8) }
 
-    /// A Float32; what is not finite has no JSON word and becomes null.
+    /// A Float32; JSON has no word for NaN and infinities, which become null.
     mutating func float(_ number: Float) {
         guard number.isFinite else { return raw("null") }
         bytes.append(contentsOf: number.description.utf8)

@@ -37,7 +37,7 @@ package struct MigratedCollection: Sendable {
     /// Points with a dense vector that is zero, or one number throughout; and those that got a new one.
     package fileprivate(set) var emptyVectors = 0
     package fileprivate(set) var renewed = 0
-    /// What was not carried, and why.
+    /// The parts that were not carried, and why.
     package fileprivate(set) var notes: [String] = []
 
     package var isWhole: Bool { sourceCount == targetCount && differing.isEmpty }
@@ -111,7 +111,7 @@ package struct Migration: Sendable {
         report.targetCount = try await count(target, name)
         try await compare(name, info, &report)
         if report.isWhole { try place.remove() }
-        report.notes.append("versions of points are numbered anew: the API does not carry them")
+        report.notes.append("versions of points are numbered from the start: the API does not carry them")
         return report
     }
 
@@ -230,7 +230,7 @@ package struct Migration: Sendable {
         if options.renewal == nil {
             try await compareSearches(name, mine, &report)
         } else {
-            report.notes.append("searches were not compared, since vectors were made anew")
+            report.notes.append("searches were not compared, since the vectors were computed again")
         }
     }
 

@@ -1,18 +1,18 @@
 import JSON
 import VectorEngine
 
-/// Vectors that say nothing (zero, or one number throughout), made anew of a text in the point's payload while the
-/// point moves.
+/// Vectors that say nothing (zero, or one number throughout), computed again from a text in the point's payload while
+/// the point moves.
 package struct VectorRenewal: Sendable {
     private let path: PayloadPath
     private let dimension: Int
     private let embed: @Sendable ([String]) async throws -> [[Float]]
 
     /// - Parameters:
-    ///   - path: where the text stands in the payload, for example `document` or `page.text`.
+    ///   - path: where the text is in the payload, for example `document` or `page.text`.
     ///   - dimension: components of a vector; vectors of other lengths stay as they are.
     ///   - embed: turns texts into one vector of that length each, in order.
-    /// - Throws: `invalidArgument` for what is no path.
+    /// - Throws: `invalidArgument` for a text that is no path.
     package init(
         path: String, dimension: Int, embed: @escaping @Sendable ([String]) async throws -> [[Float]]
     ) throws(EngineError) {

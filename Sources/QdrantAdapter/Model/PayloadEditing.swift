@@ -33,7 +33,7 @@ enum PayloadEditing {
         }
     }
 
-    /// Merges `members` into the object at `path`; what is not there is made, what is no object is replaced.
+    /// Merges `members` into the object at `path`; missing objects are made, other values on the way are replaced.
     static func merge(_ members: JSONObject, into object: inout JSONObject, at path: PayloadPath) {
         var value = JSONValue.object(object)
         set(members, in: &value, path.steps[...])
@@ -107,7 +107,7 @@ enum PayloadEditing {
             }
             value = .array(rest.isEmpty ? [] : left)
         case (.index(let index), .array(var elements)):
-            // An element alone is not taken out, only what lies in it.
+            // An element itself is not removed, only its members.
             guard !rest.isEmpty, index < elements.count else { return }
             remove(rest, from: &elements[index])
             value = .array(elements)

@@ -6,7 +6,7 @@ enum WirePath {
     /// Steps of a path: no value lies deeper in a payload.
     static let maximumSteps = JSONParser.maximumDepth
 
-    /// - Throws: 400 for what is no path, and for one that leads deeper than payloads go.
+    /// - Throws: 400 for a text that is no path, and for a path deeper than payloads may be.
     static func read(_ text: String) throws(QdrantFailure) -> PayloadPath {
         let path = try stored(text)
         guard path.steps.count <= maximumSteps else {

@@ -2,8 +2,8 @@ import Files
 import Foundation
 import VectorEngine
 
-/// A file that comes over the network: written as it arrives, while the disk keeps its reserve. Whoever makes one
-/// removes what it leaves when something goes wrong.
+/// A file that comes over the network: written as it arrives, while the disk keeps its reserve. The caller
+/// removes the file when something goes wrong.
 struct IncomingFile: Sendable {
     private let path: String
     private let handle: FileHandle

@@ -133,7 +133,7 @@ extension QdrantAPI {
 
     // MARK: Named vectors
 
-    /// Adds or removes a named vector, in one transaction beside those who write.
+    /// Adds or removes a named vector, in one transaction, while others write.
     func setVectorName(_ request: Request, _ name: String, _ vector: String, removes: Bool) async throws -> CallResult {
         try request.needs(.write, of: name)
         let collection = try await catalog.collection(name)

@@ -5,8 +5,8 @@ import Synchronization
 import VectorEngine
 
 // Damaged points. Searches leave them out, and the collection is red. A complete listing (a scroll without a filter, a
-// count) and a look-up of a damaged id are refused with the ids, because their callers take what is not in the answer
-// for gone. A scroll with a filter is a search: with `must_not` and `has_id` it lists what is left.
+// count) and a look-up of a damaged id are refused with the ids, because their callers take every point that the answer
+// lacks for gone. A scroll with a filter is a search: with `must_not` and `has_id` it lists the others.
 
 extension QdrantAPI {
     /// What a call reads that must not leave a point out in silence.

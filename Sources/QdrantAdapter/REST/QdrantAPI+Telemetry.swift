@@ -125,7 +125,7 @@ extension QdrantAPI {
             do {
                 points.append((name, try await catalog.store.describe(name)?.pointCount ?? 0))
             } catch let error as EngineError where error.code != .cancelled {
-                // Whoever asks for the collection is told why; the others are counted all the same.
+                // A request for the collection is told why; the other collections are counted all the same.
                 unopened.append(name)
             }
         }

@@ -48,7 +48,7 @@ package final class QdrantAPI: Sendable {
         } catch {
             answer = Self.answer(error, route: route, seconds: Self.seconds(clock.now - start))
         }
-        // What was not found is no collection of ours, and a caller may ask for any name.
+        // A caller may ask for any name, so names that were not found are not counted.
         let collection = (200..<300).contains(answer.status) ? route.collection : nil
         statistics.note(
             route.template(call.method), collection: collection, status: answer.status,

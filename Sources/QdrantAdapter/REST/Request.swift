@@ -131,7 +131,7 @@ struct Route: Sendable {
     /// Parts of the longest of `templates`.
     private static let mostParts = 6
 
-    /// What stands behind a word, by that word.
+    /// The parts of the path, by the word before each.
     private static let names = [
         "points": "{id}", "index": "{field_name}", "snapshots": "{snapshot_name}", "shards": "{shard_id}",
         "peer": "{peer_id}",

@@ -121,7 +121,7 @@ struct SnapshotFolder: Sendable {
     private func holdsAny(of collections: Set<String>, _ parts: [FileName]) throws -> Bool {
         guard !collections.isEmpty else { return false }
         if parts.count > 2, parts[0].text == "collections" { return collections.contains(parts[1].text) }
-        // A snapshot of everything begins with a line that tells what is in it.
+        // A snapshot of everything begins with a line that lists its collections.
         let path = parts.reduce(directory) { $1.path(in: $0) }
         let text: Data
         do {
@@ -162,7 +162,7 @@ struct SnapshotFolder: Sendable {
         }
     }
 
-    /// Name, time, size and SHA-256; nil for what is no regular file, or is none any more.
+    /// Name, time, size and SHA-256; nil for a file that is not regular or has been removed.
     private func description(_ name: FileName, in folder: String) throws -> JSONValue? {
         let path = name.path(in: folder)
         guard let facts = RegularFile(at: path) else { return nil }

@@ -9,7 +9,8 @@ struct SignedToken {
     /// How far clocks may differ, for `exp` and for `nbf`.
     static let leewaySeconds = 60.0
 
-    /// nil for what is no token, is signed with another key or in another way, or says what nobody here understands.
+    /// nil for a text that is no token, a token signed with another key or algorithm, and claims that are not
+    /// understood.
     init?(_ text: String, signedWith key: SymmetricKey) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 3, let header = Self.object(parts[0]), let signature = Self.bytes(parts[2]),

@@ -77,7 +77,7 @@ package struct MultipartReader {
             return true
         case .content:
             guard let found = pending.range(of: delimiter) else {
-                // The end of what is there may be the beginning of a boundary.
+                // The last bytes that have arrived may begin a boundary.
                 let sure = pending.count - delimiter.count
                 guard sure > 0 else { return false }
                 try body(.bytes(pending.prefix(sure)))

@@ -23,7 +23,7 @@ struct CollectionLoader: Sendable {
 
     /// - Returns: the segments, and how many rows were damaged and left out.
     ///
-    /// - Parameter mayMend: whether an index of ids that does not add up may be made anew.
+    /// - Parameter mayMend: whether an index of ids that does not add up may be built again.
     /// - Parameter fields: payload indexes besides those of the schema; growing segments are begun with them.
     func load(
         mayMend: Bool = true, fields: [PayloadPath: PayloadIndexDefinition] = [:]
@@ -37,7 +37,7 @@ struct CollectionLoader: Sendable {
             } catch is ViewOvertaken {
                 continue
             } catch is TallyMismatch {
-                // The index of ids, which can be made anew of the rows, or the rows themselves.
+                // The index of ids, which can be built again from the rows, or the rows themselves.
                 trustsTally = try !file.rebuildIDIndex()
             }
         }
@@ -205,7 +205,7 @@ struct CollectionLoader: Sendable {
 
     /// Brings `live` to the file's present by the change log.
     ///
-    /// - Returns: false when the log no longer reaches back far enough and everything must be read anew.
+    /// - Returns: false when the log no longer reaches back far enough and everything must be read again.
     func follow(_ db: Database, _ live: inout LiveSegments, damaged: inout Int) throws -> Bool {
         let header = try file.header(db)
         if header.schema != live.schema, !live.take(header.schema) { return false }
@@ -224,7 +224,7 @@ struct CollectionLoader: Sendable {
             try live.upsert(row.point, sequence: row.sequence)
         }
         live.advance(to: header.sequence)
-        // What does not add up is read anew, which also says how much of it is damaged.
+        // Where the counts do not add up, everything is read again, which also tells how much is damaged.
         return header.tally.map { Int64(live.liveCount + damaged) == $0.count } ?? true
     }
 

@@ -1,7 +1,7 @@
 import GRDB
 import Synchronization
 
-/// The damaged rows of an open collection, as far as anybody has met them: whoever read the view, an answer, the scrub.
+/// The damaged rows of an open collection, as far as a reader of the view, an answer or the scrub has met them.
 ///
 /// A row is noted by its sequence alone, which costs its reader nothing; what its id is, and whether it is still there
 /// and still damaged, is found out when somebody asks.
@@ -31,7 +31,7 @@ final class DamageLog: Sendable {
     /// Rows met damaged so far that were not found whole or gone since.
     var sequences: Set<Int64> { state.withLock { $0.sequences } }
 
-    /// Sets what is called, on the thread of whoever met it, when damage is met for the first time.
+    /// Sets the function to call when damage is met for the first time, on the thread that met it.
     func observe(_ observer: @escaping @Sendable () -> Void) { state.withLock { $0.observer = observer } }
 
     func note(_ sequence: Int64) {

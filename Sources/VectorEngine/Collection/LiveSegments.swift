@@ -12,7 +12,7 @@ struct LiveSegments: Sendable {
     var schema: CollectionSchema { layout.schema }
     private var dense: [String: DenseName]
     private(set) var segments: [SegmentView] = []
-    /// Where points stand in segments that have no index of their ids.
+    /// The rows of points in segments that have no index of their ids.
     private var locations: [PointID: RowLocation] = [:]
     /// Payload indexes besides those of the schema; a new segment is begun with them.
     var fields: [PayloadPath: PayloadIndexDefinition] = [:]
@@ -41,7 +41,7 @@ struct LiveSegments: Sendable {
         return true
     }
 
-    /// Gives the segments other numbers than those of `old`, whose place they take.
+    /// Gives the segments other numbers than those of `old`, which they replace.
     mutating func renumber(after old: LiveSegments) {
         let first = old.nextNumber
         for i in segments.indices { segments[i].number += first }

@@ -34,7 +34,7 @@ package final class PointCollection: Sendable {
         var isOutdated = false
         /// Following the log has failed half-way: `live` holds some of the changes and not others.
         var isHalfFollowed = false
-        /// The index of ids did not add up when all was read: it may be made anew of the rows.
+        /// The index of ids did not add up when all was read: it may be built again from the rows.
         var mayBeMended = false
     }
 
@@ -95,8 +95,8 @@ package final class PointCollection: Sendable {
         ck_return_freed_memory()
     }
 
-    /// Does what the first answers do without, or waits for whoever is doing it, and then for the floats: what is asked
-    /// next waits for nothing that opening has put off.
+    /// Does the work that the first answers can do without, or waits until another caller has done it, and then for the
+    /// floats: what is asked next waits for nothing that opening has put off.
     func waitUntilOpen() {
         finishing.withLock { $0 }?.finish()
         loading.sync {}
@@ -105,8 +105,8 @@ package final class PointCollection: Sendable {
     /// Whether the index of ids has been gone through since this was opened.
     private let hasCheckedIDs: Mutex<Bool>
 
-    /// Goes through the index of ids, once; where it is not what was written, everything is read anew and the index
-    /// made anew of the rows. Whoever finds points by it asks for this first; an answer to vectors does without.
+    /// Goes through the index of ids, once; where it is damaged, everything is read again and the index
+    /// built from the rows. A caller that finds points by id asks for this first; a vector search does without.
     func checkIDs() throws(EngineError) {
         do {
             try hasCheckedIDs.withLock { hasChecked in
@@ -239,12 +239,12 @@ package final class PointCollection: Sendable {
         publish(state)
     }
 
-    /// Follows the log; where it does not reach back far enough, everything is read anew, after that read has ended.
+    /// Follows the log; where it does not reach back far enough, everything is read again, after that read has ended.
     private func catchUp(_ state: inout State) throws {
         if try state.isHalfFollowed || !file.pool.read({ db in try follow(&state, db) }) { try readAnew(&state) }
     }
 
-    /// - Returns: false when everything must be read anew.
+    /// - Returns: false when everything must be read again.
     private func follow(_ state: inout State, _ db: Database) throws -> Bool {
         guard !state.isHalfFollowed else { return false }
         state.isHalfFollowed = true
@@ -265,7 +265,7 @@ package final class PointCollection: Sendable {
         state.mayBeMended = state.damagedRows > 0
     }
 
-    /// Reads the file anew, as if the collection were opened again.
+    /// Reads the file from scratch, as if the collection were opened again.
     func reload() throws {
         try live.withLock { state in
             try readAnew(&state)

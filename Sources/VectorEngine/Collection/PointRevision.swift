@@ -1,7 +1,7 @@
 import Foundation
 import GRDB
 
-// Writes that depend on what stands there: the decision is taken inside the transaction, so that no other writer, of
+// Writes that depend on the stored point: the decision is taken inside the transaction, so that no other writer, of
 // this process or of another, comes between the reading and the writing.
 
 /// What becomes of one point.
@@ -9,7 +9,7 @@ package enum RevisedPoint: Sendable {
     /// It stays as it is (or absent).
     case unchanged
     case deleted
-    /// Whole, in the place of what was there.
+    /// Whole, replacing the stored point.
     case replaced(Point)
 }
 

@@ -9,8 +9,8 @@ import JSON
 // Rows whose layout changes are written again under their own keys: `vectors.dense` when a dense name comes or goes,
 // `points.sparse` when a sparse or multi name does (see RowCoding.swift). Stored segments stay, with the graphs of the
 // names that stay. The generation counts up, so that a sealer that is at work elsewhere gives up. The change log of
-// other processes cannot tell of this: whoever follows it sees another schema and reads everything again. The shipped
-// log cannot tell of it either and ends; the next full backup begins another.
+// other processes cannot tell of this: a process that follows it sees another schema and reads everything again. The
+// shipped log cannot tell of it either and ends; the next full backup begins another.
 
 struct Redefinition {
     let file: CollectionFile

@@ -122,7 +122,7 @@ final class Sealer: Sendable {
         try queue.sync { try seal(threads: threads, givesWay: false, progress: progress) }
     }
 
-    /// - Parameter givesWay: Whoever asks the collection something comes before the building of the graph.
+    /// - Parameter givesWay: whether reads of the collection come before the building of the graph.
     private func seal(threads: Int, givesWay: Bool, progress: (@Sendable (Int) -> Void)? = nil) throws -> Bool {
         let path = collection.file.path + ".lease"
         guard let lease = try EngineError.wrapping(path, { try Lease(path: path) }) else { return false }
@@ -186,7 +186,7 @@ final class Sealer: Sendable {
                     throw EngineError(.cancelled, "another process has sealed this collection meanwhile")
                 }
                 guard header.schema.hasVectors(of: schema) else {
-                    throw EngineError(.cancelled, "the vectors of this collection have been defined anew meanwhile")
+                    throw EngineError(.cancelled, "the vectors of this collection were redefined meanwhile")
                 }
                 try CollectionFile.makeGraphTable(db)
                 try db.execute(sql: "DELETE FROM segments; DELETE FROM graph_parts")
@@ -234,12 +234,12 @@ final class Sealer: Sendable {
         }
     }
 
-    /// Deletes kept in the log for processes that follow; older ones make them read everything anew.
+    /// Deletes kept in the log for processes that follow; older ones make them read everything again.
     private static let keptDeletions: Int64 = 100_000
 
-    /// Deletes after `sealed` stay in any case: whoever opens the segments needs them.
+    /// Deletes after `sealed` stay in any case: opening the segments needs them.
     private func pruneDeletions(_ db: Database, _ header: FileHeader, through sealed: Int64) throws {
-        // And so does what is not yet in the shipped log.
+        // And so do deletes that are not yet in the shipped log.
         let floor = min(sealed, header.sequence - Self.keptDeletions, header.shippedSequence ?? .max)
         guard floor > header.deletionFloor else { return }
         try db.execute(sql: "DELETE FROM deletions WHERE sequence <= ?", arguments: [floor])

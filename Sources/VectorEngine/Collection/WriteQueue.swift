@@ -4,7 +4,7 @@ import GRDB
 import JSON
 import Synchronization
 
-/// Group commit: whoever waits while a transaction runs shares the next one, and its one fsync.
+/// Group commit: the callers that wait while a transaction runs share the next one and its one fsync.
 final class WriteQueue: Sendable {
     /// Points of one transaction; a single larger call still gets one of its own.
     static let groupPointLimit = 10_000

@@ -46,7 +46,7 @@ extension CollectionFile {
             if isDropped { try removeFiles(path) }
             return isDropped
         } catch let error as EngineError where error.code == .damaged {
-            // It stays as it is, and whoever opens it is told what is wrong with it.
+            // It stays as it is, and opening it says what is wrong with it.
             return false
         } catch {
             throw EngineError(wrapping: error, path: path)

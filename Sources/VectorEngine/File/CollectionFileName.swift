@@ -3,13 +3,13 @@ import Foundation
 import GRDB
 import Synchronization
 
-// The file of a collection is named after it: what is not a letter, digit, `-` or `_` is percent-encoded. File systems
+// The file of a collection is named after it: all but letters, digits, `-` and `_` is percent-encoded. File systems
 // take 255 bytes, and encoding may triple a name: a name of more than 67 bytes, or of more than 188 when it is encoded,
 // has the file
 //
 //     +<SHA-256 of the name, 64 hexadecimal digits>.collection.sqlite
 //
-// and stands in the file's facts (`name`). `+` is encoded in every other name, so that no two collections meet.
+// and keeps its name in the file's facts (`name`). `+` is encoded in every other name, so that no two collections meet.
 
 /// Which file a collection has, and which collection a file.
 enum CollectionFileName {
@@ -86,7 +86,7 @@ enum CollectionFileName {
             try queue.close()
             return name
         } catch {
-            // Whoever opens the collection is told what is wrong with the file.
+            // Opening the collection says what is wrong with the file.
             return nil
         }
     }

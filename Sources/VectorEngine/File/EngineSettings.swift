@@ -15,7 +15,7 @@ public struct EngineSettings: Sendable {
     public var sealRest = Duration.seconds(2)
     /// Deleted rows of a stored segment, as a share, above which they leave its graph, whose links are mended.
     public var repairShare = 0.1
-    /// The same, above which the graph is built anew without them.
+    /// The same, above which the graph is built from scratch without them.
     public var rebuildShare = 0.3
     /// Threads that build a graph; 0 means one less than the machine has, at least one.
     public var buildThreads = 0
@@ -28,10 +28,10 @@ public struct EngineSettings: Sendable {
     public var queuedWrites = EngineLimits.queuedWrites
     public var queuedBytes = EngineLimits.queuedBytes
 
-    /// Where the change log is shipped to, once a full backup stands there; nil ships nothing.
+    /// Where the change log is shipped to, once it holds a full backup; nil ships nothing.
     public var backupLocation: String?
 
-    /// When full backups are made by a process that stays up, once a first one stands there; nil makes none.
+    /// When full backups are made by a process that stays up, once there is a first one; nil makes none.
     package var backupSchedule: BackupSchedule?
     /// Days that scheduled backups are kept.
     package var backupRetentionDays = 30
@@ -53,7 +53,7 @@ public struct EngineSettings: Sendable {
     var threads: Int { buildThreads > 0 ? buildThreads : max(1, ProcessInfo.processInfo.activeProcessorCount - 1) }
 }
 
-/// A step of a sealing, for whoever counts or disturbs them.
+/// A step of a sealing, for tests that count or disturb them.
 package enum SealingStep: String, Sendable {
     /// A graph is being built of flat rows alone.
     case building

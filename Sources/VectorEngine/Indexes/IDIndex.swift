@@ -1,7 +1,7 @@
 import Synchronization
 import Vectors
 
-/// Finds rows of an immutable segment by id: a hash table of row numbers, since the ids stand in the segment's column.
+/// Finds rows of an immutable segment by id: a hash table of row numbers, since the segment's column holds the ids.
 ///
 /// Open addressing with linear probing; 4 to 8 bytes a row. A segment that keeps deleted rows for its graph may hold an
 /// id more than once. The table is made when an id is first asked for, which a search by vectors never does.

@@ -38,7 +38,7 @@ struct SegmentIndexes: Sendable {
 
     // MARK: Payload indexes that come and go
 
-    /// Puts an index in the place of what was there for its path. It must hold every row that has been indexed.
+    /// Replaces the index of its path. It must hold every row that has been indexed.
     mutating func install(_ index: PayloadIndex) { payload[index.path] = index }
 
     mutating func drop(_ path: PayloadPath) { payload[path] = nil }

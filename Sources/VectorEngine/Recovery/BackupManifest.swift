@@ -71,7 +71,7 @@ package struct BackupManifest: Sendable, Equatable, Codable {
             guard manifest.version <= currentVersion else {
                 throw EngineError(.unsupportedFormat, "\(path) was written by a newer cortex; use that one")
             }
-            // Names in a file become paths: they must not lead out of the directory, or to what is no backup.
+            // Names in a file become paths: they must not lead out of the directory, or to a file that is no backup.
             guard FileName(manifest.name) != nil, manifest.name.hasPrefix(prefix),
                 manifest.copies.allSatisfy({ FileName($0.file) != nil && !$0.file.hasPrefix(".") })
             else {

@@ -48,7 +48,7 @@ extension PointCollection {
         }
     }
 
-    /// Tells about damage that was just met and mends it, behind the back of whoever met it.
+    /// Reports damage that was just met and mends it in the background.
     func mendLater() {
         mending.async { [weak self] in
             guard let self else { return }

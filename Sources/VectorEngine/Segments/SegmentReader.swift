@@ -175,7 +175,7 @@ struct StoredSegment: Sendable {
                 guard list.sequences.count == Int(row.integer(1)) else { throw .truncated }
                 segments?.append(StoredSegment(id: row.integer(0), list: list))
             } catch {
-                // Whoever asks reads the rows instead, as where there are no segments, and says so.
+                // The caller reads the rows instead, as where there are no segments, and says so.
                 segments = nil
             }
         }

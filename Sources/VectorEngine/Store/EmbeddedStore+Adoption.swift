@@ -73,9 +73,9 @@ extension EmbeddedStore {
         }
     }
 
-    /// Puts the snapshot at `path` in the place of `collection` (or makes it); what was there before is gone.
+    /// Replaces `collection` by the snapshot at `path`, or makes it; the collection's former contents are gone.
     ///
-    /// - Throws: `damaged` when the snapshot is not what was written.
+    /// - Throws: `damaged` when the snapshot fails its checksums.
     package func restoreSnapshot(at path: String, as collection: String) async throws {
         let target = self.path(of: collection)
         let copy = try await Self.offPool { [self] in

@@ -15,7 +15,7 @@ extension EmbeddedStore {
         return try await with(collection) { try $0.file.definition() }
     }
 
-    /// Changes what a collection is in one immediate transaction, beside those who write to it: `change` gets the
+    /// Changes what a collection is in one immediate transaction, while others write to it: `change` gets the
     /// newest definition, and what it leaves is on disk when this returns. Vector names may come and go; rows are
     /// written again where that lays them out otherwise. A process that is killed leaves the old definition or the new
     /// one, and an error of `change` changes nothing.

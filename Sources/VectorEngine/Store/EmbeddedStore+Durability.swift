@@ -6,7 +6,7 @@ import Foundation
 extension EmbeddedStore {
     // MARK: Verify and repair
 
-    /// Reads every byte of a collection's file and names what is not what was written; works on a file that opening
+    /// Reads every byte of a collection's file and names what is damaged; works on a file that opening
     /// refuses.
     package func verify(_ collection: String) async throws -> VerificationReport {
         try await Self.offPool { [path = path(of: collection)] in

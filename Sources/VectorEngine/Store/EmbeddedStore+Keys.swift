@@ -42,7 +42,7 @@ extension EmbeddedStore {
     /// - Returns: names of the collections that were encrypted.
     /// - Throws: `damaged` for a damaged row, after which that collection is as it was; `notWritable` if another
     /// process
-    ///   is building its index, or still reads what was there before (then the collection is encrypted, and the next
+    ///   is building its index, or still reads the plain file (then the collection is encrypted, and the next
     ///   call removes the rest).
     package func encrypt(with key: EncryptionKey) async throws -> [String] {
         try await Self.offPool { [self] in

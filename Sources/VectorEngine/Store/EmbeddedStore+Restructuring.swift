@@ -5,7 +5,7 @@ import JSON
 
 // What a collection's schema says may change in two ways: payload indexes are added, and the dense vectors are replaced
 // by others. Both are one transaction: a crash leaves the collection as it was before or as it is after. Other
-// processes read the collection anew with the next change they follow.
+// processes read the whole collection again with the next change they follow.
 
 /// What became of a replacement of vectors.
 package enum VectorReplacement: Sendable, Equatable {
@@ -19,7 +19,7 @@ package enum VectorReplacement: Sendable, Equatable {
 extension EmbeddedStore {
     /// Gives a collection the dense vectors of `schema`: each point gets those of the point of its id in `staged`.
     ///
-    /// Rows, payloads and sparse vectors stay; graphs are built anew. Costs one write of every vector.
+    /// Rows, payloads and sparse vectors stay; graphs are built again. Costs one write of every vector.
     ///
     /// - Parameters:
     ///   - schema: must have the sparse vectors and multivectors that the collection has.
@@ -73,7 +73,7 @@ extension EmbeddedStore {
         let path = path(of: collection) + ".restructuring"
         guard let lease = try EngineError.wrapping(path, { try Lease(path: path) }) else { return nil }
         defer {
-            // Nobody waits for it: whoever meets it is turned away at once.
+            // Nobody waits for it: another caller is turned away at once.
             unlink(path)
             lease.release()
         }
@@ -169,7 +169,7 @@ private struct VectorReplacing {
         return found.vectors.dense
     }
 
-    /// Everything is read anew by whoever follows: the log of deletes begins after this change.
+    /// Other processes read everything again: the log of deletes begins after this change.
     private func finish(_ header: inout FileHeader, at sequence: Int64, _ db: Database) throws {
         try db.execute(sql: "DELETE FROM deletions; DELETE FROM history; DELETE FROM commits")
         try header.facts.write(
@@ -218,7 +218,7 @@ extension PointCollection {
                     try SegmentIndexes(bytes: $0, schema: old, rowCount: segment.rowCount)
                 }
             } catch is BlobError {
-                // Whoever opens the collection logs it, and reads the rows.
+                // Opening the collection logs it and reads the rows.
                 read = nil
             }
         }

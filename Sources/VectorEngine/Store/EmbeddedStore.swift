@@ -30,7 +30,7 @@ public final class EmbeddedStore: PointStore {
 
     /// The directory is made with its first collection.
     ///
-    /// - Throws: `notWritable` when something else stands in its place.
+    /// - Throws: `notWritable` when its path is something else.
     public init(directory: String, settings: EngineSettings = EngineSettings()) throws(EngineError) {
         let path = URL(fileURLWithPath: directory).standardizedFileURL.path
         var isDirectory: ObjCBool = false
@@ -224,7 +224,7 @@ public final class EmbeddedStore: PointStore {
         try entry?.collection.close()
     }
 
-    /// Lets go of a collection that was deleted or replaced; those who still read it do so to the end.
+    /// Lets go of a collection that was deleted or replaced; present readers finish.
     ///
     /// - Parameter collection: Only this one; nil for whichever is open.
     func forget(_ name: String, _ collection: PointCollection? = nil) {

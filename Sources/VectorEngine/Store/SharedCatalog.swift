@@ -9,7 +9,7 @@ import Synchronization
 //     aliases(name, collection)      other names of collections; a name is an alias or a collection, never both
 //
 // The file is made when there is first something to write into it, whole under its name or not at all. Earlier versions
-// kept the aliases in `qdrant-aliases.json`: what is in there goes into the new file, and then it is removed.
+// kept the aliases in `qdrant-aliases.json`: their aliases move to the new file, and then it is removed.
 
 /// The aliases of a directory, as every process on it sees them.
 final class SharedCatalog: Sendable {

@@ -42,8 +42,8 @@ final class StagingPlace: Sendable {
         PrivateFile.discard(path + lockSuffix)
     }
 
-    /// Removes the copies in `directory` that processes which have ended left behind. What has no lock stays: it may be
-    /// the only copy of something.
+    /// Removes the copies in `directory` that processes which have ended left behind. A copy without a lock stays: it
+    /// may be the only copy of something.
     ///
     /// - Returns: how many there were.
     static func removeLeftovers(in directory: String) throws -> Int {

@@ -118,7 +118,7 @@ extension DocumentRun.Report {
         }
         print(StoreOutcome.sentence(counts, similar: items.similar))
         Self.note(skipped.map { "passed over: \($0.path) \($0.reason)" })
-        // What is not stored is named in full, however much there is.
+        // Everything that was not stored is named, however long the list is.
         let refusals = documents.refusals.map { "\($0.document), “\($0.heading)”: \($0.message)" }
         for line in faults.map(\.text) + refusals + items.refused { Terminal.note(line) }
         Self.note(items.remarks)

@@ -4,10 +4,10 @@ import JSON
 import Memory
 import Operations
 
-/// `cortex status`: where the memory is kept and what is in it.
+/// `cortex status`: where the memory is kept and what it holds.
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Say where the memory is kept and what is in it.",
+        commandName: "status", abstract: "Say where the memory is kept and what it holds.",
         discussion: "With --project the memories of that project are counted.")
 
     @OptionGroup var house: HouseOptions

@@ -41,7 +41,7 @@ struct ServeCommand: AsyncParsableCommand {
     @Flag(
         help: ArgumentHelp(
             "Serve the memory's own collections (memories, memories.history) too.",
-            discussion: "Whoever may call the server may then read, change and delete the memories as points."))
+            discussion: "Every client of the server can then read, change and delete the memories as points."))
     var serveMemories = false
 
     func validate() throws {

@@ -6,7 +6,10 @@ import Operations
 struct HouseOptions: ParsableArguments {
     @OptionGroup var place: DataOption
 
-    @Option(help: "Scope: the project memories belong to. Default: CORTEX_PROJECT, else the git checkout you stand in.")
+    @Option(
+        help:
+            "Scope: the memories' project. Default: CORTEX_PROJECT, else the git checkout of the working directory."
+    )
     var project: String?
 
     @Option(help: "Scope: the branch. Default: CORTEX_BRANCH, else the checkout's.")

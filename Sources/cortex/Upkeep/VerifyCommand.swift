@@ -3,7 +3,7 @@ import Foundation
 import JSON
 import VectorEngine
 
-/// `cortex verify`: reads every byte of the store and names what is not what was written. Exit code 1 when there is
+/// `cortex verify`: reads every byte of the store and names what is damaged. Exit code 1 when there is
 /// any.
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -20,7 +20,7 @@ def dense(text):
 
 
 def sparse(text):
-    """Indices ascending, and how often each word stands in the text."""
+    """Indices ascending, and how often each word occurs in the text."""
     counts = {}
     for word in words(text):
         index = zlib.crc32(word.encode()) & 0xFFFFFF
