@@ -157,4 +157,41 @@ struct QueryTests {
             #expect(answer.value["result"]?["points"]?.arrayValue?.first?["score"]?.doubleValue == 7)
         }
     }
+
+    @Test(
+        "Diverse answers are those of the definition, whether the matrix of similarities is held or not",
+        arguments: [1_000, 1_200])
+    func diverse(candidates: Int) async throws {
+        // A point is (x, y); the values are far enough from each other that no two scores are equal.
+        let points = (1...1_200).map { (i: Int) -> (x: Double, y: Double) in
+            (x: Double(i * 769 % 1_201) / 1_201, y: Double(i * 419 % 1_213) / 1_213)
+        }
+        func product(_ a: (x: Double, y: Double), _ b: (x: Double, y: Double)) -> Double { a.x * b.x + a.y * b.y }
+        let question = (x: 1.0, y: 0.37)
+        let order = points.indices.sorted { product(points[$0], question) > product(points[$1], question) }
+        var left = Array(order.prefix(candidates))
+        var expected: [Int] = []
+        while expected.count < 20 {
+            func value(_ i: Int) -> Double {
+                guard !expected.isEmpty else { return product(points[i], question) }
+                let nearest = expected.map { product(points[$0], points[i]) }.max() ?? 0
+                return 0.5 * product(points[i], question) - 0.5 * nearest
+            }
+            guard let best = left.max(by: { value($0) < value($1) }) else { break }
+            left.removeAll { $0 == best }
+            expected.append(best)
+        }
+        try await ServedAPI.run { served in
+            _ = try await served.call("PUT", "collections/c", #"{"vectors":{"size":2,"distance":"Dot"}}"#)
+            let list = points.enumerated().map { (place, point) -> String in
+                #"{"id":\#(place + 1),"vector":[\#(point.x),\#(point.y)]}"#
+            }
+            _ = try await served.call(
+                "PUT", "collections/c/points", #"{"points":[\#(list.joined(separator: ","))]}"#)
+            let found = try await served.ids(
+                "query",
+                #"{"query":{"nearest":[1,0.37],"mmr":{"diversity":0.5,"candidates_limit":\#(candidates)}},"limit":20}"#)
+            #expect(found == expected.map { Int64($0 + 1) })
+        }
+    }
 }

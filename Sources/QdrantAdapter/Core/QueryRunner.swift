@@ -218,12 +218,27 @@ struct QueryRunner {
                 to: examples, name: name, allowed: view.matches(view.everything, among: chosen))
             return (found, Dictionary(found.rows.enumerated().map { ($1, $0) }) { first, _ in first })
         }
-        // A large matrix is not held: each of its columns is computed when it is asked for.
+        // A large matrix is not held: each of its columns is computed when it is asked for. Only multivectors differ
+        // with the direction; of other vectors, one against all costs one scan.
         guard rows.count * rows.count <= QueryLimits.heldSimilarities else {
+            if case .multi = examples.first {
+                return { chosen in
+                    let (found, places) = try values([rows[chosen]])
+                    guard let place = places[rows[chosen]] else { return rows.map { _ in 0 } }
+                    return found.values.map { $0[place] }
+                }
+            }
+            let all = view.matches(view.everything, among: rows)
+            var (order, places) = ([ViewRow](), [Int?]())
             return { chosen in
-                let (found, places) = try values([rows[chosen]])
-                guard let place = places[rows[chosen]] else { return rows.map { _ in 0 } }
-                return found.values.map { $0[place] }
+                let found = try view.similarities(to: [examples[chosen]], name: name, allowed: all)
+                if order != found.rows {
+                    order = found.rows
+                    let byRow = Dictionary(order.enumerated().map { ($1, $0) }) { first, _ in first }
+                    places = rows.map { byRow[$0] }
+                }
+                guard let column = found.values.first else { return rows.map { _ in 0 } }
+                return places.map { $0.map { column[$0] } ?? 0 }
             }
         }
         let (matrix, places) = try values(rows)
