@@ -2,7 +2,7 @@ import JSON
 import Synchronization
 import VectorEngine
 
-/// A point store that is obviously right: a dictionary, brute force, filters by plain walk, IDF counted again each time.
+/// A point store that is obviously right: a dictionary, brute force, filters by plain walk, IDF counted each time.
 ///
 /// It is the oracle of the memory's tests, and fit to be one for any other point store.
 final class DictionaryPointStore: PointStore {
