@@ -149,6 +149,59 @@ def test_more_examples_than_a_query_may_have_are_refused_by_name_wherever_they_a
                 assert str(most) in answer["status"]["error"]
 
 
+def fused(count, limit=1):
+    return {"prefetch": [NEAR | {"limit": limit}] * count, "query": {"fusion": "rrf"}, "limit": 2}
+
+
+def test_a_query_has_as_many_prefetches_as_it_may_have_wherever_they_are(served):
+    most = 1024
+    shapes = {
+        most: [fused(most), {"prefetch": [fused(511), fused(511)], "query": {"fusion": "dbsf"}}],
+        most + 1: [fused(most + 1), {"prefetch": [fused(511), fused(512)], "query": {"fusion": "dbsf"}}],
+        most + 31: [fused(most + 31), {"prefetch": {"prefetch": fused(most + 29), "query": [1, 2], "using": "text"}, "query": 1, "using": "text"}],
+    }  # fmt: skip
+    for count, bodies in shapes.items():
+        for body in bodies:
+            forms = [
+                ("query", body),
+                ("query/groups", body | {"group_by": "city"}),
+                ("query/batch", {"searches": [NEAR, body]}),
+            ]
+            for form, sent in forms:
+                status, answer = served.call("POST", f"/collections/c/points/{form}", sent)
+                if count <= most:
+                    assert status == 200, (form, count, answer)
+                else:
+                    assert status == 422 and f"prefetch: {count} prefetches" in answer["status"]["error"], (form, answer)
+                    assert f"at most {most}" in answer["status"]["error"]
+    assert served.process.poll() is None
+
+
+def test_a_batch_has_as_many_searches_as_it_may_have(served):
+    most = 4096
+    plain = {"vector": {"name": "text", "vector": [1, 2]}, "limit": 1}
+    by_example = {"positive": [1], "using": "text", "limit": 1}
+    discovery = {"target": [1, 2], "using": "text", "limit": 1}
+    near = NEAR | {"limit": 1}
+    for count in (most, most + 1):
+        forms = [
+            ("query/batch", [near] * count),
+            ("search/batch", [plain] * count),
+            ("recommend/batch", [by_example] * count),
+            ("discover/batch", [discovery] * count),
+            # Each with its prefetches counts as many.
+            ("query/batch", [fused(1023)] * 3 + [fused(1023 + count - most)]),
+        ]
+        for form, searches in forms:
+            status, answer = served.call("POST", f"/collections/c/points/{form}", {"searches": searches})
+            if count <= most:
+                assert status == 200 and len(answer["result"]) == len(searches), (form, answer)
+            else:
+                assert status == 422 and f"searches: {count} searches" in answer["status"]["error"], (form, answer)
+                assert f"at most {most}" in answer["status"]["error"]
+    assert served.process.poll() is None
+
+
 def test_a_matrix_has_as_many_points_and_pairs_as_one_answer_may_have(served):
     for sample in (2, 3, 10, 999, 1000, 1001, 9999, 10_000, 10_001, MOST):
         for limit in (1, 3, 99, 100, 101, 998, 999, 1000, 1001, MOST):

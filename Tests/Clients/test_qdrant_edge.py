@@ -361,6 +361,151 @@ def test_diversified_and_exemplary_queries_give_what_qdrants_engine_gives(pair):
         compare(pair, dice.exemplary(10))
 
 
+def with_empty_lists(dice):
+    """Queries with a list that is empty, in JSON and as the engine takes them; what follows is their name."""
+    vector, sparse = dice.dense("dot"), edge.SparseVector([], [])
+    near, pairs = edge.Query.Nearest(vector, using="dot"), edge.ContextQuery([])
+    rest = {"query": vector, "using": "dot"}
+    for name in [*SIZES, "sparse"]:
+        yield (
+            {"query": {"context": []}, "using": name},
+            {"query": edge.Query.Context(pairs, using=name)},
+            f"context of {name}",
+        )
+    for name in SIZES:
+        example = dice.dense(name)
+        naive = edge.NaiveFeedbackStrategy(1.0, 1.0, 1.0)
+        yield (
+            {"query": {"discover": {"target": example, "context": []}}, "using": name},
+            {"query": edge.Query.Discover(edge.DiscoverQuery(example, []), using=name)},
+            f"discover of {name}",
+        )
+        yield (
+            {
+                "query": {
+                    "relevance_feedback": {
+                        "target": example,
+                        "feedback": [],
+                        "strategy": {"naive": {"a": 1, "b": 1, "c": 1}},
+                    }
+                },
+                "using": name,
+            },
+            {"query": edge.Query.FeedbackNaive(edge.FeedbackNaiveQuery(example, [], naive), using=name)},
+            f"feedback of {name}",
+        )
+        for strategy, make in (
+            ("best_score", edge.Query.RecommendBestScore),
+            ("sum_scores", edge.Query.RecommendSumScores),
+        ):
+            for positive, negative in (([example], []), ([], [example])):
+                yield (
+                    {
+                        "query": {"recommend": {"positive": positive, "negative": negative, "strategy": strategy}},
+                        "using": name,
+                    },
+                    {"query": make(edge.RecommendQuery(positive, negative), using=name)},
+                    f"{strategy} of {name}, {len(positive)} positive",
+                )
+    yield {"query": [], "using": "dot"}, {"query": edge.Query.Nearest([], using="dot")}, "no components"
+    yield (
+        {"query": {"indices": [], "values": []}, "using": "sparse"},
+        {"query": edge.Query.Nearest(sparse, using="sparse")},
+        "no terms",
+    )
+    # Prefetches
+    yield rest | {"prefetch": []}, {"query": near, "prefetches": []}, "nearest without prefetches"
+    yield {"prefetch": []}, {"prefetches": []}, "neither query nor prefetches"
+    for query, made in (
+        ({"fusion": "rrf"}, edge.Fusion.Rrf(2, None)),
+        ({"rrf": {"weights": []}}, edge.Fusion.Rrf(2, [])),
+        ({"fusion": "dbsf"}, edge.Fusion.Dbsf()),
+        ({"formula": 2.0}, edge.Formula(edge.Expression.Constant(2.0), {})),
+    ):
+        yield {"query": query, "prefetch": []}, {"query": made, "prefetches": []}, f"{query} without prefetches"
+    yield (
+        {"query": {"rrf": {"weights": []}}, "prefetch": [rest | {"limit": 9}]},
+        {"query": edge.Fusion.Rrf(2, []), "prefetches": [edge.Prefetch(limit=9, query=near)]},
+        "weights of no prefetch",
+    )
+    yield (
+        {"query": {"fusion": "dbsf"}, "prefetch": [rest | {"limit": 9, "prefetch": []}]},
+        {"query": edge.Fusion.Dbsf(), "prefetches": [edge.Prefetch(limit=9, query=near, prefetches=[])]},
+        "a prefetch without prefetches",
+    )
+    yield (
+        {"query": {"fusion": "dbsf"}, "prefetch": [{"query": {"context": []}, "using": "dot", "limit": POINTS}]},
+        {
+            "query": edge.Fusion.Dbsf(),
+            "prefetches": [edge.Prefetch(limit=POINTS, query=edge.Query.Context(pairs, using="dot"))],
+        },
+        "a prefetch by an empty context",
+    )
+    # Filters
+    inner = {"must": [{"key": "kind", "match": {"value": "a"}}]}
+    inner_edge = edge.Filter(must=[edge.FieldCondition("kind", match=edge.MatchValue(value="a"))])
+    field, city = edge.FieldCondition, {"key": "city", "match": {"value": "Lima"}}
+    city_edge = field("city", match=edge.MatchValue(value="Lima"))
+    filters = [({word: []}, edge.Filter(**{word: []})) for word in ("must", "should", "must_not")]
+    filters += [
+        ({}, edge.Filter()),
+        ({"must": [], "should": [], "must_not": []}, edge.Filter(must=[], should=[], must_not=[])),
+        ({"should": [], "must": [city]}, edge.Filter(should=[], must=[city_edge])),
+        ({"must": [], "must_not": [city]}, edge.Filter(must=[], must_not=[city_edge])),
+    ]
+    for count in (0, 1):
+        filters.append(
+            (
+                {"min_should": {"conditions": [], "min_count": count}},
+                edge.Filter(min_should=edge.MinShould([], count)),
+            )
+        )
+    filters.append(
+        (
+            {"min_should": {"conditions": [city], "min_count": 0}},
+            edge.Filter(min_should=edge.MinShould([city_edge], 0)),
+        )
+    )
+    conditions = [
+        ({"must": []}, edge.Filter(must=[])),
+        ({"should": [], "must_not": []}, edge.Filter(should=[], must_not=[])),
+        (
+            {"min_should": {"conditions": [], "min_count": 1}},
+            edge.Filter(min_should=edge.MinShould([], 1)),
+        ),
+        ({"has_id": []}, edge.HasIdCondition(set())),
+        ({"nested": {"key": "parts", "filter": {"must": []}}}, edge.NestedCondition("parts", edge.Filter(must=[]))),
+        ({"nested": {"key": "n", "filter": {}}}, edge.NestedCondition("n", edge.Filter())),
+        ({"nested": {"key": "parts", "filter": inner}}, edge.NestedCondition("parts", inner_edge)),
+    ]
+    for key in ("city", "tags", "none"):
+        conditions.append(({"key": key, "match": {"any": []}}, field(key, match=edge.MatchAny([]))))
+        conditions.append(({"key": key, "match": {"except": []}}, field(key, match=edge.MatchExcept([]))))
+    for word in ("must", "should", "must_not"):
+        filters += [({word: [a]}, edge.Filter(**{word: [b]})) for a, b in conditions]
+    for ours, theirs in filters:
+        yield rest | {"filter": ours}, {"query": near, "filter": theirs}, f"filter {ours}"
+
+
+def test_empty_lists_mean_what_they_mean_to_qdrants_engine(pair):
+    for rest, made, name in with_empty_lists(pair[0]):
+        for limit in (3, POINTS):
+            print(name)
+            compare(pair, (rest | {"limit": limit}, made | {"limit": limit}))
+
+
+def test_examples_that_qdrant_refuses_before_its_engine_are_refused(pair):
+    """Its server wants an example in `recommend`, and in the older search a target or a context."""
+    path = "/collections/c/points"
+    for strategy in ("average_vector", "best_score", "sum_scores"):
+        query = {"recommend": {"positive": [], "negative": [], "strategy": strategy}}
+        status, answer = pair[1].call("POST", f"{path}/query", {"query": query, "using": "dot"})
+        assert status == 422 and "At least one positive or negative" in answer["status"]["error"], answer
+    for body in ({"context": []}, {}):
+        status, answer = pair[1].call("POST", f"{path}/discover", body | {"using": "dot", "limit": 3})
+        assert status == 400 and "target and/or context_pairs must be specified" in answer["status"]["error"], answer
+
+
 SELECTIONS = [
     ["n"], ["nested"], ["nested.inner"], ["nested.inner.list[]"], ["nested.inner.list"], ["parts"], ["parts[]"],
     ["parts[].kind"], ["parts[0].kind"], ["parts.kind"], ["place.lon", "n"], ["mixed.deep"], ["mixed[]"], ["tags[0]"],

@@ -140,6 +140,11 @@ struct QueryRunner {
         case .recommend(let positive, let negative, .averageVector):
             let vector = try resolver.average(positive, negative)
             found = try nearest(vector, node, allowed, count, excluded: resolver.excluded)
+        case .context(let pairs) where pairs.isEmpty:
+            // Nothing tells the points apart: each that has the vector scores 0.
+            guard node.threshold.map({ 0 >= $0 }) ?? true else { return [] }
+            let rows = view.intersection(of: allowed, try view.rows(having: node.using))
+            return view.page(of: rows, limit: count).map { hit($0, 0) }
         default:
             guard let scorer = try ExampleScorer(node.kind, resolver) else { return [] }
             found = try scored(by: scorer, node, allowed, excluded: resolver.excluded)

@@ -128,9 +128,6 @@ struct ExampleScorer {
             examples = try ([target] + pairs.flatMap { [$0.positive, $0.negative] }).map(resolver.vector)
             rule = .discover
         case .context(let pairs):
-            guard !pairs.isEmpty else {
-                throw QdrantFailure.badRequest("Context query needs at least one pair of examples")
-            }
             examples = try pairs.flatMap { [$0.positive, $0.negative] }.map(resolver.vector)
             rule = .context
         case .feedback(let target, let items, let a, let b, let c):

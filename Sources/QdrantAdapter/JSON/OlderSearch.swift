@@ -25,6 +25,7 @@ enum OlderSearch {
             if let target = body.optional("target") {
                 node.kind = .discover(target: try QueryReading.input(target), pairs)
             } else {
+                guard !pairs.isEmpty else { throw .wrongInput("target and/or context_pairs must be specified") }
                 node.kind = .context(pairs)
             }
         }

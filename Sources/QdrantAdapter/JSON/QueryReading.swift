@@ -30,6 +30,7 @@ enum QueryReading {
         node.limit = try body.limit("limit", default: 10)
         if isRoot { node.offset = try body.offset("offset") }
         try check(node)
+        if isRoot { try node.checkPrefetches() }
         return node
     }
 

@@ -185,12 +185,14 @@ extension QdrantAPI {
     private func batch(_ request: Request, _ name: String, style: String, wrapped: Bool) async throws -> CallResult {
         let body = try request.body()
         guard let searches = try body.array("searches") else { throw QdrantFailure.format("missing field `searches`") }
+        try QueryLimits.checkSearches(searches.count)
         let collection = try await readable(request, name)
         try collection.strictMode.checkBatch(searches.count)
         var prepared: [PreparedSearch] = []
         for search in searches {
             prepared.append(try await PreparedSearch(search, style: style, collection, self, request))
         }
+        try QueryLimits.checkSearches(prepared.reduce(0) { $0 + $1.node.searchCount })
         return .json(try await PreparedSearch.answers(prepared, wrapped: wrapped))
     }
 
