@@ -8,12 +8,26 @@ struct IncomingFile: Sendable {
     private let path: String
     private let handle: FileHandle
 
+    /// Makes the file at `path`, runs `body`, which fills it, and syncs it. It is closed in any case.
+    ///
     /// - Throws: when there is something at `path`.
-    init(_ path: String) throws {
-        self.path = path
-        handle = try EngineError.wrapping(path) {
-            try PrivateFile.create(path)
-            return try PrivateFile.handle(path)
+    static func write(_ path: String, _ body: (IncomingFile) async throws -> Void) async throws {
+        let file = try await EmbeddedStore.blocking {
+            try EngineError.wrapping(path) {
+                try PrivateFile.create(path)
+                return IncomingFile(path: path, handle: try PrivateFile.handle(path))
+            }
+        }
+        do {
+            try await body(file)
+        } catch {
+            // What is in it is of no use to anybody, so that it does not matter how its closing ends.
+            try await EmbeddedStore.blocking { try? file.handle.close() }  // the error of `body` is thrown
+            throw error
+        }
+        try await EmbeddedStore.blocking {
+            try file.handle.synchronize()
+            try file.handle.close()
         }
     }
 
@@ -37,13 +51,6 @@ struct IncomingFile: Sendable {
             if part.isEmpty { break }
             try await append(part)
         }
-        try source.close()
-    }
-
-    func finish() async throws {
-        try await EmbeddedStore.blocking {
-            try handle.synchronize()
-            try handle.close()
-        }
+        try await EmbeddedStore.blocking { try source.close() }
     }
 }

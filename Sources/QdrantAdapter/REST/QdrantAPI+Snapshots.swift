@@ -70,10 +70,10 @@ extension QdrantAPI {
     }
 
     private func makeSnapshot(_ collection: QdrantCollection) async throws -> JSONValue {
-        let copy = try await snapshots.temporaryFile()
-        defer { copy.discard() }
-        try await collection.store.copy(collection.name, to: copy.path)
-        let made = try await snapshots.take(copy.path, for: collection.name)
+        let made = try await snapshots.withTemporaryFile { copy in
+            try await collection.store.copy(collection.name, to: copy)
+            return try await snapshots.take(copy, for: collection.name)
+        }
         guard try await catalog.exists(collection.name) else {
             // Deleted meanwhile, perhaps after its snapshots: the next collection of the name shall not have this one.
             try await snapshots.removeAll(of: collection.name)
@@ -84,11 +84,11 @@ extension QdrantAPI {
 
     /// A snapshot made for this answer alone.
     private func stream(_ collection: QdrantCollection) async throws -> HTTPAnswer {
-        let copy = try await snapshots.temporaryFile()
         // The answer holds the file open: it is sent though it has no name any more.
-        defer { copy.discard() }
-        try await collection.store.copy(collection.name, to: copy.path)
-        return try await Self.file(copy.path, named: "\(collection.name).snapshot")
+        try await snapshots.withTemporaryFile { copy in
+            try await collection.store.copy(collection.name, to: copy)
+            return try await Self.file(copy, named: "\(collection.name).snapshot")
+        }
     }
 
     private func download(_ name: String, of collection: String?) async throws -> HTTPAnswer {
@@ -167,18 +167,18 @@ extension QdrantAPI {
         var call = OutboundCall(url: location)
         if let apiKey { call.headers = [("api-key", apiKey)] }
         call.timeout = Self.fetchTimeout
-        let file = try IncomingFile(path)
-        let status: Int
-        do {
-            // A client of its own: the servers that callers name have nothing to do with each other.
-            status = try await OutboundClient().download(call) { try await file.append(Data($0)) }
-        } catch let error as OutboundError {
-            throw QdrantFailure.badRequest("Failed to download snapshot from \(location): \(error.message)")
+        try await IncomingFile.write(path) { file in
+            let status: Int
+            do {
+                // A client of its own: the servers that callers name have nothing to do with each other.
+                status = try await OutboundClient().download(call) { try await file.append(Data($0)) }
+            } catch let error as OutboundError {
+                throw QdrantFailure.badRequest("Failed to download snapshot from \(location): \(error.message)")
+            }
+            guard status == 200 else {
+                throw QdrantFailure.badRequest("Failed to download snapshot from \(location): status - \(status)")
+            }
         }
-        guard status == 200 else {
-            throw QdrantFailure.badRequest("Failed to download snapshot from \(location): status - \(status)")
-        }
-        try await file.finish()
     }
 
     /// Puts the copy that `obtain` brings to a path in the place of the collection. Whatever happens, nothing stays at
@@ -186,20 +186,19 @@ extension QdrantAPI {
     private func recover(
         _ name: String, checksum: String?, obtain: (_ path: String) async throws -> Void
     ) async throws {
-        let file = try await snapshots.temporaryFile()
-        defer { file.discard() }
-        let path = file.path
-        try await obtain(path)
-        if let checksum {
-            let found = try await SnapshotShelf.sha256(path)
-            guard found == checksum.lowercased() else {
-                throw QdrantFailure(400, "Checksum mismatch: expected \(checksum), actual \(found)")
+        try await snapshots.withTemporaryFile { path in
+            try await obtain(path)
+            if let checksum {
+                let found = try await SnapshotShelf.sha256(path)
+                guard found == checksum.lowercased() else {
+                    throw QdrantFailure(400, "Checksum mismatch: expected \(checksum), actual \(found)")
+                }
             }
-        }
-        do {
-            try await catalog.adopt(path, as: name)
-        } catch let error as EngineError where error.code == .damaged || error.code == .unsupportedFormat {
-            throw QdrantFailure.badRequest("Failed to read the snapshot: it is no snapshot of this store")
+            do {
+                try await catalog.adopt(path, as: name)
+            } catch let error as EngineError where error.code == .damaged || error.code == .unsupportedFormat {
+                throw QdrantFailure.badRequest("Failed to read the snapshot: it is no snapshot of this store")
+            }
         }
     }
 
@@ -222,7 +221,12 @@ extension QdrantAPI {
         } catch {
             throw QdrantFailure.badRequest("Expected a multipart form with the file in `snapshot`: \(error.reason)")
         }
-        let file = try IncomingFile(path)
+        try await IncomingFile.write(path) { try await Self.receive(&form, of: call, into: $0) }
+    }
+
+    private static func receive(
+        _ form: inout MultipartReader, of call: HTTPCall, into file: IncomingFile
+    ) async throws {
         var (isWanted, isComplete) = (false, false)
         func take(_ bytes: [UInt8]) async throws {
             var wanted = Data()
@@ -250,7 +254,6 @@ extension QdrantAPI {
             throw QdrantFailure.badRequest("The form has not come whole")
         }
         guard isComplete else { throw QdrantFailure.badRequest("The form has no part `snapshot`") }
-        try await file.finish()
     }
 
     // MARK: Everything
@@ -284,27 +287,27 @@ extension QdrantAPI {
 
     /// One line of JSON (names and sizes of the collections in order, aliases), then the files one after another.
     private func makeFullSnapshot() async throws -> JSONValue {
-        var entries: [JSONValue] = []
-        var copies: [TemporaryFile] = []
-        defer { for copy in copies { copy.discard() } }
-        for name in try await catalog.names() {
-            let copy = try await snapshots.temporaryFile()
-            copies.append(copy)
-            try await catalog.store.copy(name, to: copy.path)
-            let size = try await EmbeddedStore.blocking { try BackupArchive.size(copy.path) }
-            entries.append(["name": .string(name), "size": .integer(Int64(size))])
+        try await snapshots.withTemporaryFiles { next in
+            var entries: [JSONValue] = []
+            var copies: [String] = []
+            for name in try await catalog.names() {
+                let copy = try await next()
+                copies.append(copy)
+                try await catalog.store.copy(name, to: copy)
+                let size = try await EmbeddedStore.blocking { try BackupArchive.size(copy) }
+                entries.append(["name": .string(name), "size": .integer(Int64(size))])
+            }
+            var aliases: JSONObject = [:]
+            for (alias, name) in try await catalog.aliases where !catalog.withheld.contains(name) {
+                aliases[alias.text] = .string(name)
+            }
+            let head = JSONWriter.bytes(["collections": .array(entries), "aliases": .object(aliases)])
+            let whole = try await next()
+            try await IncomingFile.write(whole) { file in
+                try await file.append(Data(head + [0x0A]))
+                for copy in copies { try await file.append(contentsOf: copy) }
+            }
+            return try await snapshots.take(whole, for: nil)
         }
-        var aliases: JSONObject = [:]
-        for (alias, name) in try await catalog.aliases where !catalog.withheld.contains(name) {
-            aliases[alias.text] = .string(name)
-        }
-        let head = JSONWriter.bytes(["collections": .array(entries), "aliases": .object(aliases)])
-        let whole = try await snapshots.temporaryFile()
-        defer { whole.discard() }
-        let file = try IncomingFile(whole.path)
-        try await file.append(Data(head + [0x0A]))
-        for copy in copies { try await file.append(contentsOf: copy.path) }
-        try await file.finish()
-        return try await snapshots.take(whole.path, for: nil)
     }
 }

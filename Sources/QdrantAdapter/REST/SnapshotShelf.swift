@@ -12,7 +12,31 @@ struct SnapshotShelf: Sendable {
         try await EmbeddedStore.blocking { [directory] in try body(SnapshotFolder(directory: directory)) }
     }
 
-    func temporaryFile() async throws -> TemporaryFile { try await reached { try $0.temporaryFile() } }
+    /// Runs `body` with the path of a file that is not there yet; whatever is there afterwards is removed.
+    func withTemporaryFile<Result>(_ body: (_ path: String) async throws -> Result) async throws -> Result {
+        try await withTemporaryFiles { next in try await body(try await next()) }
+    }
+
+    /// The same with a function that names as many files as are wanted.
+    func withTemporaryFiles<Result>(
+        _ body: (_ next: () async throws -> String) async throws -> Result
+    ) async throws -> Result {
+        var files: [TemporaryFile] = []
+        let result: Swift.Result<Result, any Error>
+        do {
+            result = .success(
+                try await body {
+                    let file = try await reached { try $0.temporaryFile() }
+                    files.append(file)
+                    return file.path
+                })
+        } catch {
+            result = .failure(error)
+        }
+        // The system may take its time to free large files.
+        try await EmbeddedStore.blocking { [files] in for file in files { file.discard() } }
+        return try result.get()
+    }
 
     /// Removes the temporary files of processes that were killed.
     ///
