@@ -12,15 +12,18 @@ import urllib.request
 
 from surroundings import surroundings
 
+#: Seconds after which an answer counts as one that never comes.
+PATIENCE = 600
+
 
 class Served:
     """A running `cortex serve`, and plain HTTP calls to it."""
 
-    def __init__(self, url, process):
+    def __init__(self, url, process, said=()):
         self.url = url
         self.process = process
         #: The last lines of its standard error. Nobody may leave that pipe full: the server would wait for its reader.
-        self.complaints = collections.deque(maxlen=200)
+        self.complaints = collections.deque(said, maxlen=200)
         self.listener = threading.Thread(target=self.complaints.extend, args=(process.stderr,), daemon=True)
         self.listener.start()
 
@@ -32,7 +35,7 @@ class Served:
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         try:
-            answer = urllib.request.urlopen(request)
+            answer = urllib.request.urlopen(request, timeout=PATIENCE)
         except urllib.error.HTTPError as refusal:
             answer = refusal
         content = answer.read()
@@ -68,14 +71,20 @@ def serving(binary, directory, *flags, **variables):
         text=True,
         env=surroundings(**variables),
     )
-    served = None
+    served, watchdog = None, threading.Timer(PATIENCE, process.kill)
     try:
-        line = process.stderr.readline()
-        found = re.search(r"http://[^ ,]+:\d+", line)
-        assert found, line + process.stderr.read()
-        served = Served(found.group(0), process)
+        # Lines of the log may come before the one that names the port; a server that ends without it ends the lines.
+        said, found = [], None
+        watchdog.start()
+        while not found:
+            said.append(process.stderr.readline())
+            assert said[-1], "".join(said)
+            found = re.search(r"http://[^ ,]+:\d+", said[-1])
+        watchdog.cancel()
+        served = Served(found.group(0), process, said)
         yield served
     finally:
+        watchdog.cancel()
         process.terminate()
         process.wait(timeout=30)
         if served:
