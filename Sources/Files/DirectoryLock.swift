@@ -11,9 +11,16 @@ package struct DirectoryLock: ~Copyable {
 
     /// Waits for the process that deletes, or for all processes that are opening; takes no lock if the file system has
     /// none.
-    package init(_ kind: Kind, directoryOf path: String) {
-        descriptor = unsafe open((path as NSString).deletingLastPathComponent, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return }
+    ///
+    /// - Throws: when there is no room for one more open file: then the directory may well exist.
+    package init(_ kind: Kind, directoryOf path: String) throws(FileError) {
+        let opened = unsafe open((path as NSString).deletingLastPathComponent, O_RDONLY | O_CLOEXEC)
+        if opened < 0 {
+            let error = FileError(errno: errno, path: path)
+            if error.saysTooManyFiles { throw error }
+        }
+        descriptor = opened
+        guard opened >= 0 else { return }
         while flock(descriptor, kind == .opening ? LOCK_SH : LOCK_EX) != 0, errno == EINTR {}
     }
 

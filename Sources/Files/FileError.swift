@@ -35,6 +35,9 @@ package struct FileError: Error, Sendable, CustomStringConvertible {
             systemCode: systemCode)
     }
 
+    /// Whether the process, or the system, has no room for one more open file.
+    package var saysTooManyFiles: Bool { systemCode == .EMFILE || systemCode == .ENFILE }
+
     /// The system's own words for a code.
     static func reason(_ code: POSIXErrorCode) -> String { unsafe String(cString: strerror(code.rawValue)) }
 

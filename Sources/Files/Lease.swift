@@ -6,10 +6,13 @@ package final class Lease: Sendable {
 
     /// Makes the file at `path` where there is none. Returns nil when another process, or another lease of this one,
     /// holds the lock; it never waits.
-    package init?(path: String) throws(FileError) {
+    ///
+    /// - Parameter afterOpening: Runs between the opening and the lock, where other processes may come between.
+    package init?(path: String, afterOpening: () -> Void = {}) throws(FileError) {
         while true {
             let opened = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
             guard opened >= 0 else { throw FileError(errno: errno, path: path) }
+            afterOpening()
             guard flock(opened, LOCK_EX | LOCK_NB) == 0 else {
                 close(opened)
                 return nil

@@ -20,12 +20,25 @@ package enum OpenFileLimit {
     /// What POSIX promises at the least where the system does not say.
     private static let unknownLimit = 20
 
-    /// Whether the process, or the system, has no room for one more file. SQLite and Foundation do not say so
-    /// themselves when it is why they could not open one.
+    /// Files that a failed opening may have closed again by now: as many as a collection has open.
+    private static let closedMeanwhile = 16
+
+    /// Whether the process, or the system, had no room for one more file a moment ago. SQLite and Foundation do not
+    /// say so themselves when it is why they could not open one.
+    ///
+    /// It is asked after a failure that may have closed a few files, so that there is room again.
     package static var isReached: Bool {
         let file = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return errno == EMFILE || errno == ENFILE }
         close(file)
-        return false
+        var limit = rlimit()
+        guard unsafe getrlimit(resource, &limit) == 0 else { return false }
+        do {
+            let count = try FileManager.default.contentsOfDirectory(atPath: "/dev/fd").count
+            return count >= Int(clamping: limit.rlim_cur) - closedMeanwhile
+        } catch {
+            // A system that does not list them; there is room for one file at least.
+            return false
+        }
     }
 }

@@ -8,6 +8,13 @@ package struct JSONScanner {
 
     package init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
+    /// Runs `body` with a scanner of a text; the offsets that it finds mean nothing to another one.
+    package static func scanning<Result>(
+        _ text: [UInt8], _ body: (JSONScanner) throws -> Result
+    ) rethrows -> Result {
+        try text.withUnsafeBufferPointer { try body(JSONScanner($0)) }
+    }
+
     /// The offset of the whole text's value; nil for an empty text.
     package var root: Int? {
         let at = skipSpace(0)

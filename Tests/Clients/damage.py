@@ -79,6 +79,31 @@ def flip(file, pattern, draw, occurrence=None):
     return len(places)
 
 
+def crc32c(*parts):
+    """The checksum of the parts together (RFC 3720, appendix B.4)."""
+    value = 0xFFFFFFFF
+    for byte in b"".join(parts):
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
+
+
+def nest(file, word, levels=200):
+    """Gives the row whose payload has `word` one that is nested too deep to be read, as an earlier version stored it: its
+    checksum holds."""
+    database = sqlite3.connect(file)
+    found = "SELECT sequence, id, payload, sparse, checksum FROM points WHERE instr(payload, ?) > 0"
+    [(sequence, key, payload, sparse, checksum)] = database.execute(found, [word.encode()])
+    assert crc32c(key, payload, sparse) == checksum
+    deep = payload[:-1] + b',"deep":' + b"[" * levels + b"]" * levels + b"}"
+    change = "UPDATE points SET payload = ?, checksum = ? WHERE sequence = ?"
+    database.execute(change, [deep, crc32c(key, deep, sparse), sequence])
+    database.commit()
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+
+
 def flip_anywhere(file, draw):
     content = bytearray(file.read_bytes())
     at = draw.randrange(len(content))

@@ -1,9 +1,12 @@
 """What one client may take of the served store: files, memory, a place in the statistics; and scores that overflow."""
 
+import http.client
+import json
 import os
 import pathlib
 import re
 import resource
+import urllib.parse
 
 import pytest
 import qdrant_edge
@@ -32,6 +35,40 @@ def test_a_server_takes_as_many_open_files_as_the_system_gives_it(program, tmp_p
     with serving(limited(program, tmp_path, 128, hard), tmp_path / "data") as served:
         limits = pathlib.Path(f"/proc/{served.process.pid}/limits").read_text()
         assert re.search(r"Max open files\s+(\d+)\s+(\d+)", limits).groups() == (str(hard), str(hard))
+
+
+@pytest.mark.parametrize("limit", range(100, 112))
+def test_a_server_without_room_for_another_file_says_so_whichever_file_it_is(program, tmp_path, limit):
+    """Each limit refuses another one of the files that are opened for a collection."""
+    calls = [
+        ("PUT", "", ONE),
+        ("PUT", "/points?wait=true", {"points": [{"id": 1, "vector": [1]}]}),
+        ("POST", "/points/query", {"query": [1]}),
+        ("POST", "/points/scroll", {}),
+    ]
+    refusals = 0
+    with serving(limited(program, tmp_path, limit, limit), tmp_path / "data") as served:
+        # One connection for all: there may be no room for another.
+        wire = http.client.HTTPConnection(urllib.parse.urlsplit(served.url).netloc, timeout=600)
+
+        def ask(method, path, body):
+            wire.request(method, path, body and json.dumps(body), {"content-type": "application/json"})
+            answer = wire.getresponse()
+            return answer.status, json.loads(answer.read())
+
+        for number in range(limit):
+            is_made = True
+            for method, path, body in calls:
+                status, content = ask(method, f"/collections/c{number}{path}", body)
+                if status == 404 and not is_made:
+                    continue
+                if status != 200:
+                    assert status == 507 and "too many open files" in content["status"]["error"], (number, path, content)
+                    refusals += 1
+                    is_made = is_made and path != ""
+            if refusals > 8:
+                break
+        assert refusals > 8
 
 
 def test_a_folder_is_no_snapshot(program, tmp_path):

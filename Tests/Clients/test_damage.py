@@ -1,5 +1,7 @@
 """An answer that lacks a damaged row says so, on every surface; a row that a backup still has comes back by itself."""
 
+import fcntl
+import os
 import random
 import shutil
 import subprocess
@@ -109,6 +111,69 @@ def test_an_answer_of_the_memory_that_lacks_a_damaged_row_says_so(cortex_path, t
     file = memory_store(cortex_path, tmp_path / "data")
     assert flip(file, marker(number).encode(), draw)
     print(dict(damage.memory_verdicts(cortex_path, tmp_path / "data", number)))
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_that_is_nested_too_deep_to_be_read_is_damaged_for_qdrants_api(cortex_path, tmp_path, row):
+    file = served_store(cortex_path, tmp_path / "data")
+    damage.nest(file, marker(row))
+    with serving(cortex_path, tmp_path / "data") as served:
+        # Beside one that is as deep as payloads may be, whose answers are nested deeper still.
+        body = {"payload": {"x": 1}, "key": ".".join(["a"] * 127), "points": [FIRST + 1]}
+        served.result("POST", "/collections/c/points/payload?wait=true", body)
+        others = {"must": [{"has_id": [FIRST + 1, FIRST + 2, FIRST + row]}]}
+        found = served.result("POST", "/collections/c/points/scroll", {"filter": others, "with_payload": True})["points"]
+        assert [one["id"] for one in found] == [FIRST + 1, FIRST + 2]
+        there = served.result("POST", "/collections/c/points", {"ids": [FIRST + 1], "with_payload": True})
+        assert there == found[:1]
+        assert served.result("GET", f"/collections/c/points/{FIRST + 1}")["payload"] == found[0]["payload"]
+        served.result("POST", "/collections/c/points/payload/delete?wait=true", {"keys": ["a"], "points": [FIRST + 1]})
+        counts = verdicts(served, FIRST + row)
+        assert counts["said"] and counts["refused"]
+        # Until it is stored again.
+        served.result("PUT", "/collections/c/points?wait=true", {"points": [damage.point(row)]})
+        assert set(verdicts(served)) == {"whole"}
+        assert damage.red(served) is None
+
+
+@pytest.mark.parametrize("number", [3, 35])
+def test_a_memory_that_is_nested_too_deep_to_be_read_is_damaged(cortex_path, tmp_path, number):
+    place = tmp_path / "data"
+    damage.nest(memory_store(cortex_path, place), marker(number))
+    counts = damage.memory_verdicts(cortex_path, place, number)
+    assert counts["said"]
+    repaired = subprocess.run(
+        [cortex_path, "verify", "--repair", "--data", str(place)], capture_output=True, text=True, env=surroundings())
+    assert repaired.returncode == 0, repaired.stderr
+    lines, told = damage.shell(cortex_path, place, "export", "memories", "--embedder", "none")
+    assert len(lines) == 39 and not damage.says_damage(told)
+
+
+def unfinished(place):
+    """Files that a repair makes ready to take the place of a collection."""
+    return [name for name in os.listdir(place) if ".new-" in name]
+
+
+def test_what_a_killed_repair_leaves_is_removed_by_the_next_command(cortex_path, tmp_path):
+    place = tmp_path / "data"
+    damage.nest(memory_store(cortex_path, place), marker(3))
+    # Whoever is opening a collection keeps the repair from giving the new file its name.
+    folder = os.open(place, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_SH)
+    repair = [cortex_path, "verify", "--repair", "--data", str(place)]
+    process = subprocess.Popen(repair, stdout=subprocess.DEVNULL, env=surroundings())
+    until(lambda: any(name[-36:].count("-") == 4 for name in unfinished(place)))
+    # A command beside the repair leaves its file alone.
+    damage.shell(cortex_path, place, "list", "--embedder", "none")
+    assert unfinished(place) and process.poll() is None
+    process.kill()
+    process.wait()
+    os.close(folder)
+    assert unfinished(place)
+    lines, _ = damage.shell(cortex_path, place, "export", "memories", "--embedder", "none")
+    assert len(lines) == 39 and not unfinished(place)
+    repaired = subprocess.run(repair, capture_output=True, text=True, env=surroundings())
+    assert repaired.returncode == 0 and not unfinished(place), repaired.stderr
 
 
 def backed_up(cortex_path, place):

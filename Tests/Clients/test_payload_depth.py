@@ -3,14 +3,16 @@ and of change; what was stored stays readable, and the server keeps running.
 """
 
 import random
+import shutil
 
 import pytest
-from conftest import binary
+from conftest import ROOT, binary
 from served import serving
 
 # Arrays and objects in each other, the payload itself counted, that can be read again.
 DEEPEST = 128
 STEPS = [1, 2, 126, 127, 128, 129, 600, 200_000]
+FIXTURE = ROOT / "Tests/VectorEngineTests/Fixtures/nested-payloads"
 
 
 def nested(depth, kind=None):
@@ -114,3 +116,32 @@ def test_a_whole_point_is_stored_exactly_if_its_payload_can_be_read_again(served
     assert status in ([200] if depth <= DEEPEST - 3 else [400] if depth > DEEPEST else [200, 400]), answer
     served.result("POST", "/collections/c/points/payload?wait=true", {"payload": {"n": 1}, "points": [2]})
     assert payload(served, 2)["n"] == 1
+
+
+def test_rows_that_an_earlier_version_has_stored_too_deep_end_no_process(request, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(FIXTURE, data)
+    everything = {"filter": {"must": [{"key": "k", "match": {"value": 1}}]}}
+    for start in range(2):
+        with serving(binary(request.config), data) as served:
+            points = "/collections/nested/points"
+            served.result("PUT", "/collections/nested/index?wait=true", {"field_name": "k", "field_schema": "integer"})
+            served.result("PUT", "/collections/nested/index?wait=true", {"field_name": "a.a", "field_schema": "keyword"})
+            assert ids(served.result("POST", f"{points}/scroll", {"with_payload": True} | everything)["points"]) == [1, 2, 6]
+            assert served.result("GET", "/collections/nested")["status"] == "red"
+            served.result("POST", f"{points}/payload?wait=true", {"payload": {"met": start}} | everything)
+            served.result("PUT", f"{points}?wait=true", {"points": [{"id": 1, "vector": [0, 0], "payload": {"k": 1}}]})
+            for method, path, body in [
+                ("POST", "/payload", {"payload": {"z": 1}, "points": [4]}),
+                ("POST", "/payload/delete", {"keys": ["a.a"], "points": [4]}),
+                ("POST", "/query", {"query": 4, "limit": 3}),
+                ("POST", "", {"ids": [4], "with_payload": {"include": ["a.a"]}}),
+            ]:
+                served.call(method, points + path, body)
+            assert served.process.poll() is None
+    with serving(binary(request.config), data) as served:
+        whole = [{"id": i, "vector": [1, i], "payload": {"k": 1}} for i in (3, 4)]
+        served.result("PUT", f"{points}?wait=true", {"points": whole})
+        served.result("POST", f"{points}/delete?wait=true", {"points": [5]})
+        assert ids(served.result("POST", f"{points}/scroll", everything)["points"]) == [1, 2, 3, 4, 6]
+        assert served.result("GET", "/collections/nested")["status"] == "green"

@@ -47,6 +47,30 @@ struct FilesTests {
         #expect(throws: FileError.self) { try Lease(path: scratch.path + "/none/lease") }
     }
 
+    @Test(
+        "A lease is on the file that has the name, though a holder removes the file that was opened",
+        arguments: [1, 2, 5])
+    func leasesOfFilesThatAreRemoved(times: Int) throws {
+        let path = scratch.path + "/lease"
+        var holder = try Lease(path: path)
+        var left = times
+        let lease = try Lease(path: path) {
+            // What has been opened loses its name before it is locked.
+            guard left > 0 else { return }
+            left -= 1
+            unlink(path)
+            holder?.release()
+            // Another holder, of the file that has the name now; the last one leaves none.
+            holder = left > 0 ? try? Lease(path: path) : nil  // its absence fails the test below
+        }
+        #expect(left == 0)
+        let held = try #require(lease)
+        // Nobody else gets one as long as it is held.
+        #expect(try Lease(path: path) == nil)
+        held.release()
+        try #require(try Lease(path: path)).release()
+    }
+
     @Test("Two may open at once, and nobody opens a directory's file while somebody deletes one")
     func directoryLock() throws {
         let file = scratch.path + "/file"
@@ -57,20 +81,20 @@ struct FilesTests {
             return flock(descriptor, LOCK_SH | LOCK_NB) == 0
         }
         do {
-            let one = DirectoryLock(.opening, directoryOf: file)
-            let other = DirectoryLock(.opening, directoryOf: file)
+            let one = try DirectoryLock(.opening, directoryOf: file)
+            let other = try DirectoryLock(.opening, directoryOf: file)
             #expect(try isFree())
             withExtendedLifetime((one)) {}
             withExtendedLifetime((other)) {}
         }
         do {
-            let deleting = DirectoryLock(.deleting, directoryOf: file)
+            let deleting = try DirectoryLock(.deleting, directoryOf: file)
             #expect(try !isFree())
             withExtendedLifetime((deleting)) {}
         }
         #expect(try isFree())
         // Where there is no directory there is nothing to keep apart.
-        _ = DirectoryLock(.deleting, directoryOf: scratch.path + "/none/file")
+        _ = try DirectoryLock(.deleting, directoryOf: scratch.path + "/none/file")
     }
 
     @Test(

@@ -66,6 +66,43 @@ struct CopyTests {
         try await store.close()
     }
 
+    @Test("Opening a collection removes the copies of killed processes, and unfinished marks that are a day old")
+    func leftoversAtOpening() async throws {
+        var store = try EmbeddedStore(directory: data)
+        try await store.createCollection("c", schema: Sample.schema)
+        try await store.close()
+        let name = data + "/c.collection.sqlite.new-"
+        let (left, held) = (name + UUID().uuidString, name + UUID().uuidString)
+        for path in [left, held] {
+            try PrivateFile.write([1], to: path)
+            try PrivateFile.write([1], to: path + "-wal")
+        }
+        try #require(try Lease(path: left + ".lock")).release()
+        let lease = try #require(try Lease(path: held + ".lock"))
+        let marks = (0..<2).map { _ in data + "/c.collection.sqlite.mark.new-" + UUID().uuidString }
+        for path in marks { try PrivateFile.write([1], to: path) }
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSinceNow: -100_000)], ofItemAtPath: marks[0])
+        store = try EmbeddedStore(directory: data)
+        #expect(try await store.count(nil, in: "c") == 0)
+        let names = try FileManager.default.contentsOfDirectory(atPath: data).filter { $0.contains(".new-") }
+        let kept = [held, held + "-wal", held + ".lock", marks[1]]
+        #expect(Set(names.map { data + "/" + $0 }) == Set(kept))
+        lease.release()
+        try await store.close()
+    }
+
+    @Test("Making a collection leaves nothing beside it", arguments: [true, false])
+    func makingLeavesNothing(isNew: Bool) async throws {
+        let store = try EmbeddedStore(directory: data)
+        try await store.createCollection("c", schema: Sample.schema)
+        if !isNew {
+            await #expect(throws: EngineError.self) { try await store.createCollection("c", schema: Sample.schema) }
+        }
+        try await store.close()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: data).filter { $0.contains(".new-") } == [])
+    }
+
     @Test(
         "A manifest that names something outside of its backup is damaged, and nothing is removed",
         arguments: ["../../data", "..", ".", "", "log", "full-/../../data", "full-\0", "full-/\u{301}x", "/etc"])

@@ -94,7 +94,11 @@ struct Reembedding {
         var start: PointID?
         repeat {
             try Task.checkCancellation()
-            let page = try await store.scroll(ScrollRequest(limit: Self.pageSize, startAt: start), in: name)
+            let (page, damaged) = try await store.knowingDamage(in: name) {
+                try await store.scroll(ScrollRequest(limit: Self.pageSize, startAt: start), in: name)
+            }
+            // No point can get its vector without the text, and the others are not given up for it in silence.
+            if let message = damaged.message { throw EngineError(.damaged, message) }
             let staged = try await store.retrieve(page.points.map(\.id), with: .payload, in: stagedName)
             let stamps = Dictionary(
                 staged.map { ($0.id, $0.payload.object[Self.stampMember]?.stringValue) }

@@ -21,7 +21,7 @@ struct IncomingFile: Sendable {
         do {
             try await body(file)
         } catch {
-            // What is in it is of no use to anybody, so that it does not matter how its closing ends.
+            // Nobody reads a part of a file: it does not matter how its closing ends.
             try await EmbeddedStore.blocking { try? file.handle.close() }  // the error of `body` is thrown
             throw error
         }

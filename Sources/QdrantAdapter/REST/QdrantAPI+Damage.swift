@@ -57,8 +57,8 @@ extension QdrantAPI {
             try await naming(name) { try await Self.lookedUp(listing, read) }
         }
         if !damaged.isEmpty {
-            let answer: JSONValue = if case .json(let bytes)? = result { try JSONParser.parse(bytes) } else { .null }
-            try Self.refuse(damaged, listing, request, listed: answer)
+            let answer: [UInt8] = if case .json(let bytes)? = result { bytes } else { [] }
+            try Self.refuse(damaged, listing, request, listed: try ListedPoints(answer))
         }
         // Nothing is there, and nothing damaged was asked for: the read itself says so.
         guard let result else { return try await read() }
@@ -93,7 +93,7 @@ extension QdrantAPI {
 
     /// - Throws: an internal error that names the damaged rows which an answer (`listed`) lacks.
     private static func refuse(
-        _ damaged: [DamagedRow], _ listing: Listing, _ request: Request, listed: JSONValue
+        _ damaged: [DamagedRow], _ listing: Listing, _ request: Request, listed: ListedPoints
     ) throws {
         let body = try request.optionalBody()
         let lacking: [DamagedRow]
@@ -101,13 +101,10 @@ extension QdrantAPI {
         case .scroll:
             guard try WireFilter.read(body.optional("filter"))?.isEmpty ?? true else { return }
             let start = try body.optional("offset").map { value throws(QdrantFailure) in try WireID.read(value) }
-            let next = try listed.optional("next_page_offset").map { value throws(QdrantFailure) in
-                try WireID.read(value)
-            }
-            let there = try ids(of: listed["points"])
             lacking = damaged.filter { row in
                 guard let id = row.id else { return true }
-                return !there.contains(id) && start.map { $0 <= id } ?? true && next.map { id < $0 } ?? true
+                return !listed.ids.contains(id) && start.map { $0 <= id } ?? true
+                    && listed.next.map { id < $0 } ?? true
             }
         case .count:
             lacking = try body.bool("exact") ?? true ? damaged : []
@@ -116,16 +113,33 @@ extension QdrantAPI {
                 if let ids = body.optional("ids") { Set(try WireID.list(ids)) } else {
                     [try WireID.read(path: request.route.parts.last ?? "")]
                 }
-            let there = try ids(of: listed)
-            lacking = damaged.filter { row in row.id.map { asked.contains($0) && !there.contains($0) } ?? false }
+            lacking = damaged.filter { row in row.id.map { asked.contains($0) && !listed.ids.contains($0) } ?? false }
         }
         guard let message = lacking.message else { return }
         throw QdrantFailure.internalError(message)
     }
+}
 
-    private static func ids(of points: JSONValue?) throws -> Set<PointID> {
-        let list = points?.arrayValue ?? []
-        return try Set(list.compactMap { $0["id"] }.map { value throws(QdrantFailure) in try WireID.read(value) })
+/// The points of an answer that was written, by their ids. Nothing else of it is read: with a payload that is nested
+/// as deep as payloads may be, the whole answer is nested deeper than the general reader goes.
+private struct ListedPoints {
+    private(set) var ids: Set<PointID> = []
+    /// Where the next page starts.
+    private(set) var next: PointID?
+
+    /// - Parameter answer: `{"points": […], "next_page_offset": …}`, a list of points, one point, or nothing.
+    init(_ answer: [UInt8]) throws(QdrantFailure) {
+        let (points, next) = JSONScanner.scanning(answer) { text -> ([JSONValue], JSONValue?) in
+            guard let root = text.root else { return ([], nil) }
+            var places: [Int] = []
+            text.forEachElement(of: text.member(Array("points".utf8), of: root) ?? root) { places.append($0) }
+            if places.isEmpty { places = [root] }
+            let ids = places.compactMap { text.member(Array("id".utf8), of: $0) }
+            let next = text.member(Array("next_page_offset".utf8), of: root)
+            return (ids.map { text.value(at: $0) }, next.map { text.value(at: $0) })
+        }
+        for id in points { ids.insert(try WireID.read(id)) }
+        if let next, !next.isNull { self.next = try WireID.read(next) }
     }
 }
 

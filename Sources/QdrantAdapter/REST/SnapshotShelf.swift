@@ -12,7 +12,7 @@ struct SnapshotShelf: Sendable {
         try await EmbeddedStore.blocking { [directory] in try body(SnapshotFolder(directory: directory)) }
     }
 
-    /// Runs `body` with the path of a file that is not there yet; whatever is there afterwards is removed.
+    /// Runs `body` with the path of a file that is not there yet, and removes it afterwards.
     func withTemporaryFile<Result>(_ body: (_ path: String) async throws -> Result) async throws -> Result {
         try await withTemporaryFiles { next in try await body(try await next()) }
     }

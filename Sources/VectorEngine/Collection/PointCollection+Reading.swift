@@ -46,7 +46,11 @@ extension PointCollection {
             let searcher = try searcher()
             if absent.allSatisfy({ searcher.row(of: $0) == nil }) { return found }
         }
-        throw EngineError(
+        throw indexIsDamaged
+    }
+
+    private var indexIsDamaged: EngineError {
+        EngineError(
             .damaged,
             "the index of ids of \(file.path) does not find points that are there. Run: cortex verify --repair")
     }
@@ -122,7 +126,7 @@ extension PointCollection {
         }
     }
 
-    /// A page of all points, read in one transaction.
+    /// A page of all points, read in one transaction. Damaged ones are left out and noted.
     private func scrollAll(_ request: ScrollRequest) throws -> ScrollPage {
         try checkIDs()
         return try file.pool.read { db in
@@ -131,8 +135,13 @@ extension PointCollection {
                 db, sql: "SELECT id FROM points WHERE id >= ? ORDER BY id LIMIT ?",
                 arguments: [Data(request.startAt?.key ?? []), request.limit + 1])
             let ids = keys.compactMap { key in key.withUnsafeBytes { PointID(key: $0) } }
-            let points = try ids.prefix(request.limit).compactMap {
-                try point(db, "WHERE p.id = ?", Data($0.key), request.parts, schema)
+            guard ids.count == keys.count else { throw indexIsDamaged }
+            let points = try ids.prefix(request.limit).compactMap { id in
+                do {
+                    return try point(db, "WHERE p.id = ?", Data(id.key), request.parts, schema)
+                } catch let error as EngineError where error.code == .damaged {
+                    return nil
+                }
             }
             return ScrollPage(points: points, next: ids.count > request.limit ? ids[request.limit] : nil)
         }

@@ -10,9 +10,10 @@ extension CollectionFile {
     static func create(
         path: String, name: String, definition: CollectionDefinition, key: EncryptionKey? = nil
     ) throws(EngineError) {
-        let temporary = path + ".new-\(UUID().uuidString)"
         do {
-            defer { unlink(temporary) }
+            let place = try StagingPlace.make(for: path)
+            defer { place.discard() }
+            let temporary = place.path
             if !FileManager.default.fileExists(atPath: path), AcknowledgedMark.read(beside: path) != .missing {
                 throw EngineError(
                     .damaged, "\(path) is missing, though its mark is there; restore it: cortex restore --help")

@@ -34,10 +34,10 @@ extension CollectionFile {
     ///
     /// - Returns: false when the collection at `path` was not being deleted; it is left as it is then.
     static func removeDropped(_ path: String) throws(EngineError) -> Bool {
-        let lock = DirectoryLock(.deleting, directoryOf: path)
-        defer { withExtendedLifetime(lock) {} }
-        guard isThere(path) else { return true }
         do {
+            let lock = try DirectoryLock(.deleting, directoryOf: path)
+            defer { withExtendedLifetime(lock) {} }
+            guard isThere(path) else { return true }
             try OpenFiles.enter(path) { () throws(EngineError) in try checkHead(of: path) }
             defer { OpenFiles.leave(path) }
             let queue = try DatabaseQueue(path: path, configuration: configuration(label: "dropped"))

@@ -82,7 +82,7 @@ final class CollectionFile: Sendable {
     ///
     /// - Throws: `collectionNotFound`, `notWritable`, `damaged`, `unsupportedFormat`, `keyRefused`.
     init(path: String, for access: Access = .files) throws(EngineError) {
-        let lock = DirectoryLock(.opening, directoryOf: path)
+        let lock = try Self.lockForOpening(path)
         defer { withExtendedLifetime(lock) {} }
         // The mark is read before the file: changes that another process acknowledges meanwhile are beyond this mark,
         // so the file is never wrongly found behind.
@@ -126,6 +126,14 @@ final class CollectionFile: Sendable {
             markDescriptor = try Self.compare(header, with: mark, path: path)
         } catch {
             OpenFiles.leave(path)
+            throw EngineError(wrapping: error, path: path)
+        }
+    }
+
+    private static func lockForOpening(_ path: String) throws(EngineError) -> DirectoryLock {
+        do {
+            return try DirectoryLock(.opening, directoryOf: path)
+        } catch {
             throw EngineError(wrapping: error, path: path)
         }
     }
@@ -177,13 +185,17 @@ final class CollectionFile: Sendable {
             guard header.tally != nil else { return -1 }
             do {
                 try AcknowledgedMark(storeID: header.storeID, sequence: header.sequence).create(beside: path)
-            } catch is FileError {
+            } catch let error as FileError where !error.saysTooManyFiles {
                 // The directory cannot be written, or the disk is full: the mark is made later, when that is possible.
                 // Until then a write fails for the same reason, and its caller is told; reading needs no mark.
                 return -1
             }
         }
-        return open(AcknowledgedMark.path(of: path), O_RDWR | O_CLOEXEC)
+        let descriptor = open(AcknowledgedMark.path(of: path), O_RDWR | O_CLOEXEC)
+        if descriptor < 0, errno == EMFILE || errno == ENFILE {
+            throw POSIXError(errno == EMFILE ? .EMFILE : .ENFILE)
+        }
+        return descriptor
     }
 
     /// Ends the doubt about a failed commit.
@@ -234,6 +246,7 @@ final class CollectionFile: Sendable {
             defer { try? file.close() }  // it was only read
             head = Array(try file.read(upToCount: 100) ?? Data())
         } catch {
+            if OpenFileLimit.isReached { throw EngineError(openFiles: path, cause: error) }
             throw EngineError(
                 .notWritable, "cannot read \(path). Check its owner and mode, or choose another directory with --data",
                 cause: error)

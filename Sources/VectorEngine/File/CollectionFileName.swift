@@ -1,4 +1,5 @@
 import Crypto
+import Files
 import Foundation
 import GRDB
 import Synchronization
@@ -41,6 +42,7 @@ enum CollectionFileName {
         do {
             files = try FileManager.default.contentsOfDirectory(atPath: directory)
         } catch {
+            if OpenFileLimit.isReached { throw EngineError(openFiles: directory, cause: error) }
             throw EngineError(.notWritable, "cannot read the data directory \(directory)", cause: error)
         }
         // A mark without its file is a collection too: one whose file is missing.

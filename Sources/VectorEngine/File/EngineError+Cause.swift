@@ -9,7 +9,7 @@ extension EngineError {
         case let error as EngineError: self = error
         case let error as FileError: self.init(file: error, path: path)
         case let error as DatabaseError
-        where error.resultCode.primaryResultCode == .SQLITE_CANTOPEN && OpenFileLimit.isReached:
+        where Self.refusedOpenings.contains(error.resultCode.primaryResultCode) && OpenFileLimit.isReached:
             self.init(openFiles: path, cause: error)
         case let error as CocoaError where Self.refusals.contains(error.code) && OpenFileLimit.isReached:
             self.init(openFiles: path, cause: error)
@@ -35,6 +35,9 @@ extension EngineError {
         }
     }
 
+    /// What SQLite says where it could not open a file; read-only, where that was possible after all at the second try.
+    private static let refusedOpenings: [ResultCode] = [.SQLITE_CANTOPEN, .SQLITE_READONLY]
+
     private static let refusals: Set<CocoaError.Code> = [
         .fileWriteNoPermission, .fileReadNoPermission, .fileWriteVolumeReadOnly, .fileWriteFileExists, .fileNoSuchFile,
         .fileWriteInvalidFileName, .fileWriteUnknown, .fileReadUnknown,
@@ -44,7 +47,9 @@ extension EngineError {
         "Check the directory's owner and mode and the free space, or choose another with --data"
 
     private init(file error: FileError, path: String) {
-        if error.code == .notMade {
+        if error.saysTooManyFiles {
+            self.init(openFiles: path, cause: error)
+        } else if error.code == .notMade {
             let isFull = error.systemCode == .ENOSPC || error.systemCode == .EDQUOT
             self.init(isFull ? .diskFull : .notWritable, error.message, cause: error)
         } else if let systemCode = error.systemCode {
@@ -54,7 +59,7 @@ extension EngineError {
         }
     }
 
-    private init(openFiles path: String, cause error: any Error) {
+    init(openFiles path: String, cause error: any Error) {
         self.init(
             .notWritable,
             "cannot open \(path): too many open files; nothing of this call was kept. Raise the limit of the process "

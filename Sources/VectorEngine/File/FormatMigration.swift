@@ -21,7 +21,7 @@ enum FormatMigration {
         guard FileManager.default.isWritableFile(atPath: path),
             FileManager.default.isWritableFile(atPath: (path as NSString).deletingLastPathComponent)
         else { return }
-        try snapshot(of: pool, at: snapshotPath(of: path, format: found))
+        try snapshot(of: pool, path, at: snapshotPath(of: path, format: found))
         try pool.writeWithoutTransaction { db in
             try db.inTransaction(.immediate) {
                 // Another process may have done this already.
@@ -34,10 +34,11 @@ enum FormatMigration {
     }
 
     /// Makes a complete copy, which then gets its name. A copy that is already there is the older one and stays.
-    private static func snapshot(of pool: DatabasePool, at path: String) throws {
+    private static func snapshot(of pool: DatabasePool, _ collection: String, at path: String) throws {
         guard !FileManager.default.fileExists(atPath: path) else { return }
-        let temporary = path + ".new-" + UUID().uuidString
-        defer { unlink(temporary) }
+        let place = try StagingPlace.make(for: collection)
+        defer { place.discard() }
+        let temporary = place.path
         try PrivateFile.create(temporary)
         let copy = try DatabaseQueue(path: temporary)
         try pool.backup(to: copy)

@@ -168,6 +168,12 @@ extension LoggedRow {
         denseChecksum = Int64(StoredRow.denseChecksum(self.dense, sequence: sequence))
     }
 
+    /// Whether the payload is one that can be read: an earlier version has stored some that cannot.
+    func isReadable(_ cipher: RowCipher?) throws -> Bool {
+        try resealed(sequence: sequence, from: cipher, to: nil).map { Payload(validated: $0.payload).isReadable }
+            ?? false
+    }
+
     /// The row with another sequence and cipher; nil if it cannot be decrypted.
     func resealed(sequence: Int64, from old: RowCipher?, to new: RowCipher?) throws -> LoggedRow? {
         func opened(_ bytes: [UInt8], _ place: RowCipher.Place) -> [UInt8]? {

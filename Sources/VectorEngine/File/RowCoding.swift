@@ -316,7 +316,7 @@ struct StoredRow: Sendable {
             throw EngineError(
                 .damaged,
                 "the payload of row \(sequence) is nested deeper than \(JSONParser.maximumDepth) levels; it is left "
-                    + "out of every answer. Delete the point, or store it again")
+                    + "out of every answer. Delete the point, store it again, or run: cortex verify --repair")
         }
         return payload
     }

@@ -68,7 +68,8 @@ struct CollectionRepair {
             try db.inTransaction(.immediate) {
                 var writer = try ChangeWriter(db, file: file, now: now)
                 for damaged in report.damagedRows {
-                    let good = recovered[damaged.sequence]
+                    // One that an earlier version has stored too deep is no better in a backup.
+                    let good = try recovered[damaged.sequence].flatMap { try $0.isReadable(file.cipher) ? $0 : nil }
                     try writer.setAside(damaged.sequence, id: good == nil ? damaged.id : nil)
                     if let good, try writer.store(good) {
                         receipt.restored += 1
@@ -89,8 +90,9 @@ struct CollectionRepair {
     // MARK: A new file
 
     private func rebuilt(_ report: VerificationReport) throws -> RepairReceipt {
-        let temporary = path + ".new-" + UUID().uuidString
-        defer { for suffix in ["", "-wal", "-shm", "-journal"] { unlink(temporary + suffix) } }
+        let place = try StagingPlace.make(for: path)
+        defer { place.discard() }
+        let temporary = place.path
         let mark: AcknowledgedMark? =
             if case .mark(let mark) = AcknowledgedMark.read(beside: path) { mark } else { nil }
         return try HeldFile(path: path).withLock { db in
@@ -185,7 +187,7 @@ struct CollectionRepair {
     private func swap(_ temporary: String) throws -> String? {
         try DirectorySync.sync(temporary)
         // Nobody opens the collection meanwhile: SQLite would lay another log beside the old file.
-        let lock = DirectoryLock(.deleting, directoryOf: path)
+        let lock = try DirectoryLock(.deleting, directoryOf: path)
         defer { withExtendedLifetime(lock) {} }
         let aside = path + ".damaged-\(now)"
         let parts = ["", "-wal"].filter { FileManager.default.fileExists(atPath: path + $0) }
@@ -263,9 +265,12 @@ private struct OldFile {
         guard let db else { return start }
         var reached = facts.number("sequence") ?? 0
         var rows = writer
+        let isEncrypted = facts.bytes(CollectionFile.dataKeyFact) != nil
         do {
             _ = try RowSalvage(db: db).forEach { row in
-                guard row.sequence > start, row.isWhole, PointID(keyBytes: row.key) != nil else { return }
+                guard row.sequence > start, row.isWhole, PointID(keyBytes: row.key) != nil,
+                    isEncrypted || Payload(validated: row.payload).isReadable
+                else { return }
                 if let there = try rows.sequence(of: row.key), there >= row.sequence { return }
                 try rows.upsert(row)
                 reached = max(reached, row.sequence)

@@ -95,7 +95,9 @@ struct CollectionVerification {
             report.findings.append("the description (meta) is damaged")
         }
         report.sequence = written?.sequence ?? 0
-        let tally = try examineRows(db, &report)
+        // A copy may have such rows, as its collection did; and an encrypted payload cannot be read here.
+        let readsPayloads = mark != nil && written.map { $0.facts.bytes(CollectionFile.dataKeyFact) == nil } ?? false
+        let tally = try examineRows(db, readsPayloads: readsPayloads, &report)
         report.pointCount = Int(clamping: tally.count)
         guard let written else { return }
         if let there = written.tally, there != tally {
@@ -129,12 +131,17 @@ struct CollectionVerification {
     }
 
     /// Compares every row with its checksums; returns the tally, in which damaged rows count with their stored numbers.
-    private func examineRows(_ db: Database, _ report: inout VerificationReport) throws -> PointTally {
+    ///
+    /// - Parameter readsPayloads: whether rows count as damaged whose payload is nested too deep to be read.
+    private func examineRows(
+        _ db: Database, readsPayloads: Bool, _ report: inout VerificationReport
+    ) throws -> PointTally {
         var tally = PointTally()
         var damaged: [Int64] = []
         let scanned = try RowSalvage(db: db).forEach { row in
             tally.add(sequence: row.sequence, key: row.key, checksum: row.checksum)
-            if !row.isWhole || PointID(keyBytes: row.key) == nil { damaged.append(row.sequence) }
+            let isReadable = !readsPayloads || Payload(validated: row.payload).isReadable
+            if !row.isWhole || !isReadable || PointID(keyBytes: row.key) == nil { damaged.append(row.sequence) }
         }
         damaged += scanned.unreadable
         if !scanned.isComplete {

@@ -19,6 +19,8 @@ public final class EmbeddedStore: PointStore {
     private let timer: Mutex<UpkeepTimer?> = Mutex(nil)
     private let open: Mutex<[ByteText: OpenCollection]> = Mutex([:])
     private let opening = NamedLocks()
+    /// Whether this store has looked for what killed processes left.
+    let hasRemovedLeftovers = Atomic<Bool>(false)
     /// Where blocking work runs, so that Swift's own threads stay free.
     private static let blocking = DispatchQueue(label: "cortex.engine", attributes: .concurrent)
 
@@ -200,6 +202,7 @@ public final class EmbeddedStore: PointStore {
             let hasFailed = open.withLock { $0[text: name] != nil }
             let collection = try PointCollection(
                 name: name, path: path(of: name), settings: settings, afterFailure: hasFailed)
+            removeLeftoversOnce()
             let entry = OpenCollection(collection: collection, sealer: Sealer(collection))
             open.withLock { $0[text: name] = entry }
             return entry

@@ -35,7 +35,7 @@ final class PageConnections: Sendable {
 
     /// Nil if the pages cannot be read, or the file is gone: SQLite would make an empty one in its place.
     private func opened() throws -> PageConnection? {
-        let lock = DirectoryLock(.opening, directoryOf: path)
+        let lock = try DirectoryLock(.opening, directoryOf: path)
         defer { withExtendedLifetime(lock) {} }
         guard CollectionFile.isThere(path) else { return nil }
         return try PageConnection(path: path, CollectionFile.configuration(label: "pages"), checkpointer)

@@ -4,7 +4,8 @@ import Foundation
 /// A name beside a collection's file, under which a copy is made ready to take its place.
 ///
 /// A process that is killed cannot remove its copy. So each has a file `NAME.lock` beside it, locked by its process for
-/// as long as it is used: the kernel unlocks it with the process's end, and the next start of a server removes both.
+/// as long as it is used: the kernel unlocks it with the process's end, and the next opening of a collection in the
+/// directory removes both.
 final class StagingPlace: Sendable {
     let path: String
     private let lease: Lease
@@ -13,6 +14,8 @@ final class StagingPlace: Sendable {
     private static let mark = ".new-"
     private static let lockSuffix = ".lock"
     private static let randomBytes = 36
+    /// No process takes so long to write 40 bytes, unless it is stopped.
+    private static let longestMarkSeconds = 86_400.0
     /// What SQLite and the engine put beside a file that they open.
     static let suffixes = ["", "-wal", "-shm", "-journal", ".lease", AcknowledgedMark.suffix]
 
@@ -43,18 +46,24 @@ final class StagingPlace: Sendable {
     }
 
     /// Removes the copies in `directory` that processes which have ended left behind. A copy without a lock stays: it
-    /// may be the only copy of something.
+    /// may be the only copy of something. Marks are different: one is written in a moment, and there is always another.
     ///
     /// - Returns: how many there were.
-    static func removeLeftovers(in directory: String) throws -> Int {
+    static func removeLeftovers(in directory: String, now: Date = Date()) throws -> Int {
         guard PathKind(of: directory) != nil else { return 0 }
         var count = 0
-        for lock in try FileManager.default.contentsOfDirectory(atPath: directory) where lock.hasSuffix(lockSuffix) {
+        let names = try FileManager.default.contentsOfDirectory(atPath: directory)
+        for name in names where isUnfinishedMark(name) {
+            let path = directory + "/" + name
+            let facts = try? FileManager.default.attributesOfItem(atPath: path)  // gone meanwhile: it was finished
+            guard let changed = facts?[.modificationDate] as? Date,
+                now.timeIntervalSince(changed) > longestMarkSeconds
+            else { continue }
+            if PrivateFile.discard(path) { count += 1 }
+        }
+        for lock in names where lock.hasSuffix(lockSuffix) {
             let name = String(lock.dropLast(lockSuffix.count))
-            let collection = name.dropLast(randomBytes)
-            guard UUID(uuidString: String(name.suffix(randomBytes))) != nil,
-                collection.hasSuffix(CollectionFileName.suffix + mark),
-                let lease = try Lease(path: directory + "/" + lock)
+            guard isStaged(name, of: CollectionFileName.suffix), let lease = try Lease(path: directory + "/" + lock)
             else { continue }
             remove(directory + "/" + name)
             lease.release()
@@ -62,15 +71,14 @@ final class StagingPlace: Sendable {
         }
         return count
     }
-}
 
-extension EmbeddedStore {
-    /// Removes the copies that killed processes had made ready to take the place of a collection.
-    ///
-    /// - Returns: how many there were.
-    package func removeLeftovers() async throws -> Int {
-        try await Self.offPool { [directory] in
-            try EngineError.wrapping(directory) { try StagingPlace.removeLeftovers(in: directory) }
-        }
+    /// Whether a file is one that was to get the name of a file which ends with `suffix`.
+    private static func isStaged(_ name: String, of suffix: String) -> Bool {
+        UUID(uuidString: String(name.suffix(randomBytes))) != nil
+            && name.dropLast(randomBytes).hasSuffix(suffix + mark)
+    }
+
+    private static func isUnfinishedMark(_ name: String) -> Bool {
+        isStaged(name, of: CollectionFileName.suffix + AcknowledgedMark.suffix)
     }
 }
