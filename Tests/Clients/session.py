@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-HANG_SECONDS = 60
+HANG_SECONDS = 600
 
 
 class Ended(Exception):
