@@ -109,8 +109,11 @@ extension Telling {
         if let token = answer["token"]?.stringValue, count > 0 {
             let end = answer["token_expires_at"]?.stringValue.map { ", before \($0)" } ?? ""
             lines.append("to delete exactly these: the same filter with token \(token)\(end)")
+        } else if count > 0 {
+            lines.append("to delete them: the same ids without dry_run")
         }
-        return lines
+        let missing = strings(answer["missing"])
+        return lines + (missing.isEmpty ? [] : ["not there: " + missing.joined(separator: ", ")])
     }
 
     /// What an erasure left where.

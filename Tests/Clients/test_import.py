@@ -36,6 +36,29 @@ def test_mem0s_export_is_read_and_a_second_time_changes_nothing(cortex):
     assert (again["added"], len(exported(cortex))) == (0, 2)
 
 
+def test_two_users_of_mem0_keep_the_same_sentence_each(cortex, tmp_path):
+    (tmp_path / "users.json").write_text(json.dumps({
+        "results": [
+            {"id": "1", "memory": "Is allergic to nuts", "user_id": "ann", "created_at": "2026-05-01T10:00:00Z"},
+            {"id": "2", "memory": "Is allergic to nuts", "user_id": "bob", "created_at": "2026-06-01T10:00:00Z"},
+            {"id": "3", "memory": "The trial is running", "user_id": "bob", "expiration_date": "2999-01-01"},
+            {"id": "4", "memory": "Has a voucher", "user_id": "bob", "expiration_date": "soon"},
+        ],
+        "relations": [{"source": "ann", "relationship": "likes", "destination": "tea"}, {"source": "ann"}],
+    }))
+    facts = imported(cortex, "users.json", BAD_LINES)
+    assert (facts["added"], [fault["line"] for fault in facts["faults"]]) == (4, [4, 6])
+    items = exported(cortex)
+    nuts = [item for item in items if item.get("content") == "Is allergic to nuts"]
+    assert sorted((item["source"]["actor"], item["metadata"]["user_id"]) for item in nuts) == [
+        ("ann", "ann"), ("bob", "bob"),
+    ]
+    (trial,) = [item for item in items if item.get("content") == "The trial is running"]
+    assert trial["expires_at"].startswith("2999-01-01T00:00:00")
+    (relation,) = [item for item in items if item["kind"] == "relation"]
+    assert (relation["data"]["from_entity_id"], relation["data"]["relation_type"]) == ("ann", "likes")
+
+
 def test_mcp_memory_services_export_is_read(cortex):
     assert imported(cortex, EXPORTS / "mcp-memory-service-12.4.0.json")["added"] == 2
     items = {item["content"]: item for item in exported(cortex)}
@@ -49,7 +72,7 @@ def test_mcp_memory_services_export_is_read(cortex):
 def test_claude_mems_export_is_read_and_an_entry_without_text_is_named(cortex):
     facts = imported(cortex, EXPORTS / "claude-mem.json", BAD_LINES)
     assert (facts["added"], [(fault["line"], fault["file"]) for fault in facts["faults"]]) == (
-        4, [(3, "claude-mem.json")],
+        5, [(3, "claude-mem.json")],
     )
     items = {item["kind"] + item["data"].get("observation_type", ""): item for item in exported(cortex)}
     assert set(items) == {"decision", "change", "observationsession_summary", "observationuser_prompt"}
@@ -57,6 +80,19 @@ def test_claude_mems_export_is_read_and_an_entry_without_text_is_named(cortex):
     assert decision["scope"]["project"] == "billing" and decision["source"]["session"] == "6f1c"
     assert "Two services had given out one number" in decision["content"]
     assert items["change"]["data"]["affected_files"] == ["src/print.ts"]
+
+
+def test_claude_mems_sessions_lend_their_project_and_their_prompt(cortex, tmp_path):
+    session = {"id": 1, "content_session_id": "c", "memory_session_id": "s", "project": "web", "started_at_epoch": 0}
+    (tmp_path / "sessions.json").write_text(json.dumps({
+        "exportedAt": "2026-11-30T10:00:00Z", "observations": [], "summaries": [],
+        "sessions": [session | {"user_prompt": "fix the login"}, session | {"id": 2, "user_prompt": "second prompt"}],
+        "prompts": [{"id": 1, "content_session_id": "c", "prompt_number": 2, "prompt_text": "second prompt"}],
+    }))
+    assert imported(cortex, "sessions.json")["added"] == 2
+    assert sorted((item["content"], item["scope"]["project"]) for item in exported(cortex)) == [
+        ("fix the login", "web"), ("second prompt", "web"),
+    ]
 
 
 def test_a_note_of_basic_memory_becomes_an_entity_with_what_is_known_of_it(cortex):
@@ -116,6 +152,26 @@ def test_a_knowledge_graph_with_a_bad_line_keeps_the_rest(cortex, tmp_path):
     facts = imported(cortex, "memory.json", BAD_LINES)
     assert (facts["added"], [fault["line"] for fault in facts["faults"]]) == (3, [2, 3])
     assert "without a name" in facts["faults"][0]["reason"]
+
+
+def test_a_knowledge_graph_as_one_object_is_read(cortex, tmp_path):
+    (tmp_path / "graph.json").write_text(json.dumps({
+        "entities": [{"name": "Ana", "entityType": "person", "observations": ["likes tea"]}],
+        "relations": [{"from": "Ana", "to": "Printer", "relationType": "owns"}],
+    }, indent=2))
+    assert imported(cortex, "graph.json")["added"] == 3
+    assert sorted(item["kind"] for item in exported(cortex)) == ["entity", "observation", "relation"]
+
+
+@pytest.mark.parametrize("command", [["import"], ["store", "--from"]])
+def test_a_line_that_is_not_utf_8_is_named_and_the_others_are_kept(cortex, tmp_path, command):
+    lines = [json.dumps({"content": f"fact {n}", "kind": "observation"}).encode() for n in range(50)]
+    lines[20] = '{"content": "caf\u00e9"}'.encode("latin-1")
+    (tmp_path / "facts.jsonl").write_bytes(b"\n".join(lines))
+    result = cortex(*command, "facts.jsonl", "--embedder", "none")
+    assert result.returncode in (4, BAD_LINES)
+    assert "line 21" in result.stderr and "not UTF-8" in result.stderr
+    assert len(exported(cortex)) == 49
 
 
 def test_an_edited_markdown_export_is_an_update(cortex, tmp_path):

@@ -56,6 +56,20 @@ struct DocumentTests {
         #expect(found["versions"]?.arrayValue?.compactMap { $0["data"]?["body_md"]?.stringValue } == ["push it"])
     }
 
+    @Test("Tags of the file come and go with it; those that a user gave stay")
+    func tags() async throws {
+        let memory = world.memory()
+        let text = "---\ntags: [draft, guide]\n---\n# A\none\n"
+        let id = try await take(memory, text).ids[0]
+        var update = MemoryUpdate(id)
+        update.tags = ["draft", "guide", "important"]
+        _ = try await memory.update(update)
+        _ = try await take(memory, text.replacing("draft, ", with: "").replacing("one", with: "two"))
+        #expect(try await memory.get([id]).first?["tags"] == ["important", "guide"])
+        _ = try await take(memory, "# A\nthree\n")
+        #expect(try await memory.get([id]).first?["tags"] == ["important"])
+    }
+
     @Test("A removed section is retired: it is not found any more, and a cleanup of orphans leaves its version")
     func retired() async throws {
         let memory = world.memory()

@@ -34,6 +34,39 @@ import Testing
         try #require(results[index]["id"]?.stringValue)
     }
 
+    @Test("a dry run by ids deletes nothing, whether it asks to erase or not", arguments: [false, true])
+    func aDryRunByIds(erases: Bool) async throws {
+        let memory = world.memory()
+        let kept = try id(try await memory.storeItems([["content": "precious"]]))
+        let gone = "01900000-0000-7000-8000-000000000000"
+        let arguments: JSONObject = [
+            "ids": [.string(kept), .string(gone)], "dry_run": true, "erase": .bool(erases),
+        ]
+        let answer = try await call(memory, "memory_delete", arguments)
+        #expect(answer["dry_run"] == true && answer["count"] == 1 && answer["missing"] == [.string(gone)])
+        #expect(answer["erasure"] == nil)
+        #expect(
+            try await call(memory, "memory_get", ["id": .string(kept)])["items"]?.strings("content") == ["precious"])
+        let second = try await call(memory, "memory_delete", ["ids": [.string(kept)]])
+        #expect(second["dry_run"] == false && second["count"] == 1)
+    }
+
+    @Test("a status to filter by may be spelled in another way")
+    func spellingsOfAStatus() async throws {
+        let memory = world.memory()
+        _ = try await memory.storeItems([
+            ["kind": "todo", "content": "paint", "data": ["title": "paint", "status": "in_progress"]],
+            ["kind": "todo", "content": "sweep", "data": ["title": "sweep", "status": "Waiting"]],
+        ])
+        for (status, expected) in [("In-Progress", ["paint"]), ("Waiting", ["sweep"]), ("waiting", [])] {
+            let listed = try await call(memory, "memory_list", ["status": .string(status)])
+            #expect(listed["items"]?.strings("content") == expected, "\(status)")
+            let found = try await call(
+                memory, "memory_find", ["query": "paint sweep", "filters": ["metadata": ["status": .string(status)]]])
+            #expect(found["items"]?.strings("content") == expected, "\(status)")
+        }
+    }
+
     // MARK: Reading
 
     @Test("memories come back in the order asked, and ids that are not there are named")

@@ -65,6 +65,24 @@ import VectorEngine
         }
     }
 
+    @Test("a restored version has the end that it had, unless that has passed")
+    func aVersionIsRestoredWithItsEnd() async throws {
+        let memory = world.memory()
+        let id = try await stored(memory, ["kind": "todo", "content": "first"])
+        func change(_ members: JSONObject) async throws -> JSONValue? {
+            world.advance(seconds: 1)
+            let arguments = members.merging(["id": .string(id.description)]) { $1 }
+            _ = try await memory.callUpdate(arguments: arguments, context: CallContext())
+            return try await memory.get([id]).first?["expires_at"]
+        }
+        #expect(try await change(["content": "second", "ttl_config": ["policy": "short"]]) != nil)
+        #expect(try await change(["restore": 1]) == nil)
+        // The end of the second version has passed: what is restored keeps the present one.
+        world.advance(seconds: 2 * 24 * 3600)
+        #expect(try await change(["restore": 2]) == nil)
+        #expect(try await memory.get([id]).first?["content"] == "second")
+    }
+
     @Test("an update that expects another version is refused, and one that changes nothing keeps no version")
     func theExpectedVersionIsChecked() async throws {
         let memory = world.memory()

@@ -11,13 +11,11 @@ enum ForeignExport {
             return memories.map(memoryService)
         }
         if value["observations"]?.arrayValue != nil, value["exportedAt"] != nil || value["summaries"] != nil {
-            return (value["observations"]?.arrayValue ?? []).map(claudeMemObservation)
-                + (value["summaries"]?.arrayValue ?? []).map(claudeMemSummary)
-                + (value["prompts"]?.arrayValue ?? []).map(claudeMemPrompt)
+            return claudeMem(value)
         }
         let list = value["results"]?.arrayValue ?? value["memories"]?.arrayValue ?? value.arrayValue
         guard let list, list.contains(where: { $0["memory"]?.stringValue != nil }) else { return nil }
-        return list.map(mem0)
+        return list.map(mem0) + (value["relations"]?.arrayValue ?? []).map(mem0Relation)
     }
 
     private static func text(_ value: JSONValue?) -> String? {
@@ -72,10 +70,29 @@ enum ForeignExport {
         source["timestamp"] = moment(entry["created_at"])
         var metadata = entry["metadata"]?.objectValue ?? [:]
         for name in ["user_id", "agent_id", "role"] { metadata[name] = text(entry[name]).map { .string($0) } }
+        // The same sentence about two users is two memories.
+        var data = JSONObject()
+        if let user = text(entry["user_id"]) {
+            data = ["entity_type": "user", "entity_id": .string(user), "observation": .string(content)]
+        }
         let key = (text(entry["id"]) ?? text(entry["hash"])).map { "mem0:\($0)" }
-        return .success(
-            item(
-                .observation, content, source: source, metadata: metadata, tags: list(entry["categories"]), key: key))
+        var item = item(
+            .observation, content, data: data, source: source, metadata: metadata, tags: list(entry["categories"]),
+            key: key)
+        if let day = text(entry["expiration_date"]) {
+            guard let end = Timestamp.parse(day) ?? Timestamp.parse(day + "T00:00:00Z") else {
+                return .failure(MemoryError(.pattern, "has an expiration_date that is no date: \(day)"))
+            }
+            item["ttl_config"] = ["expires_at": .string(Timestamp.format(end))]
+        }
+        return .success(item)
+    }
+
+    private static func mem0Relation(_ entry: JSONValue) -> Result<JSONObject, MemoryError> {
+        guard let from = text(entry["source"]), let to = text(entry["destination"]) ?? text(entry["target"]),
+            let type = text(entry["relationship"])
+        else { return missing("source, relationship or destination") }
+        return .success(KnowledgeGraph.relation(from: from, nil, to: to, nil, type))
     }
 
     // MARK: mcp-memory-service
@@ -100,6 +117,27 @@ enum ForeignExport {
     private static let changeTypes = [
         "bugfix": "bugfix", "feature": "feature_add", "refactor": "refactor", "change": "feature_modify",
     ]
+
+    /// A session's prompt is exported with the session, too; prompts name their session and not its project.
+    private static func claudeMem(_ value: JSONValue) -> [Result<JSONObject, MemoryError>] {
+        let sessions = value["sessions"]?.arrayValue ?? []
+        let prompts = value["prompts"]?.arrayValue ?? []
+        func session(of prompt: JSONValue) -> JSONValue? {
+            sessions.first { text($0["content_session_id"]) == text(prompt["content_session_id"]) }
+        }
+        let told = Set(prompts.compactMap { text($0["prompt_text"]).map { ByteText($0) } })
+        let untold = sessions.filter { text($0["user_prompt"]).map { !told.contains(ByteText($0)) } ?? false }
+        return (value["observations"]?.arrayValue ?? []).map(claudeMemObservation)
+            + (value["summaries"]?.arrayValue ?? []).map(claudeMemSummary)
+            + prompts.map { prompt in
+                claudeMemPrompt(
+                    prompt, text: prompt["prompt_text"], project: prompt["project"] ?? session(of: prompt)?["project"],
+                    part: "prompt")
+            }
+            + untold.map { session in
+                claudeMemPrompt(session, text: session["user_prompt"], project: session["project"], part: "session")
+            }
+    }
 
     private static func claudeMemObservation(_ entry: JSONValue) -> Result<JSONObject, MemoryError> {
         let facts = list(entry["facts"]).compactMap(\.stringValue)
@@ -135,14 +173,17 @@ enum ForeignExport {
         return .success(claudeMem(entry, .observation, parts.joined(separator: "\n"), data, part: "summary"))
     }
 
-    private static func claudeMemPrompt(_ entry: JSONValue) -> Result<JSONObject, MemoryError> {
-        guard let content = text(entry["prompt_text"]) else { return missing("prompt_text") }
+    private static func claudeMemPrompt(
+        _ entry: JSONValue, text value: JSONValue?, project: JSONValue?, part: String
+    ) -> Result<JSONObject, MemoryError> {
+        guard let content = text(value) else { return missing("prompt_text") }
         let data: JSONObject = ["observation_type": "user_prompt"]
-        var item = claudeMem(entry, .observation, content, data, part: "prompt")
+        var item = claudeMem(entry, .observation, content, data, part: part)
         if case .object(var source)? = item["source"] {
             source["actor"] = "user"
             item["source"] = .object(source)
         }
+        if let project = text(project) { item["scope"] = ["project": .string(project)] }
         return .success(item)
     }
 
@@ -154,7 +195,8 @@ enum ForeignExport {
         let session =
             text(entry["memory_session_id"]) ?? text(entry["sdk_session_id"]) ?? text(entry["content_session_id"])
         source["session"] = session.map { .string($0) }
-        source["timestamp"] = moment(entry["created_at"]) ?? moment(entry["created_at_epoch"])
+        source["timestamp"] =
+            moment(entry["created_at"]) ?? moment(entry["created_at_epoch"]) ?? moment(entry["started_at"])
         let key = entry["id"].map { "claude-mem:\(part):\(text($0) ?? JSONWriter.text($0))" }
         var item = item(kind, content, data: data, source: source, tags: tags, key: key)
         if let project = text(entry["project"]) { item["scope"] = ["project": .string(project)] }

@@ -32,7 +32,7 @@ package struct ImportSource: Sendable {
 
     /// Reads lines that were handed in; `name` says in an error whose they are.
     package init(lines data: Data, named name: String) throws(MemoryError) {
-        take(text: try TextFile.text(of: Array(data), named: name), named: name)
+        take(text: try TextFile.jsonLines(of: Array(data), named: name, faults: &faults), named: name)
     }
 
     /// Reads a file, or the files of a folder.
@@ -57,10 +57,10 @@ package struct ImportSource: Sendable {
     }
 
     private mutating func read(file path: String, named name: String) throws(MemoryError) {
-        let text = try TextFile.text(at: path, named: name)
         guard TextSource.markdownSuffixes.contains((name as NSString).pathExtension.lowercased()) else {
-            return take(text: text, named: name)
+            return take(text: try TextFile.jsonLines(at: path, named: name, faults: &faults), named: name)
         }
+        let text = try TextFile.text(at: path, named: name)
         guard let item = FrontMatter.item(of: text) else { return take(note: text, at: path, named: name) }
         if item["id"] != nil, item["created_at"] != nil {
             exported.append(Row(item: item, file: name, line: 0))
@@ -107,24 +107,36 @@ package struct ImportSource: Sendable {
                 }
                 return
             }
+            if let lines = KnowledgeGraph.lines(of: whole) {
+                take(lines.enumerated().map { ($0 + 1, $1) }, named: name)
+                return
+            }
             if let list = whole.arrayValue {
                 for (i, value) in list.enumerated() { take(value, KnowledgeGraph.Place(file: name, line: i + 1)) }
                 return
             }
         }
-        var graph = KnowledgeGraph()
+        var values: [(Int, JSONValue)] = []
         for (number, line) in TextSource.lines(text) {
-            let place = KnowledgeGraph.Place(file: name, line: number)
             do {
-                let value = try JSONParser.parse(line)
-                do throws(MemoryError) {
-                    if let members = value.objectValue, try graph.take(members, at: place) { continue }
-                    take(value, place)
-                } catch {
-                    faults.append(TextSource.Fault(file: name, line: number, reason: error.message))
-                }
+                values.append((number, try JSONParser.parse(line)))
             } catch {
                 faults.append(TextSource.Fault(file: name, line: number, reason: "is \(error)"))
+            }
+        }
+        take(values, named: name)
+    }
+
+    /// Lines by their numbers: of a knowledge graph, of an export, or items.
+    private mutating func take(_ values: [(number: Int, value: JSONValue)], named name: String) {
+        var graph = KnowledgeGraph()
+        for (number, value) in values {
+            let place = KnowledgeGraph.Place(file: name, line: number)
+            do throws(MemoryError) {
+                if let members = value.objectValue, try graph.take(members, at: place) { continue }
+                take(value, place)
+            } catch {
+                faults.append(TextSource.Fault(file: name, line: number, reason: error.message))
             }
         }
         new += graph.rows

@@ -11,6 +11,18 @@ struct KnowledgeGraph {
     private var entities: [(place: Place, name: String, type: String, observations: [String])] = []
     private var relations: [(place: Place, from: String, to: String, type: String)] = []
 
+    /// The lines of a graph that is one object with its entities and its relations, as `read_graph` answers; nil where
+    /// the value is of another kind.
+    static func lines(of value: JSONValue) -> [JSONValue]? {
+        guard let entities = value["entities"]?.arrayValue, let relations = value["relations"]?.arrayValue else {
+            return nil
+        }
+        func typed(_ list: [JSONValue], _ type: JSONValue) -> [JSONValue] {
+            list.map { entry in entry.objectValue.map { .object($0.merging(["type": type]) { $1 }) } ?? entry }
+        }
+        return typed(entities, "entity") + typed(relations, "relation")
+    }
+
     /// Takes a line.
     ///
     /// - Returns: false when the line is of another kind.

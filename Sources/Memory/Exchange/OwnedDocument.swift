@@ -96,6 +96,8 @@ extension OwnedDocument {
     static let tool = "cortex sync"
     /// The member of `metadata` by which a part is known to be as the file had it.
     static let digest = "source_digest"
+    /// The member of `metadata` with the tags that the file gave its part; other tags are the user's own.
+    static let givenTags = "source_tags"
 
     /// The fields of a part's memory.
     func data(of part: Part) -> JSONObject {
@@ -118,7 +120,16 @@ extension OwnedDocument {
     func metadata(of part: Part) -> JSONObject {
         var members = metadata ?? [:]
         members[Self.digest] = .string(digest(of: part))
+        members[Self.givenTags] = tags
         return members
+    }
+
+    /// The tags of the part of a changed file: those of the file, and those that a user gave the memory since.
+    func tags(replacingThoseOf record: MemoryRecord) -> JSONValue? {
+        guard let present = record.tags?.arrayValue else { return Merging.tags(record.tags, tags) }
+        let given = record.metadata?[Self.givenTags]?.arrayValue ?? []
+        let own = JSONValue.array(present.filter { !given.contains($0) })
+        return Merging.tags(own, tags)
     }
 
     /// The part as an item of `memory_store`.

@@ -1,5 +1,6 @@
 import Files
 import Foundation
+import JSON
 
 /// Reads a file as UTF-8 text, and says of every other file what it is and what to do with it.
 package enum TextFile {
@@ -43,6 +44,45 @@ package enum TextFile {
     ///
     /// - Throws: `invalidArgument` with a sentence that names the file.
     package static func text(at path: String, named name: String) throws(MemoryError) -> String {
+        try text(of: bytes(at: path, named: name), named: name)
+    }
+
+    /// The text of a file of JSON lines; a line that is not UTF-8 is blank in it and becomes a fault.
+    ///
+    /// - Throws: `invalidArgument` for a file that cannot be read, or whose first line is no JSON and a later one not
+    ///   UTF-8.
+    static func jsonLines(
+        at path: String, named name: String, faults: inout [TextSource.Fault]
+    ) throws(MemoryError) -> String {
+        try jsonLines(of: bytes(at: path, named: name), named: name, faults: &faults)
+    }
+
+    /// The same of bytes that were read elsewhere.
+    static func jsonLines(
+        of bytes: [UInt8], named name: String, faults: inout [TextSource.Fault]
+    ) throws(MemoryError) -> String {
+        guard utf16(bytes) == nil, !bytes.contains(0), String(validating: bytes, as: UTF8.self) == nil else {
+            return try text(of: bytes, named: name)
+        }
+        var lines = bytes.split(separator: 0x0A, omittingEmptySubsequences: false).map { Array($0) }
+        var found: [TextSource.Fault] = []
+        for i in lines.indices where String(validating: lines[i], as: UTF8.self) == nil {
+            lines[i] = []
+            found.append(
+                TextSource.Fault(
+                    file: name, line: i + 1,
+                    reason: "is not UTF-8 text; it looks like Latin-1, which iconv -f LATIN1 -t UTF-8 converts"))
+        }
+        // A JSON value over several lines cannot lose one of them.
+        let first = lines.first { line in !line.allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 } }
+        guard let first, (try? JSONParser.parse(first)) != nil else {  // only whether it is JSON matters
+            return try text(of: bytes, named: name)
+        }
+        faults += found
+        return try text(of: Array(lines.joined(separator: [0x0A])), named: name)
+    }
+
+    private static func bytes(at path: String, named name: String) throws(MemoryError) -> [UInt8] {
         switch sort(path, named: name) {
         case .missing(let sentence), .unreadable(let sentence): throw MemoryError(.invalidArgument, sentence)
         case .folder: throw MemoryError(.invalidArgument, "\(name) is a folder; a file was expected")
@@ -55,7 +95,7 @@ package enum TextFile {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw MemoryError(.invalidArgument, "cannot read \(name); check its owner and mode")
         }
-        return try text(of: Array(data), named: name)
+        return Array(data)
     }
 
     /// The text of bytes that were read elsewhere.

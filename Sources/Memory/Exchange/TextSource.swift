@@ -89,9 +89,11 @@ package struct TextSource: Sendable {
     }
 
     private mutating func read(file: String, named name: String, in folder: String?) throws(MemoryError) {
-        let text = try TextFile.text(at: file, named: name)
         let suffix = (name as NSString).pathExtension.lowercased()
-        if Self.lineSuffixes.contains(suffix) { return readLines(text, named: name) }
+        if Self.lineSuffixes.contains(suffix) {
+            return readLines(try TextFile.jsonLines(at: file, named: name, faults: &faults), named: name)
+        }
+        let text = try TextFile.text(at: file, named: name)
         if splitsLines, !Self.markdownSuffixes.contains(suffix) {
             for (number, line) in Self.lines(text) {
                 items.append(

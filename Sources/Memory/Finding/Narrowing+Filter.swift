@@ -57,10 +57,14 @@ extension Narrowing {
         for (key, value) in metadata {
             var (free, own): ([Condition], [Condition]) = ([], [])
             try Self.append(key, value, under: Member.metadata, at: "filters.metadata", to: &free)
-            try Self.append(key, value, under: Member.data, at: "filters.metadata", to: &own)
+            try Self.append(
+                key, MemoryKind.spellings(of: value, in: key), under: Member.data, at: "filters.metadata", to: &own)
             must.append(value.isNull ? .filter(Filter(must: free + own)) : Self.any(of: free, own))
         }
-        for (key, value) in fields { try Self.append(key, value, under: Member.data, at: "filters", to: &must) }
+        for (key, value) in fields {
+            try Self.append(
+                key, MemoryKind.spellings(of: value, in: key), under: Member.data, at: "filters", to: &must)
+        }
         return Filter(must: must)
     }
 

@@ -50,6 +50,15 @@ package enum MemoryKind: String, Sendable, CaseIterable {
         }
     }
 
+    /// A value to look for in the member `name` of `data`: a text that means one of the choices in another spelling
+    /// ("In-Progress") becomes a list of both.
+    static func spellings(of value: JSONValue, in name: String) -> JSONValue {
+        guard let text = value.stringValue else { return value }
+        let meant = allCases.lazy.compactMap { $0.choices[name] }.joined().first { folded($0) == folded(text) }
+        guard let meant, meant != text else { return value }
+        return [.string(text), .string(meant)]
+    }
+
     /// Members of `data` that hold a list.
     package var lists: [String] {
         switch self {

@@ -1,7 +1,8 @@
 import JSON
 import VectorEngine
 
-/// `memory_delete`: ids at once, since an id is a confirmation; a filter with the token of its dry run.
+/// `memory_delete`: ids at once, since an id is a confirmation, unless a dry run is asked for; a filter with the token of
+/// its dry run.
 extension MemoryStore {
     /// `memory_delete` from arguments as they came to the result as it goes out.
     package func callDelete(arguments: JSONObject, context: CallContext) async throws(MemoryError) -> JSONValue {
@@ -16,7 +17,9 @@ extension MemoryStore {
         let ids = (arguments["ids"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap { UUIDBytes($0) } }
         let filter = arguments["filter"]?.objectValue
         switch (ids.isEmpty, filter) {
-        case (false, nil): return try await deleteByID(ids, erases: arguments["erase"] == true)
+        case (false, nil):
+            return try await deleteByID(
+                ids, isDryRun: arguments["dry_run"] == true, erases: arguments["erase"] == true)
         case (true, let filter?): return try await deleteByFilter(filter, arguments, context)
         case (false, _):
             throw MemoryError(.invalidArgument, "give ids or a filter, not both", field: "filter")
@@ -25,7 +28,7 @@ extension MemoryStore {
         }
     }
 
-    private func deleteByID(_ ids: [UUIDBytes], erases: Bool) async throws -> JSONValue {
+    private func deleteByID(_ ids: [UUIDBytes], isDryRun: Bool, erases: Bool) async throws -> JSONValue {
         _ = try await home.ready()
         let there = try await points.retrieve(ids.map { .uuid($0) }, with: .idOnly, in: collection).compactMap(
             \.id.uuid
@@ -35,10 +38,18 @@ extension MemoryStore {
         guard !there.isEmpty else {
             throw MemoryError(MemoryStore.notFound, field: "ids")
         }
-        let erasure = erases ? try await erase(there) : nil
-        let count = if let erasure { erasure.deleted } else { try await delete(there) }
+        let erasure = erases && !isDryRun ? try await erase(there) : nil
+        let count: Int
+        if isDryRun {
+            count = there.count
+        } else if let erasure {
+            count = erasure.deleted
+        } else {
+            count = try await delete(there)
+        }
         var members: JSONObject = [
-            "dry_run": false, "count": .integer(Int64(count)), "ids": .array(there.map { .string($0.description) }),
+            "dry_run": .bool(isDryRun), "count": .integer(Int64(count)),
+            "ids": .array(there.map { .string($0.description) }),
         ]
         members["erasure"] = erasure.map { .object($0.json) }
         if !missing.isEmpty { members["missing"] = .array(missing.map { .string($0.description) }) }

@@ -123,7 +123,8 @@ extension MemoryStore {
         update.data = document.data(of: part)
         if part.headingPath.isEmpty { update.data?["heading_path"] = .null }
         update.metadata = document.metadata(of: part)
-        update.tags = document.tags ?? (record.tags == nil ? nil : [])
+        update.metadata?[OwnedDocument.givenTags] = document.tags ?? .null
+        update.tags = document.tags(replacingThoseOf: record)
         do throws(MemoryError) {
             _ = try await self.update(update)
             result.updated += 1

@@ -45,8 +45,9 @@ extension MemoryStore {
                 .denied, "an approved section or accepted decision changes only through one that supersedes it",
                 field: "id")
         }
-        var record = try restored(existing, to: update.restore, from: kept)
-        Self.change(&record, by: update, from: clock.time(), settings)
+        let now = clock.time()
+        var record = try restored(existing, to: update.restore, from: kept, now: now)
+        Self.change(&record, by: update, from: now, settings)
         guard record.content != nil || record.data != nil else {
             throw MemoryError(.missing, "at least one of content and data is required", field: "content")
         }
@@ -71,9 +72,10 @@ extension MemoryStore {
             record: record, version: record.version, isChanged: true, degradedReason: batch.degradedReason)
     }
 
-    /// The record with what it said in the version of that number; as it is without one.
+    /// The record with what it said in the version of that number, and with the end it had, unless that has passed; as
+    /// it is without a number.
     private func restored(
-        _ record: MemoryRecord, to number: Int64?, from versions: [Version]
+        _ record: MemoryRecord, to number: Int64?, from versions: [Version], now: Int64
     ) throws(MemoryError) -> MemoryRecord {
         guard let number else { return record }
         guard let former = versions.first(where: { $0.number == number })?.record else {
@@ -90,6 +92,11 @@ extension MemoryStore {
         restored.tags = former.tags
         restored.scope = former.scope
         restored.kind = former.kind
+        if former.expiresAt.map({ $0 > now }) ?? true {
+            restored.expiresAt = former.expiresAt
+            restored.expiryPolicy = former.expiryPolicy
+            restored.renewal = former.renewal
+        }
         return restored
     }
 
