@@ -60,6 +60,56 @@ import VectorEngine
         }
     }
 
+    private func guide(_ round: Int) -> OwnedDocument {
+        let sections = (0..<6).map { "# Section \($0)\ntext \($0) of round \(round) about quokka \($0)\n" }
+        return OwnedDocument(
+            id: "/r/guide\(round).md", name: "guide.md", text: sections.joined(), isMarkdown: true)
+    }
+
+    @Test("two processes that take the same document at one moment store each of its sections once")
+    func twoProcessesTakeADocumentOnce() async throws {
+        try await withTwoStores { one, other in
+            let (world, second) = (TestWorld(), TestWorld())
+            _ = (0..<5).map { _ in second.draw() }
+            let memories = [world.memory(over: one), second.memory(over: other)]
+            _ = try await memories[0].storeItems([["kind": "todo", "content": "warm up"]])
+            for round in 0..<12 {
+                // From two worktrees of one repository, whose branches differ.
+                let results = try await withThrowingTaskGroup(of: DocumentsResult.self) { group in
+                    for (memory, branch) in zip(memories, ["main", "topic"]) {
+                        group.addTask {
+                            try await memory.take(
+                                [guide(round)], scope: MemoryScope(["project": "p", "branch": branch]))
+                        }
+                    }
+                    return try await group.reduce(into: [DocumentsResult]()) { $0.append($1) }
+                }
+                #expect(results[0].ids == results[1].ids && results[0].ids.count == 6)
+                #expect(results.map { $0.stored }.reduce(0, +) == 6 && results.map { $0.unchanged }.reduce(0, +) == 6)
+                #expect(results.allSatisfy { $0.refusals.isEmpty && $0.updated == 0 && $0.retired == 0 })
+            }
+            #expect(try await one.count(nil, in: "memories") == 73)
+            #expect(try await other.count(nil, in: "memories") == 73)
+        }
+    }
+
+    @Test("an item that a client sends as the part of a document is stored once, also where copies are asked for")
+    func partsAreUniqueForEverybody() async throws {
+        let world = TestWorld()
+        let memory = world.memory()
+        func part(_ text: String) -> JSONValue {
+            [
+                "kind": "section", "source": ["tool": "cortex sync"],
+                "data": ["title": "T", "heading": "H", "body_md": .string(text), "document_id": "/r/a.md", "part": 1],
+            ]
+        }
+        let off: JSONObject = ["deduplication": ["enabled": false]]
+        let first = try await memory.storeItems([part("one"), part("two")], off)
+        #expect(first.map { $0["status"] } == ["stored", "skipped_dedupe"] && first[0]["id"] == first[1]["id"])
+        let again = try await memory.storeItems([part("three")])
+        #expect(again[0]["status"] == "skipped_dedupe" && again[0]["id"] == first[0]["id"])
+    }
+
     @Test("two processes that store the same items at one moment store them once", arguments: [false, true])
     func twoProcessesStoreOnce(byKey: Bool) async throws {
         try await withTwoStores { one, other in

@@ -93,7 +93,7 @@ package struct OwnedDocument: Sendable, Equatable {
 
 extension OwnedDocument {
     /// What says in `source.tool` that a memory belongs to its file.
-    static let tool = "cortex sync"
+    static let tool = MemorySource.documentTool
     /// The member of `metadata` by which a part is known to be as the file had it.
     static let digest = "source_digest"
     /// The member of `metadata` with the tags that the file gave its part; other tags are the user's own.

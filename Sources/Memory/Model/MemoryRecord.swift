@@ -21,7 +21,7 @@ enum Member {
     static let confidence = "confidence"
     static let scopeHash = "scope_hash"
     static let contentHash = "content_hash"
-    /// The digest of scope, kind and text (``MemoryRecord/uniqueKey``).
+    /// The digest of scope, kind and text, or of a document's part (``MemoryRecord/uniqueKey``).
     static let uniqueKey = "unique_key"
     /// The project's name in lower case: projects are compared without their case.
     static let projectKey = "project_key"
@@ -135,8 +135,30 @@ struct MemoryRecord: Sendable {
 
     /// What no two memories share: the digest of scope, kind and text, by which the store keeps one of two copies that
     /// two processes store at one moment. It changes with the text, so that an edited memory does not get in the way
-    /// of its former text.
-    var uniqueKey: String { ContentHash.hex(of: .array([.string(scope.hash), .string(contentHash)])) }
+    /// of its former text. The part of a document has one memory, whatever it says.
+    var uniqueKey: String {
+        Self.partKey(kind, data, source, scope)
+            ?? ContentHash.hex(of: .array([.string(scope.hash), .string(contentHash)]))
+    }
+
+    /// Whether it belongs to the part of a document.
+    var isPart: Bool { Self.partKey(kind, data, source, scope) != nil }
+
+    /// The digest of a document's part: its document, heading path and number, in its project whatever the branch; nil
+    /// for a memory that belongs to no document.
+    static func partKey(
+        _ kind: MemoryKind, _ data: JSONObject?, _ source: MemorySource, _ scope: MemoryScope
+    ) -> String? {
+        guard kind == .section, source.tool == MemorySource.documentTool, let document = data?["document_id"],
+            document.stringValue != nil, let number = data?["part"]?.integerValue
+        else { return nil }
+        var place = scope.values
+        place["branch"] = nil
+        place["project"] = scope.projectKey
+        let path = data?["heading_path"]?.stringValue ?? ""
+        return ContentHash.hex(
+            of: .array([.object(MemoryScope(place).json), document, .string(path), .integer(number)]))
+    }
 
     /// What tag filters match: every string of a list; of an object each key, and `key:value` for plain values.
     static func tagIndex(of tags: JSONValue?) -> [JSONValue] {

@@ -9,6 +9,9 @@ package struct MemorySource: Sendable, Equatable {
     /// Microseconds since 1970.
     package var timestamp: Int64?
 
+    /// The tool of memories that belong to the section of a document that they came from.
+    static let documentTool = "cortex sync"
+
     package init(actor: String? = nil, tool: String? = nil, session: String? = nil, timestamp: Int64? = nil) {
         self.actor = actor
         self.tool = tool

@@ -19,6 +19,8 @@ package struct DocumentsResult: Sendable, Equatable {
     package var retired = 0
     /// The memories of the parts, in order.
     package var ids: [UUIDBytes] = []
+    /// The memories that were retired.
+    package var retiredIDs: [UUIDBytes] = []
     package var refusals: [Refusal] = []
     package var degradedReason: String?
 
@@ -30,6 +32,7 @@ package struct DocumentsResult: Sendable, Equatable {
         unchanged += other.unchanged
         retired += other.retired
         ids += other.ids
+        retiredIDs += other.retiredIDs
         refusals += other.refusals
         degradedReason = other.degradedReason ?? degradedReason
     }
@@ -40,7 +43,7 @@ package struct DocumentsResult: Sendable, Equatable {
 /// A part is known by its heading path and its number there. A part whose text changed keeps its memory's id; one that
 /// was only moved does so as well. A memory whose part is gone leaves the collection and stays as a version, so that a
 /// search as of an earlier moment finds it. What a person has changed in a memory stays as long as its part is as it
-/// was.
+/// was. Of two processes that take a part at one moment one stores it, and the other finds it stored.
 extension MemoryStore {
     /// Documents whose stored parts are looked up together.
     private static let documentsAtOnce = 32
@@ -82,11 +85,7 @@ extension MemoryStore {
                     new.append((ids.count - 1, document, part))
                     continue
                 }
-                if record.metadata?[OwnedDocument.digest]?.stringValue == document.digest(of: part) {
-                    result.unchanged += 1
-                    continue
-                }
-                try await change(record, to: part, of: document, &result)
+                try await settle(record, part, of: document, &result)
                 progress(ids.count - new.count)
             }
             gone += plan.gone
@@ -105,6 +104,10 @@ extension MemoryStore {
                     result.refusals.append(
                         DocumentsResult.Refusal(
                             document: origin.document.id, heading: origin.part.heading, message: error.message))
+                } else if item.status == .skippedDuplicate, let id = item.id {
+                    // Another process has stored the part since this one looked.
+                    guard let record = try await mapped({ try await self.records([id]).first }) else { continue }
+                    try await settle(record, origin.part, of: origin.document, &result)
                 } else {
                     result.stored += 1
                 }
@@ -116,9 +119,14 @@ extension MemoryStore {
         return result
     }
 
-    private func change(
-        _ record: MemoryRecord, to part: OwnedDocument.Part, of document: OwnedDocument, _ result: inout DocumentsResult
+    /// Brings a part's memory to what the document says.
+    private func settle(
+        _ record: MemoryRecord, _ part: OwnedDocument.Part, of document: OwnedDocument, _ result: inout DocumentsResult
     ) async throws(MemoryError) {
+        guard record.metadata?[OwnedDocument.digest]?.stringValue != document.digest(of: part) else {
+            result.unchanged += 1
+            return
+        }
         var update = MemoryUpdate(record.id)
         update.data = document.data(of: part)
         if part.headingPath.isEmpty { update.data?["heading_path"] = .null }
@@ -126,10 +134,9 @@ extension MemoryStore {
         update.metadata?[OwnedDocument.givenTags] = document.tags ?? .null
         update.tags = document.tags(replacingThoseOf: record)
         do throws(MemoryError) {
-            _ = try await self.update(update)
-            result.updated += 1
+            if try await self.update(update).isChanged { result.updated += 1 } else { result.unchanged += 1 }
         } catch {
-            guard error.code == .denied || error.code == .outOfRange else { throw error }
+            guard [.denied, .outOfRange, .notFound].contains(error.code) else { throw error }
             result.refusals.append(
                 DocumentsResult.Refusal(document: document.id, heading: part.heading, message: error.message))
         }
@@ -210,7 +217,7 @@ extension MemoryStore {
         }
         guard !allowed.isEmpty else { return }
         let ids = allowed.map { PointID.uuid($0.id) }
-        try await mapped {
+        let retired = try await mapped {
             try await self.gate.pass {
                 try await self.makeHistory()
                 let now = self.clock.stamp()
@@ -221,9 +228,11 @@ extension MemoryStore {
                 if !versions.isEmpty { try await self.points.upsert(versions, in: self.historyCollection) }
                 try await self.points.delete(
                     .filter(Chunk.memoriesAndChunks(there.map(\.id))), in: self.collection)
+                return there.compactMap(\.id.uuid)
             }
         }
-        result.retired += allowed.count
+        result.retired += retired.count
+        result.retiredIDs += retired
     }
 }
 

@@ -31,7 +31,9 @@ extension MemoryStore {
             let conversation = Conversation(scopeHash: scope.hash, session: item.source.session)
             var plan = StoreBatch.Planned(stamp: stamp, id: clock.id(stamp: stamp), conversation: conversation)
             plan.chunks = batch.chunks(of: item.content ?? "")
-            plan.isCopy = !isFirst || batch.copy(of: item, hash: hashes[i], now: now) != nil
+            plan.isCopy =
+                !isFirst || batch.copy(of: item, hash: hashes[i], now: now) != nil
+                || batch.storedPart(of: item, now: now) != nil
             if settings.usesContext, !plan.isCopy {
                 if batch.endings[conversation] == nil {
                     batch.endings[conversation] = try await lastItems(of: conversation, now: now)

@@ -63,6 +63,7 @@ extension MemoryStore {
         let hashes = batch.request.items.map(MemoryRecord.contentHash)
         try await lookUpReplays(&batch)
         try await lookUpCopies(hashes, &batch)
+        try await lookUpParts(&batch)
         try await plan(&batch, hashes, now: now)
         try await embed(&batch, readiness, &known)
         try await lookUpNeighbours(now: now, &batch)
@@ -78,6 +79,10 @@ extension MemoryStore {
         var result = batch.checked(item, at: i, now: now)
         if result.status == .invalid {
             batch.results.append(result)
+            return
+        }
+        if let part = batch.storedPart(of: item, now: now) {
+            batch.pass(item, for: part, result)
             return
         }
         let copy = batch.copy(of: item, hash: hash, now: now)
@@ -136,6 +141,17 @@ extension MemoryStore {
             let record = try MemoryRecord(point)
             batch.copies[text: MemoryRecord.contentHash(record.kind, record.content, record.data), default: []]
                 .append(record)
+        }
+    }
+
+    /// Memories of the documents' parts that the batch has, expired ones too.
+    private func lookUpParts(_ batch: inout StoreBatch) async throws {
+        let keys = Set(batch.request.items.compactMap { batch.partKey(of: $0) })
+        guard !keys.isEmpty else { return }
+        let filter = Filter(must: [.match(member: Member.uniqueKey, anyOf: keys.map { .keyword($0) })])
+        for point in try await everyPoint(filter) {
+            let record = try MemoryRecord(point)
+            batch.parts[record.uniqueKey] = record
         }
     }
 

@@ -38,21 +38,27 @@ extension MemoryStore {
             writes.append(.mergePayload(Payload([Member.uniqueKey: .null]), of: .ids(ids)))
         }
         var inserted: [Point] = []
+        var parts: [Point] = []
         for i in batch.additions.indices {
             let points = Self.points(of: batch.additions[i], dense: dense[i], sparse: sparse[i])
             if let replaced = batch.additions[i].replaced {
                 writes.append(.upsert(Array(points.prefix(1)), if: .matches(Self.unchanged(replaced))))
                 if points.count > 1 { writes.append(.upsert(Array(points.dropFirst()))) }
+            } else if batch.additions[i].record.isPart {
+                parts += points
             } else {
                 inserted += points
             }
         }
-        if !inserted.isEmpty {
-            // Copies that were asked for share their keys.
-            let keys = batch.request.deduplication.isEnabled ? [Member.uniqueKey] : []
-            let unique = (keys + [Member.idempotencyKeys]).map { PayloadPath(known: $0) }
-            writes.append(.upsert(inserted, if: batch.isImport ? nil : .unique(unique)))
+        func insert(_ points: [Point], keyed: Bool) {
+            guard !points.isEmpty else { return }
+            let members = (keyed ? [Member.uniqueKey] : []) + [Member.idempotencyKeys]
+            let unique = PointWrite.Precondition.unique(members.map { PayloadPath(known: $0) })
+            writes.append(.upsert(points, if: batch.isImport ? nil : unique))
         }
+        // Copies that were asked for share their keys; a document's part has one memory.
+        insert(inserted, keyed: batch.request.deduplication.isEnabled)
+        insert(parts, keyed: true)
         let superfluous = batch.additions.flatMap(\.superfluousChunks)
         if !superfluous.isEmpty { writes.append(.delete(.ids(superfluous))) }
         for (id, members) in batch.changes {

@@ -65,6 +65,8 @@ struct StoreBatch {
     let settings: MemorySettings
     /// Stored items with the content of one of the batch, by that content's hash.
     var copies: [ByteText: [MemoryRecord]] = [:]
+    /// Stored parts of documents by their keys (``MemoryRecord/partKey(_:_:_:_:)``).
+    var parts: [String: MemoryRecord] = [:]
     /// First results by the digest of scope and idempotency key.
     var replays: [String: JSONObject] = [:]
     var additions: [Addition] = []
@@ -145,11 +147,31 @@ struct StoreBatch {
         }
     }
 
-    /// Takes the keys from expired copies of an item that is stored.
-    private mutating func passOverExpired(_ hash: String, _ scope: MemoryScope, now: Int64) {
-        for copy in copies[text: hash] ?? [] where copy.isExpired(at: now) && copy.scope == scope {
-            expiredCopies.insert(copy.id)
-        }
+    /// The key of an item that is the part of a document; nil for any other.
+    func partKey(of item: StoreItem) -> String? {
+        MemoryRecord.partKey(item.kind, item.data, item.source, scope(of: item))
+    }
+
+    /// The living memory of the document's part that the item is.
+    func storedPart(of item: StoreItem, now: Int64) -> MemoryRecord? {
+        partKey(of: item).flatMap { parts[$0] }.flatMap { $0.isExpired(at: now) ? nil : $0 }
+    }
+
+    /// Answers with the memory that the document's part has already, which stays as it is.
+    mutating func pass(_ item: StoreItem, for part: MemoryRecord, _ result: StoredItem) {
+        var result = result
+        result.status = .skippedDuplicate
+        result.id = part.id
+        result.existingID = part.id
+        result.expiresAt = part.expiresAt
+        results.append(result)
+    }
+
+    /// Takes the keys from expired memories that an item replaces.
+    private mutating func passOverExpired(_ item: StoreItem, _ hash: String, _ scope: MemoryScope, now: Int64) {
+        var rivals = (copies[text: hash] ?? []).filter { $0.scope == scope }
+        if let part = partKey(of: item).flatMap({ parts[$0] }) { rivals.append(part) }
+        for rival in rivals where rival.isExpired(at: now) { expiredCopies.insert(rival.id) }
     }
 
     /// Checks the item by itself: its expiry, and its kind's fields. The status is `validation_error` when it must
@@ -220,8 +242,9 @@ struct StoreBatch {
         result.expiresAt = expiry.at
         result.isEmbeddingPending = isEmbeddingPending
         remember(result, of: item, in: &record)
-        passOverExpired(hash, record.scope, now: now)
+        passOverExpired(item, hash, record.scope, now: now)
         copies[text: hash, default: []].append(record)
+        if let key = partKey(of: item) { parts[key] = record }
         var addition = Addition(inputIndex: result.inputIndex, record: record, chunks: plan.chunks)
         addition.vector = plan.own
         addition.dense = plan.dense

@@ -35,6 +35,10 @@ struct DocumentRun {
             let ids = documents.ids.map { JSONValue.string($0.description) } + (members["ids"]?.arrayValue ?? [])
             // The ids of a bulk import would be the bulk of its output.
             members["ids"] = ids.count <= StoreOutcome.shownIDs ? .array(ids) : nil
+            if !documents.retiredIDs.isEmpty {
+                members["retired_ids"] = .array(
+                    documents.retiredIDs.prefix(StoreOutcome.shownIDs).map { .string($0.description) })
+            }
             if !skipped.isEmpty {
                 members["passed_over"] = .array(
                     skipped.map { ["path": .string($0.path), "reason": .string($0.reason)] })
