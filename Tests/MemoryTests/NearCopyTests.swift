@@ -42,6 +42,22 @@ import VectorEngine
         }
     }
 
+    @Test("a text that a memory with fields has already is a copy, and leaves no version behind")
+    func aBareTextIsACopyOfTheSameWithFields() async throws {
+        let memory = world.memory()
+        let stored = try await memory.storeItems([note(Self.first, ["data": ["title": "Deploys"]])])
+        for round in 2...3 as ClosedRange<Int64> {
+            world.advance(seconds: 60)
+            let again = try await memory.storeItems([note(Self.first)])
+            #expect(again[0]["status"] == "skipped_dedupe" && again[0]["id"] == stored[0]["id"])
+            #expect(again[0]["seen"] == .integer(round))
+        }
+        let answer = try await memory.callGet(
+            arguments: ["ids": [stored[0]["id"] ?? .null], "versions": true], context: CallContext())
+        #expect(answer["items"]?.arrayValue?.first?["versions"] == [])
+        #expect(answer["items"]?.arrayValue?.first?["version"] == 1)
+    }
+
     @Test(
         "a near copy that says something different is stored, and the answer names what it resembles",
         arguments: ["skip", "intelligent"], [false, true])

@@ -114,6 +114,10 @@ extension StoreBatch {
             record.metadata = Merging.members(record.metadata, item.metadata)
             record.tags = Merging.tags(record.tags, item.tags)
         }
+        if record.saysSameBytes(as: existing), record.metadata == existing.metadata, record.tags == existing.tags {
+            // It brings nothing that is not there: no version, and no vectors to compute.
+            return skip(item, asCopyOf: existing, stamp: stamp, result)
+        }
         record.contentHash = MemoryRecord.contentHash(record.kind, record.content, record.data)
         keepHistory(of: existing, in: &record, near.similarity, strategy, stamp)
         renewExpiry(of: &record, by: item, from: stamp)
