@@ -111,6 +111,9 @@ enum Telling {
         if let data = item["data"]?.objectValue {
             for (name, value) in data where name != "observation_type" { lines.append("\(name): \(plain(value))") }
         }
+        if let length = item["data_length"]?.integerValue {
+            lines.append("(the fields are cut, of \(length) bytes; memory_get gives all)")
+        }
         if let part = item["part"], let member = part["member"]?.stringValue {
             lines.append("\(member), as JSON, \(span(part, part["text"])):")
             lines.append(part["text"]?.stringValue ?? "")
@@ -147,6 +150,7 @@ enum Telling {
         if let day = day(item["created_at"]) { facts.append(day) }
         if let version = item["version"]?.integerValue, version > 1 { facts.append("version \(version)") }
         if let end = day(item["expires_at"]) { facts.append("expires \(end)") }
+        if let end = day(item["retired_at"]) { facts.append("retired \(end)") }
         if let score = item["score"]?.doubleValue {
             let hundredths = (score * 100).rounded() / 100
             facts.append(

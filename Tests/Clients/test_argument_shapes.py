@@ -7,6 +7,7 @@ import re
 
 import pytest
 from argument_shapes import DONE, ID, SHAPES
+from hostile_arguments import HOSTILE
 from lines import ENVELOPE
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
@@ -34,9 +35,14 @@ def test_there_are_two_hundred_of_them():
     assert len(SHAPES) >= 200
 
 
-@pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_every_shape_is_done_or_refused_with_a_remedy_and_the_server_lives(cortex, mode):
-    failures = []
+def test_each_tool_has_forty_hostile_ones():
+    for name in {tool for tool, _, _ in HOSTILE}:
+        assert sum(tool == name for tool, _, _ in HOSTILE) >= 40, name
+
+
+def failures(cortex, mode, shapes):
+    """What is neither done nor refused as it must be, with a memory that is there as long as no shape deletes it."""
+    found = []
 
     async def inside():
         options = [*cortex[1:], "--project", "alpha"]
@@ -44,22 +50,38 @@ def test_every_shape_is_done_or_refused_with_a_remedy_and_the_server_lives(corte
         async with Client(transport, mode=mode) as client:
             stored = await client.call_tool("memory_store", {"content": "quokkas sleep by day"})
             id = stored.structured_content["items"][0]["id"]
-            for tool, arguments, fate in SHAPES:
+            for tool, arguments, fate in shapes:
                 if not is_whole(arguments):
                     continue
                 result = await client.call_tool(tool, filled(arguments, id))
                 text = result.content[0].text
                 refused = re.findall(r"^E2\d{3} ([\w.\[\]]+): .{12,}", text, re.MULTILINE)
+                shown = str(arguments)[:300]
                 if fate == DONE and result.is_error:
-                    failures.append((tool, arguments, text))
-                elif fate != DONE and (not result.is_error or fate not in refused):
-                    failures.append((tool, arguments, fate, text))
-                elif result.is_error and result.structured_content is not None:
-                    failures.append((tool, arguments, "has structured content"))
+                    found.append((tool, shown, text[:500]))
+                elif fate == DONE or (fate is None and not result.is_error):
+                    pass
+                elif not result.is_error or (fate is not None and fate not in refused):
+                    found.append((tool, shown, fate, text[:500]))
+                elif result.structured_content is not None:
+                    found.append((tool, shown, "has structured content"))
+                if len(text) > 40_000:
+                    found.append((tool, shown, f"{len(text)} characters of text"))
             assert not (await client.call_tool("system_status", {})).is_error
 
-    asyncio.run(asyncio.wait_for(inside(), timeout=300))
-    assert not failures, "\n".join(map(str, failures))
+    asyncio.run(asyncio.wait_for(inside(), timeout=600))
+    return found
+
+
+@pytest.mark.parametrize("mode", ["legacy", "auto"])
+def test_every_shape_is_done_or_refused_with_a_remedy_and_the_server_lives(cortex, mode):
+    found = failures(cortex, mode, SHAPES)
+    assert not found, "\n".join(map(str, found))
+
+
+def test_hostile_arguments_are_done_or_refused_with_a_remedy_and_the_server_lives(cortex):
+    found = failures(cortex, "auto", HOSTILE)
+    assert not found, "\n".join(map(str, found))
 
 
 @pytest.mark.parametrize("text", ["cut \ud83d", "\ude00 cut", "\ud83d\ud83d\ude00"])

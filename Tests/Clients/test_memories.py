@@ -119,6 +119,60 @@ def test_an_erased_memory_leaves_no_bytes(cortex, three, tmp_path):
     assert "given back" in cortex("compact").stdout
 
 
+def test_a_section_that_left_its_file_is_shown_restored_and_erased_by_its_id(cortex, tmp_path):
+    notes = tmp_path / "guide.md"
+    notes.write_text("# A\nkept\n# B\na secret called xyzzy\n")
+    first = json.loads(cortex("sync", "--json", "guide.md").stdout)["ids"]
+    notes.write_text("# A\nkept\n")
+    (gone,) = json.loads(cortex("sync", "--json", "guide.md").stdout)["retired_ids"]
+    assert gone == first[1]
+    shown = cortex("show", gone)
+    assert shown.returncode == 1 and "was retired at" in shown.stderr and "restore 1" in shown.stderr
+    (version,) = read(cortex, "versions", gone)["versions"]
+    assert version["data"]["body_md"] == "a secret called xyzzy"
+    moment = version["valid_from"]
+    assert read(cortex, "show", gone, "--as-of", moment)["items"][0]["retired_at"] == version["valid_until"]
+    assert "xyzzy" in cortex("find", "--as-of", moment, "secret").stdout
+    assert read(cortex, "edit", gone, "--restore", "1")["changed"]
+    assert read(cortex, "show", gone)["items"][0]["data"]["body_md"] == "a secret called xyzzy"
+    assert cortex("delete", gone).stdout == "1 deleted\n"
+
+    notes.write_text("# A\nkept\n# B\nanother secret, plugh\n")
+    cortex("sync", "guide.md")
+    notes.write_text("# A\nkept\n")
+    (gone,) = json.loads(cortex("sync", "--json", "guide.md").stdout)["retired_ids"]
+    assert cortex("delete", "--erase", gone).stdout == "1 deleted, and their bytes zeroed\n"
+    held = [path for path in (tmp_path / "data").rglob("*") if path.is_file() and b"plugh" in path.read_bytes()]
+    assert held == []
+    assert cortex("delete", gone).returncode == 1
+
+
+def test_here_is_the_project_of_the_checkout_and_refused_outside_of_one(cortex, three, tmp_path):
+    (tmp_path / "alpha" / ".git").mkdir(parents=True)
+    (tmp_path / "alpha" / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    inside = cortex("list", "--json", "--here", cwd=tmp_path / "alpha")
+    assert [item["content"] for item in json.loads(inside.stdout)["items"]] == ["the quokka stays", "feed the quokka"]
+    found = cortex("find", "--json", "--here", "wombat", cwd=tmp_path / "alpha")
+    assert {item["scope"]["project"] for item in json.loads(found.stdout)["items"]} == {"alpha"}
+    for name, *words in (["find", "wombat"], ["list"], ["recent"]):
+        outside = cortex(name, "--here", *words)
+        assert outside.returncode == 1 and "no current project here" in outside.stderr, name
+
+
+def test_a_long_section_is_listed_whole_and_similar_lines_are_summed_up(cortex, tmp_path):
+    body = "the wombat digs " * 60
+    (tmp_path / "long.md").write_text(f"# Digging\n{body}\n")
+    cortex("store", "--from", "long.md")
+    assert read(cortex, "list")["items"][0]["data"]["body_md"] == body.strip()
+    assert "the wombat digs" in cortex("list").stdout
+    lines = "\n".join(f"line {n} of the file says that retry {n} waits" for n in range(30))
+    result = cortex("store", "--lines", "-", input=lines)
+    assert result.returncode == 0 and result.stdout.startswith("30 stored")
+    similar = [line for line in result.stderr.splitlines() if line.startswith("similar to memory://")]
+    assert len(similar) == 3 and "more; --json lists them" in result.stderr
+    assert len(result.stderr.splitlines()) < 12, result.stderr
+
+
 def test_nothing_is_lost_where_nothing_was_merged(cortex, three):
     result = cortex("versions", "--lost")
     assert result.returncode == 3 and "nothing is lost" in result.stderr
@@ -149,12 +203,21 @@ def test_a_command_that_there_is_not_is_answered_with_the_nearest(request, words
 
 
 def test_find_ends_with_3_where_the_answer_says_that_nothing_is_close(cortex, three):
-    for query in ["zzzz qqqq", "the quokka stays"]:
-        result = cortex("find", "--json", query)
-        notice = json.loads(result.stdout).get("notice")
-        assert result.returncode == (3 if notice else 0)
-        shown = cortex("find", query).stdout
-        assert shown.startswith(f"{notice}\n") if notice else not shown.startswith("nothing")
+    nothing = "nothing stored is close to this"
+    answer = read(cortex, "find", "zzzz qqqq", code=3)
+    assert answer["note"] == nothing and {item["relevance"] for item in answer["items"]} == {"weak"}
+    shown = cortex("find", "zzzz qqqq")
+    heads = [line for line in shown.stdout.splitlines() if line.startswith("0.")]
+    assert shown.returncode == 3 and shown.stdout.startswith(f"{nothing}\n")
+    assert len(heads) == 3 and all(" weak" in head for head in heads)
+    assert "note" not in read(cortex, "find", "the quokka stays")
+    found = cortex("find", "the quokka stays")
+    assert found.returncode == 0 and re.match(r"0\.\d\d sure decision", found.stdout), found.stdout
+
+
+def test_find_names_the_projects_where_the_scope_has_nothing(cortex, three):
+    result = cortex("find", "--project", "gamma", "quokka")
+    assert result.returncode == 3 and "projects with memories: alpha, beta" in result.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -85,6 +85,63 @@ struct DocumentTests {
         #expect(before["items"]?.arrayValue?.first?["data"]?["body_md"] == "push it")
     }
 
+    @Test(
+        "A retired section is read as of the time before, restored as a memory of its own, and deleted with its bytes")
+    func retiredIsReachable() async throws {
+        let memory = world.memory()
+        let first = try await take(memory, guide)
+        let id = JSONValue.string(first.ids[1].description)
+        world.advance(seconds: 1)
+        let moment = JSONValue.string(Timestamp.format(world.now))
+        let second = try await take(memory, "# Guide\nintro\n## Rollback\npoint back\n")
+        #expect(second.retiredIDs == [first.ids[1]])
+        func get(_ arguments: JSONObject) async throws -> JSONValue {
+            let answer = try await memory.callGet(
+                arguments: arguments.merging(["ids": [id]]) { $1 }, context: CallContext())
+            _ = try memory.contract.get.result.checked(answer, at: "")
+            return answer
+        }
+        #expect(try await get(["as_of": moment])["items"]?.arrayValue?.first?["data"]?["body_md"] == "push it")
+        await #expect { try await get([:]) } throws: {
+            ($0 as? MemoryError)?.message.contains("was retired at 2026-01-31") == true
+        }
+        await #expect(throws: MemoryError.self) { try await get(["as_of": .string(Timestamp.format(world.now))]) }
+        let kept = try #require(try await get(["versions": true])["items"]?.arrayValue?.first)
+        #expect(kept["retired_at"] != nil && kept["versions"]?.arrayValue?.count == 1 && kept["version"] == 1)
+        let partly = try await memory.callGet(
+            arguments: ["ids": [id, .string(first.ids[0].description)]], context: CallContext())
+        #expect(partly["missing"] == [id] && partly["notes"]?.arrayValue?.count == 1)
+
+        // Restored, it belongs to its document no more, and the next run leaves it alone.
+        let back = try await memory.callUpdate(arguments: ["id": id, "restore": 1], context: CallContext())
+        #expect(back["version"] == 2 && back["item"]?["data"]?["body_md"] == "push it")
+        #expect(counts(try await take(memory, "# Guide\nintro\n## Rollback\npoint back\n")) == [0, 0, 2, 0])
+        #expect(try await bodies(memory) == ["intro", "point back", "push it"])
+        #expect(try await get([:])["items"]?.arrayValue?.first?["retired_at"] == nil)
+        #expect(
+            try await memory.findItems("push it", ["limit": 1])["items"]?.strings("id") == [first.ids[1].description])
+    }
+
+    @Test("A retired section's versions are deleted by its id")
+    func retiredIsDeleted() async throws {
+        let memory = world.memory()
+        let first = try await take(memory, guide)
+        world.advance(seconds: 1)
+        let moment = Timestamp.format(world.now)
+        _ = try await take(memory, "# Guide\nintro\n## Rollback\npoint back\n")
+        let id = first.ids[1]
+        #expect(try await memory.known([id, first.ids[0]]) == [id, first.ids[0]])
+        let answer = try await memory.callDelete(
+            arguments: ["ids": [.string(id.description)]], context: CallContext())
+        #expect(answer["count"] == 1 && answer["missing"] == nil)
+        #expect(try await memory.known([id]).isEmpty)
+        let before = try await memory.findItems("push it", ["as_of": .string(moment)])
+        #expect(before["items"]?.strings("id").contains(id.description) == false)
+        await #expect(throws: MemoryError.self) {
+            try await memory.callDelete(arguments: ["ids": [.string(id.description)]], context: CallContext())
+        }
+    }
+
     @Test("A section that was moved or whose heading changed keeps its memory")
     func moved() async throws {
         let memory = world.memory()

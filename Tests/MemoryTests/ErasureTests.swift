@@ -103,6 +103,57 @@ import VectorEngine
         try await engine.close()
     }
 
+    @Test("an erasure by filter names the backups too, and leaves no bytes")
+    func backupsAreNamedByFilter() async throws {
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        let (data, backups) = (scratch.path + "/data", scratch.path + "/backups")
+        var settings = EngineSettings()
+        settings.backupLocation = backups
+        let engine = try EmbeddedStore(directory: data, settings: settings)
+        let memory = memory(over: engine)
+        _ = try await memory.storeItems([["content": "the xylophonequartz", "tags": ["secret"]], ["content": "plain"]])
+        world.advance(seconds: 60)
+        let manifest = try BackupArchive(location: backups).create(
+            ofDirectory: data, collections: ["memories"], beginsLog: false, now: { self.world.now })
+        func delete(_ arguments: JSONObject, of memory: MemoryStore) async throws -> JSONValue {
+            let answer = try await memory.callDelete(
+                arguments: arguments.merging(["filter": ["tags": ["secret"]], "erase": true]) { $1 },
+                context: CallContext())
+            _ = try memory.contract.delete.result.checked(answer, at: "")
+            return answer
+        }
+        let token = try #require(try await delete([:], of: memory)["token"])
+        let answer = try await delete(["token": token], of: memory)
+        #expect(answer["count"] == 1 && answer["erasure"]?["backups"]?.strings("name") == [manifest.name])
+        #expect(try files(holding: "xylophonequartz", below: data) == [])
+        // A store that cannot erase says so before it deletes.
+        let plain = world.memory()
+        _ = try await plain.storeItems([["content": "secret", "tags": ["secret"]]])
+        await #expect { try await delete([:], of: plain) } throws: { ($0 as? MemoryError)?.code == .unavailable }
+        try await engine.close()
+    }
+
+    @Test("erasing a retired section leaves no bytes of its versions")
+    func retiredSectionsAreErased() async throws {
+        let scratch = ScratchDirectory()
+        defer { withExtendedLifetime(scratch) {} }
+        let engine = try EmbeddedStore(directory: scratch.path)
+        let memory = memory(over: engine)
+        func take(_ text: String) async throws -> DocumentsResult {
+            world.advance(seconds: 60)
+            return try await memory.take(
+                [OwnedDocument(id: "/r/a.md", name: "a.md", text: text, isMarkdown: true)], scope: .empty)
+        }
+        _ = try await take("# A\nkept\n# B\nthe xylophonequartz\n")
+        let retired = try await take("# A\nkept\n").retiredIDs
+        #expect(try !files(holding: "xylophonequartz", below: scratch.path).isEmpty)
+        #expect(try await memory.erase(retired).deleted == 1)
+        #expect(try files(holding: "xylophonequartz", below: scratch.path) == [])
+        #expect(try await memory.findItems("kept")["total"] == 1)
+        try await engine.close()
+    }
+
     @Test("compacting a store that was filled and emptied gives the space back")
     func spaceComesBack() async throws {
         let scratch = ScratchDirectory()

@@ -60,10 +60,8 @@ final class CountingEmbedder: Embedder {
                 #expect(answer["items"]?.arrayValue?.allSatisfy { $0["scope"]?["project"] == "Alpha" } == true)
             }
         }
-        #expect(
-            try await memory.projects() == [
-                ProjectCount(name: "Alpha", count: 2), ProjectCount(name: "beta", count: 1),
-            ])
+        let projects = try await memory.callList(arguments: ["what": "projects"], context: CallContext())["projects"]
+        #expect(projects == [["name": "Alpha", "count": 2], ["name": "beta", "count": 1]])
     }
 
     @Test("a scope that matches nothing is answered with the projects that there are")
@@ -83,7 +81,7 @@ final class CountingEmbedder: Embedder {
         _ = try await memory.storeItems([note("zebra", ["scope": ["project": "p", "branch": "feature"]])])
         let here = MemoryScope(["project": "P", "branch": "main"])
         var request = FindRequest("zebra")
-        request.narrowing.isHere = true
+        request.narrowing.scope = MemoryScope(["project": "here"])
         let inside = try await memory.find(request, context: CallContext(defaultScope: here))
         #expect(inside.items.count == 1)
         let other = CallContext(defaultScope: MemoryScope(["project": "q"]))
@@ -141,6 +139,14 @@ final class CountingEmbedder: Embedder {
         let known = try await found(memory, "zebra qqqq")
         #expect(known["note"] == nil && known["items"]?.arrayValue?.first?["relevance"] == "likely")
         #expect(try await found(memory, "qqqq", ["mode": "fast"])["note"] != nil)
+    }
+
+    @Test("where the hits were said in a conversation, an answer does not claim that nothing is close")
+    func conversationsHaveNoFloor() async throws {
+        let memory = world.memory()
+        _ = try await memory.storeItems([note("zebra stripes", ["source": ["session": "s"]])])
+        let answer = try await found(memory, "qqqq zzzz")
+        #expect(answer["note"] == nil && answer["items"]?.arrayValue?.count == 1)
     }
 
     // MARK: Contradictions

@@ -258,11 +258,44 @@ import VectorEngine
         let cut = found.first { $0["kind"] == "observation" }
         #expect(cut?["content"]?.stringValue?.unicodeScalars.count == 1_501 && cut?["content_length"] == 2_506)
         let data = found.first { $0["kind"] == "todo" }
-        #expect(data?["data"] == nil && data?["data_length"] == 5_014)
+        let shown = try #require(data?["data"]?["t"]?.stringValue)
+        #expect(shown.hasPrefix("zebra é") && shown.hasSuffix("é…") && data?["data_length"] == 5_014)
+        #expect((1_400...1_504).contains(shown.utf8.count))
         let whole = try await memory.findItems("zebra", ["formatting": ["max_content_length": 2_506]])
         #expect(contents(whole).contains(text))
         let document = try await memory.runStatus("get_document", ["document_id": stored[0]["id"] ?? .null])
         #expect(document["document"]?["content"] == .string(text))
+    }
+
+    @Test("data that is too long is shown by its short members and the beginning of its texts")
+    func longDataIsCut() async throws {
+        let memory = world.memory()
+        let body = String(repeating: "zebra crossing ", count: 200)
+        _ = try await memory.storeItems([
+            [
+                "kind": "section",
+                "data": [
+                    "body_md": .string(body), "list": .array((0..<900).map { .integer($0) }), "title": "Streets",
+                    "heading": "Crossings", "document_id": "/r/streets.md",
+                ],
+            ]
+        ])
+        for answer in [
+            try await memory.findItems("zebra"),
+            try await {
+                var context = CallContext()
+                context.maximumCharacters = 40_000
+                return try await memory.callList(arguments: [:], context: context)
+            }(),
+        ] {
+            let item = try #require(answer["items"]?.arrayValue?.first)
+            let data = try #require(item["data"]?.objectValue)
+            #expect(Array(data.keys) == ["body_md", "title", "heading", "document_id"])
+            #expect(data["title"] == "Streets" && data["body_md"]?.stringValue?.hasPrefix("zebra crossing") == true)
+            #expect(item["data_length"] != nil && data["body_md"]?.stringValue?.hasSuffix("…") == true)
+        }
+        let whole = try await memory.callList(arguments: [:], context: CallContext())
+        #expect(whole["items"]?.arrayValue?.first?["data"]?["body_md"] == .string(body))
     }
 
     @Test func formattingLeavesOutWhatIsNotWanted() async throws {

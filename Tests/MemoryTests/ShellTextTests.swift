@@ -38,6 +38,22 @@ struct ShellTextTests {
         #expect(all.counts["failed"] == 1 && all.lines == ["1 failed"])
     }
 
+    @Test("Of many similar and contradicted memories the first three are named, with how many more there are")
+    func manyNeighbours() async throws {
+        let memory = world.memory()
+        let items: [JSONValue] = (0..<30).map { ["kind": "todo", "content": .string("the retry limit is \($0)")] }
+        let outcome = try await stored(memory, items)
+        #expect(outcome.similar.count > 20 && outcome.contradicted.count > 20)
+        let similar = outcome.remarks.filter { $0.hasPrefix("similar to memory://") }
+        let contradicted = outcome.remarks.filter { $0.hasPrefix("contradicts memory://") }
+        #expect(similar.count == 3 && contradicted.count == 3 && outcome.remarks.count == 9)
+        #expect(outcome.remarks.contains("and \(outcome.similar.count - 3) more; --json lists them"))
+        #expect(outcome.json["similar_to"]?.arrayValue?.count == outcome.similar.count)
+        #expect(outcome.json["contradicts"]?.arrayValue?.count == outcome.contradicted.count)
+        let few = try await stored(world.memory(), [["content": "one"]])
+        #expect(few.remarks.isEmpty)
+    }
+
     @Test("One stored memory is told with its address and its end")
     func lines() async throws {
         let memory = world.memory()
@@ -70,7 +86,7 @@ struct ShellTextTests {
     @Test("A memory is shown with its facts, wrapped at blanks to the width of the terminal")
     func shown() {
         let item: JSONValue = [
-            "id": "i", "kind": "section", "score": 0.507, "word": "likely", "scope": ["project": "p"],
+            "id": "i", "kind": "section", "score": 0.507, "relevance": "likely", "scope": ["project": "p"],
             "created_at": "2026-01-31T11:00:00Z",
             "data": [
                 "title": "Guide", "heading": "Guide", "body_md": "one two three\nfour", "document_id": "/w/d/g.md",

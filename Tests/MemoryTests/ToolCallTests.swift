@@ -302,6 +302,123 @@ import Testing
         }
     }
 
+    @Test("ids are deleted at once, unless the call asks for a dry run")
+    func dryRunOfIDs() async throws {
+        let memory = world.memory()
+        let stored = try await memory.storeItems([["content": "first"], ["content": "second"]])
+        let ids: JSONValue = [.string(try id(stored)), .string(try id(stored)), .string(try id(stored, 1))]
+        let dry = try await call(memory, "memory_delete", ["ids": ids, "dry_run": true])
+        #expect(dry["dry_run"] == true && dry["count"] == 2)
+        #expect(try await call(memory, "memory_list", [:])["total"] == 2)
+        let done = try await call(memory, "memory_delete", ["ids": ids])
+        #expect(done["dry_run"] == false && done["count"] == 2)
+        #expect(try await call(memory, "memory_list", [:])["total"] == 0)
+    }
+
+    @Test(
+        "a filter that narrows nothing deletes nothing",
+        arguments: [
+            ["tags": []], ["metadata": [:]], ["metadata": ["a": [:]]], ["status": [:]], ["scope": ["project": ""]],
+            ["types": []], ["ttl_filters": ["include_expired": true]], ["filters": ["tags": [], "metadata": [:]]],
+        ] as [JSONObject])
+    func voidFiltersDeleteNothing(filter: JSONObject) async throws {
+        let memory = world.memory()
+        _ = try await memory.storeItems([["content": "one"]])
+        await #expect { try await call(memory, "memory_delete", ["filter": .object(filter)]) } throws: {
+            ($0 as? MemoryError)?.field?.hasPrefix("filter") == true
+        }
+    }
+
+    @Test("a filter by expiry is one to delete by")
+    func expiryFiltersDelete() async throws {
+        let memory = world.memory()
+        _ = try await memory.storeItems([["content": "one", "ttl": "short"], ["content": "two"]])
+        let filter: JSONValue = ["ttl_filters": ["ttl_policies": ["short"]]]
+        #expect(try await call(memory, "memory_delete", ["filter": filter])["count"] == 1)
+    }
+
+    @Test("a moment that an answer shows is one at which the memory was known")
+    func shownMomentsAreKnown() async throws {
+        let memory = world.memory()
+        world.advance(seconds: 1)
+        let stored = try await memory.storeItems([["content": "zebra"], ["content": "okapi"], ["content": "mule"]])
+        for index in 0..<3 {
+            let ids: JSONValue = [.string(try id(stored, index))]
+            let item = try await call(memory, "memory_get", ["ids": ids])["items"]?.arrayValue?.first
+            let moment = try #require(item?["created_at"]?.stringValue)
+            for moment in [moment, moment.prefix(19) + "Z"] {
+                let answer = try await call(memory, "memory_get", ["ids": ids, "as_of": .string(moment)])
+                #expect(answer["items"]?.strings("content") == [item?["content"]?.stringValue ?? ""])
+                let found = try await call(
+                    memory, "memory_find", ["query": "zebra okapi mule", "as_of": .string(moment)])
+                #expect(found["total"] == 3)
+            }
+        }
+    }
+
+    @Test("here is the current project for every tool, and refused where there is none")
+    func hereIsTheCurrentProject() async throws {
+        let memory = world.memory()
+        _ = try await memory.storeItems([
+            ["kind": "todo", "content": "one", "scope": "Alpha", "tags": ["a"]],
+            ["kind": "todo", "content": "two", "scope": "beta", "tags": ["b"]],
+        ])
+        let home = CallContext(defaultScope: MemoryScope(["project": "alpha"]))
+        let calls: [(String, JSONObject, String)] = [
+            ("memory_find", ["query": "one", "scope": "here"], "scope"),
+            ("memory_list", ["project": "here"], "project"),
+            ("memory_list", ["what": "tags", "project": "Here"], "project"),
+            ("memory_delete", ["filter": ["scope": "here", "types": ["todo"]]], "filter.scope"),
+            ("system_status", ["operation": "stats", "scope": "here"], "scope"),
+            ("system_status", ["operation": "export", "scope": "here"], "scope"),
+        ]
+        for (name, arguments, field) in calls {
+            let answer = try await call(memory, name, arguments, context: home)
+            let count =
+                answer["stats"]?["items"] ?? answer["count"] ?? answer["total"]
+                ?? .integer(Int64(answer["items"]?.arrayValue?.count ?? 0))
+            #expect(count == 1, "\(name) \(arguments)")
+            await #expect("\(name) \(arguments)") { try await call(memory, name, arguments) } throws: {
+                ($0 as? MemoryError)?.field == field
+            }
+        }
+    }
+
+    @Test("a list of names is refused with a cursor that no page gave, and stops at its characters")
+    func namesComeInPages() async throws {
+        let memory = world.memory()
+        let tags = (0..<90).map { JSONValue.string("\($0) " + String(repeating: "é", count: 600)) }
+        _ = try await memory.storeItems([["content": "one", "tags": .array(tags)]])
+        for cursor in ["forged", "-1", "99999999999999999999"] {
+            await #expect {
+                try await call(memory, "memory_list", ["what": "tags", "cursor": .string(cursor)])
+            } throws: {
+                ($0 as? MemoryError)?.field == "cursor"
+            }
+        }
+        var seen = 0
+        var arguments: JSONObject = ["what": "tags", "limit": 100]
+        repeat {
+            let page = try await call(memory, "memory_list", arguments, context: limited())
+            #expect(JSONWriter.text(page).unicodeScalars.count < 20_000 && page["total"] == 90)
+            seen += page["tags"]?.arrayValue?.count ?? 0
+            arguments["cursor"] = page["next_cursor"]
+        } while arguments["cursor"] != nil
+        #expect(seen == 90)
+    }
+
+    @Test("an incident's resolution status is its status in a list")
+    func resolutionStatusIsAStatus() async throws {
+        let memory = world.memory()
+        _ = try await memory.storeItems([
+            ["kind": "incident", "content": "outage", "data": ["resolution_status": "open"]],
+            ["kind": "issue", "content": "bug", "data": ["status": "open"]],
+            ["kind": "issue", "content": "fixed", "data": ["status": "closed"]],
+        ])
+        let listed = try await call(memory, "memory_list", ["status": "open"])["items"]?.strings("content")
+        #expect(listed?.sorted() == ["bug", "outage"])
+    }
+
     @Test("fields of the kinds narrow a find, inside filters and beside them")
     func kindFieldsNarrow() async throws {
         let memory = world.memory()

@@ -25,8 +25,6 @@ package struct Narrowing: Sendable {
     package var metadata: JSONObject = [:]
     /// Members of the kinds' own data: `status`, `owner`, …
     package var fields: JSONObject = [:]
-    /// Whether only the current project's memories are wanted (`scope: "here"`).
-    package var isHere = false
     package var confidence: (minimum: Double?, maximum: Double?) = (nil, nil)
     package var includesExpired = false
     package var expiryPolicies: [String] = []
@@ -38,7 +36,6 @@ package struct Narrowing: Sendable {
             arguments[group]?[name]?.stringValue.flatMap(Timestamp.parse)
         }
         scope = MemoryScope(arguments["scope"]?.objectValue)
-        isHere = scope.values["project"]?.lowercased() == "here"
         (kinds, kindNames) = Self.kinds(arguments["types"], named: arguments["types_names"])
         created = (moment("filters", "created_after"), moment("filters", "created_before"))
         updated = (moment("filters", "updated_after"), moment("filters", "updated_before"))
@@ -51,6 +48,25 @@ package struct Narrowing: Sendable {
         )
         includesExpired = arguments["ttl_filters"]?["include_expired"]?.boolValue ?? false
         expiryPolicies = (arguments["ttl_filters"]?["ttl_policies"]?.arrayValue ?? []).compactMap(\.stringValue)
+    }
+
+    /// Whether every memory passes.
+    var isVoid: Bool {
+        scope.isEmpty && kinds.isEmpty && kindNames.isEmpty && tags.isEmpty && metadata.isEmpty && fields.isEmpty
+            && expiryPolicies.isEmpty && confidence.minimum == nil && confidence.maximum == nil
+            && [created, updated, expires].allSatisfy { $0.after == nil && $0.before == nil }
+    }
+
+    /// Puts the current project in the place of "here".
+    ///
+    /// - Throws: `invalidArgument` where there is no current project.
+    mutating func settle(in home: MemoryScope) throws(MemoryError) {
+        guard scope.isHere else { return }
+        guard home.values["project"] != nil else {
+            throw MemoryError(
+                .invalidArgument, "there is no current project here; name one, or leave the scope out", field: "scope")
+        }
+        scope = scope.resolved(in: home)
     }
 
     /// The kinds that are searched as a whole, and the names that only some items of a kind have.
@@ -100,7 +116,7 @@ package struct FindRequest: Sendable {
         limit = arguments["limit"]?.integerValue.flatMap { Int(exactly: $0) }.flatMap { Limit($0) } ?? limit
         offset = arguments["offset"]?.integerValue.flatMap { Int(exactly: $0) }.flatMap { Offset($0) } ?? offset
         narrowing = Narrowing(checked: arguments)
-        asOf = arguments["as_of"]?.stringValue.flatMap(Timestamp.parse)
+        asOf = arguments["as_of"]?.stringValue.flatMap(Timestamp.end(of:))
         expansion = Expansion(checked: arguments)
         let optimization = arguments["optimization"]
         timeout = optimization?["timeout_ms"]?.integerValue.map { .milliseconds($0) }
@@ -117,5 +133,17 @@ package struct FindRequest: Sendable {
         highlights = formatting?["highlight_matches"]?.boolValue ?? false
         maximumContentLength =
             formatting?["max_content_length"]?.integerValue.flatMap { Int(exactly: $0) } ?? maximumContentLength
+    }
+}
+
+extension Timestamp {
+    /// The last moment that a text names: the end of its millisecond, or of its second where it has no fraction.
+    /// Answers show moments in these units, and `as_of` with a moment that an answer shows must find what was stored
+    /// then.
+    static func end(of text: String) -> Int64? {
+        guard let moment = parse(text) else { return nil }
+        guard text.contains(":") else { return moment }
+        let unit: Int64 = text.contains(".") ? 1_000 : 1_000_000
+        return moment % unit == 0 ? moment &+ unit &- 1 : moment
     }
 }

@@ -36,6 +36,8 @@ package struct FoundItem: Sendable {
         isReached = true
     }
 
+    /// Whether it was said in a conversation: how likely it answers the question cannot be told then.
+    var isOfConversation: Bool { record.source.session != nil }
     package var id: UUIDBytes { record.id }
     package var kind: MemoryKind { record.kind }
     package var content: String? { record.content }

@@ -42,7 +42,7 @@ enum SmallArguments {
                         Argument("filters", SharedArguments.filters(settings), isTransparent: true),
                         Argument("ttl_filters", SharedArguments.expiryFilters),
                     ], isSketched: true), "scope, types, filters of memory_find", aliases: ["filters", "where"]),
-            Argument("dry_run", .boolean, "Default true with filter"),
+            Argument("dry_run", .boolean, "Default true with filter, false with ids"),
             Argument("token", .text(1...128), "From the dry run", aliases: ["confirmation_token"]),
             Argument("erase", .boolean, "Also zero the bytes", default: false),
         ]

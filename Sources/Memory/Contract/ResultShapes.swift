@@ -86,7 +86,7 @@ enum ResultShapes {
         Argument("kind", .choice(MemoryKind.allCases.map(\.rawValue)), required: true),
         Argument("scope", SharedArguments.scope, required: true),
         Argument("content", text), Argument("content_length", count, "Characters, where content was cut."),
-        Argument("data", open), Argument("data_length", count, "Bytes of data, where it was too long to show."),
+        Argument("data", open), Argument("data_length", count, "Bytes of data, where a part is shown."),
         Argument("source", open), Argument("metadata", open), Argument("tags", .tags(maximumBytes: .max)),
         Argument("created_at", .timestamp, required: true), Argument("updated_at", .timestamp, required: true),
         Argument("expires_at", .timestamp), Argument("content_from", count, "Characters before those shown."),
@@ -141,6 +141,7 @@ enum ResultShapes {
     /// What a look-up says beside the memory.
     private static let readMembers: [Argument] = [
         Argument("version", count, "The number of the version shown."), Argument("merge_history", objects),
+        Argument("retired_at", .timestamp, "Since when nothing but versions is kept."),
         Argument("versions", objects), Argument("relations", objects),
         Argument("chunks", .list(match, count: 0...Int.max)),
         Argument("part", open),

@@ -22,7 +22,9 @@ extension Shape {
         for (name, value) in members {
             guard let argument = arguments.first(where: { $0.name == name }) else { continue }
             let faults = reading.faults.count
-            let read = argument.shape.read(value, at: prefix + (sent[name] ?? name), &reading)
+            // Members that came beside a transparent object have their places beside it.
+            let place = argument.isTransparent && sent[name] == nil ? path : prefix + (sent[name] ?? name)
+            let read = argument.shape.read(value, at: place, &reading)
             if reading.faults.count == faults { result[name] = read }
             if !reading.kindNames.isEmpty {
                 result[name + "_names"] = .array(reading.kindNames.map { .string($0) })

@@ -17,7 +17,7 @@ package struct ShownMemory: Sendable {
         id = item["id"]?.stringValue ?? ""
         var facts: [String] = []
         if let score = item["score"]?.doubleValue {
-            facts.append(Self.hundredths(score) + (item["word"]?.stringValue.map { " \($0)" } ?? ""))
+            facts.append(Self.hundredths(score) + (item["relevance"]?.stringValue.map { " \($0)" } ?? ""))
         }
         let type = item["data"]?["observation_type"]?.stringValue
         facts.append((item["kind"]?.stringValue ?? "memory") + (type.map { " (\($0))" } ?? ""))

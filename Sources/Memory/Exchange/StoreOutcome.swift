@@ -29,6 +29,9 @@ package struct StoreOutcome: Sendable {
 
     /// The ids of a bulk import would be the bulk of its output.
     package static let shownIDs = 100
+    /// Similar and contradicted memories that are named to a person, of each: many lines of one file resemble one
+    /// another.
+    private static let shownNeighbours = 3
 
     /// By the names that the tool's summary has.
     package private(set) var counts: [String: Int64] = [:]
@@ -145,12 +148,20 @@ package struct StoreOutcome: Sendable {
 
     /// What is to be known of the items that were kept.
     package var remarks: [String] {
-        var remarks = similar.map { "similar to memory://\($0.id): \($0.text)" }
+        var remarks = Self.first(similar) { "similar to memory://\($0.id): \($0.text)" }
         if !similar.isEmpty {
             remarks.append("both are kept; to put a new text in the place of one: cortex edit ID TEXT")
         }
-        remarks += contradicted.map { "contradicts memory://\($0.id)" + ($0.text.isEmpty ? "" : " (\($0.text))") }
+        remarks += Self.first(contradicted) {
+            "contradicts memory://\($0.id)" + ($0.text.isEmpty ? "" : " (\($0.text))")
+        }
         if let degradedReason { remarks.append("degraded: \(degradedReason)") }
         return remarks
+    }
+
+    /// A line for each of the first few, and how many more there are.
+    private static func first(_ neighbours: [Neighbour], _ line: (Neighbour) -> String) -> [String] {
+        let more = neighbours.count - shownNeighbours
+        return neighbours.prefix(shownNeighbours).map(line) + (more > 0 ? ["and \(more) more; --json lists them"] : [])
     }
 }

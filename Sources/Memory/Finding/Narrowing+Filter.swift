@@ -108,6 +108,9 @@ extension Narrowing {
             must.append(.range(member: path, NumericRange(atLeast: Number(value), atMost: Number(value))))
         case .null: must.append(.isEmpty(member: path))
         case .object(let members):
+            guard !members.isEmpty else {
+                throw MemoryError(.outOfRange, "an object to filter by must have a member", field: place)
+            }
             for (key, value) in members { try append(key, value, under: path, at: place, to: &must) }
         case .array(let elements):
             let values = matchValues(elements)

@@ -33,14 +33,7 @@ struct Search {
         _ request: FindRequest, home: MemoryScope = .empty, now: Int64, settings: MemorySettings
     ) throws(MemoryError) {
         var request = request
-        if request.narrowing.isHere {
-            guard let project = home.values["project"] else {
-                throw MemoryError(
-                    .invalidArgument, "there is no current project here; name one, or search without a scope",
-                    field: "scope")
-            }
-            request.narrowing.scope = MemoryScope(["project": project])
-        }
+        try request.narrowing.settle(in: home)
         homeProject = request.narrowing.scope.values["project"] == nil ? home.values["project"] : nil
         guard (1...100).contains(request.limit.count) else {
             throw MemoryError(.outOfRange, "must lie between 1 and 100", field: "limit")

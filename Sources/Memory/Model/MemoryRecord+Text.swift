@@ -62,7 +62,7 @@ extension MemoryRecord {
 /// How a memory is shown.
 extension MemoryRecord {
     /// The item's members in an answer: no nulls, no vectors, text beyond `maximumLength` scalars cut with its
-    /// length said.
+    /// length said, and so the data beyond as many bytes.
     func json(includesContent: Bool = true, includesMetadata: Bool = true, maximumLength: Int = .max) -> JSONObject {
         var members: JSONObject = ["id": .string(id.description), "kind": .string(kind.rawValue)]
         members["scope"] = .object(scope.json)
@@ -73,6 +73,7 @@ extension MemoryRecord {
                 if size <= maximumLength {
                     members["data"] = .object(data)
                 } else {
+                    members["data"] = .object(Self.cut(data, to: maximumLength))
                     members["data_length"] = .integer(Int64(size))
                 }
             }
@@ -87,6 +88,33 @@ extension MemoryRecord {
         members["updated_at"] = .string(Timestamp.format(updatedAt))
         if let expiresAt { members["expires_at"] = .string(Timestamp.format(expiresAt)) }
         return members
+    }
+
+    /// Bytes of a member of data that counts as short.
+    private static let shortMemberBytes = 200
+    /// Bytes of a text below which its beginning says nothing.
+    private static let leastTextBytes = 40
+
+    /// Data in about so many bytes: the short members, which say what it is about, then the long texts as far as there
+    /// is room. What does not fit is left out.
+    private static func cut(_ data: JSONObject, to limit: Int) -> JSONObject {
+        let members = data.map { (name: $0.key, value: $0.value, size: JSONWriter.bytes($0.value).count) }
+        var room = limit
+        var kept = JSONObject()
+        let short = members.filter { $0.size <= shortMemberBytes }
+        for (name, value, size) in short + members.filter({ $0.size > shortMemberBytes }) {
+            let cost = name.utf8.count + size
+            if cost <= room {
+                kept[name] = value
+                room -= cost
+            } else if let text = value.stringValue, room >= leastTextBytes {
+                kept[name] = .string(text.beginning(bytes: room) + "…")
+                room = 0
+            }
+        }
+        var result = JSONObject()
+        for name in data.keys { result[name] = kept[name] }
+        return result
     }
 
     private static func add(_ content: String, cutAt limit: Int, to members: inout JSONObject) {
@@ -106,5 +134,19 @@ extension MemoryRecord {
         if let session = source.session { members["session"] = .string(session) }
         if let timestamp = source.timestamp { members["timestamp"] = .string(Timestamp.format(timestamp)) }
         return members
+    }
+}
+
+extension String {
+    /// As many whole scalars from the start as fit into so many bytes of UTF-8.
+    fileprivate func beginning(bytes limit: Int) -> String {
+        var end = unicodeScalars.startIndex
+        var used = 0
+        while end < unicodeScalars.endIndex {
+            used += UTF8.width(unicodeScalars[end])
+            if used > limit { break }
+            end = unicodeScalars.index(after: end)
+        }
+        return String(unicodeScalars[..<end])
     }
 }

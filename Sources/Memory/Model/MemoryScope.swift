@@ -29,6 +29,17 @@ package struct MemoryScope: Sendable, Hashable {
         MemoryScope(values.merging(["project": project]) { $1 })
     }
 
+    /// Whether the current project is meant, and no project by its name.
+    var isHere: Bool { values["project"]?.lowercased() == "here" }
+
+    /// This scope with the current project for the project "here".
+    func resolved(in current: MemoryScope) -> MemoryScope {
+        guard isHere else { return self }
+        var levels = values
+        levels["project"] = current.values["project"]
+        return MemoryScope(levels)
+    }
+
     package var isEmpty: Bool { values.isEmpty }
 
     /// Whether both have the same levels with the same bytes.

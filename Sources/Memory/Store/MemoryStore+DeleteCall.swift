@@ -17,9 +17,7 @@ extension MemoryStore {
         let ids = (arguments["ids"]?.arrayValue ?? []).compactMap { $0.stringValue.flatMap { UUIDBytes($0) } }
         let filter = arguments["filter"]?.objectValue
         switch (ids.isEmpty, filter) {
-        case (false, nil):
-            return try await deleteByID(
-                ids, isDryRun: arguments["dry_run"] == true, erases: arguments["erase"] == true)
+        case (false, nil): return try await deleteByID(ids, arguments)
         case (true, let filter?): return try await deleteByFilter(filter, arguments, context)
         case (false, _):
             throw MemoryError(.invalidArgument, "give ids or a filter, not both", field: "filter")
@@ -28,25 +26,18 @@ extension MemoryStore {
         }
     }
 
-    private func deleteByID(_ ids: [UUIDBytes], isDryRun: Bool, erases: Bool) async throws -> JSONValue {
+    private func deleteByID(_ ids: [UUIDBytes], _ arguments: JSONObject) async throws -> JSONValue {
         _ = try await home.ready()
-        let there = try await points.retrieve(ids.map { .uuid($0) }, with: .idOnly, in: collection).compactMap(
-            \.id.uuid
-        )
-        .filter { !Chunk.isChunk($0) }
+        // An id needs no dry run; a caller that asks for one means it.
+        let isDryRun = arguments["dry_run"] == true
+        let erases = arguments["erase"] == true && !isDryRun
+        let there = try await deletable(ids)
         let missing = ids.filter { !there.contains($0) }
         guard !there.isEmpty else {
             throw MemoryError(MemoryStore.notFound, field: "ids")
         }
-        let erasure = erases && !isDryRun ? try await erase(there) : nil
-        let count: Int
-        if isDryRun {
-            count = there.count
-        } else if let erasure {
-            count = erasure.deleted
-        } else {
-            count = try await delete(there)
-        }
+        let erasure = erases ? try await erase(there) : nil
+        let count = if let erasure { erasure.deleted } else { isDryRun ? there.count : try await delete(there) }
         var members: JSONObject = [
             "dry_run": .bool(isDryRun), "count": .integer(Int64(count)),
             "ids": .array(there.map { .string($0.description) }),
@@ -60,25 +51,21 @@ extension MemoryStore {
         _ filter: JSONObject, _ arguments: JSONObject, _ context: CallContext
     ) async throws -> JSONValue {
         var asked = filter
-        if let scope = asked["scope"]?.objectValue {
-            asked["scope"] = .object(MemoryScope(scope).resolved(in: context.defaultScope).json)
-        }
         let token = arguments["token"]
         // A token says by itself that the dry run is over.
         asked["dry_run"] = arguments["dry_run"] ?? .bool(token == nil)
         asked["confirmation_token"] = token
+        asked["erase"] = arguments["erase"]
         let deletion: JSONObject
         do {
-            deletion = try await self.deletion(asked).json
+            deletion = try await self.deletion(asked, from: context.defaultScope).json
         } catch let error as MemoryError {
             // The same faults under the names that this tool has for their places.
             let names = ["confirmation_token": "token", "document_id": "filter", "filters": "filter"]
-            throw MemoryError(error, field: error.field.map { names[$0] ?? "filter.\($0)" } ?? "filter")
+            let place = error.field.map { $0.hasPrefix("filters.") ? String($0.dropFirst("filters.".count)) : $0 }
+            throw MemoryError(error, field: place.map { names[$0] ?? "filter.\($0)" } ?? "filter")
         }
         var members = deletion
-        if arguments["erase"] == true, deletion["dry_run"] == false {
-            members["erasure"] = .object(try await compact().json)
-        }
         members["confirmation_token"] = nil
         if let token = deletion["confirmation_token"] { members["token"] = token }
         return .object(members)

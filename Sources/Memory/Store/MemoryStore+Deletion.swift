@@ -5,7 +5,7 @@ import VectorEngine
 extension MemoryStore {
     // MARK: Deletion
 
-    /// Deletes memories by id, expired ones too; answers how many there were.
+    /// Deletes memories by id, expired and retired ones too; answers how many there were.
     ///
     /// - Throws: `denied`, deleting nothing, when one of them is a section tagged approved.
     @discardableResult
@@ -16,10 +16,27 @@ extension MemoryStore {
         }
     }
 
+    /// Which of these memories can be deleted: those that are stored, expired ones too, and those of which versions
+    /// are left because they were retired.
+    package func known(_ ids: [UUIDBytes]) async throws(MemoryError) -> Set<UUIDBytes> {
+        try await mapped {
+            _ = try await self.home.ready()
+            return Set(try await self.deletable(ids))
+        }
+    }
+
+    /// In the order asked, each once.
+    func deletable(_ ids: [UUIDBytes]) async throws -> [UUIDBytes] {
+        var seen: Set<UUIDBytes> = []
+        let ids = ids.filter { !Chunk.isChunk($0) && seen.insert($0).inserted }
+        let stored = Set(try await points.retrieve(ids.map { .uuid($0) }, with: .idOnly, in: collection).map(\.id))
+        let retired = try await retired(ids.filter { !stored.contains(.uuid($0)) })
+        return ids.filter { stored.contains(.uuid($0)) || retired[$0] != nil }
+    }
+
     func deleteChecked(_ ids: [PointID]) async throws -> Int {
-        let ids = ids.filter { Chunk.memory(of: $0) == $0 }
         try await refuseApproved(ids)
-        let there = try await points.retrieve(ids, with: .idOnly, in: collection).map(\.id)
+        let there = try await deletable(ids.compactMap(\.uuid)).map { PointID.uuid($0) }
         guard !there.isEmpty else { return 0 }
         try await deleteHistory(of: there)
         try await points.delete(.filter(Chunk.memoriesAndChunks(there)), in: collection)
@@ -35,9 +52,10 @@ extension MemoryStore {
         }
     }
 
-    func deletion(_ arguments: JSONObject) async throws -> Deletion {
+    /// - Parameter current: the scope that the call comes from.
+    func deletion(_ arguments: JSONObject, from current: MemoryScope) async throws -> Deletion {
         let isDryRun = arguments["dry_run"]?.boolValue ?? true
-        let narrows = ["scope", "types", "filters"].contains { !(arguments[$0].map(Self.isVoid) ?? true) }
+        let narrows = !Narrowing(checked: arguments).isVoid
         _ = try await home.ready()
         if let id = documentID(arguments) {
             guard !narrows else {
@@ -57,16 +75,18 @@ extension MemoryStore {
             throw MemoryError(
                 .missing, "delete needs an id, or scope, types or filters", field: "document_id")
         }
-        return try await deletionByFilter(arguments, isDryRun: isDryRun)
-    }
-
-    private static func isVoid(_ value: JSONValue) -> Bool {
-        value.objectValue?.isEmpty ?? value.arrayValue?.isEmpty ?? false
+        return try await deletionByFilter(arguments, from: current, isDryRun: isDryRun)
     }
 
     /// First the ids and a token for exactly them; then, with the token, the deletion.
-    private func deletionByFilter(_ arguments: JSONObject, isDryRun: Bool) async throws -> Deletion {
+    private func deletionByFilter(
+        _ arguments: JSONObject, from current: MemoryScope, isDryRun: Bool
+    ) async throws -> Deletion {
+        let erases = arguments["erase"] == true
+        // A store that cannot erase says so before anything is deleted.
+        if erases { _ = try requiredEraser() }
         var narrowing = Narrowing(checked: arguments)
+        try narrowing.settle(in: current)
         narrowing.includesExpired = true
         let now = clock.time()
         let limit = settings.maximumDeleted
@@ -93,8 +113,14 @@ extension MemoryStore {
                 "the token has expired or is not for exactly the memories that match now; do the dry run again",
                 field: "confirmation_token")
         }
-        let count = try await gate.pass { try await self.deleteChecked(found) }
-        return Deletion(isDryRun: false, count: count, ids: [])
+        guard erases else {
+            let count = try await gate.pass { try await self.deleteChecked(found) }
+            return Deletion(isDryRun: false, count: count, ids: [])
+        }
+        let report = try await erase(found.compactMap(\.uuid))
+        var deletion = Deletion(isDryRun: false, count: report.deleted, ids: [])
+        deletion.erasure = report
+        return deletion
     }
 
     func token(for ids: [PointID], expires: Int64) -> String {
@@ -112,10 +138,13 @@ struct Deletion {
     var token: String?
     /// Microseconds since 1970.
     var tokenExpires: Int64?
+    /// What was erased besides; nil where the bytes were left.
+    var erasure: ErasureReport?
 
     var json: JSONObject {
         var members: JSONObject = ["dry_run": .bool(isDryRun), "count": .integer(Int64(count))]
         if !ids.isEmpty { members["ids"] = .array(ids.map { .string($0.description) }) }
+        if let erasure { members["erasure"] = .object(erasure.json) }
         if let token { members["confirmation_token"] = .string(token) }
         if let tokenExpires { members["token_expires_at"] = .string(Timestamp.format(tokenExpires)) }
         return members

@@ -7,15 +7,13 @@ extension MemoryStore {
     ///
     /// - Returns: also the backups that still hold them.
     /// - Throws: `denied`, deleting nothing, when one is a section tagged approved; `unavailable` where the store
-    /// cannot
-    ///   erase.
+    ///   cannot erase.
     package func erase(_ ids: [UUIDBytes]) async throws(MemoryError) -> ErasureReport {
         let eraser = try requiredEraser()
         return try await mapped {
             _ = try await self.home.ready()
             return try await self.gate.pass {
-                let stored = try await self.points.retrieve(ids.map { .uuid($0) }, with: .payload, in: self.collection)
-                let oldest = try stored.map { try MemoryRecord($0).createdAt }.min()
+                let oldest = try await self.oldest(ids)
                 let deleted = try await self.deleteChecked(ids.map { .uuid($0) })
                 var report = try await self.compacted(eraser)
                 report.deleted = deleted
@@ -38,7 +36,15 @@ extension MemoryStore {
         }
     }
 
-    private func requiredEraser() throws(MemoryError) -> Eraser {
+    /// When the first of these memories was stored; nil when there is none.
+    private func oldest(_ ids: [UUIDBytes]) async throws -> Int64? {
+        let stored = try await points.retrieve(ids.map { .uuid($0) }, with: .payload, in: collection)
+        let moments = try stored.map { try MemoryRecord($0).createdAt }
+        let retired = try await retired(ids.filter { id in !stored.contains { $0.id == .uuid(id) } })
+        return (moments + retired.values.map(\.record.createdAt)).min()
+    }
+
+    func requiredEraser() throws(MemoryError) -> Eraser {
         guard let eraser else {
             throw MemoryError(
                 .unavailable, "this store cannot erase: delete instead, and compact the store where it is kept")

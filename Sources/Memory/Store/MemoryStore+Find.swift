@@ -34,7 +34,7 @@ extension MemoryStore {
         if let least = request.minimumRelevance { arranged.removeAll { $0.score < least } }
         let page = Array(arranged.dropFirst(request.offset.count).prefix(request.limit.count))
         var items = try await self.found(page, search, known: ranked.points)
-        let isNothingClose = Self.isNothingClose(ranked, search)
+        let isNothingClose = Self.isNothingClose(ranked, search) && !items.contains(where: \.isOfConversation)
         if isNothingClose { for i in items.indices { items[i].isWeak = true } }
         let graph = try await self.graph(around: items, search)
         if let graph, request.offset == .none {
@@ -51,7 +51,7 @@ extension MemoryStore {
             usesVectors: !search.isLexicalOnly, modelTime: modelTime, degradedReason: degradedReason)
         result.isNothingClose = isNothingClose
         if ranked.total == 0, !request.narrowing.scope.isEmpty {
-            result.existingProjects = try await self.projectNames(limit: Self.namedProjects, counts: false).map(\.name)
+            result.existingProjects = try await self.projectNames(limit: Self.namedProjects)
         }
         return result
     }
@@ -60,7 +60,7 @@ extension MemoryStore {
     private static let namedProjects = 20
 
     /// Whether no candidate is near the query by meaning or holds nearly all of its words; where meaning is not known,
-    /// whether none shares a word with it.
+    /// whether none shares a word with it. In conversations that cannot be told.
     private static func isNothingClose(_ ranked: Ranked, _ search: Search) -> Bool {
         var fusion = search.fusion
         fusion.information = ranked.information

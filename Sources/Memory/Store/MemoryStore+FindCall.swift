@@ -82,13 +82,3 @@ extension MemoryStore {
         return .object(members)
     }
 }
-
-extension MemoryScope {
-    /// This scope with the current project for the project "here".
-    func resolved(in current: MemoryScope) -> MemoryScope {
-        guard values["project"]?.lowercased() == "here" else { return self }
-        var levels = values
-        levels["project"] = current.values["project"]
-        return MemoryScope(levels)
-    }
-}

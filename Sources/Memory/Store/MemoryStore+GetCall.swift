@@ -34,7 +34,7 @@ extension MemoryStore {
             }
             place = cursor
         }
-        let records = try await found(ids, asOf: arguments["as_of"]?.stringValue.flatMap(Timestamp.parse))
+        let (records, retired) = try await found(ids, arguments)
         var page = ReadPage(
             budget: AnswerBudget(context.maximumCharacters), isLimited: context.maximumCharacters != nil)
         var missing: [JSONValue] = []
@@ -44,19 +44,24 @@ extension MemoryStore {
                 missing.append(.string(id.description))
                 continue
             }
-            let item = try await whole(record, arguments)
+            var item = try await whole(record, arguments)
+            if let end = retired[id]?.validUntil { item["retired_at"] = .string(Timestamp.format(end)) }
             let start = i == place.item ? place : ReadCursor(item: i, part: 0, from: 0, digest: digest)
             next = page.add(item, from: start, parts: Self.parts, inline: Self.inlineCharacters)
             if let place = next, place.item >= ids.count { next = nil }
             if next != nil { break }
         }
+        let notes = retired.filter { records[$0.key] == nil }.values.map(Self.note).sorted()
         if page.items.isEmpty, next == nil, missing.count == ids.count {
             throw MemoryError(
                 .notFound,
-                "there is no memory with \(ids.count == 1 ? "this id" : "any of these ids"); it may have "
-                    + "expired or been deleted: memory_find and memory_list show what there is", field: "ids")
+                notes.isEmpty
+                    ? "there is no memory with \(ids.count == 1 ? "this id" : "any of these ids"); it may have "
+                        + "expired or been deleted: memory_find and memory_list show what there is"
+                    : notes.joined(separator: "; "), field: "ids")
         }
         var members: JSONObject = ["items": .array(page.items)]
+        if !notes.isEmpty { members["notes"] = .array(notes.map { .string($0) }) }
         if !missing.isEmpty { members["missing"] = .array(missing) }
         if let next { members["next_cursor"] = .string(next.text) }
         if let damage = try await damageNote(history: arguments["versions"] == true) {
@@ -65,17 +70,31 @@ extension MemoryStore {
         return .object(members)
     }
 
-    private func found(_ ids: [UUIDBytes], asOf moment: Int64?) async throws -> [UUIDBytes: MemoryRecord] {
+    /// The memories to answer with, and the last versions of those that were retired, which only a call shows that
+    /// asks for versions or for a moment.
+    private func found(
+        _ ids: [UUIDBytes], _ arguments: JSONObject
+    ) async throws -> (records: [UUIDBytes: MemoryRecord], retired: [UUIDBytes: Version]) {
         _ = try await home.ready()
         var found: [UUIDBytes: MemoryRecord] = [:]
-        if let moment {
+        if let moment = arguments["as_of"]?.stringValue.flatMap(Timestamp.end(of:)) {
             for id in ids where !Chunk.isChunk(id) { found[id] = try await record(id, asOf: moment) }
         } else {
             let records = try await records(ids)
             try await extend(records, at: clock.time())
             for record in records { found[record.id] = record }
         }
-        return found
+        let retired = try await retired(ids.filter { !Chunk.isChunk($0) })
+        if arguments["versions"] == true, arguments["as_of"] == nil {
+            for (id, version) in retired { found[id] = version.record }
+        }
+        return (found, retired)
+    }
+
+    /// Where a memory is that was asked for and is not stored any more.
+    private static func note(on retired: Version) -> String {
+        "\(retired.record.id) was retired at \(Timestamp.format(retired.validUntil)), when its section left its "
+            + "document: versions shows what it said, memory_update with restore \(retired.number) stores it again"
     }
 
     /// The memory with all that was asked for beside it.

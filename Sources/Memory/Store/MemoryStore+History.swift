@@ -92,23 +92,50 @@ extension MemoryStore {
         }
     }
 
-    /// The memory as it was known at `moment`; nil when it was not, or has been deleted since.
+    /// The memory as it was known at `moment`, also one that was retired since; nil when it was not known, or has been
+    /// deleted since.
     func record(_ id: UUIDBytes, asOf moment: Int64) async throws -> MemoryRecord? {
         let current = try await points.retrieve([.uuid(id)], with: .payload, in: collection)
             .map { try MemoryRecord($0) }.first
-        guard let current, current.createdAt <= moment else { return nil }
+        guard let current else {
+            let former = try await versions(of: id)
+            guard former.last?.isRetirement == true,
+                let version = former.last(where: { $0.validFrom <= moment && moment < $0.validUntil })
+            else { return nil }
+            return version.record.isExpired(at: moment) ? nil : version.record
+        }
+        guard current.createdAt <= moment else { return nil }
         var found = current
         if current.updatedAt > moment {
-            guard let version = try await versions(of: id).last(where: { $0.validFrom <= moment }) else { return nil }
+            guard let version = try await versions(of: id).last(where: { $0.validFrom <= moment }),
+                !version.isRetirement || moment < version.validUntil
+            else { return nil }
             found = version.record
         }
         return found.isExpired(at: moment) ? nil : found
     }
 
+    /// The last version of each of these memories that was retired and not brought back: of a section that has left
+    /// its document nothing but versions is kept.
+    func retired(_ ids: [UUIDBytes]) async throws -> [UUIDBytes: Version] {
+        guard !ids.isEmpty, try await hasHistory() else { return [:] }
+        let kept = try await everyPoint(Self.versions(of: ids.map { .uuid($0) }), in: historyCollection)
+        var last: [UUIDBytes: Version] = [:]
+        for version in Self.numbered(try kept.compactMap { try Version($0) }) { last[version.record.id] = version }
+        last = last.filter { $0.value.isRetirement }
+        guard !last.isEmpty else { return [:] }
+        let stored = try await points.retrieve(last.keys.map { .uuid($0) }, with: .idOnly, in: collection)
+        for point in stored { point.id.uuid.map { last[$0] = nil } }
+        return last
+    }
+
+    static func versions(of ids: [PointID]) -> Filter {
+        Filter(must: [.match(member: Member.versionOf, anyOf: ids.map { .keyword($0.description) })])
+    }
+
     func deleteHistory(of ids: [PointID]) async throws {
         guard !ids.isEmpty, try await hasHistory() else { return }
-        let filter = Filter(must: [.match(member: Member.versionOf, anyOf: ids.map { .keyword($0.description) })])
-        try await points.delete(.filter(filter), in: historyCollection)
+        try await points.delete(.filter(Self.versions(of: ids)), in: historyCollection)
     }
 }
 
@@ -118,6 +145,8 @@ struct Version: Sendable {
     let record: MemoryRecord
     let validFrom: Int64
     let validUntil: Int64
+    /// Whether nothing took its place: its section left its document.
+    let isRetirement: Bool
     /// 1 for the first.
     var number: Int64
 
@@ -129,6 +158,7 @@ struct Version: Sendable {
         record = try MemoryRecord(.uuid(id), point.payload)
         validFrom = from
         validUntil = until
+        isRetirement = members[Member.replacedBy]?.stringValue == ReplacementReason.retirement.rawValue
         number = record.version
     }
 

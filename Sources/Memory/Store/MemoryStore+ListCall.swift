@@ -9,8 +9,9 @@ extension MemoryStore {
             let checked = try self.contract.list.read(arguments)
             let result = try await self.mapped {
                 switch checked["what"]?.stringValue {
-                case "projects": try await self.values(of: Member.scope("project"), as: "projects", checked.members)
-                case "tags": try await self.values(of: Member.tagIndex, as: "tags", checked.members)
+                case "projects":
+                    try await self.values(of: Member.scope("project"), as: "projects", checked.members, context)
+                case "tags": try await self.values(of: Member.tagIndex, as: "tags", checked.members, context)
                 default: try await self.list(checked.members, context)
                 }
             }
@@ -20,7 +21,7 @@ extension MemoryStore {
 
     // MARK: Memories
 
-    /// Characters of a text that a list shows.
+    /// Characters of a text that a list shows where an answer is limited.
     private static let listedCharacters = 400
 
     private func list(_ arguments: JSONObject, _ context: CallContext) async throws -> JSONValue {
@@ -40,7 +41,7 @@ extension MemoryStore {
         var budget = AnswerBudget(context.maximumCharacters)
         var items: [JSONValue] = []
         for record in records.prefix(count) {
-            var item = record.json(maximumLength: Self.listedCharacters)
+            var item = record.json(maximumLength: context.maximumCharacters == nil ? .max : Self.listedCharacters)
             if items.isEmpty { item = budget.fitted(item) { _ in true } }
             guard budget.take(AnswerBudget.cost(of: item) { _ in true }) || items.isEmpty else { break }
             items.append(.object(item))
@@ -54,13 +55,9 @@ extension MemoryStore {
     }
 
     private func listFilter(_ arguments: JSONObject, _ context: CallContext) throws -> Filter {
-        var narrowing = Narrowing()
-        if let project = arguments["project"]?.stringValue {
-            narrowing.scope = MemoryScope(["project": project]).resolved(in: context.defaultScope)
-        }
+        var narrowing = try ofProject(arguments, context)
         (narrowing.kinds, narrowing.kindNames) = Narrowing.kinds(arguments["kinds"], named: arguments["kinds_names"])
         narrowing.tags = (arguments["tags"]?.arrayValue ?? []).compactMap(\.stringValue)
-        if let status = arguments["status"] { narrowing.fields = ["status": status] }
         narrowing.created = (
             arguments["created_after"]?.stringValue.flatMap(Timestamp.parse),
             arguments["created_before"]?.stringValue.flatMap(Timestamp.parse)
@@ -69,7 +66,29 @@ extension MemoryStore {
         if let session = arguments["session"]?.stringValue {
             filter.must.append(Narrowing.keyword(Member.session, session))
         }
+        if let status = arguments["status"]?.stringValue {
+            // What other kinds call a status, an incident calls its resolution's status.
+            let members = ["status", "resolution_status"].map { name in
+                let spelled = MemoryKind.spellings(of: .string(status), in: name)
+                let values = (spelled.arrayValue ?? [spelled]).compactMap { $0.stringValue.map { MatchValue.keyword($0) } }
+                return Condition.match(member: "\(Member.data).\(name)", anyOf: values)
+            }
+            filter.must.append(.filter(Filter(should: members)))
+        }
         return filter
+    }
+
+    /// Memories of the project that the call names.
+    private func ofProject(_ arguments: JSONObject, _ context: CallContext) throws(MemoryError) -> Narrowing {
+        var narrowing = Narrowing()
+        guard let project = arguments["project"]?.stringValue else { return narrowing }
+        narrowing.scope = MemoryScope(["project": project])
+        do throws(MemoryError) {
+            try narrowing.settle(in: context.defaultScope)
+        } catch {
+            throw MemoryError(error, field: "project")
+        }
+        return narrowing
     }
 
     /// `count` memories in `order` from `place` on.
@@ -92,25 +111,37 @@ extension MemoryStore {
 
     // MARK: Projects and tags
 
-    private func values(of member: String, as name: String, _ arguments: JSONObject) async throws -> JSONValue {
+    private func values(
+        of member: String, as name: String, _ arguments: JSONObject, _ context: CallContext
+    ) async throws -> JSONValue {
         _ = try await home.ready()
-        var narrowing = Narrowing()
-        if name == "tags", let project = arguments["project"]?.stringValue {
-            narrowing.scope = MemoryScope(["project": project])
-        }
+        let narrowing = name == "tags" ? try ofProject(arguments, context) : Narrowing()
         let counts = try await points.counts(
             of: member, narrowing.memories(now: clock.time()), limit: Self.mostValues + 1, in: collection)
         let found = name == "projects" ? Self.withoutCase(counts) : counts
-        let start = arguments["cursor"]?.stringValue.flatMap { Int($0) } ?? 0
+        var place = 0
+        if let text = arguments["cursor"]?.stringValue {
+            guard let start = Int(text), (0...Self.mostValues).contains(start) else {
+                throw MemoryError(.invalidArgument, "no page gave this cursor; start without one", field: "cursor")
+            }
+            place = start
+        }
         let count = arguments["limit"]?.integerValue.flatMap { Int(exactly: $0) } ?? 20
-        let page = found.dropFirst(max(0, start)).prefix(count)
-        var members: JSONObject = [
-            name: .array(
-                page.compactMap { value, count in
-                    value.text.map { ["name": .string($0), "count": .integer(Int64(count))] }
-                }), "total": .integer(Int64(found.count)),
-        ]
-        if page.endIndex < found.endIndex { members["next_cursor"] = .string(String(page.endIndex)) }
+        var budget = AnswerBudget(context.maximumCharacters)
+        var page: [JSONValue] = []
+        for (value, count) in found.dropFirst(place).prefix(count) {
+            var name = value.text ?? ""
+            let isWhole = context.maximumCharacters == nil || name.unicodeScalars.count <= Self.listedCharacters
+            if !isWhole {
+                name = String(String.UnicodeScalarView(name.unicodeScalars.prefix(Self.listedCharacters))) + "…"
+            }
+            let row: JSONObject = ["name": .string(name), "count": .integer(Int64(count))]
+            guard budget.take(AnswerBudget.cost(of: row) { _ in true }) || page.isEmpty else { break }
+            page.append(.object(row))
+        }
+        var members: JSONObject = [name: .array(page), "total": .integer(Int64(found.count))]
+        let end = Limit(within: place).with(page.count).count
+        if end < found.count { members["next_cursor"] = .string(String(end)) }
         return .object(members)
     }
 
@@ -155,7 +186,8 @@ private struct ListCursor {
     /// Microseconds since 1970; nil at the beginning.
     let moment: Int64?
     let shown: Int
-    private static let mostShown = 100_000
+    /// With a page of the longest it stays within the results that one read may have.
+    private static let mostShown = 99_000
 
     init(moment: Int64?, shown: Int) { (self.moment, self.shown) = (moment, shown) }
 

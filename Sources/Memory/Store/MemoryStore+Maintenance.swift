@@ -94,7 +94,7 @@ extension MemoryStore {
     // MARK: Export
 
     /// A page of memories with their versions, oldest first.
-    func exportPage(_ arguments: JSONObject) async throws -> JSONObject {
+    func exportPage(_ arguments: JSONObject, from current: MemoryScope) async throws -> JSONObject {
         _ = try await home.ready()
         let start = try arguments["cursor"]?.stringValue.map { text throws(MemoryError) in
             guard let id = UUIDBytes(text) else {
@@ -103,7 +103,9 @@ extension MemoryStore {
             return PointID.uuid(id)
         }
         let limit = arguments["limit"]?.integerValue.flatMap { Int(exactly: $0) } ?? 100
-        let filter = try Narrowing(checked: arguments).memories(now: clock.time())
+        var narrowing = Narrowing(checked: arguments)
+        try narrowing.settle(in: current)
+        let filter = try narrowing.memories(now: clock.time())
         let page = try await points.readablePage(
             ScrollRequest(filter: filter, limit: limit, startAt: start), in: collection)
         let records = try page.points.map { try MemoryRecord($0) }

@@ -2,14 +2,6 @@ import JSON
 import Synchronization
 import VectorEngine
 
-/// A project and how many memories it has.
-package struct ProjectCount: Sendable, Equatable {
-    package let name: String
-    package let count: Int
-
-    package init(name: String, count: Int) { (self.name, self.count) = (name, count) }
-}
-
 /// How the projects that this process met are spelled in the store.
 final class ProjectSpellings: Sendable {
     /// Beyond this many all are forgotten and looked up again.
@@ -27,23 +19,13 @@ final class ProjectSpellings: Sendable {
 }
 
 extension MemoryStore {
-    /// Projects that are named at most.
-    package static let mostProjects = 200
-
-    /// The projects of living memories, in the order in which they came; one that is spelled in several ways counts
-    /// once.
-    package func projects() async throws(MemoryError) -> [ProjectCount] {
-        try await mapped {
-            _ = try await self.home.ready()
-            return try await self.projectNames(limit: Self.mostProjects, counts: true)
-        }
-    }
-
-    func projectNames(limit: Int, counts: Bool) async throws -> [ProjectCount] {
+    /// The first projects of living memories, in the order in which they came; one that is spelled in several ways
+    /// counts once.
+    func projectNames(limit: Int) async throws -> [String] {
         let now = clock.time()
         let member = Member.scope("project")
         var seen: [String] = []
-        var projects: [ProjectCount] = []
+        var projects: [String] = []
         var keys: Set<ByteText> = []
         while projects.count < limit {
             try Task.checkCancellation()
@@ -53,13 +35,7 @@ extension MemoryStore {
             let page = try await points.scroll(ScrollRequest(filter: filter, limit: 1), in: collection)
             guard let name = page.points.first?.payload.object[member]?.stringValue else { break }
             seen.append(name)
-            guard keys.insert(ByteText(MemoryScope.projectKey(of: name))).inserted else { continue }
-            var count = 0
-            if counts {
-                let own = Filter(must: [Narrowing.project(name), Narrowing.alive(at: now), Chunk.excluded])
-                count = try await points.count(own, in: collection)
-            }
-            projects.append(ProjectCount(name: name, count: count))
+            if keys.insert(ByteText(MemoryScope.projectKey(of: name))).inserted { projects.append(name) }
         }
         return projects
     }

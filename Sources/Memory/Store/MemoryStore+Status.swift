@@ -12,7 +12,10 @@ extension MemoryStore {
         var result: JSONObject = ["operation": .string(operation)]
         switch StatusOperation(rawValue: operation) {
         case .health: result["health"] = .object(try await health())
-        case .stats: result["stats"] = .object(try await statistics(MemoryScope(arguments["scope"]?.objectValue)))
+        case .stats:
+            var narrowing = Narrowing(checked: arguments)
+            try narrowing.settle(in: context.defaultScope)
+            result["stats"] = .object(try await statistics(narrowing.scope))
         case .telemetry: result["telemetry"] = .object(callTelemetry())
         case .metrics: result["metrics"] = .object(try await metrics())
         case .document: result.merge(try await oneDocument(arguments)) { $1 }
@@ -30,8 +33,8 @@ extension MemoryStore {
         case .trends:
             result["trends"] = telemetry.trends(at: clock.time(), hours: whole("performance_window_hours", 24))
         case .diagnostics: result["diagnostics"] = .array(try await diagnostics())
-        case .delete: result["deletion"] = .object(try await deletion(arguments).json)
-        case .export: result.merge(try await exportPage(arguments)) { $1 }
+        case .delete: result["deletion"] = .object(try await deletion(arguments, from: context.defaultScope).json)
+        case .export: result.merge(try await exportPage(arguments, from: context.defaultScope)) { $1 }
         case nil: preconditionFailure("the contract lets no other operation pass")
         }
         return .object(result)
@@ -117,7 +120,7 @@ extension MemoryStore {
         guard let id = documentID(arguments) else {
             throw MemoryError(.missing, "this operation needs the id of a memory", field: "document_id")
         }
-        if let moment = arguments["as_of"]?.stringValue.flatMap(Timestamp.parse), !Chunk.isChunk(id) {
+        if let moment = arguments["as_of"]?.stringValue.flatMap(Timestamp.end(of:)), !Chunk.isChunk(id) {
             _ = try await home.ready()
             guard let record = try await record(id, asOf: moment) else { throw MemoryStore.notFound }
             return record

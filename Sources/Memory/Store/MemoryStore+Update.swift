@@ -30,6 +30,9 @@ extension MemoryStore {
         _ update: MemoryUpdate, _ readiness: MemoryCollection.Readiness
     ) async throws -> UpdatedMemory {
         guard let existing = try await records([update.id]).first else {
+            if let retired = try await retired([update.id])[update.id] {
+                return try await broughtBack(retired, by: update, readiness)
+            }
             throw MemoryError(
                 .notFound, "there is no memory with this id; it may have expired or been deleted", field: "id")
         }
@@ -46,7 +49,7 @@ extension MemoryStore {
                 field: "id")
         }
         let now = clock.time()
-        var record = try restored(existing, to: update.restore, from: kept, now: now)
+        var record = try Self.restored(existing, to: update.restore, from: kept, now: now)
         Self.change(&record, by: update, from: now, settings)
         guard record.content != nil || record.data != nil else {
             throw MemoryError(.missing, "at least one of content and data is required", field: "content")
@@ -72,9 +75,40 @@ extension MemoryStore {
             record: record, version: record.version, isChanged: true, degradedReason: batch.degradedReason)
     }
 
+    /// Stores a retired memory again, with what it said in the version that is to be restored. It does not belong to
+    /// its document any more: the document's next sync would retire it again.
+    private func broughtBack(
+        _ retired: Version, by update: MemoryUpdate, _ readiness: MemoryCollection.Readiness
+    ) async throws -> UpdatedMemory {
+        guard update.restore != nil else {
+            throw MemoryError(
+                .notFound,
+                "the memory was retired when its section left its document; restore \(retired.number) stores it again",
+                field: "id")
+        }
+        let kept = try await versions(of: update.id)
+        let now = clock.time()
+        var record = try Self.restored(retired.record, to: update.restore, from: kept, now: now)
+        record.source.tool = nil
+        for name in [OwnedDocument.digest, OwnedDocument.givenTags] { record.metadata?[name] = nil }
+        if record.isExpired(at: now) { (record.expiresAt, record.expiryPolicy, record.renewal) = (nil, "permanent", nil) }
+        Self.change(&record, by: update, from: now, settings)
+        record.updatedAt = max(clock.stamp(), retired.validUntil &+ 1)
+        record.version = retired.number < .max ? retired.number &+ 1 : retired.number
+        record.contentHash = MemoryRecord.contentHash(record.kind, record.content, record.data)
+        var batch = StoreBatch(request: StoreRequest([]), context: CallContext(), settings: settings)
+        if let broken = try await brokenRule(Self.item(of: record), record, besides: record) { throw broken }
+        let chunks = batch.chunks(of: record.content ?? "")
+        record.chunkCount = chunks.count
+        batch.additions.append(StoreBatch.Addition(inputIndex: 0, record: record, chunks: chunks))
+        try await write(&batch, readiness, CallContext())
+        return UpdatedMemory(
+            record: record, version: record.version, isChanged: true, degradedReason: batch.degradedReason)
+    }
+
     /// The record with what it said in the version of that number, and with the end it had, unless that has passed; as
     /// it is without a number.
-    private func restored(
+    private static func restored(
         _ record: MemoryRecord, to number: Int64?, from versions: [Version], now: Int64
     ) throws(MemoryError) -> MemoryRecord {
         guard let number else { return record }

@@ -10,7 +10,8 @@ struct DeleteCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "delete", abstract: "Delete memories by id, or what matches; with --erase their bytes too.",
         discussion: """
-            Ids are deleted at once, with their former versions. --project, --kind and --tag delete what matches: \
+            Ids are deleted at once, with their former versions; so are the versions of a section that has left its \
+            file. --project, --kind and --tag delete what matches: \
             first it says how many, then it asks; in a pipe --yes is needed. --erase also zeroes the bytes in the \
             files and the log, and names the backups that still hold them. Exit code 1 when there is nothing to delete.
             """)
@@ -52,8 +53,8 @@ struct DeleteCommand: AsyncParsableCommand {
             if ids.isEmpty {
                 wanted = try await matching(house)
             } else {
-                let found = Set(try await house.memory.get(wanted).compactMap { $0["id"]?.stringValue })
-                missing = wanted.map(\.description).filter { !found.contains($0) }
+                let known = try await house.memory.known(wanted)
+                missing = wanted.filter { !known.contains($0) }.map(\.description)
             }
             var result = JSONObject()
             if erase {
@@ -70,25 +71,18 @@ struct DeleteCommand: AsyncParsableCommand {
 
     /// The ids of what matches, after the person agreed.
     private func matching(_ house: House) async throws -> [UUIDBytes] {
-        var query = ListQuery()
-        query.project = self.house.project
-        query.kinds = kinds.kinds
-        query.tags = tags
-        query.limit = ListQuery.limits.upperBound
-        var found: [JSONObject] = []
-        var total = 0
-        repeat {
-            query.offset = found.count
-            let page = try await house.memory.listed(query)
-            total = page.total
-            found += page.items
-            if page.items.isEmpty { break }
-        } while found.count < min(total, ListQuery.offsets.upperBound)
+        var arguments = JSONObject()
+        arguments["project"] = self.house.project.map { .string($0) }
+        if !kinds.kinds.isEmpty { arguments["kinds"] = .array(kinds.kinds.map { .string($0) }) }
+        if !tags.isEmpty { arguments["tags"] = .array(tags.map { .string($0) }) }
+        var pages = MemoryPages(house, arguments)
+        let found = try await pages.next()
+        for remark in pages.remarks { Terminal.note(Terminal.safe(remark)) }
         guard !found.isEmpty else {
             Terminal.note("nothing matches")
             throw ExitCode(1)
         }
-        Terminal.note("\(total) \(total == 1 ? "memory matches" : "memories match")")
+        Terminal.note("\(found.count) \(found.count == 1 ? "memory matches" : "memories match")")
         guard isConfirmed || (isatty(STDIN_FILENO) == 1 && Terminal.confirms("Delete them?")) else {
             throw ValidationError("nothing was deleted; to delete what matches add --yes")
         }

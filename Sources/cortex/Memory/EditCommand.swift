@@ -10,7 +10,8 @@ struct EditCommand: AsyncParsableCommand {
         commandName: "edit", abstract: "Change a memory; the former version is kept.",
         discussion: """
             Without a text and without a flag it opens $VISUAL or $EDITOR on the text. --restore N brings version N \
-            back (see: cortex versions ID). Exit code 0 also when nothing was changed, which is said.
+            back (see: cortex versions ID), also of a section that has left its file, to which the memory does not \
+            belong any more then. Exit code 0 also when nothing was changed, which is said.
             """)
 
     @OptionGroup var house: HouseOptions
@@ -52,50 +53,66 @@ struct EditCommand: AsyncParsableCommand {
         try await House.visit(house) { house in
             try await house.needMemories()
             let id = try MemoryID.read(id)
-            guard let item = try await house.memory.get([id]).first else {
-                throw CommandFailure(
-                    code: "E2000", message: "there is no memory \(id); cortex list shows those there are")
-            }
-            var update = MemoryUpdate(id)
-            try addText(&update, .object(item))
-            if let kind {
-                guard let known = MemoryKind(rawValue: kind) else {
-                    throw ValidationError("there is no kind \(kind); there are: \(Shown.kinds.joined(separator: ", "))")
+            var arguments = try flagged()
+            if changesText {
+                guard let item = try await house.memory.get([id]).first else {
+                    throw CommandFailure(
+                        code: "E2000", message: "there is no memory \(id); cortex list shows those there are")
                 }
-                update.kind = known
+                try addText(&arguments, .object(item))
+                // The text is as it was, and there is no flag.
+                if arguments.isEmpty { return say(["item": .object(item)]) }
             }
-            if !tags.isEmpty { update.tags = .array(tags.map { .string($0) }) }
-            if let ttl {
-                guard Shown.policies.contains(ttl) else {
-                    throw ValidationError("--ttl is one of \(Shown.policies.joined(separator: ", "))")
-                }
-                update.expiry = .policy(ttl)
-            }
-            if let restore { update.restore = Int64(restore) }
-            for field in fields {
-                let value = field.drop { $0 != "=" }.dropFirst()
-                var data = update.data ?? [:]
-                data[String(field.prefix { $0 != "=" })] = value.isEmpty ? .null : .string(String(value))
-                update.data = data
-            }
-            say(try await house.memory.update(update))
+            arguments["id"] = .string(id.description)
+            let context = CallContext(clientName: "cortex edit", defaultScope: house.scope)
+            say(try await house.memory.callUpdate(arguments: arguments, context: context))
         }
     }
 
-    private func say(_ updated: UpdatedMemory) {
-        if json {
-            var members = updated.json()
-            members["changed"] = .bool(updated.isChanged)
-            return print(JSONWriter.text(.object(members)))
+    /// What the flags change, as arguments of `memory_update`.
+    private func flagged() throws -> JSONObject {
+        var arguments = JSONObject()
+        arguments["kind"] = kind.map { .string($0) }
+        if !tags.isEmpty { arguments["tags"] = .array(tags.map { .string($0) }) }
+        if let ttl {
+            guard Shown.policies.contains(ttl) else {
+                throw ValidationError("--ttl is one of \(Shown.policies.joined(separator: ", "))")
+            }
+            arguments["ttl_config"] = ["policy": .string(ttl)]
         }
-        print(updated.isChanged ? "changed; this is version \(updated.version)" : "nothing was changed")
-        if let reason = updated.degradedReason { Terminal.note("degraded: \(reason)") }
+        arguments["restore"] = restore.map { .integer(Int64($0)) }
+        if !fields.isEmpty {
+            var data = JSONObject()
+            for field in fields {
+                let value = field.drop { $0 != "=" }.dropFirst()
+                data[String(field.prefix { $0 != "=" })] = value.isEmpty ? .null : .string(String(value))
+            }
+            arguments["data"] = .object(data)
+        }
+        return arguments
+    }
+
+    private func say(_ answer: JSONValue) {
+        let isChanged = answer["former_version"] != nil
+        if json {
+            var members = answer["item"]?.objectValue ?? [:]
+            members["changed"] = .bool(isChanged)
+            print(JSONWriter.text(.object(members)))
+        } else {
+            let version = answer["version"]?.integerValue ?? 0
+            print(isChanged ? "changed; this is version \(version)" : "nothing was changed")
+        }
+        for note in answer["notes"]?.arrayValue ?? [] { Terminal.note(Terminal.safe(note.stringValue ?? "")) }
+        if let reason = answer["degraded_reason"]?.stringValue { Terminal.note("degraded: \(reason)") }
+    }
+
+    /// Whether there is a text to take, and not flags alone.
+    private var changesText: Bool {
+        !text.isEmpty || (kind == nil && tags.isEmpty && ttl == nil && restore == nil && fields.isEmpty)
     }
 
     /// Puts the new text where the memory has its text: into the content, or into the field of its data that is shown.
-    private func addText(_ update: inout MemoryUpdate, _ item: JSONValue) throws {
-        let isOnlyFlags = kind != nil || !tags.isEmpty || ttl != nil || restore != nil || !fields.isEmpty
-        if text.isEmpty, isOnlyFlags { return }
+    private func addText(_ arguments: inout JSONObject, _ item: JSONValue) throws {
         let field = EditedText(of: item)
         let new: String
         if text == ["-"] {
@@ -109,8 +126,10 @@ struct EditCommand: AsyncParsableCommand {
         }
         guard trimmed != field.text else { return }
         let change = field.change(to: trimmed)
-        update.content = change["content"]?.stringValue
-        update.data = change["data"]?.objectValue
+        arguments["content"] = change["content"]
+        if let data = change["data"]?.objectValue {
+            arguments["data"] = .object(data.merging(arguments["data"]?.objectValue ?? [:]) { $1 })
+        }
     }
 }
 

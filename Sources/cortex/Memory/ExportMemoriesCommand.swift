@@ -26,7 +26,7 @@ struct ExportMemoriesCommand: AsyncParsableCommand {
     func run() async throws {
         try await House.visit(house) { house in
             guard try await house.hasMemories else { return Terminal.note("0 exported") }
-            let scope = self.house.narrowedScope(here: false)
+            let scope = self.house.narrowedScope()
             let sink = try open()
             var cursor: JSONValue?
             var count = 0

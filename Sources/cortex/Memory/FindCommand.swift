@@ -34,6 +34,9 @@ struct FindCommand: AsyncParsableCommand {
     @Flag(help: "Only memories of the project you are in.")
     var here = false
 
+    @Option(name: .customLong("as-of"), help: ArgumentHelp("What was known then: ISO 8601.", valueName: "moment"))
+    var moment: String?
+
     @Flag(help: "Print the result as the memory_find tool gives it.")
     var json = false
 
@@ -56,25 +59,35 @@ struct FindCommand: AsyncParsableCommand {
             if !tags.isEmpty { arguments["filters"] = ["tags": .array(tags.map { .string($0) })] }
             let scope = self.house.narrowedScope(here: here)
             if !scope.isEmpty { arguments["scope"] = .object(scope) }
+            arguments["as_of"] = moment.map { .string($0) }
             // The tool withholds texts too long for a model; a terminal shows their beginning.
             if !json { arguments["formatting"] = ["max_content_length": .integer(Self.shownCharacters)] }
             let context = CallContext(clientName: "cortex find", defaultScope: house.scope)
             let result = try await house.memory.callFind(arguments: arguments, context: context)
             let items = result["items"]?.arrayValue ?? []
-            let notice = result["notice"]?.stringValue
+            let nothingClose = result["note"]?.stringValue
             if json {
                 print(JSONWriter.text(result))
             } else {
-                if let notice { print(notice) }
+                if let nothingClose { print(nothingClose) }
                 for item in items { Terminal.show(item, lineLimit: Self.lineLimit) }
-                if items.isEmpty { Terminal.note("nothing found") }
+                if items.isEmpty { sayNothing(result) }
             }
             let meta = result["meta"]
             if meta?["degraded"]?.boolValue == true {
                 Terminal.note("degraded: \(meta?["degraded_reason"]?.stringValue ?? "")")
             }
             for note in result["notes"]?.arrayValue ?? [] { Terminal.note(Terminal.safe(note.stringValue ?? "")) }
-            if items.isEmpty || notice != nil { throw ExitCode(3) }
+            if items.isEmpty || nothingClose != nil { throw ExitCode(3) }
+        }
+    }
+
+    /// That nothing was found, and which projects there are where the scope has nothing.
+    private func sayNothing(_ result: JSONValue) {
+        Terminal.note("nothing found")
+        let projects = (result["projects"]?.arrayValue ?? []).compactMap(\.stringValue)
+        if !projects.isEmpty {
+            Terminal.note(Terminal.safe("projects with memories: \(projects.joined(separator: ", "))"))
         }
     }
 }

@@ -27,15 +27,18 @@ struct ListCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    func run() async throws {
-        var query = narrowing.query(house)
-        guard let order = ListQuery.Order(rawValue: order) else {
+    func validate() throws {
+        try MemoryList.check(limit: limit)
+        guard ["newest", "oldest", "updated"].contains(order) else {
             throw ValidationError("--order is newest, oldest or updated")
         }
-        query.order = order
-        query.limit = limit
-        query.offset = offset
-        try await MemoryList.show(house, query, json: json)
+        guard (0...10_000).contains(offset) else {
+            throw ValidationError("--offset is 0 to 10000; narrow a longer list, or write all of it: cortex export")
+        }
+    }
+
+    func run() async throws {
+        try await MemoryList.show(house, narrowing.arguments(house, order: order), limit, from: offset, json: json)
     }
 }
 
@@ -54,11 +57,10 @@ struct RecentCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
+    func validate() throws { try MemoryList.check(limit: limit) }
+
     func run() async throws {
-        var query = narrowing.query(house)
-        query.order = .updated
-        query.limit = limit
-        try await MemoryList.show(house, query, json: json)
+        try await MemoryList.show(house, narrowing.arguments(house, order: "updated"), limit, json: json)
     }
 }
 
@@ -79,14 +81,15 @@ struct ListOptions: ParsableArguments {
     @Flag(help: "Only memories of the project you are in.")
     var here = false
 
-    func query(_ house: HouseOptions) -> ListQuery {
-        var query = ListQuery()
-        query.project = house.project ?? (here ? house.settings.scope.values["project"] : nil)
-        query.kinds = kinds.kinds
-        query.tags = tags
-        query.status = status
-        query.session = session
-        return query
+    /// The arguments of `memory_list`.
+    func arguments(_ house: HouseOptions, order: String) -> JSONObject {
+        var arguments: JSONObject = ["order": .string(order)]
+        arguments["project"] = house.narrowedScope(here: here)["project"]
+        if !kinds.kinds.isEmpty { arguments["kinds"] = .array(kinds.kinds.map { .string($0) }) }
+        if !tags.isEmpty { arguments["tags"] = .array(tags.map { .string($0) }) }
+        arguments["status"] = status.map { .string($0) }
+        arguments["session"] = session.map { .string($0) }
+        return arguments
     }
 }
 
@@ -95,37 +98,49 @@ enum MemoryList {
     /// Lines of a text that a list shows.
     private static let lineLimit = 3
 
-    static func show(_ options: HouseOptions, _ query: ListQuery, json: Bool) async throws {
+    static func check(limit: Int) throws {
+        guard (1...100).contains(limit) else { throw ValidationError("--limit is 1 to 100") }
+    }
+
+    static func show(
+        _ options: HouseOptions, _ arguments: JSONObject, _ limit: Int, from offset: Int = 0, json: Bool
+    ) async throws {
         try await House.visit(options) { house in
             guard try await house.hasMemories else {
                 if json { print(JSONWriter.text(["items": [], "total": 0])) }
                 Terminal.note("there are no memories in \(house.directory) yet; begin with: cortex store TEXT")
                 throw ExitCode(3)
             }
-            let (items, total) = try await house.memory.listed(query)
+            var pages = MemoryPages(house, arguments)
+            if offset > 0 { _ = try await pages.next(offset) }
+            let items = try await pages.next(limit)
             if json {
-                print(
-                    JSONWriter.text([
-                        "items": .array(items.map { .object($0) }), "total": .integer(Int64(total)),
-                    ]))
+                print(JSONWriter.text(["items": .array(items), "total": .integer(Int64(pages.total))]))
             } else {
-                for item in items { Terminal.show(.object(item), lineLimit: lineLimit) }
-                let end = query.offset + items.count
-                if end < total, !items.isEmpty { Terminal.note("\(end) of \(total); more: --offset \(end)") }
+                for item in items { Terminal.show(item, lineLimit: lineLimit) }
+                let end = offset + items.count
+                if end < pages.total, !items.isEmpty {
+                    Terminal.note("\(end) of \(pages.total); more: --offset \(end)")
+                }
             }
+            for remark in pages.remarks { Terminal.note(Terminal.safe(remark)) }
             if items.isEmpty {
-                if let project = query.project { try await sayProjects(house, project) }
+                if let project = options.project { try await sayProjects(house, project) }
                 Terminal.note("nothing matches")
                 throw ExitCode(3)
             }
         }
     }
 
+    /// Projects that are named where one has no memories.
+    private static let namedProjects = 20
+
     /// A name that matches nothing is often one that is spelled in another way.
     private static func sayProjects(_ house: House, _ project: String) async throws {
-        let names = try await house.memory.projects().map(\.name)
+        var pages = MemoryPages(house, ["what": "projects"])
+        let names = try await pages.next(namedProjects, of: "projects").compactMap { $0["name"]?.stringValue }
         guard !names.isEmpty, !names.contains(where: { $0.lowercased() == project.lowercased() }) else { return }
-        Terminal.note("there is no project \(project); there are: \(names.prefix(20).joined(separator: ", "))")
+        Terminal.note(Terminal.safe("there is no project \(project); there are: \(names.joined(separator: ", "))"))
     }
 }
 
@@ -160,27 +175,24 @@ struct TagsCommand: AsyncParsableCommand {
 enum NameList {
     static func show(_ options: HouseOptions, _ what: String, json: Bool) async throws {
         try await House.visit(options) { house in
-            var names: [(name: String, count: Int)] = []
+            var rows: [JSONValue] = []
             if try await house.hasMemories {
-                names =
-                    what == "projects"
-                    ? try await house.memory.projects().map { ($0.name, $0.count) }
-                    : try await house.memory.tagCounts(project: options.project)
+                var arguments: JSONObject = ["what": .string(what)]
+                arguments["project"] = options.project.map { .string($0) }
+                var pages = MemoryPages(house, arguments)
+                rows = try await pages.next(of: what)
             }
             if json {
-                let rows = names.map {
-                    JSONValue.object(["name": .string($0.name), "count": .integer(Int64($0.count))])
-                }
-                print(JSONWriter.text([what: .array(rows), "total": .integer(Int64(names.count))]))
+                print(JSONWriter.text([what: .array(rows), "total": .integer(Int64(rows.count))]))
             } else {
-                for (name, count) in names {
-                    let digits = String(count)
+                for row in rows {
+                    let digits = String(row["count"]?.integerValue ?? 0)
                     print(
                         String(repeating: " ", count: max(0, 7 - digits.count)) + digits + "  "
-                            + Terminal.safe(name))
+                            + Terminal.safe(row["name"]?.stringValue ?? ""))
                 }
             }
-            if names.isEmpty {
+            if rows.isEmpty {
                 Terminal.note("there are no \(what)")
                 throw ExitCode(3)
             }

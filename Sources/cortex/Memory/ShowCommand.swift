@@ -11,7 +11,10 @@ struct ShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Show whole memories by id.",
         discussion:
-            "An id is given as find and list print it, with or without memory://. Exit code 1 when there is none.")
+            """
+            An id is given as find and list print it, with or without memory://. --as-of shows what was known then; \
+            with it, or with --versions, a section that has left its file is shown too. Exit code 1 when there is none.
+            """)
 
     @OptionGroup var house: HouseOptions
 
@@ -21,32 +24,27 @@ struct ShowCommand: AsyncParsableCommand {
     @Flag(help: "Also show former versions.")
     var versions = false
 
+    @Option(name: .customLong("as-of"), help: ArgumentHelp("What was known then: ISO 8601.", valueName: "moment"))
+    var moment: String?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
     func run() async throws {
         try await House.visit(house) { house in
             try await house.needMemories()
-            let wanted = try ids.map(MemoryID.read)
-            var items: [JSONObject] = []
-            for item in try await house.memory.get(wanted) {
-                var item = item
-                if versions, let id = item["id"]?.stringValue.flatMap({ UUIDBytes($0) }) {
-                    item["versions"] = .array(try await house.memory.formerVersions(of: id))
-                }
-                items.append(item)
-            }
-            let found = Set(items.compactMap { $0["id"]?.stringValue })
-            let missing = wanted.map(\.description).filter { !found.contains($0) }
+            var arguments: JSONObject = ["versions": .bool(versions)]
+            arguments["as_of"] = moment.map { .string($0) }
+            let answer = try await ReadMemories(ids.map(MemoryID.read), arguments, in: house)
             if json {
-                var members: JSONObject = ["items": .array(items.map { .object($0) })]
-                if !missing.isEmpty { members["missing"] = .array(missing.map { .string($0) }) }
+                var members: JSONObject = ["items": .array(answer.items)]
+                if !answer.missing.isEmpty { members["missing"] = .array(answer.missing.map { .string($0) }) }
                 print(JSONWriter.text(.object(members)))
             } else {
-                for item in items { Self.show(.object(item)) }
+                for item in answer.items { Self.show(item) }
             }
-            for id in missing { Terminal.note("there is no memory \(id); cortex list shows those there are") }
-            if !missing.isEmpty { throw ExitCode(1) }
+            answer.sayRemarks()
+            if !answer.missing.isEmpty { throw ExitCode(1) }
         }
     }
 
@@ -61,9 +59,9 @@ struct ShowCommand: AsyncParsableCommand {
         // The text above is one of these already.
         for name in ["body_md", "body_text"] where item["content"] == nil { data[name] = nil }
         for (name, value) in data { row(name, value) }
-        for name in ["scope", "tags", "metadata", "source", "created_at", "updated_at", "expires_at", "version"] {
-            row(name, item[name])
-        }
+        for name in [
+            "scope", "tags", "metadata", "source", "created_at", "updated_at", "expires_at", "version", "retired_at",
+        ] { row(name, item[name]) }
         for version in item["versions"]?.arrayValue ?? [] {
             print(
                 Terminal.bold("  version \(version["version"]?.integerValue ?? 0)"),
@@ -114,7 +112,8 @@ struct VersionsCommand: AsyncParsableCommand {
 
     private func show(_ id: String, _ house: House) async throws {
         let id = try MemoryID.read(id)
-        let versions = try await house.memory.formerVersions(of: id)
+        let answer = try await ReadMemories([id], ["versions": true], in: house)
+        let versions = answer.items.first?["versions"]?.arrayValue ?? []
         if json {
             print(JSONWriter.text(["id": .string(id.description), "versions": .array(versions)]))
         } else {
@@ -128,8 +127,9 @@ struct VersionsCommand: AsyncParsableCommand {
                 for line in shown.lines(width: Terminal.width, limit: .max) { print("  \(Terminal.safe(line))") }
             }
         }
+        answer.sayRemarks()
         if versions.isEmpty {
-            Terminal.note("there is no former version of \(id)")
+            if answer.missing.isEmpty { Terminal.note("there is no former version of \(id)") }
             throw ExitCode(3)
         }
     }
@@ -168,6 +168,42 @@ extension House {
             throw CommandFailure(
                 code: "E2000", message: "there are no memories in \(directory) yet; begin with: cortex store TEXT")
         }
+    }
+}
+
+/// Memories by id, as `memory_get` answers them, however many.
+struct ReadMemories {
+    /// What the tool takes at most.
+    private static let idsAtOnce = 50
+
+    private(set) var items: [JSONValue] = []
+    /// Ids that no memory has.
+    private(set) var missing: [String] = []
+    private var remarks: [String] = []
+
+    init(_ ids: [UUIDBytes], _ arguments: JSONObject, in house: House) async throws {
+        let context = CallContext(clientName: "cortex show", defaultScope: house.scope)
+        for start in stride(from: 0, to: ids.count, by: Self.idsAtOnce) {
+            let some = ids[start..<min(ids.count, start + Self.idsAtOnce)].map(\.description)
+            var arguments = arguments
+            arguments["ids"] = .array(some.map { .string($0) })
+            do throws(MemoryError) {
+                let page = try await house.memory.callGet(arguments: arguments, context: context)
+                items += page["items"]?.arrayValue ?? []
+                missing += (page["missing"]?.arrayValue ?? []).compactMap(\.stringValue)
+                remarks += (page["notes"]?.arrayValue ?? []).compactMap(\.stringValue)
+                if let reason = page["degraded_reason"]?.stringValue { remarks.append("degraded: \(reason)") }
+            } catch {
+                guard error.code == .notFound else { throw error }
+                missing += some
+                if some.count == 1 { remarks.append(error.message) }
+            }
+        }
+    }
+
+    func sayRemarks() {
+        for id in missing { Terminal.note("there is no memory \(id); cortex list shows those there are") }
+        for remark in remarks { Terminal.note(Terminal.safe(remark)) }
     }
 }
 

@@ -27,7 +27,7 @@ struct StatusCommand: AsyncParsableCommand {
             parts["project"] = self.house.project.map { .string($0) }
             for operation in ["health", "stats"] {
                 var arguments: JSONObject = ["operation": .string(operation)]
-                let scope = self.house.narrowedScope(here: false)
+                let scope = self.house.narrowedScope()
                 if operation == "stats", !scope.isEmpty { arguments["scope"] = .object(scope) }
                 let result = try await house.memory.callStatus(arguments: arguments, context: context)
                 parts[operation] = result[operation]
@@ -53,6 +53,10 @@ struct StatusCommand: AsyncParsableCommand {
         row("project", parts["project"]?.stringValue)
         row("memories", stats?["items"]?.integerValue.map(String.init))
         row("expired", stats?["expired"]?.integerValue.map(String.init))
+        row("expiring", stats?["expiring_this_week"]?.integerValue.map { "\($0) within a week" })
+        row(
+            "permanent", stats?["expiries_removed"]?.integerValue.map { "\($0) expiries that nobody asked for removed" }
+        )
         row("indexed", stats?["indexed_points"]?.integerValue.map { "\($0) in a graph, the rest scored exactly" })
         row("size", stats?["size_bytes"]?.integerValue.map { "\($0 / 1024) KiB" })
         for (kind, count) in stats?["by_kind"]?.objectValue ?? [:] {

@@ -65,7 +65,9 @@ struct StoreCommand: AsyncParsableCommand {
 
     private func show(_ outcome: StoreOutcome) {
         for line in outcome.lines { print(line.hasPrefix("memory://") ? Terminal.dim(line) : line) }
-        DocumentRun.Report.note(outcome.notes.map(Terminal.safe))
+        // What is not stored is named in full, however much there is.
+        for line in outcome.refused { Terminal.note(Terminal.safe(line)) }
+        DocumentRun.Report.note(outcome.remarks.map(Terminal.safe))
     }
 
     private func store(_ path: String) async throws {

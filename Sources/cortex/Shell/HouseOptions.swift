@@ -40,12 +40,10 @@ struct HouseOptions: ParsableArguments {
     }
 
     /// The scope that a command narrows to: what the flags say, and with `here` the project that is stood in, whatever
-    /// its branch.
-    func narrowedScope(here: Bool) -> JSONObject {
+    /// its branch. Which one that is the memory knows.
+    func narrowedScope(here: Bool = false) -> JSONObject {
         var scope = JSONObject()
-        if let project = project ?? (here ? settings.scope.values["project"] : nil) {
-            scope["project"] = .string(project)
-        }
+        if let project = project ?? (here ? "here" : nil) { scope["project"] = .string(project) }
         scope["branch"] = branch.map { .string($0) }
         scope["org"] = org.map { .string($0) }
         return scope
