@@ -342,6 +342,7 @@ import Testing
         let memory = world.memory()
         world.advance(seconds: 1)
         let stored = try await memory.storeItems([["content": "zebra"], ["content": "okapi"], ["content": "mule"]])
+        world.advance(seconds: 1)
         for index in 0..<3 {
             let ids: JSONValue = [.string(try id(stored, index))]
             let item = try await call(memory, "memory_get", ["ids": ids])["items"]?.arrayValue?.first

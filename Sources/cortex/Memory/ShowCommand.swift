@@ -78,7 +78,8 @@ struct VersionsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "versions", abstract: "Show the former versions of a memory.",
         discussion: """
-            `cortex edit ID --restore N` brings a version back. With --lost it lists the texts that earlier releases \
+            `cortex edit ID --restore N` brings a version back. Of a section that has left its file the versions are \
+            left. With --lost it lists the texts that earlier releases \
             replaced by near copies and that no memory has now; with --bring-back they are stored again. A text whose \
             words were all contained in the older one was never stored and cannot be listed. Exit code 3 when there is \
             nothing.
