@@ -91,7 +91,9 @@ extension MemoryStore {
         var record = try Self.restored(retired.record, to: update.restore, from: kept, now: now)
         record.source.tool = nil
         for name in [OwnedDocument.digest, OwnedDocument.givenTags] { record.metadata?[name] = nil }
-        if record.isExpired(at: now) { (record.expiresAt, record.expiryPolicy, record.renewal) = (nil, "permanent", nil) }
+        if record.isExpired(at: now) {
+            (record.expiresAt, record.expiryPolicy, record.renewal) = (nil, "permanent", nil)
+        }
         Self.change(&record, by: update, from: now, settings)
         record.updatedAt = max(clock.stamp(), retired.validUntil &+ 1)
         record.version = retired.number < .max ? retired.number &+ 1 : retired.number

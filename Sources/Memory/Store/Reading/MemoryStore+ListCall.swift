@@ -70,7 +70,9 @@ extension MemoryStore {
             // What other kinds call a status, an incident calls its resolution's status.
             let members = ["status", "resolution_status"].map { name in
                 let spelled = MemoryKind.spellings(of: .string(status), in: name)
-                let values = (spelled.arrayValue ?? [spelled]).compactMap { $0.stringValue.map { MatchValue.keyword($0) } }
+                let values = (spelled.arrayValue ?? [spelled]).compactMap {
+                    $0.stringValue.map { MatchValue.keyword($0) }
+                }
                 return Condition.match(member: "\(Member.data).\(name)", anyOf: values)
             }
             filter.must.append(.filter(Filter(should: members)))
