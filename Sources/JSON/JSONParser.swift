@@ -35,24 +35,42 @@ package struct JSONError: Error, Equatable, CustomStringConvertible {
 package struct JSONParser {
     /// The deepest nesting of arrays and objects that is accepted: recursion must not reach the end of the stack.
     package static let maximumDepth = 128
+    /// Levels of a message or a line of a file around a payload, which may have the maximum depth itself.
+    package static let envelopeDepth = 8
 
     let bytes: UnsafeBufferPointer<UInt8>
     var at = 0
     private var depth = 0
+    private let deepest: Int
     /// Whether U+FFFD takes the place of a lone surrogate, and how many there were.
     private let replacesLoneSurrogates: Bool
     private var replacedSurrogates = 0
 
-    init(_ bytes: UnsafeBufferPointer<UInt8>, replacesLoneSurrogates: Bool = false) {
+    init(
+        _ bytes: UnsafeBufferPointer<UInt8>, replacesLoneSurrogates: Bool = false, deepest: Int = Self.maximumDepth
+    ) {
         self.bytes = bytes
+        self.deepest = deepest
         self.replacesLoneSurrogates = replacesLoneSurrogates
     }
 
     /// Reads one JSON value that fills the whole of `text`.
     package static func parse(_ text: some Collection<UInt8>) throws(JSONError) -> JSONValue {
-        let result = text.withContiguousStorageIfAvailable { parseBuffer($0, replacesLoneSurrogates: false) }
+        try parse(text, deepest: maximumDepth)
+    }
+
+    /// The same for a message or a line around payloads, which is nested `envelopeDepth` levels deeper at most. A
+    /// payload in it may be too deep, which its own check finds.
+    package static func parseEnvelope(_ text: some Collection<UInt8>) throws(JSONError) -> JSONValue {
+        try parse(text, deepest: maximumDepth + envelopeDepth)
+    }
+
+    private static func parse(_ text: some Collection<UInt8>, deepest: Int) throws(JSONError) -> JSONValue {
+        let result = text.withContiguousStorageIfAvailable {
+            parseBuffer($0, replacesLoneSurrogates: false, deepest: deepest)
+        }
         if let result { return try result.get().value }
-        return try parse(Array(text))
+        return try parse(Array(text), deepest: deepest)
     }
 
     package static func parse(_ text: String) throws(JSONError) -> JSONValue {
@@ -67,9 +85,9 @@ package struct JSONParser {
     }
 
     private static func parseBuffer(
-        _ buffer: UnsafeBufferPointer<UInt8>, replacesLoneSurrogates: Bool
+        _ buffer: UnsafeBufferPointer<UInt8>, replacesLoneSurrogates: Bool, deepest: Int = maximumDepth
     ) -> Result<(value: JSONValue, count: Int), JSONError> {
-        var parser = JSONParser(buffer, replacesLoneSurrogates: replacesLoneSurrogates)
+        var parser = JSONParser(buffer, replacesLoneSurrogates: replacesLoneSurrogates, deepest: deepest)
         do throws(JSONError) {
             parser.skipSpace()
             let value = try parser.value()
@@ -110,7 +128,7 @@ package struct JSONParser {
     mutating func nested<Result>(
         _ body: (inout JSONParser) throws(JSONError) -> Result
     ) throws(JSONError) -> Result {
-        guard depth < Self.maximumDepth else { throw error(.tooDeep) }
+        guard depth < deepest else { throw error(.tooDeep) }
         depth += 1
         let value = try body(&self)
         depth -= 1

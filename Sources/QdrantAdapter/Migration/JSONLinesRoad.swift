@@ -190,7 +190,7 @@ private struct PointLines {
             number += 1
             guard !line.allSatisfy({ $0 == 0x20 || $0 == 0x0D }) else { continue }
             do {
-                return try JSONParser.parse(line)
+                return try JSONParser.parseEnvelope(line)
             } catch {
                 throw .badRequest("\(path):\(number): \(error)")
             }

@@ -25,7 +25,7 @@ extension QdrantPeer {
             let told = String(decoding: bytes.prefix(Self.shownBytes), as: UTF8.self)
             throw QdrantFailure(status, "\(name) refused \(method) /\(path.joined(separator: "/")): \(told)")
         }
-        return try JSONParser.parse(bytes)["result"] ?? .null
+        return try JSONParser.parseEnvelope(bytes)["result"] ?? .null
     }
 
     /// `names`, or every collection where none is named.

@@ -123,8 +123,10 @@ final class CollectionCatalog: Sendable {
     ///
     /// - Returns: whether there was one.
     func delete(_ name: String) async throws -> Bool {
-        let isDeleted = try await store.changeAliases { [store, withheld] aliases -> Bool in
+        let isDeleted = try await store.changeAliases { [self, store, withheld] aliases -> Bool in
             guard !withheld.contains(name) else { return false }
+            // Its files are closed with its last user, and removing them takes room for other open files.
+            forget(name)
             do {
                 try store.removeCollection(name)
             } catch let error as EngineError where error.code == .collectionNotFound {

@@ -11,7 +11,7 @@ struct Request: Sendable {
     func body() throws(QdrantFailure) -> JSONValue {
         guard !call.body.isEmpty else { throw .format("EOF while parsing a value at line 1 column 0") }
         do {
-            return try JSONParser.parse(call.body)
+            return try JSONParser.parseEnvelope(call.body)
         } catch {
             throw .format("\(error)")
         }

@@ -131,6 +131,20 @@ public final class EmbeddedStore: PointStore {
 
     /// Deletes a collection. Blocks.
     package func removeCollection(_ collection: String) throws {
+        let path = try markRemoved(collection)
+        do {
+            // Another caller may have ended the deletion since, and made a collection of that name, which stays.
+            _ = try CollectionFile.removeDropped(path)
+        } catch {
+            throw EngineError(wrapping: error, path: path)
+        }
+    }
+
+    /// Marks a collection as deleted and lets go of it. Where nobody else reads it, its files are closed when this
+    /// returns: removing them takes room for other open files.
+    ///
+    /// - Returns: the path of its file.
+    private func markRemoved(_ collection: String) throws -> String {
         // The collection that has the name now: the one that this process has open may have been replaced.
         let removed = try retrying(collection) { opened in
             open.withLock { $0[text: collection]?.sealer }?.stop()
@@ -138,14 +152,9 @@ public final class EmbeddedStore: PointStore {
             opened.noteRemoved()
             return opened
         }
-        do {
-            forget(collection, removed)
-            removed.leave()
-            // Another caller may have ended the deletion since, and made a collection of that name, which stays.
-            _ = try CollectionFile.removeDropped(removed.file.path)
-        } catch {
-            throw EngineError(wrapping: error, path: removed.file.path)
-        }
+        forget(collection, removed)
+        removed.leave()
+        return removed.file.path
     }
 
     /// The open collection of that name, for benchmarks and for work that reports progress.
