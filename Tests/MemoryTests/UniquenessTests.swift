@@ -138,4 +138,33 @@ import VectorEngine
             #expect(try await other.count(nil, in: "memories") == 21)
         }
     }
+
+    @Test("two processes that store schema changes with one migration_id at one moment store one of them")
+    func twoProcessesStoreOneMigration() async throws {
+        try await withTwoStores { one, other in
+            let (world, second) = (TestWorld(), TestWorld())
+            _ = (0..<5).map { _ in second.draw() }
+            let memories = [world.memory(over: one), second.memory(over: other)]
+            for round in 0..<20 {
+                func item(_ writer: Int, scope: String) -> JSONValue {
+                    [
+                        "kind": "ddl", "content": .string("change \(round) of writer \(writer)"),
+                        "scope": .string(scope),
+                        "data": ["migration_id": .integer(Int64(round)), "sql": "ALTER TABLE a ADD b int"],
+                    ]
+                }
+                let statuses = try await withThrowingTaskGroup(of: String?.self) { group in
+                    for (writer, memory) in memories.enumerated() {
+                        group.addTask {
+                            try await memory.storeItems([item(writer, scope: "p")])[0]["status"]?.stringValue
+                        }
+                    }
+                    return try await group.reduce(into: []) { $0.append($1 ?? "") }
+                }
+                #expect(statuses.sorted() == ["business_rule_blocked", "stored"], "round \(round)")
+                // Another project has its own numbers.
+                #expect(try await memories[0].storeItems([item(0, scope: "q")])[0]["status"] == "stored")
+            }
+        }
+    }
 }

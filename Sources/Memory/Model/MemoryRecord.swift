@@ -160,6 +160,13 @@ struct MemoryRecord: Sendable {
             of: .array([.object(MemoryScope(place).json), document, .string(path), .integer(number)]))
     }
 
+    /// What no two schema changes of a scope share, by which the store refuses the second of two that two processes
+    /// store at one moment. It lies among the idempotency keys, whose uniqueness is checked in the same transaction.
+    private var migrationKey: String? {
+        guard kind == .ddl, let id = data?["migration_id"], BusinessRule.value(id) != nil else { return nil }
+        return ContentHash.hex(of: .array([.string(scope.hash), .string(kind.rawValue), id]))
+    }
+
     /// What tag filters match: every string of a list; of an object each key, and `key:value` for plain values.
     static func tagIndex(of tags: JSONValue?) -> [JSONValue] {
         switch tags {
@@ -225,13 +232,14 @@ extension MemoryRecord {
     /// The members that a newer copy changes, for `mergePayload`; null removes one.
     var changeable: JSONObject {
         let index = Self.tagIndex(of: tags)
+        let keys = idempotency.keys + [migrationKey].compactMap { $0 }
         return [
             Member.metadata: metadata.map { .object($0) } ?? .null, Member.tags: tags ?? .null,
             Member.tagIndex: index.isEmpty ? .null : .array(index),
             Member.confidence: confidence.map { .number($0) } ?? .null, Member.updatedAt: .integer(updatedAt),
             Member.expiresAt: expiresAt.map { .integer($0) } ?? .null, Member.expiryPolicy: .string(expiryPolicy),
             Member.renewal: renewal?.json ?? .null, Member.seen: seen > 1 ? .integer(seen) : .null,
-            Member.idempotencyKeys: idempotency.isEmpty ? .null : .array(idempotency.keys.map { .string($0) }),
+            Member.idempotencyKeys: keys.isEmpty ? .null : .array(keys.map { .string($0) }),
             Member.idempotencyResults: idempotency.isEmpty ? .null : .object(idempotency),
         ]
     }
