@@ -4,11 +4,13 @@ import json
 import pathlib
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
 from conftest import binary
 from surroundings import surroundings
+from toml_texts import texts
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 # Where each client keeps its servers, and the file's text before.
@@ -93,6 +95,43 @@ def test_a_file_that_is_no_settings_stays_as_it_is(cortex, tmp_path):
     assert result.returncode == 1 and "line 1" in result.stderr and "Nothing was changed" in result.stderr
     assert file.read_text() == '{"mcpServers": {,}}'
     assert [path.name for path in file.parent.iterdir()] == ["mcp.json"]
+
+
+def test_codex_settings_in_any_spelling_get_the_entry_or_stay_as_they_are(cortex, tmp_path):
+    file = tmp_path / ".codex/config.toml"
+    file.parent.mkdir()
+    refused = 0
+    for text in texts(seed=20, count=3):
+        file.write_bytes(text.encode())
+        before = tomllib.loads(text)
+        result = cortex("connect", "codex")
+        after = file.read_bytes().decode()
+        if result.returncode != 0:
+            refused += 1
+            assert (result.returncode, after) == (1, text), text
+            assert tomllib.loads(result.stdout) == {"mcp_servers": {"cortex": {"command": cortex.program, "args": ["mcp"]}}}
+            continue
+        entry = before.setdefault("mcp_servers", {}).setdefault("cortex", {})
+        entry["command"] = cortex.program
+        if entry.get("args", [])[:1] != ["mcp"]:
+            entry["args"] = ["mcp"]
+        assert tomllib.loads(after) == before, f"{text!r} became {after!r}"
+        assert after.count("\r\n") == (after.count("\n") if "\r" in text else 0), "lines end as the others do"
+        again = cortex("connect", "codex", "--json")
+        assert json.loads(again.stdout) == {"file": str(file), "changed": False}, after
+    assert refused == 12, "inline tables, arrays of tables, and a command that is a table"
+
+
+def test_an_entry_that_is_switched_off_is_said_to_be(cortex, tmp_path):
+    file = tmp_path / ".cursor/mcp.json"
+    file.parent.mkdir()
+    file.write_text('{"mcpServers": {"cortex": {"disabled": true, "args": ["mcp", "--project", "p"]}}}')
+    result = cortex("connect", "cursor")
+    assert result.returncode == 0 and "switched off" in result.stdout
+    entry = json.loads(file.read_text())["mcpServers"]["cortex"]
+    assert entry == {"disabled": True, "args": ["mcp", "--project", "p"], "command": cortex.program}
+    listed = json.loads(cortex("connect", "--json").stdout)["clients"]
+    assert [one["state"] for one in listed if one["client"] == "cursor"] == ["switched off"]
 
 
 def test_the_projects_own_file_is_written_where_that_is_asked_for(cortex, tmp_path):

@@ -94,7 +94,9 @@ struct ClientSettingsTests {
         #expect(
             changed == """
                 [mcp_servers.cortex]  # here
-                args = ["mcp"]
+                args = [
+                  "mcp", # serve
+                ]
                 startup_timeout_sec = 20
                 command = "/opt/cortex"
                 [profiles.a]
@@ -102,6 +104,98 @@ struct ClientSettingsTests {
 
                 """)
         #expect(throws: SettingsError.self) { try settings(.codex, "mcp_servers = { a = { command = \"x\" } }\n") }
+    }
+
+    @Test(
+        "A table of Codex is changed where it is, however it is spelled",
+        arguments: [
+            (
+                "mcp_servers.cortex.command = \"old\"\n",
+                "mcp_servers.cortex.command = \"/opt/cortex\"\nmcp_servers.cortex.args = [\"mcp\"]\n"
+            ),
+            (
+                "[ mcp_servers . 'cortex' ] # c\ncommand = 'old'",
+                "[ mcp_servers . 'cortex' ] # c\nargs = [\"mcp\"]\ncommand = \"/opt/cortex\""
+            ),
+            (
+                "[mcp_servers]\ncortex.command = \"old\"\n",
+                "[mcp_servers]\ncortex.command = \"/opt/cortex\"\ncortex.args = [\"mcp\"]\n"
+            ),
+            (
+                "[mcp_servers.\"c\\u006Frtex\"]\r\ncommand = \"old\"\r\n",
+                "[mcp_servers.\"c\\u006Frtex\"]\r\nargs = [\"mcp\"]\r\ncommand = \"/opt/cortex\"\r\n"
+            ),
+            (
+                "a = \"\"\"\n[mcp_servers.cortex]\n\"\"\"\n",
+                "a = \"\"\"\n[mcp_servers.cortex]\n\"\"\"\n\n"
+                    + "[mcp_servers.cortex]\ncommand = \"/opt/cortex\"\nargs = [\"mcp\"]\n"
+            ),
+            ("a = 1\r\n", "a = 1\r\n\r\n[mcp_servers.cortex]\r\ncommand = \"/opt/cortex\"\r\nargs = [\"mcp\"]\r\n"),
+            (
+                "[mcp_servers.cortex]\nargs = [ 'mcp', '--project', \"p\" ]\n",
+                "[mcp_servers.cortex]\ncommand = \"/opt/cortex\"\nargs = [ 'mcp', '--project', \"p\" ]\n"
+            ),
+        ])
+    func codexSpellings(old: String, new: String) throws {
+        let changed = try settings(.codex, old)
+        #expect(changed.utf8.elementsEqual(new.utf8), "\(changed)")
+        #expect(try settings(.codex, changed) == changed)
+    }
+
+    @Test(
+        "A Codex file in which no table can be changed safely is refused, with its line",
+        arguments: [
+            ("[mcp_servers]\na = 1\ncortex = { command = 'old' }\n", "line 3: the server is written as an inline"),
+            ("mcp_servers = {}\n", "line 1: the server is written"), ("[[mcp_servers]]\na = 1\n", "cannot be changed"),
+            ("a = 1\n[b]\n[b]\n", "line 3: b is defined twice"), ("a = 'x\n", "line 1"), ("a = [1,,]\n", "line 1"),
+            ("a = \"\\q\"\n", "line 1: a backslash"), ("a = 1 b = 2\n", "line 1: the line goes on"),
+            ("[mcp_servers.cortex]\ncommand.x = 1\n", "cannot be changed"), ("[a\n", "line 1: a bracket is missing"),
+            ("a = \(String(repeating: "[", count: 200))", "nested too deeply"),
+        ])
+    func codexRefusals(text: String, part: String) {
+        let error = #expect(throws: SettingsError.self) { try settings(.codex, text) }
+        #expect(error?.message.contains(part) == true, "\(error?.message ?? "")")
+    }
+
+    @Test("Arguments that the person added to the entry stay, and the data directory is the one that was asked for")
+    func addedArguments() throws {
+        func args(_ present: String, _ wanted: [String]) throws -> String {
+            let old = "{\"mcpServers\": {\"cortex\": {\"command\": \"/opt/cortex\", \"args\": \(present)}}}"
+            return try #require(
+                try settings(.cursor, old, wanted).split(separator: "\"args\": ").last.map { String($0) })
+        }
+        let data = ["mcp", "--data", "/d"]
+        #expect(try args(#"["mcp", "--project", "p"]"#, ["mcp"]) == #"["mcp", "--project", "p"]}}}"#)
+        #expect(try args(#"["mcp", "--data", "/e"]"#, ["mcp"]) == #"["mcp", "--data", "/e"]}}}"#)
+        #expect(try args(#"["mcp", "--x", "--data", "/e"]"#, data) == #"["mcp", "--x", "--data", "/d"]}}}"#)
+        #expect(try args(#"["mcp", "--data=/e"]"#, data) == #"["mcp", "--data=/d"]}}}"#)
+        #expect(try args(#"["mcp", "--x"]"#, data) == #"["mcp", "--data", "/d", "--x"]}}}"#)
+        #expect(try args(#"["-y", "other"]"#, ["mcp"]) == #"["mcp"]}}}"#)
+    }
+
+    @Test("A file whose lines end with CR and LF gets such lines, and the difference shows the changed ones alone")
+    func lineEnds() throws {
+        let old = "{\r\n\t\"a\": 1,\r\n\t\"mcpServers\": {\r\n\t}\r\n}\r\n"
+        let new = try settings(.claudeCode, old)
+        #expect(new.utf8.count { $0 == 0x0A } == new.utf8.count { $0 == 0x0D })
+        #expect(new.contains("\"cortex\": {\r\n"))
+        #expect(SettingsFile.difference(old, new).filter { $0.hasPrefix("- ") }.isEmpty)
+    }
+
+    @Test("An entry or a hook of an unexpected form is refused, and an entry that is switched off is known")
+    func unexpectedForms() throws {
+        for text in [#"{"mcpServers": {"cortex": "x"}}"#, #"{"mcpServers": {"cortex": []}}"#] {
+            let error = #expect(throws: SettingsError.self) { try settings(.cursor, text) }
+            #expect(error?.message == "mcpServers.cortex is not an object")
+        }
+        let error = #expect(throws: SettingsError.self) {
+            try ClaudeHook.settings(#"{"hooks": {"SessionStart": {"x": 1}}}"#, program: "/c", arguments: [])
+        }
+        #expect(error?.message == "hooks.SessionStart is not a list")
+        #expect(try MCPClient.cursor.isSwitchedOff(#"{"mcpServers": {"cortex": {"disabled": true}}}"#))
+        #expect(try MCPClient.zed.isSwitchedOff(#"{"context_servers": {"cortex": {"enabled": false}}}"#))
+        #expect(try MCPClient.codex.isSwitchedOff("mcp_servers.cortex.enabled = false\n"))
+        #expect(try !MCPClient.cursor.isSwitchedOff(#"{"mcpServers": {"cortex": {"disabled": false}}}"#))
     }
 
     @Test("A name with a quote in it stays one text in every form", arguments: MCPClient.allCases)

@@ -18,9 +18,12 @@ package enum ClaudeHook {
             var settings = SettingsText(text)
             let command = ([program] + ["hook", "session-start"] + arguments).map(quoted).joined(separator: " ")
             let hook: JSONValue = ["type": "command", "command": .string(command)]
-            guard var groups = try settings.value(at: path)?.arrayValue else {
+            guard let present = try settings.value(at: path), !present.isNull else {
                 try settings.set(path, to: [["hooks": [hook]]])
                 return settings.text
+            }
+            guard var groups = present.arrayValue else {
+                throw SettingsText.Fault(message: "\(path.joined(separator: ".")) is not a list")
             }
             for (i, group) in groups.enumerated() {
                 guard case .object(var members) = group, var hooks = members["hooks"]?.arrayValue,

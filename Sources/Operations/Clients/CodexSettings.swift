@@ -1,125 +1,105 @@
 import JSON
 
 /// The server's table in Codex's `config.toml`; everything else in the file keeps its bytes.
+///
+/// The text is cut where the old values lie, and read again: what comes out must define what was defined before, and
+/// the entry. Where it does not, and where the server is written as an inline table, the change is refused.
 enum CodexSettings {
-    private static let header = "[mcp_servers.cortex]"
-    private static let headers: Set<String> = [header, #"[mcp_servers."cortex"]"#, "[mcp_servers.'cortex']"]
+    typealias Fault = SettingsText.Fault
+    typealias Step = TOMLDocument.Step
 
-    /// - Throws: where the servers are written in a form in which no table can be added.
-    static func text(_ text: String, command: String, arguments: [String]) throws(SettingsText.Fault) -> String {
-        let wanted = [
-            ("command", JSONWriter.text(.string(command))),
-            ("args", "[" + arguments.map { JSONWriter.text(.string($0)) }.joined(separator: ", ") + "]"),
-        ]
-        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        let statements = Self.statements(lines)
-        for statement in statements where statement.isInlineServer {
-            throw SettingsText.Fault(
-                message: "line \(statement.first + 1): the servers are written as an inline table; write them as "
-                    + "[mcp_servers.NAME], or add the lines that --print prints")
+    private static let servers: [Step] = [.name("mcp_servers")]
+    private static let server = servers + [.name("cortex")]
+    private static let command = server + [.name("command")]
+    private static let arguments = server + [.name("args")]
+    private static let enabled = server + [.name("enabled")]
+
+    /// - Throws: for a text that is not TOML, and where the server is written in a form that is not changed.
+    static func text(_ text: String, command: String, arguments: [String]) throws(Fault) -> String {
+        let old = try TOMLDocument(Array(text.utf8))
+        let oldArguments = old.value(at: Self.arguments).flatMap { old.scanner.texts(at: $0) }
+        let arguments = ServerArguments.joined(wanted: arguments, present: oldArguments)
+        let oldCommand = old.value(at: Self.command).flatMap { old.scanner.text(at: $0) }
+        var wanted: [(path: [Step], name: String, value: String)] = []
+        if oldCommand != command { wanted.append((Self.command, "command", JSONWriter.text(.string(command)))) }
+        if oldArguments != arguments {
+            let list = arguments.map { JSONWriter.text(.string($0)) }.joined(separator: ", ")
+            wanted.append((Self.arguments, "args", "[\(list)]"))
         }
-        guard let start = statements.firstIndex(where: { headers.contains($0.head) }) else {
-            let separator = text.isEmpty ? "" : text.hasSuffix("\n") ? "\n" : "\n\n"
-            return text + separator + header + "\n" + wanted.map { "\($0.0) = \($0.1)\n" }.joined()
-        }
-        let table = statements[(start + 1)...].prefix { !$0.isHeader }
-        var missing: [String] = []
-        // From the last line up, so that the numbers of the lines above hold.
-        for (key, value) in wanted.reversed() {
-            guard let statement = table.first(where: { $0.key == key }) else {
-                missing.insert("\(key) = \(value)", at: 0)
-                continue
-            }
-            if lines[statement.first...statement.last].joined(separator: "\n") == "\(key) = \(value)" { continue }
-            if statement.first == statement.last, Self.value(of: lines[statement.first]) == value { continue }
-            lines.replaceSubrange(statement.first...statement.last, with: ["\(key) = \(value)"])
-            // Only the last of the table is several lines long where one is; the order of both is known below.
-            if statement.first != statement.last {
-                return try Self.text(lines.joined(separator: "\n"), command: command, arguments: arguments)
+        guard !wanted.isEmpty else { return text }
+        var edits: [(range: Range<Int>, text: String)] = []
+        var missing: [(name: String, value: String)] = []
+        for (path, name, value) in wanted {
+            if let range = old.value(at: path) {
+                edits.append((range, value))
+            } else {
+                missing.append((name, value))
             }
         }
-        lines.insert(contentsOf: missing, at: statements[start].last + 1)
-        return lines.joined(separator: "\n")
-    }
-
-    /// One header or one `key = value`, over the lines that its brackets span.
-    private struct Statement {
-        let first: Int
-        let last: Int
-        /// Without blanks around and the comment behind.
-        let head: String
-
-        var isHeader: Bool { head.hasPrefix("[") }
-        var key: String { String(head.prefix { $0 != "=" }).filter { !$0.isWhitespace } }
-        /// `mcp_servers = { … }` and `mcp_servers.cortex = { … }`.
-        var isInlineServer: Bool { !isHeader && (key == "mcp_servers" || key == "mcp_servers.cortex") }
-    }
-
-    private static func statements(_ lines: [String]) -> [Statement] {
-        var statements: [Statement] = []
-        var i = 0
-        while i < lines.count {
-            let head = withoutComment(lines[i])
-            let first = i
-            if !head.isEmpty, !head.hasPrefix("[") {
-                var depth = Self.depth(head)
-                while depth > 0, i + 1 < lines.count {
-                    i += 1
-                    depth += Self.depth(withoutComment(lines[i]))
-                }
-            }
-            if !head.isEmpty { statements.append(Statement(first: first, last: i, head: head)) }
-            i += 1
+        if !missing.isEmpty { edits.append(try addition(of: missing, to: old)) }
+        var bytes = old.bytes
+        for edit in edits.sorted(by: { $0.range.lowerBound > $1.range.lowerBound }) {
+            bytes.replaceSubrange(edit.range, with: edit.text.utf8)
         }
-        return statements
+        guard let new = try? TOMLDocument(bytes), others(new) == others(old),
+            new.value(at: Self.command).flatMap({ new.scanner.text(at: $0) }) == command,
+            new.value(at: Self.arguments).flatMap({ new.scanner.texts(at: $0) }) == arguments
+        else { throw Fault(message: "the server is written in a form that cannot be changed here") }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
-    private static func value(of line: String) -> String {
-        let head = withoutComment(line)
-        return String(head.drop { $0 != "=" }.dropFirst().drop { $0 == " " })
+    /// Whether the entry says that the server is not to be started.
+    static func isSwitchedOff(_ text: String) throws(Fault) -> Bool {
+        let document = try TOMLDocument(Array(text.utf8))
+        return document.value(at: enabled).map { Array("false".utf8) == Array(document.bytes[$0]) } ?? false
     }
 
-    /// The line up to a comment that is in no quotes, without the blanks around it.
-    private static func withoutComment(_ line: String) -> String {
-        var quote: Character?
-        var end = line.endIndex
-        for i in line.indices {
-            let character = line[i]
-            if let open = quote {
-                if character == open { quote = nil }
-            } else if character == "\"" || character == "'" {
-                quote = character
-            } else if character == "#" {
-                end = i
-                break
-            }
+    /// The lines that are missing, and where: behind the server's header, behind its last dotted key, or at the end.
+    private static func addition(
+        of missing: [(name: String, value: String)], to document: TOMLDocument
+    ) throws(Fault) -> (range: Range<Int>, text: String) {
+        let lineEnd = LineEnd(of: document.bytes).text
+        let end = document.bytes.count
+        func lines(_ prefix: String) -> String {
+            missing.map { "\(prefix)\($0.name) = \($0.value)" + lineEnd }.joined()
         }
-        return line[..<end].trimming(while: \.isWhitespace)
-    }
-
-    private static func depth(_ text: String) -> Int {
-        var quote: Character?
-        var depth = 0
-        for character in text {
-            if let open = quote {
-                if character == open { quote = nil }
-            } else if character == "\"" || character == "'" {
-                quote = character
-            } else if character == "[" {
-                depth += 1
-            } else if character == "]" {
-                depth -= 1
-            }
+        /// A last line that does not end gets its end first.
+        func opening(_ offset: Int) -> String {
+            offset == 0 || document.bytes[offset - 1] == 0x0A ? "" : lineEnd
         }
-        return depth
+        if let header = document.header(of: server) {
+            return (header.end..<header.end, opening(header.end) + lines(""))
+        }
+        let inline = document.definitions.first {
+            $0.statement.kind == .pair && ($0.path == servers || $0.path == server)
+        }
+        if let inline {
+            throw Fault(
+                message: "line \(document.scanner.line(of: inline.statement.key.range.lowerBound)): the server is "
+                    + "written as an inline table, which is not changed here; write it as [mcp_servers.cortex]")
+        }
+        for definition in document.definitions.reversed()
+        where definition.statement.kind == .pair && definition.path.starts(with: server) {
+            let (key, end) = (definition.statement.key, definition.statement.end)
+            // The names of the key that lead to the server; none where the pair is in a table below it.
+            let names = key.names.count - (definition.path.count - server.count)
+            guard names > 0 else { continue }
+            let prefix = String(decoding: document.bytes[key.range.lowerBound..<key.starts[names]], as: UTF8.self)
+            return (end..<end, opening(end) + lines(prefix))
+        }
+        let separator = end == 0 ? "" : opening(end) + lineEnd
+        return (end..<end, separator + "[mcp_servers.cortex]" + lineEnd + lines(""))
     }
-}
 
-extension Substring {
-    fileprivate func trimming(while isBlank: (Character) -> Bool) -> String {
-        var rest = self
-        while let first = rest.first, isBlank(first) { rest.removeFirst() }
-        while let last = rest.last, isBlank(last) { rest.removeLast() }
-        return String(rest)
+    /// What a text defines besides the server's command and arguments, in order.
+    private static func others(_ document: TOMLDocument) -> [Other] {
+        document.definitions.filter { ![server, command, arguments].contains($0.path) }
+            .map { Other(path: $0.path, kind: $0.statement.kind, value: Array(document.bytes[$0.statement.value])) }
+    }
+
+    private struct Other: Equatable {
+        let path: [Step]
+        let kind: TOMLScanner.Statement.Kind
+        let value: [UInt8]
     }
 }

@@ -186,7 +186,7 @@ struct JSONCScanner {
     // MARK: Cutting
 
     func replacing(_ range: Range<Int>, with shown: String) -> String {
-        String(decoding: bytes[..<range.lowerBound] + Array(shown.utf8) + bytes[range.upperBound...], as: UTF8.self)
+        String(decoding: bytes[..<range.lowerBound] + added(shown) + bytes[range.upperBound...], as: UTF8.self)
     }
 
     /// The text with one more member or element at the end of `container`, behind the comments that are there.
@@ -207,11 +207,16 @@ struct JSONCScanner {
             if !hasComma { result.append(UInt8(ascii: ",")) }
             result += bytes[last.upperBound..<end]
         }
-        result += Array(("\n" + inner + addition.text(indent: inner, unit: indentUnit)).utf8)
+        result += added("\n" + inner + addition.text(indent: inner, unit: indentUnit))
         let tail = bytes[end..<brace]
-        result += tail.contains(0x0A) ? Array(tail) : Array(("\n" + outer).utf8)
+        result += tail.contains(0x0A) ? Array(tail) : added("\n" + outer)
         result += bytes[brace...]
         return String(decoding: result, as: UTF8.self)
+    }
+
+    /// The bytes of what is added, its lines ended as the others are.
+    private func added(_ text: String) -> [UInt8] {
+        Array(text.replacing("\n", with: LineEnd(of: bytes).text).utf8)
     }
 
     private func beginsLine(_ offset: Int) -> Bool {

@@ -65,13 +65,36 @@ package enum MCPClient: String, Sendable, CaseIterable {
             var settings = SettingsText(text)
             let path = [serversKey, "cortex"]
             let entry = entry(command: command, arguments: arguments)
-            guard try settings.value(at: path)?.objectValue != nil else {
+            guard let present = try settings.value(at: path), !present.isNull else {
                 try settings.set(path, to: .object(entry))
                 return settings.text
             }
-            // What the person has added to the entry, such as variables, stays.
-            for (key, value) in entry { try settings.set(path + [key], to: value) }
+            guard let members = present.objectValue else {
+                throw SettingsText.Fault(message: "\(path.joined(separator: ".")) is not an object")
+            }
+            // What the person has added to the entry, such as variables and arguments, stays.
+            for (key, value) in entry where key != "args" { try settings.set(path + [key], to: value) }
+            let joined = ServerArguments.joined(wanted: arguments, present: Self.texts(members["args"]))
+            try settings.set(path + ["args"], to: .array(joined.map { .string($0) }))
             return settings.text
+        } catch {
+            throw SettingsError(error.message)
+        }
+    }
+
+    /// The texts of a list; nil where there is anything else.
+    private static func texts(_ value: JSONValue?) -> [String]? {
+        guard let elements = value?.arrayValue else { return nil }
+        let texts = elements.compactMap(\.stringValue)
+        return texts.count == elements.count ? texts : nil
+    }
+
+    /// Whether the entry in these settings says that the server is not to be started.
+    package func isSwitchedOff(_ text: String) throws(SettingsError) -> Bool {
+        do throws(SettingsText.Fault) {
+            if self == .codex { return try CodexSettings.isSwitchedOff(text) }
+            let entry = try SettingsText(text).value(at: [serversKey, "cortex"])
+            return entry?["disabled"]?.boolValue == true || entry?["enabled"]?.boolValue == false
         } catch {
             throw SettingsError(error.message)
         }

@@ -39,11 +39,14 @@ struct ConnectCommand: AsyncParsableCommand {
         let path = try file(of: client)
         try await SettingsChange(
             path: path, isPrintOnly: isPrintOnly, isConfirmed: isConfirmed, json: json,
-            next: client.nextStep
+            next: client.nextStep, remark: { (try? client.isSwitchedOff($0)) == true ? Self.switchedOff : nil }
         ) { text throws(SettingsError) in
             try client.settings(text, command: RunningProgram.path, arguments: arguments)
         }.run()
     }
+
+    private static let switchedOff =
+        "the entry is switched off in this file (disabled or enabled); the client starts cortex when that is changed"
 
     private var arguments: [String] {
         ["mcp"] + (data.map { ["--data", Environment.current.absolute($0)] } ?? [])
@@ -84,7 +87,8 @@ struct ConnectCommand: AsyncParsableCommand {
             let file = try SettingsFile(path)
             guard file.exists else { return "no file yet" }
             let new = try client.settings(file.text, command: RunningProgram.path, arguments: arguments)
-            return new == file.text ? "connected" : "not connected"
+            guard new == file.text else { return "not connected" }
+            return try client.isSwitchedOff(file.text) ? "switched off" : "connected"
         } catch {
             return "cannot be read"
         }
@@ -99,6 +103,8 @@ struct SettingsChange {
     let json: Bool
     /// What the person does afterwards.
     let next: String
+    /// What the person should know about the new text; nil where there is nothing.
+    var remark: (String) -> String? = { _ in nil }
     let change: (String) throws(SettingsError) -> String
 
     func run() async throws {
@@ -108,13 +114,15 @@ struct SettingsChange {
             file = try SettingsFile(path)
             new = try change(file.text)
         } catch {
-            throw CommandFailure(
-                code: "settings", message: "\(path): \(error.message). Nothing was changed; --print shows what to add")
+            throw refused(error)
         }
         if isPrintOnly { return print(new, terminator: new.hasSuffix("\n") ? "" : "\n") }
+        let remark = remark(new)
+        let warning = remark.map { "\nNote: \($0)" } ?? ""
+        var facts: JSONObject = ["file": .string(file.path), "changed": .bool(new != file.text)]
+        facts["note"] = remark.map { .string($0) }
         guard new != file.text else {
-            return say(
-                ["file": .string(file.path), "changed": false], "\(file.path) has it already; nothing was changed")
+            return say(facts, "\(file.path) has it already; nothing was changed\(warning)")
         }
         if !json {
             print(Terminal.bold(file.exists ? file.path : "\(file.path) (new)"))
@@ -127,10 +135,21 @@ struct SettingsChange {
         } catch {
             throw CommandFailure(code: "settings", message: "\(error). Nothing was changed")
         }
-        var facts: JSONObject = ["file": .string(file.path), "changed": true]
         facts["copy"] = copy.map { .string($0) }
         let kept = copy.map { "; the file as it was: \($0)" } ?? ""
-        say(facts, "written\(kept)\nNext: \(next)")
+        say(facts, "written\(kept)\(warning)\nNext: \(next)")
+    }
+
+    /// The refusal, with what an empty file would become on standard output, for the person to paste.
+    private func refused(_ error: SettingsError) -> CommandFailure {
+        let reason = "\(path): \(error.message). Nothing was changed"
+        // An empty text is changed unless this program's own path cannot be written down; then the reason is enough.
+        guard let entry = try? change("") else { return CommandFailure(code: "settings", message: reason) }
+        guard !json else {
+            return CommandFailure(code: "settings", message: "\(reason); to add it yourself, paste:\n\(entry)")
+        }
+        print(entry, terminator: entry.hasSuffix("\n") ? "" : "\n")
+        return CommandFailure(code: "settings", message: "\(reason); to add it yourself, paste what is printed above")
     }
 
     private func say(_ facts: JSONObject, _ text: String) { print(json ? JSONWriter.text(.object(facts)) : text) }
