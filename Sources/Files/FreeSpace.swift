@@ -23,6 +23,11 @@ package enum FreeSpace {
         return (bytes(UInt64(facts.f_bavail)), bytes(UInt64(facts.f_blocks)))
     }
 
+    /// A number of bytes in KiB, from 10 MiB on in MiB.
+    package static func shown(_ bytes: Int) -> String {
+        bytes < 10 << 20 ? "\(bytes >> 10) KiB" : "\(bytes >> 20) MiB"
+    }
+
     /// The bytes that stay free on a volume of this size.
     package static func watermark(totalBytes: Int) -> Int {
         let share = Int(Double(totalBytes) * reservedShare)
@@ -41,7 +46,7 @@ package enum FreeSpace {
         guard overflow || volume.freeBytes < needed else { return }
         throw FileError(
             .reserveReached,
-            "the disk under \(path) has \(volume.freeBytes >> 20) MiB free and this write needs \(needed >> 20) MiB "
+            "the disk under \(path) has \(shown(volume.freeBytes)) free and this write needs \(shown(needed)) "
                 + "with the reserve; nothing of this call was kept. Reading goes on; free some space, or delete some "
                 + "of what is stored, a little at a time, and repeat it")
     }

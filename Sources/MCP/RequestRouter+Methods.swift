@@ -100,10 +100,14 @@ extension RequestRouter {
     private func callTool(_ request: IncomingRequest, _ exchange: Exchange) throws(RPCError) -> Work {
         let params = request.params
         let name = try string("name", in: params)
+        let text = Self.object(inTextOf: params["arguments"])
         let arguments: JSONObject =
-            switch params["arguments"] {
-            case nil, .null?: [:]
-            default: try object("arguments", in: params)
+            if let text {
+                text.members
+            } else if params["arguments"]?.isNull ?? true {
+                [:]
+            } else {
+                try object("arguments", in: params)
             }
         guard let tool = server.tools.first(where: { $0.name == name }) else {
             throw RPCError(.invalidParams, "no such tool; tools/list names them")
@@ -112,7 +116,8 @@ extension RequestRouter {
         return Work(progressToken: exchange.progressToken) { progress in
             let call = ToolCall(
                 version: exchange.version, client: exchange.client, progress: progress,
-                replacedSurrogates: request.replacedSurrogates)
+                replacedSurrogates: request.replacedSurrogates + (text?.replacedSurrogates ?? 0),
+                areArgumentsFromText: text != nil)
             let outcome = await tool.call(arguments, call)
             return exchange.success(outcome.members(for: exchange.version))
         }
@@ -127,6 +132,16 @@ extension RequestRouter {
             exchange.version.isModern ? .missingClientCapability : .invalidParams,
             "this tool needs a capability that the client did not declare",
             data: ["requiredCapabilities": .object(required)])
+    }
+
+    /// The object that some models send as JSON in a text; nil for anything else, which is refused as what it is.
+    private static func object(inTextOf value: JSONValue?) -> (members: JSONObject, replacedSurrogates: Int)? {
+        guard let text = value?.stringValue,
+            // A text that is not JSON is refused where an object is asked for.
+            let parsed = try? JSONParser.parseReplacingSurrogates(Array(text.utf8)),
+            let members = parsed.value.objectValue
+        else { return nil }
+        return (members, parsed.count)
     }
 
     // MARK: Resources

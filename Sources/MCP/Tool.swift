@@ -97,14 +97,18 @@ package struct ToolCall: Sendable {
     package let progress: ProgressReporter
     /// Halves of characters in the arguments for which U+FFFD was read.
     package let replacedSurrogates: Int
+    /// Whether the arguments came as JSON in a text.
+    package let areArgumentsFromText: Bool
 
     package init(
-        version: ProtocolVersion, client: ClientDescription?, progress: ProgressReporter, replacedSurrogates: Int = 0
+        version: ProtocolVersion, client: ClientDescription?, progress: ProgressReporter, replacedSurrogates: Int = 0,
+        areArgumentsFromText: Bool = false
     ) {
         self.version = version
         self.client = client
         self.progress = progress
         self.replacedSurrogates = replacedSurrogates
+        self.areArgumentsFromText = areArgumentsFromText
     }
 }
 

@@ -104,6 +104,7 @@ extension ServerDescription {
             if call.replacedSurrogates > 0 {
                 context.notes = ["half a character, as of an emoji that was cut, was read as U+FFFD"]
             }
+            if call.areArgumentsFromText { context.notes.append("arguments: read as the JSON in the text") }
             if call.progress.isWanted {
                 context.progress = { done, total, message in
                     call.progress.report(Double(done), total: Double(total), message: message)

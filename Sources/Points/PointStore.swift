@@ -119,6 +119,8 @@ public struct CollectionDescription: Sendable, Equatable {
     /// What the scrub of this process has found, and how its shipping and backups went; nil where none runs here.
     package var scrub: ScrubStatus?
     package var upkeep: UpkeepStatus?
+    /// Why nothing can be written; nil where nothing is known to be in the way.
+    package var writeObstacle: String?
     /// The moment that is described; nil where the store cannot name it.
     package var version: CollectionVersion?
 

@@ -120,6 +120,16 @@ struct FilesTests {
         try FreeSpace.require(Int.max, at: scratch.path + "/none")
     }
 
+    @Test("What is in the way of a write is told before it, and room is told in a unit that is not rounded to nothing")
+    func writeObstacle() throws {
+        let path = scratch.path + "/a"
+        try PrivateFile.create(path)
+        #expect(WriteObstacle.reason(at: path) == nil)
+        #expect(WriteObstacle.reason(at: scratch.path + "/none/a")?.contains("cannot be written") == true)
+        #expect(FreeSpace.shown(700 << 10) == "700 KiB" && FreeSpace.shown((10 << 20) - 1) == "10239 KiB")
+        #expect(FreeSpace.shown(10 << 20) == "10 MiB")
+    }
+
     @Test("The wall clock counts microseconds since 1970")
     func wallClock() {
         let before = Int64(Date().timeIntervalSince1970 * 1_000_000)

@@ -133,6 +133,16 @@ import Testing
         #expect(reply["result"]?["structuredContent"]?["arguments"] == [:])
     }
 
+    @Test func argumentsThatAreJSONInATextAreRead() async throws {
+        let reply = try await Peer().askModern(
+            "tools/call", ["name": "echo", "arguments": #"{"t": "a", "h": "\ud83d"}"#])
+        #expect(reply["result"]?["structuredContent"]?["arguments"] == ["t": "a", "h": "\u{FFFD}"])
+        for text in ["[]", "{", "1", ""] {
+            let refused = try await Peer().askModern("tools/call", ["name": "echo", "arguments": .string(text)])
+            #expect(refused["error"]?["code"] == -32602)
+        }
+    }
+
     @Test func aBareValueIsStructuredContentForModernClientsAlone() async throws {
         let peer = Peer()
         #expect(try await peer.askModern("tools/call", ["name": "scalar"])["result"]?["structuredContent"] == 42)

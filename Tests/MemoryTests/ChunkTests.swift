@@ -82,7 +82,32 @@ import VectorEngine
             #expect(first?["match"]?["text"]?.stringValue?.hasSuffix("okapi grazing") == true)
             #expect(first?["match"]?["end"] == .integer(Int64(text.utf8.count)))
         }
-        #expect(try await memory.findItems("okapi", ["mode": "fast"])["total"] == 1)
+        let found = try await memory.findItems("okapi", ["mode": "fast"])
+        let first = found["items"]?.arrayValue?.first
+        #expect(found["total"] == 1)
+        #expect(first?["match"]?["text"]?.stringValue?.hasSuffix("okapi grazing") == true)
+    }
+
+    @Test("The place of a match is the chunk that has the query's rare words", arguments: ["fast", "auto", "deep"])
+    func rareWordsChooseTheChunk(mode: String) async throws {
+        let memory = world.memory()
+        let text = (0..<120).map { i in
+            "Part \(i). " + String(repeating: "The zebra ran fast over the hill with the number \(i). ", count: 8)
+        }
+        _ = try await memory.storeItems([["content": .string(text.joined(separator: "\n\n"))]])
+        for query in ["zebra hill number 77", "number 77 hill"] {
+            let found = try await memory.findItems(query, ["mode": .string(mode)])
+            let match = found["items"]?.arrayValue?.first?["match"]?["text"]?.stringValue
+            #expect(match?.contains("number 77") == true, "\(match ?? "no match")")
+        }
+    }
+
+    @Test("A memory that is not cut has no place of a match")
+    func shortTextsHaveNoPlace() async throws {
+        let memory = world.memory()
+        _ = try await memory.storeItems([["content": "the okapi is grazing"]])
+        let found = try await memory.findItems("okapi", ["mode": "fast"])
+        #expect(found["total"] == 1 && found["items"]?.arrayValue?.first?["match"] == nil)
     }
 
     @Test func pagesStayFullAmongManyChunks() async throws {

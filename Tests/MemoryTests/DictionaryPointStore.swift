@@ -34,6 +34,8 @@ final class DictionaryPointStore: PointStore {
         /// Calls by name, for tests that count them.
         var calls: [String: Int] = [:]
         var failure: EngineError?
+        /// What a description says to be in the way of writes.
+        var writeObstacle: String?
         /// Transactions.
         var batches = 0
     }
@@ -66,9 +68,11 @@ final class DictionaryPointStore: PointStore {
     func describe(_ collection: String) async throws -> CollectionDescription? {
         state.withLock { state in
             state.collections[collection].map {
-                CollectionDescription(
+                var description = CollectionDescription(
                     schema: $0.schema, pointCount: $0.points.count, indexedPointCount: 0, segmentCount: 0, sizeBytes: 0,
                     location: "memory")
+                description.writeObstacle = state.writeObstacle
+                return description
             }
         }
     }

@@ -57,6 +57,11 @@ private let id = "01900000-0000-7000-8000-000000000000"
         ReadingCase("memory_store", ["items": #"{"content":"a"}"#], ["items": [["content": "a"]]]),
         ReadingCase("memory_store", ["items": ["a", "b"]], ["items": [["content": "a"], ["content": "b"]]]),
         ReadingCase("memory_store", ["items": [#"{"content":"a"}"#]], ["items": [["content": "a"]]]),
+        ReadingCase("memory_store", ["items": "remember, the milk"], ["items": [["content": "remember, the milk"]]]),
+        ReadingCase(
+            "memory_store", ["items": "42", "kind": "todo"], ["items": [["content": "42", "kind": "todo"]]]),
+        ReadingCase("memory_list", ["what": "project"], ["what": "projects"]),
+        ReadingCase("memory_list", ["what": "Memory"], ["what": "memories"]),
         ReadingCase(
             "memory_store", ["items": [["kind": "todo", "data": #"{"title":"t"}"#]]],
             ["items": [["data": ["title": "t"]]]]),
@@ -179,9 +184,19 @@ private let id = "01900000-0000-7000-8000-000000000000"
         #expect(!checked.notes.isEmpty && !checked.notes.contains { $0.contains("hunter2") }, "\(checked.notes)")
     }
 
+    @Test("a field beside the only item that there is not is refused with the nearest field of an item")
+    func nearestFieldsOfAnItem() throws {
+        for (sent, meant) in [
+            (["content": "z", "metdata": [:]], "metadata"), (["text": "x", "contnt": "y"], "content"),
+        ] as [(JSONObject, String)] {
+            let error = #expect(throws: MemoryError.self) { try Self.tool("memory_store").read(sent) }
+            #expect(error?.message.contains("did you mean \(meant)?") == true, "\(error?.message ?? "")")
+        }
+    }
+
     @Test("broken JSON in a text is refused, and not stored as a text")
     func brokenJSONIsRefused() throws {
-        for items: JSONValue in [#"[{"content": "a""#, #"{"content""#, "a text"] {
+        for items: JSONValue in [#"[{"content": "a""#, #"{"content""#, 42] {
             #expect(throws: MemoryError.self) { try Self.tool("memory_store").read(["items": items]) }
         }
     }

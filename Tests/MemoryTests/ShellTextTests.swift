@@ -104,6 +104,22 @@ struct ShellTextTests {
         #expect(ShownMemory(["content": ""], now: 0, folder: "/").lines(width: 10, limit: 9) == [""])
     }
 
+    @Test("Of a long memory the passage that was found is shown, with the lines around the query's words")
+    func passages() {
+        let item: JSONValue = [
+            "content": "begin one two three end", "match": ["text": "one two", "start": 6, "end": 13],
+        ]
+        #expect(ShownMemory(item, now: 0, folder: "/").lines(width: nil, limit: 3) == ["…one two…"])
+        let lines = (0..<20).map { "the line with the number \($0)" }
+        let long = ShownMemory(["content": .string(lines.joined(separator: "\n"))], now: 0, folder: "/")
+        func shown(_ query: String) -> [String] { long.lines(width: nil, limit: 4, query: query) }
+        #expect(shown("line Number 9") == ["…", lines[8], lines[9], "…"])
+        #expect(shown("number 0") == lines[0...2] + ["…"] && shown("") == lines[0...2] + ["…"])
+        #expect(shown("number 2") == lines[0...2] + ["…"] && shown("number 3") == ["…", lines[2], lines[3], "…"])
+        #expect(shown("19") == ["…"] + lines[17...19] && shown("17") == ["…", lines[16], lines[17], "…"])
+        #expect(shown("18") == ["…"] + lines[17...19])
+    }
+
     @Test("The text that a person edits goes back to where it was")
     func editedText() {
         let content = EditedText(of: ["content": "a", "data": ["body_md": "b"]])

@@ -10,6 +10,15 @@ import VectorEngine
         JSONValue.array(try await memory.storeItems(items)).strings("id")
     }
 
+    @Test("Health is degraded while nothing can be written, and says why")
+    func healthKnowsWhatIsInTheWayOfWrites() async throws {
+        let memory = world.memory()
+        _ = try await memory.storeItems([["content": "a"]])
+        world.points.state.withLock { $0.writeObstacle = "the volume is read-only" }
+        let health = try await memory.runStatus("health")["health"]
+        #expect(health?["status"] == "degraded" && health?["degraded_reason"] == "the volume is read-only")
+    }
+
     @Test func healthNamesTheModelAndThePlace() async throws {
         let health = try await world.memory().runStatus("health")["health"]
         #expect(health?["status"] == "ok" && health?["embedder"]?["name"] == "word-hash")

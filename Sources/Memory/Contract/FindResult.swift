@@ -5,7 +5,7 @@ import VectorEngine
 package struct FoundItem: Sendable {
     let record: MemoryRecord
     let candidate: Candidate
-    /// Where the nearest chunk lies in the content, as UTF-8 offsets; nil unless it is nearer than the whole.
+    /// Where the chunk that answers best lies in the content, as UTF-8 offsets.
     let place: Range<Int>?
     let isExact: Bool
     package let highlight: String?

@@ -125,7 +125,10 @@ enum StoreArguments {
         guard !shared.isEmpty else { return items }
         var items = items
         // Broken JSON is refused where the items are read.
-        if let text = items.stringValue, let parsed = try? JSONParser.parse(text) { items = parsed }
+        if let text = items.stringValue {
+            let isJSON = ["[", "{"].contains(text.first { !$0.isWhitespace })
+            if !isJSON { items = [items] } else if let parsed = try? JSONParser.parse(text) { items = parsed }
+        }
         if items.objectValue != nil { items = [items] }
         guard let elements = items.arrayValue else { return items }
         for name in shared.keys { reading.note(name, "read as a member of every item that has none") }

@@ -151,11 +151,17 @@ extension Shape {
     private static func refuseUnknown(
         _ key: String, _ arguments: [Argument], _ prefix: String, _ reading: inout Reading
     ) {
-        let spelled = arguments.flatMap { [$0.name] + $0.aliases }
+        let spelled = arguments.flatMap { [$0.name] + $0.aliases + $0.shape.elementNames }
         let remedy =
             hints[folded(key)] ?? Spelling.nearest(to: key, in: spelled).map { "did you mean \($0)?" }
             ?? "known are: \(arguments.map(\.name).joined(separator: ", "))"
         reading.refuse(.schema, "there is no such field; \(remedy)", at: prefix + shown(key))
+    }
+
+    /// The names of a batch's elements: members of the only one may come beside the batch.
+    private var elementNames: [String] {
+        guard case .batch(.object(let arguments, _, _, _), _) = self else { return [] }
+        return arguments.flatMap { [$0.name] + $0.aliases }
     }
 
     private static func shown(_ key: String) -> String { String(key.prefix(64)) }

@@ -134,9 +134,21 @@ extension Shape {
             reading.note(path, "read as \(meant)")
             return .string(meant)
         }
+        // `project` for `projects`, and the other way.
+        let counted = words.filter { singular(folded($0)) == singular(key) }
+        if counted.count == 1 {
+            reading.note(path, "read as \(counted[0])")
+            return .string(counted[0])
+        }
         let near = Spelling.nearest(to: word, in: words).map { "; did you mean \($0)?" } ?? ""
         reading.refuse(.pattern, "must be one of: \(words.joined(separator: ", "))\(near)", at: path)
         return nil
+    }
+
+    /// A word without the ending of its plural.
+    private static func singular(_ word: String) -> String {
+        if word.hasSuffix("ies") { return word.dropLast(3) + "y" }
+        return word.hasSuffix("s") ? String(word.dropLast()) : word
     }
 
     private static func readKind(_ value: JSONValue, _ path: String, _ reading: inout Reading) -> JSONValue? {
@@ -348,6 +360,9 @@ extension Shape {
         case .string(let text) where element.isOneWord:
             found = text.split(separator: ",").map { .string(Self.trimmed($0)) }.filter { $0 != "" }
             reading.note(path, "read as a list of \(found.count)")
+        case .string where element.takesText:
+            found = [value]
+            reading.note(path, "read as a list of one")
         case .object where element.isObject, .integer where element.isOneWord, .number where element.isOneWord:
             found = [value]
             reading.note(path, "read as a list of one")
@@ -376,6 +391,15 @@ extension Shape {
         switch self {
         case .text, .choice, .kind, .identifier: true
         default: false
+        }
+    }
+
+    /// Whether an object of this shape may come as a text alone.
+    private var takesText: Bool {
+        guard case .object(let arguments, _, let plain, _) = self else { return false }
+        return arguments.contains { argument in
+            guard case .text = argument.shape else { return false }
+            return plain.contains(argument.name)
         }
     }
 

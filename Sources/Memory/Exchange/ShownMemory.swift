@@ -41,7 +41,13 @@ package struct ShownMemory: Sendable {
     private static let titleFields = ["title", "name", "heading"]
 
     private static func text(of item: JSONValue) -> String {
-        if let content = item["content"]?.stringValue { return content }
+        if let content = item["content"]?.stringValue {
+            // Of a long memory what was found, not its beginning.
+            guard let match = item["match"], let passage = match["text"]?.stringValue else { return content }
+            let isBeginning = match["start"]?.integerValue == 0
+            let isEnd = match["end"]?.integerValue == Int64(content.utf8.count)
+            return (isBeginning ? "" : "…") + passage + (isEnd ? "" : "…")
+        }
         guard let data = item["data"]?.objectValue else { return "" }
         let titles = titleFields.compactMap { data[$0]?.stringValue }.filter { !$0.isEmpty }.uniqueByBytes()
         let body = textFields.lazy.compactMap { data[$0]?.stringValue }.first { !$0.isEmpty }
@@ -68,14 +74,39 @@ package struct ShownMemory: Sendable {
         }
     }
 
-    /// The text in lines of at most `width` columns, cut after `limit` lines; nil keeps lines as they are.
-    package func lines(width: Int?, limit: Int) -> [String] {
+    /// The text in lines of at most `width` columns, `limit` of them; nil keeps lines as they are.
+    ///
+    /// - Parameter query: The lines around the one with most of these words are shown; without one the first lines.
+    package func lines(width: Int?, limit: Int, query: String? = nil) -> [String] {
+        if let query, limit > 2, limit < .max { return window(self.lines(width: width, limit: .max), limit, query) }
         var lines: [String] = []
         for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
             lines += width.map { Self.wrapped(line, width: $0) } ?? [String(line)]
             if lines.count > limit { return Array(lines.prefix(limit - 1)) + ["…"] }
         }
         return lines
+    }
+
+    /// `limit` of the lines, with the line before the one that holds most of the query; a word that fewer lines have
+    /// counts more.
+    private func window(_ lines: [String], _ limit: Int, _ query: String) -> [String] {
+        guard lines.count > limit else { return lines }
+        func words(_ text: String) -> Set<Substring> {
+            Set(text.lowercased().split { !$0.isLetter && !$0.isNumber })
+        }
+        let wanted = words(query)
+        let held = lines.map { words($0).intersection(wanted) }
+        var frequencies: [Substring: Int] = [:]
+        for word in held.joined() { frequencies[word, default: 0] += 1 }
+        let worth = held.map { $0.map { 1 / Double(frequencies[$0] ?? 1) }.sorted().reduce(0, +) }
+        // The first of equal lines.
+        let best = worth.indices.max { (worth[$0], $1) < (worth[$1], $0) } ?? 0
+        // One line more is taken for each end that is cut.
+        let start = best < limit - 1 ? 0 : min(best - 1, lines.count - limit + 1)
+        let head = start > 0 ? ["…"] : []
+        let end = start + limit - head.count
+        guard end < lines.count else { return head + lines[start...] }
+        return head + lines[start..<end - 1] + ["…"]
     }
 
     private static func wrapped(_ line: Substring, width: Int) -> [String] {

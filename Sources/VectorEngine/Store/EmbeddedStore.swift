@@ -101,6 +101,7 @@ public final class EmbeddedStore: PointStore {
             location: entry.collection.file.path)
         description.scrub = entry.scrubber.status
         description.upkeep = upkeepStatus
+        description.writeObstacle = WriteObstacle.reason(at: entry.collection.file.path)
         description.version = CollectionVersion(
             identity: entry.collection.file.storeID, generation: entry.collection.generation,
             sequence: UInt64(clamping: searcher.sequence))

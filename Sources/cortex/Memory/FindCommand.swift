@@ -70,7 +70,8 @@ struct FindCommand: AsyncParsableCommand {
                 print(JSONWriter.text(result))
             } else {
                 if let nothingClose { print(nothingClose) }
-                for item in items { Terminal.show(item, lineLimit: Self.lineLimit) }
+                let asked = query.joined(separator: " ")
+                for item in items { Terminal.show(item, lineLimit: Self.lineLimit, query: asked) }
                 if items.isEmpty { sayNothing(result) }
             }
             let meta = result["meta"]

@@ -18,12 +18,16 @@ enum Terminal {
     static var width: Int? { TerminalFacts.columns }
 
     /// A memory as a person reads it: a line of facts, its text, its address.
-    static func show(_ item: JSONValue, lineLimit: Int) {
+    ///
+    /// - Parameter query: Of a text with more lines those around its words are shown.
+    static func show(_ item: JSONValue, lineLimit: Int, query: String? = nil) {
         let shown = ShownMemory(
             item, now: WallClock.microseconds(), folder: FileManager.default.currentDirectoryPath)
         let (first, rest) = (shown.facts.first ?? "", shown.facts.dropFirst())
         print(bold(safe(first)), dim(safe(rest.joined(separator: " · "))))
-        for line in shown.lines(width: width.map { $0 - 2 }, limit: lineLimit) { print("  " + safe(line)) }
+        for line in shown.lines(width: width.map { $0 - 2 }, limit: lineLimit, query: query) {
+            print("  " + safe(line))
+        }
         print(dim("  memory://\(shown.id)"))
     }
 

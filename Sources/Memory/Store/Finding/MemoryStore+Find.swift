@@ -316,16 +316,32 @@ extension MemoryStore {
                 byID[point.id] = point
             }
         }
-        let terms = search.request.highlights ? Set(lexical.terms(search.request.query)) : []
+        let queried = Set(lexical.terms(search.request.query))
+        let terms = search.request.highlights ? queried : []
+        let passage = Passage(queried, lexical.terms)
         // A point deleted since the query ran is not there any more, and is left out.
         return try page.compactMap { candidate in
             guard let point = byID[candidate.id] else { return nil }
             let record = try candidate.isVersion ? Version(point)?.record ?? MemoryRecord(point) : MemoryRecord(point)
             return FoundItem(
-                record: record, candidate: candidate, place: place(of: candidate.chunk, in: record, byID),
+                record: record, candidate: candidate, place: place(of: candidate, in: record, byID, passage),
                 isExact: search.isExactText(of: record),
                 highlight: Highlight.text(of: record, matching: terms, lexical.terms))
         }
+    }
+
+    /// Where the chunk lies that answers best; nil for a memory without chunks, and where the whole is nearest and no
+    /// chunk holds a word of the query.
+    private func place(
+        of candidate: Candidate, in record: MemoryRecord, _ points: [PointID: Point], _ passage: Passage
+    ) -> Range<Int>? {
+        let nearest = place(of: candidate.chunk, in: record, points)
+        guard record.chunkCount > 0, let content = record.content, (candidate.lexical ?? 0) > 0 || candidate.held > 0
+        else { return nearest }
+        let ranges = settings.chunker.ranges(of: content)
+        guard ranges.count == record.chunkCount else { return nearest }
+        let number = candidate.chunk.flatMap(Chunk.number).flatMap { ranges.indices.contains($0 - 1) ? $0 - 1 : nil }
+        return passage.best(of: ranges, in: content, nearest: number).map { ranges[$0] }
     }
 
     /// Where a chunk lies: as its point says, or as the memory's text is cut today where it is cut into as many.

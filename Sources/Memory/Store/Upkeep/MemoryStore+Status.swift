@@ -56,7 +56,8 @@ extension MemoryStore {
             let readiness = try await self.home.ready()
             let description = try await self.points.describe(self.collection)
             let damaged = description?.damagedPointCount ?? 0
-            let reason = FindResult.joined(try await self.damageNote(), readiness.degradedReason)
+            let reason = FindResult.joined(
+                description?.writeObstacle, try await self.damageNote(), readiness.degradedReason)
             var members: JSONObject = ["status": .string(reason == nil ? "ok" : "degraded")]
             members["degraded_reason"] = reason.map { .string($0) }
             let pending = try await self.pendingCount()
