@@ -36,6 +36,8 @@ final class DictionaryPointStore: PointStore {
         var failure: EngineError?
         /// What a description says to be in the way of writes.
         var writeObstacle: String?
+        /// Runs once before the next write to `memories`.
+        var intruder: (@Sendable () async throws -> Void)?
         /// Transactions.
         var batches = 0
     }
@@ -44,6 +46,9 @@ final class DictionaryPointStore: PointStore {
 
     /// Every write throws `failure` until it is taken away.
     func failWrites(with failure: EngineError?) { state.withLock { $0.failure = failure } }
+
+    /// Runs `body` before the next write to the memories: what another process does between a read and a write.
+    func beforeNextWrite(_ body: @escaping @Sendable () async throws -> Void) { state.withLock { $0.intruder = body } }
 
     func points(in collection: String = "memories") -> [Point] {
         state.withLock { ($0.collections[collection]?.points.values).map(Array.init) ?? [] }
@@ -93,7 +98,13 @@ final class DictionaryPointStore: PointStore {
     }
 
     func apply(_ writes: [PointWrite], in collection: String) async throws -> UpdateReceipt {
-        try state.withLock { state in
+        let intruder = state.withLock { state in
+            guard collection == "memories" else { return nil as (@Sendable () async throws -> Void)? }
+            defer { state.intruder = nil }
+            return state.intruder
+        }
+        try await intruder?()
+        return try state.withLock { state in
             state.batches += 1
             for write in writes { state.calls[write.kind, default: 0] += 1 }
             guard var contents = state.collections[collection] else { throw Self.missing(collection) }

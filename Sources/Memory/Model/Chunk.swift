@@ -45,6 +45,7 @@ enum Chunk {
         Member.content, Member.data, Member.contentHash, Member.idempotencyKeys, Member.idempotencyResults,
         Member.length, Member.names, Member.links, Member.identities, Member.mergeHistory, Member.actorTerms,
         Member.traits, Member.chunks, Member.tags, Member.uniqueKey, Member.seen, Member.version, Member.embedding,
+        Member.revision,
     ]
 
     /// The payload of the chunk at `range`, UTF-8 offsets into its memory's content.

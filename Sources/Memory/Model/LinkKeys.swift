@@ -1,4 +1,5 @@
 import JSON
+import VectorEngine
 
 /// What an item is called by others, what it names itself, and by what two items are the same thing.
 ///
@@ -76,7 +77,14 @@ enum LinkKeys {
 
     /// A name, or the id or title of an object that stands for one.
     private static func named(_ value: JSONValue) -> String? {
-        text(value) ?? text(value["id"]) ?? text(value["title"]) ?? text(value["name"])
+        (text(value) ?? text(value["id"]) ?? text(value["title"]) ?? text(value["name"])).map(canonical)
+    }
+
+    /// A memory's id as the store spells it, whether it is given in capitals or as `memory://id`; any other name as it
+    /// is.
+    static func canonical(_ name: String) -> String {
+        let id = name.hasPrefix("memory://") ? String(name.dropFirst("memory://".count)) : name
+        return UUIDBytes(id)?.description ?? name
     }
 
     private static func unique(_ list: [String]) -> [String] {

@@ -35,6 +35,8 @@ enum Member {
     static let idempotencyResults = "idempotency_results"
     static let createdAt = "created_at"
     static let updatedAt = "updated_at"
+    /// How often the memory was written since; absent for a memory that has not been changed.
+    static let revision = "revision"
     static let expiresAt = "expires_at"
     static let expiryPolicy = "ttl_policy"
     static let length = "length"
@@ -102,6 +104,9 @@ struct MemoryRecord: Sendable {
     var idempotency: JSONObject = [:]
     /// How often it was stored.
     var seen: Int64 = 1
+    /// One more with each write, also with those that make no version: a write that expects another revision is
+    /// refused.
+    var revision: Int64 = 0
     /// 1 for the first version; one more with each that took the place of another.
     var version: Int64 = 1
     /// Whether its vectors are still to be computed, because the embedder did not answer.
@@ -113,6 +118,9 @@ struct MemoryRecord: Sendable {
 
     /// When it was said, or else stored.
     var occurredAt: Int64 { source.timestamp ?? createdAt }
+
+    /// The revision that a write over this record has.
+    var nextRevision: Int64 { revision < .max ? revision + 1 : 1 }
 
     func isExpired(at now: Int64) -> Bool { expiresAt.map { $0 <= now } ?? false }
 
@@ -207,6 +215,7 @@ extension MemoryRecord {
         members[Member.contentHash] = .string(contentHash)
         members[Member.uniqueKey] = .string(uniqueKey)
         if version > 1 { members[Member.version] = .integer(version) }
+        if revision > 0 { members[Member.revision] = .integer(revision) }
         if isEmbeddingPending { members[Member.embedding] = "pending" }
         if let actor = source.actor { members[Member.actor] = .string(actor) }
         if !actorTerms.isEmpty { members[Member.actorTerms] = .array(actorTerms.map { .string($0) }) }
@@ -276,6 +285,7 @@ extension MemoryRecord {
         if ExpiryChoice.unasked.contains(expiryPolicy) { (expiresAt, expiryPolicy) = (nil, "permanent") }
         seen = members[Member.seen]?.integerValue ?? 1
         version = members[Member.version]?.integerValue ?? 1
+        revision = members[Member.revision]?.integerValue ?? 0
         isEmbeddingPending = members[Member.embedding]?.stringValue == "pending"
         idempotency = members[Member.idempotencyResults]?.objectValue ?? [:]
         renewal = ExpiryExtension(stored: members[Member.renewal])

@@ -53,7 +53,7 @@ struct BusinessRule {
             .compactMap { $0 }.filter { !$0.isEmpty }
         return (item.data?["dependencies"]?.arrayValue ?? []).contains { dependency in
             let named = dependency.stringValue ?? dependency["id"]?.stringValue ?? dependency["title"]?.stringValue
-            return named.map(names.containsBytes) ?? false
+            return named.map { names.containsBytes(of: $0) || names.containsBytes(of: LinkKeys.canonical($0)) } ?? false
         }
     }
 
@@ -88,8 +88,9 @@ struct BusinessRule {
         case .decision:
             let supersedes = item.data?["supersedes"]
             let isNamed =
-                supersedes?.stringValue == rival.id.description
-                || (supersedes?.arrayValue ?? []).contains { $0.stringValue == rival.id.description }
+                (supersedes?.arrayValue ?? [supersedes].compactMap { $0 }).contains {
+                    $0.stringValue.map(LinkKeys.canonical) == rival.id.description
+                }
             guard rival.data?["status"]?.stringValue == "accepted", !isNamed else { return nil }
             return broken(
                 "accepted_decision_immutable: an accepted decision changes only through one that supersedes it; set "

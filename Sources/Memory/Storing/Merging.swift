@@ -56,6 +56,11 @@ extension StoreBatch {
         if !existing.isProtected {
             record.metadata = Merging.members(record.metadata, item.metadata)
             record.tags = Merging.tags(record.tags, item.tags)
+        } else if Merging.members(existing.metadata, item.metadata) != existing.metadata
+            || Merging.tags(existing.tags, item.tags) != existing.tags
+        {
+            result.warnings.append(
+                "items[\(result.inputIndex)]: the stored copy is approved or accepted; its tags and metadata stay")
         }
         if record.metadata != existing.metadata || record.tags != existing.tags {
             supersede(existing, by: &record, at: stamp)
@@ -159,9 +164,9 @@ extension StoreBatch {
             addition.dense = planned[result.inputIndex]?.dense
         }
         addition.likeness = planned[result.inputIndex]?.own
-        addition.replaced = existing
+        addition.replaced = changedFrom[existing.id] ?? existing
         addition.formerChunkCount = existing.chunkCount
-        changes[existing.id] = nil
+        changes[existing.id] = nil  // the whole record holds them
         if let i = additions.firstIndex(where: { $0.record.id == record.id }) {
             addition.replaced = additions[i].replaced
             addition.formerChunkCount = additions[i].formerChunkCount

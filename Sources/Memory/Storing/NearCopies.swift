@@ -48,6 +48,7 @@ extension StoreBatch {
     func comparisons(of item: StoreItem, at index: Int) -> [Neighbour] {
         let replaced = Set(additions.map(\.record.id))
         var near = (neighbours[index] ?? []).filter { !replaced.contains($0.record.id) }
+            .map { Neighbour(record: changedTo[$0.record.id] ?? $0.record, similarity: $0.similarity) }
         let scope = scope(of: item)
         for addition in additions {
             let record = addition.record
@@ -88,9 +89,9 @@ extension StoreBatch {
         return copies.first(where: \.hasSameWording) ?? copies.first
     }
 
-    /// Whether both have the same data, or one of them has a text and no data.
+    /// Whether both have the same data, or none.
     private func hasSameData(_ record: MemoryRecord, _ item: StoreItem) -> Bool {
-        guard let own = item.data, let other = record.data else { return record.content != nil && item.content != nil }
+        guard let own = item.data, let other = record.data else { return item.data == nil && record.data == nil }
         return JSONWriter.bytes(.object(own), canonical: true) == JSONWriter.bytes(.object(other), canonical: true)
     }
 

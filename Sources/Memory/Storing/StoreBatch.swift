@@ -74,6 +74,8 @@ struct StoreBatch {
     var changes = OrderedDictionary<UUIDBytes, JSONObject>()
     /// What these points were when this call read them.
     private(set) var changedFrom: [UUIDBytes: MemoryRecord] = [:]
+    /// What they will be after this call.
+    private(set) var changedTo: [UUIDBytes: MemoryRecord] = [:]
     /// Those of them whose chunks change with them.
     var changedWithChunks: Set<UUIDBytes> = []
     var results: [StoredItem] = []
@@ -97,6 +99,8 @@ struct StoreBatch {
     private(set) var superseded: [(record: MemoryRecord, until: Int64)] = []
     /// Expired copies of items that are stored again: they give up their keys.
     private(set) var expiredCopies: Set<UUIDBytes> = []
+    /// Expired memories that hold the idempotency key of an item: they give it up.
+    var expiredKeyHolders: Set<UUIDBytes> = []
     /// What was cut, by input index.
     private var cuts: [Int: String] = [:]
 
@@ -279,6 +283,9 @@ struct StoreBatch {
         superseded.append((existing, stamp))
     }
 
+    /// Whether the call stores it as a new memory.
+    func isAddition(_ id: UUIDBytes) -> Bool { additions.contains { $0.record.id == id && !$0.isReplacement } }
+
     /// Changes members of a stored record that are not its text.
     mutating func change(_ existing: MemoryRecord, to record: MemoryRecord) {
         if var known = copies[text: existing.contentHash], let i = known.firstIndex(where: { $0.id == record.id }) {
@@ -296,5 +303,6 @@ struct StoreBatch {
         if record.chunkCount > 0 { changedWithChunks.insert(record.id) }
         if !versioned.isEmpty { changes[record.id, default: [:]].merge(versioned) { $1 } }
         if changedFrom[record.id] == nil { changedFrom[record.id] = existing }
+        changedTo[record.id] = record
     }
 }

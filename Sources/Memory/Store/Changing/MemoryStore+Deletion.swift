@@ -38,8 +38,9 @@ extension MemoryStore {
         try await refuseApproved(ids)
         let there = try await deletable(ids.compactMap(\.uuid)).map { PointID.uuid($0) }
         guard !there.isEmpty else { return 0 }
-        try await deleteHistory(of: there)
+        // The memory first: what has no memory is shown to nobody, while one that lives keeps its versions.
         try await points.delete(.filter(Chunk.memoriesAndChunks(there)), in: collection)
+        try await deleteHistory(of: there)
         return there.count
     }
 

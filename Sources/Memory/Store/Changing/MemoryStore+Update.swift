@@ -44,13 +44,12 @@ extension MemoryStore {
                 field: "expected_version")
         }
         guard !existing.isProtected else {
-            throw MemoryError(
-                .denied, "an approved section or accepted decision changes only through one that supersedes it",
-                field: "id")
+            throw Self.isProtected
         }
         let now = clock.time()
         var record = try Self.restored(existing, to: update.restore, from: kept, now: now)
-        Self.change(&record, by: update, from: now, settings)
+        try Self.change(&record, by: update, from: now, settings)
+        try checkLimits(record)
         guard record.content != nil || record.data != nil else {
             throw MemoryError(.missing, "at least one of content and data is required", field: "content")
         }
@@ -94,7 +93,8 @@ extension MemoryStore {
         if record.isExpired(at: now) {
             (record.expiresAt, record.expiryPolicy, record.renewal) = (nil, "permanent", nil)
         }
-        Self.change(&record, by: update, from: now, settings)
+        try Self.change(&record, by: update, from: now, settings)
+        try checkLimits(record)
         record.updatedAt = max(clock.stamp(), retired.validUntil &+ 1)
         record.version = retired.number < .max ? retired.number &+ 1 : retired.number
         record.contentHash = MemoryRecord.contentHash(record.kind, record.content, record.data)
@@ -138,7 +138,7 @@ extension MemoryStore {
 
     private static func change(
         _ record: inout MemoryRecord, by update: MemoryUpdate, from now: Int64, _ settings: MemorySettings
-    ) {
+    ) throws(MemoryError) {
         record.kind = update.kind ?? record.kind
         record.scope = update.scope ?? record.scope
         record.content = update.content ?? record.content
@@ -147,7 +147,7 @@ extension MemoryStore {
         if record.data?.isEmpty ?? false { record.data = nil }
         if record.metadata?.isEmpty ?? false { record.metadata = nil }
         if let tags = update.tags { record.tags = tags.isNull ? nil : tags }
-        guard let choice = update.expiry else { return }
+        guard let choice = update.expiry else { return try extend(&record, by: update.renewal, from: now) }
         let expiry = Expiry.resolve(item: choice, call: nil, kind: record.kind, from: now, settings)
         record.expiresAt = expiry.at
         record.expiryPolicy = expiry.policy
@@ -158,7 +158,43 @@ extension MemoryStore {
         }
     }
 
-    private static func item(of record: MemoryRecord) -> StoreItem {
+    /// Lets reads move on the end that the memory has.
+    private static func extend(
+        _ record: inout MemoryRecord, by renewal: ExpiryExtension?, from now: Int64
+    ) throws(MemoryError) {
+        guard var renewal else { return }
+        guard let end = record.expiresAt else {
+            throw MemoryError(
+                .invalidArgument, "the memory has no end to extend; give a policy or expires_at too",
+                field: "ttl_config.auto_extend")
+        }
+        renewal.span = record.renewal?.span ?? (end &- now)
+        record.renewal = renewal
+    }
+
+    /// Merged members may be larger than each of their parts, and a shell sends texts that no tool's limits have met.
+    private func checkLimits(_ record: MemoryRecord) throws(MemoryError) {
+        if let length = record.content?.unicodeScalars.count, length > settings.maximumContentCharacters {
+            throw MemoryError(
+                .outOfRange, "has \(length) characters, the limit is \(settings.maximumContentCharacters)",
+                field: "content")
+        }
+        for (name, object) in [("data", record.data), ("metadata", record.metadata)] {
+            guard let object else { continue }
+            let size = JSONWriter.bytes(.object(object)).count
+            guard size <= settings.maximumObjectBytes else {
+                throw MemoryError(
+                    .outOfRange,
+                    "would have \(size) bytes with the change, the limit is \(settings.maximumObjectBytes)",
+                    field: name)
+            }
+        }
+    }
+
+    static let isProtected = MemoryError(
+        .denied, "an approved section or accepted decision changes only through one that supersedes it", field: "id")
+
+    static func item(of record: MemoryRecord) -> StoreItem {
         var item = StoreItem(record.kind, content: record.content, data: record.data)
         item.scope = record.scope
         item.tags = record.tags

@@ -97,6 +97,10 @@ extension MemoryStore {
         report.updated += result.updated
         report.unchanged += result.unchanged
         report.versions += result.versions
+        report.faults += result.refusals.map { refusal in
+            let row = good[refusal.index]
+            return TextSource.Fault(file: row.file, line: row.line, reason: refusal.message)
+        }
     }
 
     /// Stores the rows that the contract accepts; the others are faults.

@@ -9,6 +9,21 @@ package struct ImportResult: Sendable, Equatable {
     /// Items that the store had as they came, or newer.
     package var unchanged = 0
     package var versions = 0
+    /// Items that would change what only a new item may change, or would break a rule; nothing of them is taken.
+    package var refusals: [Refusal] = []
+
+    package struct Refusal: Sendable, Equatable {
+        package let index: Int
+        package let message: String
+    }
+
+    fileprivate mutating func add(_ other: ImportResult) {
+        added += other.added
+        updated += other.updated
+        unchanged += other.unchanged
+        versions += other.versions
+        refusals += other.refusals
+    }
 
     package init() {}
 }
@@ -21,11 +36,21 @@ extension MemoryStore {
     /// - Throws: `schema` … `pattern` with the place of the fault, before anything is written.
     package func importItems(_ items: [JSONObject]) async throws(MemoryError) -> ImportResult {
         var rows: [ExportedRow] = []
-        for (i, item) in items.enumerated() { rows.append(try ExportedRow(item, contract, at: "items[\(i)]")) }
+        for (i, item) in items.enumerated() {
+            var row = try ExportedRow(item, contract, at: "items[\(i)]")
+            row.index = i
+            rows.append(row)
+        }
         let checked = rows
         return try await mapped {
             let readiness = try await self.home.ready()
-            return try await self.gate.pass { try await self.take(checked, readiness) }
+            return try await self.gate.pass {
+                var result = ImportResult()
+                for group in Self.withoutRepetition(checked) {
+                    result.add(try await self.takeAgainstOthers(group, readiness))
+                }
+                return result
+            }
         }
     }
 
@@ -39,6 +64,33 @@ extension MemoryStore {
         }
     }
 
+    /// The rows in groups that name no memory twice: a later row meets what the one before it has stored.
+    private static func withoutRepetition(_ rows: [ExportedRow]) -> [[ExportedRow]] {
+        var counts: [UUIDBytes: Int] = [:]
+        var groups: [[ExportedRow]] = [[]]
+        for row in rows {
+            let place = counts[row.record.id, default: 0]
+            counts[row.record.id] = place + 1
+            if place == groups.count { groups.append([]) }
+            groups[place].append(row)
+        }
+        return groups
+    }
+
+    private func takeAgainstOthers(
+        _ rows: [ExportedRow], _ readiness: MemoryCollection.Readiness
+    ) async throws -> ImportResult {
+        for attempt in 1... {
+            do {
+                return try await take(rows, readiness)
+            } catch let error as EngineError where error.code == .preconditionFailed {
+                // Another process has changed one of the memories since it was read here.
+                guard attempt < settings.storeAttempts else { throw error }
+            }
+        }
+        preconditionFailure("the last attempt returns or throws")
+    }
+
     private func take(_ rows: [ExportedRow], _ readiness: MemoryCollection.Readiness) async throws -> ImportResult {
         var result = ImportResult()
         let stored = try await points.retrieve(rows.map { .uuid($0.record.id) }, with: .payload, in: collection)
@@ -46,7 +98,6 @@ extension MemoryStore {
         var batch = StoreBatch(request: StoreRequest([]), context: CallContext(), settings: settings)
         var former: [Former] = []
         for row in rows {
-            former += row.versions
             let existing = known[.uuid(row.record.id)]
             // Exported moments have milliseconds. One of the same moment that says something else was edited since.
             let isEdit =
@@ -55,12 +106,18 @@ extension MemoryStore {
                 } ?? false
             if let existing, !isEdit, existing.updatedAt / 1000 >= row.record.updatedAt / 1000 {
                 result.unchanged += 1
+                former += row.versions
                 if !existing.saysSameBytes(as: row.record) {
                     former.append(
                         Former(record: row.record, from: row.record.updatedAt, until: existing.updatedAt))
                 }
                 continue
             }
+            if let existing, let broken = try await brokenRule(byChanging: existing, to: row.record) {
+                result.refusals.append(ImportResult.Refusal(index: row.index, message: broken.message))
+                continue
+            }
+            former += row.versions
             var addition = StoreBatch.Addition(inputIndex: 0, record: row.record)
             addition.record.version = max(addition.record.version, existing?.version ?? 1)
             addition.chunks = batch.chunks(of: row.record.content ?? "")
@@ -80,6 +137,15 @@ extension MemoryStore {
         try await write(&batch, readiness, CallContext())
         result.versions = try await keep(former, readiness)
         return result
+    }
+
+    /// Why an import may not change a stored memory; nil when it may.
+    private func brokenRule(
+        byChanging existing: MemoryRecord, to record: MemoryRecord
+    ) async throws -> MemoryError? {
+        guard existing.saysOther(than: record) else { return nil }
+        return existing.isProtected
+            ? Self.isProtected : try await brokenRule(Self.item(of: record), record, besides: existing)
     }
 
     /// A version that came with an import.
@@ -135,6 +201,8 @@ extension MemoryRecord {
 private struct ExportedRow {
     let record: MemoryRecord
     var versions: [MemoryStore.Former] = []
+    /// Its place in the call.
+    var index = 0
 
     init(_ members: JSONObject, _ contract: MemoryContract, at path: String) throws(MemoryError) {
         record = try Self.record(members, contract, at: path)

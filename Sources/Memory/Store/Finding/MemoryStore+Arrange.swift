@@ -91,9 +91,17 @@ extension MemoryStore {
                 let extended = renewal.extended(from: end, at: now)
             else { continue }
             renewal.remaining -= 1
-            let members: JSONObject = [Member.expiresAt: .integer(extended), Member.renewal: renewal.json]
-            try await points.mergePayload(
-                Payload(members), of: .filter(Chunk.memoriesAndChunks([.uuid(record.id)])), in: collection)
+            var members: JSONObject = [Member.expiresAt: .integer(extended), Member.renewal: renewal.json]
+            let ofChunks = PointWrite.mergePayload(
+                Payload(members), of: .filter(Filter(must: [Chunk.of([.uuid(record.id)])])))
+            members[Member.revision] = .integer(record.nextRevision)
+            let ofMemory = PointWrite.mergePayload(
+                Payload(members), of: .ids([.uuid(record.id)]), if: .matches(Self.unchanged(record)))
+            do {
+                try await points.apply(record.chunkCount > 0 ? [ofMemory, ofChunks] : [ofMemory], in: collection)
+            } catch let error as EngineError where error.code == .preconditionFailed {
+                // It was changed or deleted since it was read: what was written then holds.
+            }
         }
     }
 }

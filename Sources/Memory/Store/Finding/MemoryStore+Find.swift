@@ -31,7 +31,7 @@ extension MemoryStore {
         let ranked = try await self.ranking(search)
         try self.keepTime(request, since: begin)
         var arranged = try await self.arranged(ranked.candidates, search)
-        if let least = request.minimumRelevance { arranged.removeAll { $0.score < least } }
+        if let least = request.minimumRelevance { arranged.removeAll { $0.relevance < least } }
         let page = Array(arranged.dropFirst(request.offset.count).prefix(request.limit.count))
         var items = try await self.found(page, search, known: ranked.points)
         let isNothingClose = Self.isNothingClose(ranked, search) && !items.contains(where: \.isOfConversation)

@@ -41,6 +41,12 @@ extension MemoryStore {
         let ids = Set(batch.superseded.map(\.record.id))
         let stored = try await points.retrieve(ids.map { .uuid($0) }, with: .all, in: collection)
         let points = Dictionary(stored.map { ($0.id, $0) }) { first, _ in first }
+        let isDeleted = batch.superseded.contains { record, _ in
+            points[.uuid(record.id)] == nil && !batch.isAddition(record.id)
+        }
+        if isDeleted {
+            throw EngineError(.preconditionFailed, "a memory was deleted while its next version was written")
+        }
         try await makeHistory()
         var until: [UUIDBytes: Int64] = [:]
         let versions = batch.superseded.map { record, end in
@@ -57,6 +63,19 @@ extension MemoryStore {
             }
             try await self.points.upsert(wordsAlone, in: historyCollection)
         }
+    }
+
+    /// Deletes the versions that a refused write has kept of memories that somebody has deleted meanwhile.
+    func withdrawVersions(of batch: StoreBatch) async throws {
+        guard !batch.superseded.isEmpty else { return }
+        let ids = Set(batch.superseded.map { PointID.uuid($0.record.id) })
+        let there = Set(try await points.retrieve(Array(ids), with: .idOnly, in: collection).map(\.id))
+        let left = batch.superseded.filter { !there.contains(.uuid($0.record.id)) }
+            .map { Self.versionID(of: $0.record.id, from: $0.record.updatedAt) }
+        guard !left.isEmpty else { return }
+        // A memory that a document has retired meanwhile stays as a version.
+        let ours = Filter(must: [.hasID(Set(left)), Narrowing.keyword(Member.replacedBy, batch.reason.rawValue)])
+        try await points.delete(.filter(ours), in: historyCollection)
     }
 
     func version(_ record: MemoryRecord, vectors: PointVectors, until: Int64, _ reason: ReplacementReason)

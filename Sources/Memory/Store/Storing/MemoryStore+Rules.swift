@@ -32,7 +32,7 @@ extension MemoryStore {
         _ rule: BusinessRule, _ scope: MemoryScope, _ batch: StoreBatch, besides own: UUIDBytes?, now: Int64
     ) async throws -> MemoryError? {
         let item = rule.item
-        if item.kind == .todo, try await closesCircle(item, scope, batch, now: now) { return rule.circularTodo }
+        if item.kind == .todo, try await closesCircle(item, own, scope, batch, now: now) { return rule.circularTodo }
         guard let identity = rule.identity, let key = LinkKeys.identity(item.kind, identity.map(\.0), item.data) else {
             return nil
         }
@@ -54,9 +54,10 @@ extension MemoryStore {
     ///
     /// Todos are known by id, `data.id` and title. A circle longer than the limit of looked-at todos is not seen.
     private func closesCircle(
-        _ item: StoreItem, _ scope: MemoryScope, _ batch: StoreBatch, now: Int64
+        _ item: StoreItem, _ id: UUIDBytes?, _ scope: MemoryScope, _ batch: StoreBatch, now: Int64
     ) async throws -> Bool {
-        let own = Set(LinkKeys.names(of: .todo, item.data).map { ByteText($0) })
+        let names = LinkKeys.names(of: .todo, item.data) + [id?.description].compactMap { $0 }
+        let own = Set(names.map { ByteText($0) })
         guard !own.isEmpty else { return false }
         var waiting = LinkKeys.links(of: .todo, item.data)
         var seen = Set(waiting.map { ByteText($0) })

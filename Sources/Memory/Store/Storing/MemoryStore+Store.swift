@@ -61,7 +61,7 @@ extension MemoryStore {
             batch.settledScopes[scope] = try await settled(scope)
         }
         let hashes = batch.request.items.map(MemoryRecord.contentHash)
-        try await lookUpReplays(&batch)
+        try await lookUpReplays(&batch, now: now)
         try await lookUpCopies(hashes, &batch)
         try await lookUpParts(&batch)
         try await plan(&batch, hashes, now: now)
@@ -114,12 +114,17 @@ extension MemoryStore {
         batch.add(item, hash: hash, result, now: now)
     }
 
-    private func lookUpReplays(_ batch: inout StoreBatch) async throws {
+    private func lookUpReplays(_ batch: inout StoreBatch, now: Int64) async throws {
         let keys = Set(batch.request.items.compactMap { batch.replayKey(of: $0) })
         guard !keys.isEmpty else { return }
         let filter = Filter(must: [.match(member: Member.idempotencyKeys, anyOf: keys.map { .keyword($0) })])
         for point in try await everyPoint(filter) {
-            for (key, answer) in try MemoryRecord(point).idempotency {
+            let record = try MemoryRecord(point)
+            if record.isExpired(at: now) {
+                batch.expiredKeyHolders.insert(record.id)
+                continue
+            }
+            for (key, answer) in record.idempotency {
                 batch.replays[key] = answer.objectValue
             }
         }

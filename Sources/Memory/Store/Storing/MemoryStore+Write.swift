@@ -22,7 +22,12 @@ extension MemoryStore {
         try Task.checkCancellation()
         try await keepVersions(&batch)
         let writes = writes(of: batch, vectors, sparse)
-        if !writes.isEmpty { try await self.points.apply(writes, in: collection) }
+        do {
+            if !writes.isEmpty { try await self.points.apply(writes, in: collection) }
+        } catch let error as EngineError where error.code == .preconditionFailed {
+            try await withdrawVersions(of: batch)
+            throw error
+        }
         lengths.add(batch.additions.map(\.record.length))
         for (conversation, items) in conversations { recent.remember(items, of: conversation) }
         context.progress?(total, total, "stored")
@@ -37,10 +42,17 @@ extension MemoryStore {
             let ids = batch.expiredCopies.map { PointID.uuid($0) }
             writes.append(.mergePayload(Payload([Member.uniqueKey: .null]), of: .ids(ids)))
         }
+        if !batch.expiredKeyHolders.isEmpty {
+            let ids = batch.expiredKeyHolders.map { PointID.uuid($0) }
+            let none: JSONObject = [Member.idempotencyKeys: .null, Member.idempotencyResults: .null]
+            writes.append(.mergePayload(Payload(none), of: .ids(ids)))
+        }
         var inserted: [Point] = []
         var parts: [Point] = []
         for i in batch.additions.indices {
-            let points = Self.points(of: batch.additions[i], dense: dense[i], sparse: sparse[i])
+            var addition = batch.additions[i]
+            if let replaced = addition.replaced { addition.record.revision = replaced.nextRevision }
+            let points = Self.points(of: addition, dense: dense[i], sparse: sparse[i])
             if let replaced = batch.additions[i].replaced {
                 writes.append(.upsert(Array(points.prefix(1)), if: .matches(Self.unchanged(replaced))))
                 if points.count > 1 { writes.append(.upsert(Array(points.dropFirst()))) }
@@ -62,7 +74,10 @@ extension MemoryStore {
         let superfluous = batch.additions.flatMap(\.superfluousChunks)
         if !superfluous.isEmpty { writes.append(.delete(.ids(superfluous))) }
         for (id, members) in batch.changes {
-            let condition = batch.changedFrom[id].map { PointWrite.Precondition.matches(Self.unchanged($0)) }
+            let former = batch.changedFrom[id]
+            let condition = former.map { PointWrite.Precondition.matches(Self.unchanged($0)) }
+            var members = members
+            members[Member.revision] = former.map { .integer($0.nextRevision) }
             writes.append(.mergePayload(Payload(members), of: .ids([.uuid(id)]), if: condition))
             guard batch.changedWithChunks.contains(id) else { continue }
             let chunks = Filter(must: [Chunk.of([.uuid(id)])])
@@ -71,13 +86,16 @@ extension MemoryStore {
         return writes
     }
 
-    /// Whether a stored record is still the one that was read.
+    /// Whether a stored record is still the one that was read: every write of a memory moves its revision on, so that
+    /// of two writers who read the same one the second is refused.
     static func unchanged(_ record: MemoryRecord) -> Filter {
-        Filter(must: [
-            .range(
-                member: Member.updatedAt,
-                NumericRange(atLeast: .integer(record.updatedAt), atMost: .integer(record.updatedAt)))
-        ])
+        func equals(_ member: String, _ value: Int64) -> Condition {
+            .range(member: member, NumericRange(atLeast: .integer(value), atMost: .integer(value)))
+        }
+        // Earlier versions wrote no revision and moved the moment of the change alone.
+        let revision: Condition =
+            record.revision == 0 ? .isEmpty(member: Member.revision) : equals(Member.revision, record.revision)
+        return Filter(must: [equals(Member.updatedAt, record.updatedAt), revision])
     }
 
     /// The memory's point, and one for each of its chunks.

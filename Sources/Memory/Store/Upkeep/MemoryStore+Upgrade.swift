@@ -67,7 +67,9 @@ extension MemoryStore {
                     ScrollRequest(filter: filter, limit: Self.upgradePage, parts: .idOnly), in: name)
                 guard !page.points.isEmpty else { break }
                 let ids = page.points.map(\.id)
-                try await points.apply([.mergePayload(Payload(members), of: .ids(ids))], in: name)
+                // One that has an expiry by now that was asked for keeps it.
+                let still = Filter(must: [Narrowing.unaskedExpiry, .hasID(Set(ids))])
+                try await points.apply([.mergePayload(Payload(members), of: .filter(still))], in: name)
                 if name == collection { removed += ids.count { Chunk.memory(of: $0) == $0 } }
             }
         }
