@@ -69,7 +69,7 @@ private func items(_ count: Int) -> JSONValue {
         ArgumentCase("0 items", ["items": items(0)], .outOfRange, "items"),
         ArgumentCase("1 item", ["items": items(1)]), ArgumentCase("100 items", ["items": items(100)]),
         ArgumentCase("101 items", ["items": items(101)], .outOfRange, "items"),
-        ArgumentCase("items a text", ["items": "x"], .wrongType, "items"),
+        ArgumentCase("items a text", ["items": "x"]), ArgumentCase("items a number", ["items": 7], .wrongType, "items"),
         ArgumentCase("items one object", ["items": ["content": "x"]]),
         ArgumentCase("item a text", ["items": ["x"]]),
         ArgumentCase("item a flag", ["items": [true]], .wrongType, "items[0]"),

@@ -143,7 +143,7 @@ import VectorEngine
     func twoProcessesStoreOneMigration() async throws {
         try await withTwoStores { one, other in
             let (world, second) = (TestWorld(), TestWorld())
-            _ = (0..<5).map { _ in second.draw() }
+            _ = (0..<1_000).map { _ in second.draw() }
             let memories = [world.memory(over: one), second.memory(over: other)]
             for round in 0..<20 {
                 func item(_ writer: Int, scope: String) -> JSONValue {

@@ -89,9 +89,14 @@ extension StoreBatch {
         return copies.first(where: \.hasSameWording) ?? copies.first
     }
 
-    /// Whether both have the same data, or none.
+    /// Whether both have the same data, or none; a text without data also has that of the very same text.
     private func hasSameData(_ record: MemoryRecord, _ item: StoreItem) -> Bool {
-        guard let own = item.data, let other = record.data else { return item.data == nil && record.data == nil }
+        guard let own = item.data, let other = record.data else {
+            guard item.data == nil else { return false }
+            guard record.data != nil else { return true }
+            guard let text = item.content, let stored = record.content else { return false }
+            return ExactCopy.folded(text).hasSameBytes(as: ExactCopy.folded(stored))
+        }
         return JSONWriter.bytes(.object(own), canonical: true) == JSONWriter.bytes(.object(other), canonical: true)
     }
 
