@@ -120,7 +120,7 @@ struct FilesTests {
         try FreeSpace.require(Int.max, at: scratch.path + "/none")
     }
 
-    @Test("What is in the way of a write is told before it, and room is told in a unit that is not rounded to nothing")
+    @Test("An obstacle to writes is told before the write, and room in a unit that is not rounded to nothing")
     func writeObstacle() throws {
         let path = scratch.path + "/a"
         try PrivateFile.create(path)

@@ -127,7 +127,7 @@ enum StoreArguments {
         // Broken JSON is refused where the items are read.
         if let text = items.stringValue {
             let isJSON = ["[", "{"].contains(text.first { !$0.isWhitespace })
-            if !isJSON { items = [items] } else if let parsed = try? JSONParser.parse(text) { items = parsed }
+            if !isJSON { items = [items] } else if let parsed = try? JSONParser.parse(text) { items = parsed }  // see above
         }
         if items.objectValue != nil { items = [items] }
         guard let elements = items.arrayValue else { return items }

@@ -41,6 +41,7 @@ enum CodexSettings {
         for edit in edits.sorted(by: { $0.range.lowerBound > $1.range.lowerBound }) {
             bytes.replaceSubrange(edit.range, with: edit.text.utf8)
         }
+        // A text that is no TOML any more is as wrong as one that says something else.
         guard let new = try? TOMLDocument(bytes), others(new) == others(old),
             new.value(at: Self.command).flatMap({ new.scanner.text(at: $0) }) == command,
             new.value(at: Self.arguments).flatMap({ new.scanner.texts(at: $0) }) == arguments

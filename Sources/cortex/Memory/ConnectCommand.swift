@@ -37,9 +37,11 @@ struct ConnectCommand: AsyncParsableCommand {
     func run() async throws {
         guard let client else { return try list() }
         let path = try file(of: client)
+        // A file that cannot be read is refused by the change itself.
+        let remark = { (text: String) in (try? client.isSwitchedOff(text)) == true ? Self.switchedOff : nil }
         try await SettingsChange(
             path: path, isPrintOnly: isPrintOnly, isConfirmed: isConfirmed, json: json,
-            next: client.nextStep, remark: { (try? client.isSwitchedOff($0)) == true ? Self.switchedOff : nil }
+            next: client.nextStep, remark: remark
         ) { text throws(SettingsError) in
             try client.settings(text, command: RunningProgram.path, arguments: arguments)
         }.run()

@@ -1,8 +1,8 @@
 import JSON
 import VectorEngine
 
-/// `memory_delete`: ids at once, since an id is a confirmation, unless a dry run is asked for; a filter with the token of
-/// its dry run.
+/// `memory_delete`: ids at once, since an id is a confirmation, unless a dry run is asked for; a filter with the token
+/// of its dry run.
 extension MemoryStore {
     /// `memory_delete` from arguments as they came to the result as it goes out.
     package func callDelete(arguments: JSONObject, context: CallContext) async throws(MemoryError) -> JSONValue {

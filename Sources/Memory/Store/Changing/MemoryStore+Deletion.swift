@@ -38,7 +38,7 @@ extension MemoryStore {
         try await refuseApproved(ids)
         let there = try await deletable(ids.compactMap(\.uuid)).map { PointID.uuid($0) }
         guard !there.isEmpty else { return 0 }
-        // The memory first: what has no memory is shown to nobody, while one that lives keeps its versions.
+        // The memory first: versions without a memory are shown to nobody, while one that lives keeps its versions.
         try await points.delete(.filter(Chunk.memoriesAndChunks(there)), in: collection)
         try await deleteHistory(of: there)
         return there.count
