@@ -1,6 +1,8 @@
 """Memories at the shell: list, recent, show, edit, delete, versions, projects, tags, compact; what people mistype."""
 
 import json
+import os
+import pty
 import re
 import signal
 import socket
@@ -176,6 +178,27 @@ def test_a_long_section_is_listed_whole_and_similar_lines_are_summed_up(cortex, 
 def test_nothing_is_lost_where_nothing_was_merged(cortex, three):
     result = cortex("versions", "--lost")
     assert result.returncode == 3 and "nothing is lost" in result.stderr
+
+
+def test_only_what_all_flags_match_is_deleted(cortex):
+    for branch in ("main", "feature"):
+        stored(cortex, "--project", "alpha", "--branch", branch, "--org", "acme", f"the quokka on {branch}")
+    assert cortex("delete", "--project", "alpha", "--org", "other", "--yes").returncode == 1
+    assert cortex("delete", "--project", "alpha", "--branch", "FEATURE", "--yes").stdout == "1 deleted\n"
+    assert texts(cortex) == ["the quokka on main"]
+    assert cortex("delete", "--org", "acme", "--yes").stdout == "1 deleted\n"
+
+
+def test_nothing_is_deleted_without_a_yes(cortex, three):
+    ours, theirs = pty.openpty()
+    try:
+        # Only standard input is a terminal, so that nobody can be asked.
+        silent = cortex("delete", "--project", "alpha", stdin=theirs)
+        assert silent.returncode == 64 and "--yes" in silent.stderr
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert len(texts(cortex)) == 3
 
 
 @pytest.mark.parametrize("name", ["show", "edit", "delete", "versions"])

@@ -130,7 +130,10 @@ struct SettingsChange {
             print(Terminal.bold(file.exists ? file.path : "\(file.path) (new)"))
             for line in SettingsFile.difference(file.text, new) { print(line) }
         }
-        guard isConfirmed || json || Terminal.confirms("Write it?") else { return print("nothing was changed") }
+        // In a pipe there is nobody to ask, and the command itself was the agreement.
+        guard isConfirmed || json || Terminal.confirms("Write it?", unlessSaid: true) ?? true else {
+            return print("nothing was changed")
+        }
         let copy: String?
         do {
             copy = try file.replace(with: new)

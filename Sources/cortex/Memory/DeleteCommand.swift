@@ -11,7 +11,7 @@ struct DeleteCommand: AsyncParsableCommand {
         commandName: "delete", abstract: "Delete memories by id, or what matches; with --erase their bytes too.",
         discussion: """
             Ids are deleted at once, with their former versions; so are the versions of a section that has left its \
-            file. --project, --kind and --tag delete what matches: \
+            file. --project, --branch, --org, --kind and --tag delete what all of them match: \
             first it says how many, then it asks; in a pipe --yes is needed. --erase also zeroes the bytes in the \
             files and the log, and names the backups that still hold them. Exit code 1 when there is nothing to delete.
             """)
@@ -36,10 +36,12 @@ struct DeleteCommand: AsyncParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    private var narrows: Bool { !kinds.kinds.isEmpty || !tags.isEmpty || house.project != nil }
+    private var narrows: Bool {
+        !kinds.kinds.isEmpty || !tags.isEmpty || !house.narrowedScope().isEmpty
+    }
 
     func validate() throws {
-        if ids.isEmpty, !narrows { throw ValidationError("give ids, or --project, --kind or --tag") }
+        if ids.isEmpty, !narrows { throw ValidationError("give ids, or --project, --branch, --org, --kind or --tag") }
         if !ids.isEmpty, !kinds.kinds.isEmpty || !tags.isEmpty {
             throw ValidationError("give ids, or --kind and --tag, not both")
         }
@@ -75,15 +77,23 @@ struct DeleteCommand: AsyncParsableCommand {
         arguments["project"] = self.house.project.map { .string($0) }
         if !kinds.kinds.isEmpty { arguments["kinds"] = .array(kinds.kinds.map { .string($0) }) }
         if !tags.isEmpty { arguments["tags"] = .array(tags.map { .string($0) }) }
+        // A list is narrowed by the project alone; the rest is compared here.
+        var elsewhere = self.house.narrowedScope()
+        elsewhere["project"] = nil
         var pages = MemoryPages(house, arguments)
-        let found = try await pages.next()
+        let wanted = elsewhere
+        let found = try await pages.next().filter { item in
+            wanted.allSatisfy { name, value in
+                item["scope"]?[name]?.stringValue?.lowercased() == value.stringValue?.lowercased()
+            }
+        }
         for remark in pages.remarks { Terminal.note(Terminal.safe(remark)) }
         guard !found.isEmpty else {
             Terminal.note("nothing matches")
             throw ExitCode(1)
         }
         Terminal.note("\(found.count) \(found.count == 1 ? "memory matches" : "memories match")")
-        guard isConfirmed || (isatty(STDIN_FILENO) == 1 && Terminal.confirms("Delete them?")) else {
+        guard isConfirmed || Terminal.confirms("Delete them?", unlessSaid: false) == true else {
             throw ValidationError("nothing was deleted; to delete what matches add --yes")
         }
         return found.compactMap { $0["id"]?.stringValue.flatMap { UUIDBytes($0) } }

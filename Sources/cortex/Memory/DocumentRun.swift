@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 import Memory
@@ -68,6 +69,16 @@ struct DocumentRun {
         return source
     }
 
+    /// Whether nothing is left of a file. One that cannot be looked at is not gone, nor is a link that leads nowhere.
+    private static func isGone(_ path: String) -> Bool {
+        do throws(FileFacts.Absence) {
+            _ = try FileFacts(path)
+            return false
+        } catch {
+            return error == .missing
+        }
+    }
+
     /// - Parameters:
     ///   - showsProgress: whether a bar is drawn on a terminal.
     ///   - advanced: told how many of how many parts and items are done.
@@ -89,7 +100,7 @@ struct DocumentRun {
         if let folder = source.folder {
             let gone = try await house.memory.retireDocuments(
                 in: folder, scope: house.scope, kept: Set(source.documents.map(\.id)),
-                isGone: { !FileManager.default.fileExists(atPath: source.path(ofDocument: $0)) })
+                isGone: { Self.isGone(source.path(ofDocument: $0)) })
             report.documents.add(gone)
         }
         let context = CallContext(clientName: client, defaultScope: house.scope)

@@ -31,13 +31,13 @@ enum Terminal {
         print(dim("  memory://\(shown.id)"))
     }
 
-    /// Whether the person agrees; in a pipe there is nobody to ask, and the command itself was the agreement.
-    static func confirms(_ question: String) -> Bool {
-        guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { return true }
-        print("\(question) [Y/n] ", terminator: "")
+    /// Whether the person agrees; an empty line means `unlessSaid`. Nil in a pipe, where there is nobody to ask.
+    static func confirms(_ question: String, unlessSaid: Bool) -> Bool? {
+        guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else { return nil }
+        print("\(question) \(unlessSaid ? "[Y/n]" : "[y/N]") ", terminator: "")
         TerminalFacts.flush()
         guard let answer = readLine() else { return false }
-        return ["", "y", "yes"].contains(answer.lowercased())
+        return answer.isEmpty ? unlessSaid : ["y", "yes"].contains(answer.lowercased())
     }
 
     /// Text from a memory on its way to a terminal: control characters must not reach it.

@@ -22,7 +22,7 @@ struct KeyCommand: AsyncParsableCommand {
             "The backups so far are opened with the former key only, and cortex backup drill fails until there is a "
                 + "new one.")
         let isAsked = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && !store.json
-        guard isAsked, Terminal.confirms("Make a backup with the new key now?") else {
+        guard isAsked, Terminal.confirms("Make a backup with the new key now?", unlessSaid: true) ?? true else {
             return Terminal.note("Make one: cortex backup create (with the new key in ENCRYPTION_KEY)")
         }
         let points = try store.opened(for: .keyless)
