@@ -124,10 +124,10 @@ enum StoreArguments {
     ) -> JSONValue {
         guard !shared.isEmpty else { return items }
         var items = items
-        // Broken JSON is refused where the items are read.
         if let text = items.stringValue {
             let isJSON = ["[", "{"].contains(text.first { !$0.isWhitespace })
-            if !isJSON { items = [items] } else if let parsed = try? JSONParser.parse(text) { items = parsed }  // see above
+            // Broken JSON is refused where the items are read.
+            if !isJSON { items = [items] } else if let parsed = try? JSONParser.parse(text) { items = parsed }
         }
         if items.objectValue != nil { items = [items] }
         guard let elements = items.arrayValue else { return items }

@@ -171,7 +171,9 @@ struct MemoryRecord: Sendable {
     /// What no two schema changes of a scope share, by which the store refuses the second of two that two processes
     /// store at one moment. It lies among the idempotency keys, whose uniqueness is checked in the same transaction.
     private var migrationKey: String? {
-        guard kind == .ddl, let id = data?["migration_id"], id.stringValue.map({ !$0.isEmpty }) ?? (id.integerValue != nil) else { return nil }
+        guard kind == .ddl, let id = data?["migration_id"],
+            id.stringValue.map({ !$0.isEmpty }) ?? (id.integerValue != nil)
+        else { return nil }
         return ContentHash.hex(of: .array([.string(scope.hash), .string(kind.rawValue), id]))
     }
 
