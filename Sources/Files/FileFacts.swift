@@ -17,7 +17,14 @@ package struct FileFacts: Sendable, Equatable {
 
     package init(_ path: String) throws(Absence) {
         var facts = stat()
-        guard unsafe lstat(path, &facts) == 0 else { throw errno == EACCES ? .refused : .missing }
+        guard unsafe lstat(path, &facts) == 0 else {
+            switch errno {
+            case ENOENT, ENOTDIR, ENAMETOOLONG: throw .missing
+            case ELOOP: throw .loop
+            // Whatever else keeps it from being looked at, nothing says that it is not there.
+            default: throw .refused
+            }
+        }
         if facts.st_mode & S_IFMT == S_IFLNK, unsafe stat(path, &facts) != 0 {
             throw errno == ELOOP ? .loop : errno == EACCES ? .refused : .danglingLink
         }

@@ -34,7 +34,7 @@ def item(**members):
 
 
 STORE = [
-    ({"items": LONG}, "items"),
+    ({"items": LONG}, "items[0]"),
     ({"items": listed(100)}, "items[0]"),
     ({"items": [[]]}, "items[0]"),
     ({"items": [{}] * 101}, "items"),

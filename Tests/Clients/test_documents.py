@@ -205,3 +205,12 @@ def test_a_followed_folder_takes_a_change_soon(request, tmp_path):
         process.kill()
         process.stdout.close()
         process.stderr.close()
+
+
+def test_an_end_of_a_documents_parts_is_read_like_that_of_a_text(cortex, tmp_path):
+    (tmp_path / "note.md").write_text("# Quokka\nit stays\n")
+    refused = cortex("store", "--ttl", "7days", "--from", "note.md")
+    assert refused.returncode == 64 and "permanent, short" in refused.stderr
+    assert cortex("store", "--ttl", "Permanent", "--from", "note.md").returncode == 0
+    (item,) = (json.loads(line) for line in cortex("export").stdout.splitlines())
+    assert "expires_at" not in item

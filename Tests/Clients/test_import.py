@@ -21,7 +21,8 @@ def imported(cortex, path, code=0, *arguments):
 def exported(cortex, *arguments):
     result = cortex("export", *arguments)
     assert result.returncode == 0, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()]
+    # A text may hold other line breaks than that between two lines.
+    return [json.loads(line) for line in result.stdout.split("\n") if line]
 
 
 def test_mem0s_export_is_read_and_a_second_time_changes_nothing(cortex):
@@ -152,6 +153,16 @@ def test_a_knowledge_graph_with_a_bad_line_keeps_the_rest(cortex, tmp_path):
     facts = imported(cortex, "memory.json", BAD_LINES)
     assert (facts["added"], [fault["line"] for fault in facts["faults"]]) == (3, [2, 3])
     assert "without a name" in facts["faults"][0]["reason"]
+
+
+def test_an_export_with_unusual_line_breaks_can_be_imported(cortex, tmp_path):
+    text = "one\u2028two\u2029three\u0085four\x0bfive\x0csix"
+    assert cortex("store", text).returncode == 0
+    (memory,) = exported(cortex)
+    assert cortex("export", "--out", "all.jsonl").returncode == 0
+    assert cortex("delete", memory["id"]).returncode == 0
+    assert imported(cortex, "all.jsonl")["added"] == 1
+    assert [item["content"] for item in exported(cortex)] == [text]
 
 
 def test_a_knowledge_graph_as_one_object_is_read(cortex, tmp_path):

@@ -50,6 +50,47 @@ struct FolderWalkTests {
             try walk().files.contains(path) != isLeftOut || !["md", "txt"].contains((path as NSString).pathExtension))
     }
 
+    @Test("A rule of many ** costs no more than its length times that of the path", .timeLimit(.minutes(1)))
+    func manyStars() throws {
+        try write(".git/HEAD", "ref: refs/heads/main\n")
+        try write(".gitignore", String(repeating: "**/a/", count: 14) + "nothing.md\n")
+        let path = String(repeating: "a/", count: 40) + "kept.md"
+        try write(path)
+        #expect(try walk().files == [path])
+    }
+
+    @Test("A linked worktree keeps the rules of its repository")
+    func rulesOfAWorktree() throws {
+        try write("main/.git/info/exclude", "excluded.md\n")
+        try write("main/.git/worktrees/w/commondir", "../..\n")
+        try write("w/.git", "gitdir: \(scratch.path)/main/.git/worktrees/w\n")
+        try write("w/excluded.md")
+        try write("w/kept.md")
+        #expect(try walk("w").files == ["kept.md"])
+    }
+
+    @Test("A document's file is gone when nothing is there, and not when it cannot be looked at")
+    func goneDocuments() throws {
+        try write("notes/kept.md")
+        let loop = scratch.path + "/notes/sub"
+        try FileManager.default.createSymbolicLink(atPath: loop, withDestinationPath: loop)
+        let nowhere = scratch.path + "/notes/away.md"
+        try FileManager.default.createSymbolicLink(atPath: nowhere, withDestinationPath: scratch.path + "/unmounted.md")
+        let source = TextSource(kind: "observation", splitsLines: false)
+        #expect(!source.isGone(scratch.path + "/notes/kept.md"))
+        #expect(!source.isGone(loop + "/deep.md"))
+        #expect(!source.isGone(nowhere))
+        #expect(source.isGone(scratch.path + "/notes/former.md"))
+        #expect(source.isGone(scratch.path + "/notes/former/deep.md"))
+    }
+
+    @Test("Only a line feed ends a line of JSON")
+    func linesOfJSON() {
+        let text = "{\"a\":\"x\u{2028}y\u{85}z\"}\r\n\n {\"b\":\"\u{C}\"}"
+        #expect(TextSource.lines(text).map(\.number) == [1, 3])
+        #expect(TextSource.lines(text).map(\.text) == ["{\"a\":\"x\u{2028}y\u{85}z\"}", "{\"b\":\"\u{C}\"}"])
+    }
+
     @Test("Rules of the user, of the repository, of folders above and below all count, the nearest most")
     func rankOfRules() throws {
         try write("r/.git/info/exclude", "excluded.md\n")

@@ -27,9 +27,16 @@ struct HouseSettingsTests {
         #expect(settings.scope.json == ["project": "shop", "branch": "feature/a"])
         settings.branch = "main"
         #expect(settings.scope.json["branch"] == "main")
-        // One variable is enough for the checkout not to be looked at.
+        // What the environment says of one level leaves the others to the checkout.
         settings.environment = Environment(["CORTEX_ORG": "o"])
-        #expect(settings.scope.json == ["branch": "main", "org": "o"])
+        #expect(settings.scope.json == ["project": "shop", "branch": "main", "org": "o"])
+        settings.branch = nil
+        #expect(settings.scope.json == ["project": "shop", "branch": "feature/a", "org": "o"])
+        // The checkout's branch is none of another project.
+        settings.project = "other"
+        #expect(settings.scope.json == ["project": "other", "org": "o"])
+        settings.project = "Shop"
+        #expect(settings.scope.json == ["project": "Shop", "branch": "feature/a", "org": "o"])
     }
 
     @Test("A checkout is found from a folder below, in a worktree, and nowhere for a directory that is gone")

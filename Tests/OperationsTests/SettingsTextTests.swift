@@ -72,6 +72,18 @@ struct ClientSettingsTests {
         #expect(error?.message.contains(part) == true, "\(error?.message ?? "")")
     }
 
+    @Test("Codex's table is found in a file with carriage returns, which it keeps")
+    func codexWithCarriageReturns() throws {
+        let old = "model = \"gpt\"\r\n\r\n[mcp_servers.cortex]\r\ncommand = \"/old\"\r\n\r\n[profiles.a]\r\nx = 1\r\n"
+        let renewed = try settings(.codex, old)
+        #expect(
+            renewed == "model = \"gpt\"\r\n\r\n[mcp_servers.cortex]\r\nargs = [\"mcp\"]\r\ncommand = \"/opt/cortex\""
+                + "\r\n\r\n[profiles.a]\r\nx = 1\r\n")
+        #expect(try settings(.codex, renewed) == renewed)
+        let added = try settings(.codex, "model = \"gpt\"\r\n")
+        #expect(added.utf8.count { $0 == 0x0A } == added.utf8.count { $0 == 0x0D })
+    }
+
     @Test("Codex's table is added behind the others, or renewed where it is")
     func codex() throws {
         let old = "model = \"gpt\" # mine\n\n[mcp_servers.other]\ncommand = \"x\""

@@ -6,13 +6,11 @@ package struct EditedText: Sendable {
     private let field: String?
     package let text: String
 
-    private static let fields = ["body_md", "body_text", "observation", "description", "rationale", "summary"]
-
     /// - Parameter item: as the tools answer it.
     package init(of item: JSONValue) {
         if let content = item["content"]?.stringValue {
             (field, text) = (nil, content)
-        } else if let name = Self.fields.first(where: { item["data"]?[$0]?.stringValue != nil }) {
+        } else if let name = BodyField.name(in: item["data"]?.objectValue) {
             (field, text) = (name, item["data"]?[name]?.stringValue ?? "")
         } else {
             (field, text) = (nil, "")

@@ -50,12 +50,25 @@ package struct FolderWalk: Sendable {
             })
         else { return (rules, "") }
         let top = "/" + components.prefix(depth).joined(separator: "/")
-        if let text = text(top + "/.git/info/exclude") { rules.add(text) }
+        if let text = text(commonFolder(of: top) + "/info/exclude") { rules.add(text) }
         for count in depth..<max(depth, components.count) {
             let inner = components[depth..<count].joined(separator: "/")
             if let text = text(top + "/" + inner + "/.gitignore") { rules.add(text, in: inner) }
         }
         return (rules, components.dropFirst(depth).joined(separator: "/"))
+    }
+
+    /// The git folder that all worktrees of a checkout share: in a linked one `.git` is a file that leads to it
+    /// (gitrepository-layout(5)).
+    private static func commonFolder(of top: String) -> String {
+        func line(_ path: String) -> Substring? { text(path)?.split(whereSeparator: \.isNewline).first }
+        func absolute(_ path: Substring, in folder: String) -> String {
+            path.hasPrefix("/") ? String(path) : folder + "/" + path
+        }
+        let mark = "gitdir: "
+        guard let pointer = line(top + "/.git"), pointer.hasPrefix(mark) else { return top + "/.git" }
+        let own = absolute(pointer.dropFirst(mark.count), in: top)
+        return line(own + "/commondir").map { absolute($0, in: own) } ?? own
     }
 
     /// The text of a file of rules; nil where there is none that can be read.

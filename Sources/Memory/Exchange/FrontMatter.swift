@@ -10,14 +10,13 @@ package enum FrontMatter {
     private static let fence = "---"
     /// The member that says which field of `data` the text below is; a memory without content shows that field there.
     private static let textField = "text_field"
-    private static let textFields = ["body_md", "body_text", "observation", "description"]
 
     /// A memory as Markdown: its content as the text, all else in front of it.
     static func markdown(of item: JSONValue) -> String {
         var members = item.objectValue ?? [:]
         var text = members.removeValue(forKey: "content")?.stringValue
         if text == nil, var data = members["data"]?.objectValue,
-            let name = textFields.first(where: { data[$0]?.stringValue != nil }),
+            let name = BodyField.name(in: data),
             let value = data.removeValue(forKey: name)?.stringValue
         {
             text = value

@@ -21,7 +21,9 @@ struct IgnoreRules {
     /// Adds the rules of a file's text; `folder` is where that file is, relative to the root and empty for the root.
     mutating func add(_ text: String, in folder: String = "") {
         let base = folder.split(separator: "/")
-        for line in text.split(whereSeparator: \.isNewline) {
+        // As in git a line feed alone ends a line, with a carriage return before it or without.
+        for bytes in text.utf8.split(separator: 0x0A) {
+            let line = Substring(bytes.last == 0x0D ? bytes.dropLast() : bytes)
             if let rule = Self.rule(line, base) { rules.append(rule) }
         }
     }
@@ -34,7 +36,7 @@ struct IgnoreRules {
             if rule.matchesFoldersOnly, !isFolder { continue }
             guard components.starts(with: rule.base) else { continue }
             let rest = components.dropFirst(rule.base.count).map { Array($0.utf8) }
-            if Self.matches(rule.components[...], rest[...]) { return !rule.isNegated }
+            if Self.matches(rule.components, rest) { return !rule.isNegated }
         }
         return false
     }
@@ -59,15 +61,29 @@ struct IgnoreRules {
     }
 
     /// Component by component; `**` stands for any number of folders, at the end for at least one name.
-    private static func matches(_ pattern: ArraySlice<[UInt8]>, _ path: ArraySlice<[UInt8]>) -> Bool {
-        guard let first = pattern.first else { return path.isEmpty }
-        let rest = pattern.dropFirst()
-        if first == anyFolders {
-            if rest.isEmpty { return !path.isEmpty }
-            return path.indices.contains { matches(rest, path[$0...]) }
+    ///
+    /// Cost is the components of the pattern times those of the path, whatever the pattern is.
+    private static func matches(_ pattern: [[UInt8]], _ path: [[UInt8]]) -> Bool {
+        // How many components of the path the pattern so far can take.
+        var taken = Array(repeating: false, count: path.count + 1)
+        taken[0] = true
+        for (place, component) in pattern.enumerated() {
+            var next = Array(repeating: false, count: path.count + 1)
+            if component == anyFolders {
+                let isLast = place == pattern.count - 1
+                var isWithinReach = false
+                for count in taken.indices {
+                    next[count] = isWithinReach || (taken[count] && !isLast)
+                    isWithinReach = isWithinReach || taken[count]
+                }
+            } else {
+                for (count, name) in path.enumerated() where taken[count] {
+                    next[count + 1] = matches(component[...], name[...])
+                }
+            }
+            taken = next
         }
-        guard let name = path.first, matches(first[...], name[...]) else { return false }
-        return matches(rest, path.dropFirst())
+        return taken[path.count]
     }
 
     /// One name against one component: `*`, `?`, `[a-z]`, `[!a]`, `\` before a character that stands for itself.

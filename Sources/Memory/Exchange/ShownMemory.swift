@@ -34,10 +34,6 @@ package struct ShownMemory: Sendable {
         text = Self.text(of: item)
     }
 
-    /// Fields of `data` that are read as text, the first that is there.
-    private static let textFields = [
-        "body_md", "body_text", "observation", "description", "rationale", "summary", "impact_description", "impact",
-    ]
     private static let titleFields = ["title", "name", "heading"]
 
     private static func text(of item: JSONValue) -> String {
@@ -50,7 +46,7 @@ package struct ShownMemory: Sendable {
         }
         guard let data = item["data"]?.objectValue else { return "" }
         let titles = titleFields.compactMap { data[$0]?.stringValue }.filter { !$0.isEmpty }.uniqueByBytes()
-        let body = textFields.lazy.compactMap { data[$0]?.stringValue }.first { !$0.isEmpty }
+        let body = BodyField.name(in: data).flatMap { data[$0]?.stringValue }.flatMap { $0.isEmpty ? nil : $0 }
         let lines = (titles.isEmpty ? [] : [titles.joined(separator: " · ")]) + (body.map { [$0] } ?? [])
         return lines.isEmpty ? JSONWriter.text(.object(data)) : lines.joined(separator: "\n")
     }
@@ -80,7 +76,7 @@ package struct ShownMemory: Sendable {
     package func lines(width: Int?, limit: Int, query: String? = nil) -> [String] {
         if let query, limit > 2, limit < .max { return window(self.lines(width: width, limit: .max), limit, query) }
         var lines: [String] = []
-        for line in text.split(separator: "\n", omittingEmptySubsequences: false) {
+        for line in text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == "\n" || $0 == "\r\n" }) {
             lines += width.map { Self.wrapped(line, width: $0) } ?? [String(line)]
             if lines.count > limit { return Array(lines.prefix(limit - 1)) + ["…"] }
         }

@@ -134,10 +134,14 @@ package struct StoreOutcome: Sendable {
     package var lines: [String] {
         var lines = [Self.sentence(counts, similar: similar)]
         if counts["total"] == 1, let id = ids.first { lines.append("memory://\(id)") }
-        if let end = expiries.min() {
-            lines.append(expiries.count == 1 ? "expires at \(end)" : "\(expiries.count) expire, the first at \(end)")
-        }
+        if let line = Self.sentence(ofEnds: expiries) { lines.append(line) }
         return lines
+    }
+
+    /// When the first of these ends, and how many there are; nil where nothing ends.
+    package static func sentence(ofEnds ends: [String]) -> String? {
+        guard let first = ends.min() else { return nil }
+        return ends.count == 1 ? "expires at \(first)" : "\(ends.count) expire, the first at \(first)"
     }
 
     /// What a person should look at, line by line, what was refused first: on standard error.

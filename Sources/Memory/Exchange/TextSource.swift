@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import JSON
 
@@ -120,10 +121,22 @@ package struct TextSource: Sendable {
         return checkout.top + id.dropFirst(checkout.main.count)
     }
 
-    /// The lines that are not blank, with their numbers.
+    /// Whether nothing is left of a document's file. One that cannot be looked at is not gone, nor is a link that
+    /// leads nowhere: what it led to may come back.
+    package func isGone(_ id: String) -> Bool {
+        do throws(FileFacts.Absence) {
+            _ = try FileFacts(path(ofDocument: id))
+            return false
+        } catch {
+            return error == .missing
+        }
+    }
+
+    /// The lines that are not blank, with their numbers. Only a line feed ends one: other characters that begin a new
+    /// line, such as U+2028, may be part of a JSON string as they are.
     package static func lines(_ text: String) -> [(number: Int, text: String)] {
-        text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated().compactMap { i, line in
-            let content = line.trimmingCharacters(in: .whitespaces)
+        text.utf8.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated().compactMap { i, line in
+            let content = String(Substring(line)).trimmingCharacters(in: .whitespacesAndNewlines)
             return content.isEmpty ? nil : (i + 1, content)
         }
     }

@@ -24,6 +24,13 @@ package enum ExpiryChoice: Sendable, Equatable {
     /// Stored names of expiries that nobody asked for: earlier versions set them. They do not count.
     static let unasked = ["default", "kind"]
 
+    /// The policy of this name, in whatever case; nil where there is none.
+    package init?(policy name: String) {
+        let name = name.lowercased()
+        guard Self.policies.contains(name) else { return nil }
+        self = .policy(name)
+    }
+
     /// Reads a checked `ttl_config`; `expires_at` outranks `policy`, and nil says nothing.
     init?(_ members: JSONObject?) {
         if let moment = members?["expires_at"]?.stringValue.flatMap(Timestamp.parse) {

@@ -82,6 +82,9 @@ package struct MemoryError: Error, Sendable, Equatable, CustomStringConvertible 
         return joined
     }
 
+    /// The faults by themselves; this error where it is the only one.
+    var faults: [MemoryError] { parts.isEmpty ? [self] : parts }
+
     /// A line for each fault.
     package var description: String {
         guard parts.isEmpty else { return parts.map(\.description).joined(separator: "\n") }

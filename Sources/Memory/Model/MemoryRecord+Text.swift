@@ -14,7 +14,7 @@ extension MemoryRecord {
     /// A short name for lists: the title, or the beginning of the text.
     var displayTitle: String {
         if let title { return String(title.prefix(80)) }
-        let line = text.split(separator: "\n", maxSplits: 1).first ?? ""
+        let line = text.split(maxSplits: 1, whereSeparator: { $0 == "\n" || $0 == "\r\n" }).first ?? ""
         return line.count > 80 ? String(line.prefix(79)) + "…" : String(line)
     }
 

@@ -15,7 +15,7 @@ package struct MemoryScope: Sendable, Hashable {
         self.values = values.filter { Self.keys.contains($0.key) && !$0.value.isEmpty }
     }
 
-    init(_ members: JSONObject?) {
+    package init(_ members: JSONObject?) {
         self.init((members ?? [:]).reduce(into: [:]) { $0[$1.key] = $1.value.stringValue })
     }
 

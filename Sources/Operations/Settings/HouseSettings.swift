@@ -33,11 +33,15 @@ package struct HouseSettings: Sendable {
     /// The scope of a stored item that names none of its own.
     package var scope: MemoryScope {
         var values = environment.scope
-        if values.isEmpty, let checkout = GitCheckout(containing: workingDirectory) {
-            values["project"] = checkout.project
-            values["branch"] = checkout.branch
+        // "here" is the checkout that is stood in.
+        if let project, project.lowercased() != "here" { values["project"] = project }
+        // The branch of a checkout says nothing about another project.
+        if let checkout = GitCheckout(containing: workingDirectory),
+            values["project"].map({ $0.lowercased() == checkout.project.lowercased() }) ?? true
+        {
+            values["project"] = values["project"] ?? checkout.project
+            values["branch"] = values["branch"] ?? checkout.branch
         }
-        if let project { values["project"] = project }
         if let branch { values["branch"] = branch }
         if let org { values["org"] = org }
         return MemoryScope(values)

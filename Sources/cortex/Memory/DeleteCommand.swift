@@ -84,7 +84,10 @@ struct DeleteCommand: AsyncParsableCommand {
         let wanted = elsewhere
         let found = try await pages.next().filter { item in
             wanted.allSatisfy { name, value in
-                item["scope"]?[name]?.stringValue?.lowercased() == value.stringValue?.lowercased()
+                guard let stored = item["scope"]?[name]?.stringValue, let named = value.stringValue else {
+                    return false
+                }
+                return stored.hasSameBytes(as: named)
             }
         }
         for remark in pages.remarks { Terminal.note(Terminal.safe(remark)) }

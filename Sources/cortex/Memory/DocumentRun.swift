@@ -92,7 +92,7 @@ struct DocumentRun {
         let parts = source.documents.reduce(0) { $0 + $1.parts.count }
         let total = parts + source.items.count
         var bar = ProgressBar("storing")
-        let expiry: ExpiryChoice? = ttl.map { .policy($0) }
+        let expiry = try Shown.expiry(ttl)
         report.documents = try await house.memory.take(source.documents, scope: house.scope, expiry: expiry) { done in
             if showsProgress { bar.show(done, of: total) }
             advanced(done, total)

@@ -69,7 +69,7 @@ struct FindCommand: AsyncParsableCommand {
             if json {
                 print(JSONWriter.text(result))
             } else {
-                if let nothingClose { print(nothingClose) }
+                if let nothingClose, !items.isEmpty { print(nothingClose) }
                 let asked = query.joined(separator: " ")
                 for item in items { Terminal.show(item, lineLimit: Self.lineLimit, query: asked) }
                 if items.isEmpty { sayNothing(result) }

@@ -30,5 +30,14 @@ struct KindOptions: ParsableArguments {
 enum Shown {
     static let kinds = MemoryKind.allCases.map(\.rawValue)
     static let policies = ["permanent", "short", "default", "long"]
+    /// What `--ttl` says.
+    static func expiry(_ flag: String?) throws -> ExpiryChoice? {
+        guard let flag else { return nil }
+        guard let choice = ExpiryChoice(policy: flag) else {
+            throw ValidationError("--ttl is one of \(policies.joined(separator: ", ")), not \(flag)")
+        }
+        return choice
+    }
+
     static let modes = ["fast", "auto", "deep"]
 }

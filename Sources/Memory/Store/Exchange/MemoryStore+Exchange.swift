@@ -135,12 +135,17 @@ extension MemoryStore {
                 since: begin)
         } catch {
             guard error.isAboutArguments else { throw error }
-            if items.count == 1 { return outcome.refuse(error, at: places[0]) }
-            if let bad = error.itemIndex, items.indices.contains(bad) {
-                outcome.refuse(error, at: places[bad])
-                try await storeReadable(
-                    Array(items[..<bad] + items[(bad + 1)...]), context,
-                    places: Array(places[..<bad] + places[(bad + 1)...]), &outcome)
+            // Each item with its own faults; the others may pass without it.
+            let byItem = Dictionary(grouping: error.faults.filter { $0.itemIndex != nil }) { $0.itemIndex ?? 0 }
+                .filter { items.indices.contains($0.key) }
+            for (bad, faults) in byItem.sorted(by: { $0.key < $1.key }) {
+                outcome.refuse(MemoryError.ofOneItem(faults) ?? error, at: places[bad])
+            }
+            let left = items.indices.filter { byItem[$0] == nil }
+            if left.count < items.count {
+                try await storeReadable(left.map { items[$0] }, context, places: left.map { places[$0] }, &outcome)
+            } else if items.count == 1 {
+                outcome.refuse(error, at: places[0])
             } else {
                 let half = items.count / 2
                 try await storeReadable(
@@ -166,6 +171,17 @@ extension MemoryError {
         case .invalidArgument, .schema, .missing, .wrongType, .outOfRange, .pattern: true
         default: false
         }
+    }
+
+    /// The faults of one item as one; those behind the first name their fields without the item, whose number in this
+    /// call says nothing to who reads it.
+    fileprivate static func ofOneItem(_ faults: [MemoryError]) -> MemoryError? {
+        joined(
+            faults.prefix(1)
+                + faults.dropFirst().map { fault in
+                    let field = (fault.field ?? "").drop { $0 != "]" }.dropFirst().drop { $0 == "." }
+                    return MemoryError(fault, field: String(field))
+                })
     }
 
     /// The item that the field names.
