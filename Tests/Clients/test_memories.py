@@ -184,7 +184,8 @@ def test_only_what_all_flags_match_is_deleted(cortex):
     for branch in ("main", "feature"):
         stored(cortex, "--project", "alpha", "--branch", branch, "--org", "acme", f"the quokka on {branch}")
     assert cortex("delete", "--project", "alpha", "--org", "other", "--yes").returncode == 1
-    assert cortex("delete", "--project", "alpha", "--branch", "FEATURE", "--yes").stdout == "1 deleted\n"
+    assert cortex("delete", "--project", "alpha", "--branch", "FEATURE", "--yes").returncode == 1
+    assert cortex("delete", "--project", "alpha", "--branch", "feature", "--yes").stdout == "1 deleted\n"
     assert texts(cortex) == ["the quokka on main"]
     assert cortex("delete", "--org", "acme", "--yes").stdout == "1 deleted\n"
 

@@ -51,7 +51,7 @@ STATUS = "system_status"
         (STORE, {}, "E2201", "items", "list"),
         (STORE, {"items": []}, "E2203", "items", "1 to 100"),
         (STORE, {"items": [item()] * 101}, "E2203", "items", "1 to 100"),
-        (STORE, {"items": SECRET}, "E2202", "items", "must be a list"),
+        (STORE, {"items": 7}, "E2202", "items", "must be a list"),
         (STORE, {"items": [[SECRET, SECRET]]}, "E2202", "items[0]", "must be an object"),
         (STORE, {"items": [item(kind=3)]}, "E2202", "items[0].kind", "observation"),
         (STORE, {"items": [item(kind=SECRET * 10)]}, "E2204", "items[0].kind", "observation"),

@@ -104,7 +104,7 @@ def test_a_delete_first_says_what_it_would_do(cortex, mode):
 @pytest.mark.parametrize(
     "name, arguments",
     [
-        ("memory_store", {"items": "not a list"}),
+        ("memory_store", {"items": 7}),
         ("memory_store", {"items": [{"kind": "todo"}]}),
         ("memory_find", {"query": ["two", "texts"]}),
         ("system_status", {"operation": "no such operation"}),
