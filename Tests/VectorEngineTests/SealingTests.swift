@@ -223,6 +223,29 @@ private final class SealingGate: Sendable {
         try await store.close()
     }
 
+    @Test("Closing returns when a sealing that is under way has given up, so that it meets no closed connection")
+    func closingWaits() async throws {
+        let scratch = ScratchDirectory()
+        let gate = SealingGate(.building)
+        let steps = Mutex<[SealingStep]>([])
+        var settings = settings()
+        settings.observeSealing = { step in
+            steps.withLock { $0.append(step) }
+            gate.pass(step)
+        }
+        let store = try EmbeddedStore(directory: scratch.path, settings: settings)
+        try await store.createCollection("c", schema: Sample.schema)
+        var random = SplitMix(seed: 9)
+        try await store.upsert((1...60).map { try Sample.point($0, &random) }, in: "c")
+        await gate.reached()
+        let closing = Task { try await store.close() }
+        for _ in 0..<100 { await Task.yield() }
+        gate.open()
+        try await closing.value
+        let last = steps.withLock { $0.last }
+        #expect(last == .failed || last == .done)
+    }
+
     @Test func deletedRowsLeaveTheFileWhenTheyAreMany() async throws {
         let scratch = ScratchDirectory()
         let steps = Mutex<[SealingStep]>([])

@@ -113,6 +113,13 @@ final class Sealer: Sendable {
 
     func stop() { state.withLock { $0.isStopped = true } }
 
+    /// Stops, and returns when a run that is under way has given up: what it still reads must not meet a closed
+    /// connection, which ends the process.
+    func finish() {
+        stop()
+        queue.sync {}
+    }
+
     private var isStopped: Bool { state.withLock { $0.isStopped } }
 
     /// Seals everything there is now, waiting for a run that is under way.

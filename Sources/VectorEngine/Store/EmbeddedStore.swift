@@ -194,7 +194,7 @@ public final class EmbeddedStore: PointStore {
             if let location = settings.backupLocation, !all.isEmpty { keepUp(shippingTo: location, scrubs: false) }
             try catalog.close()
             for entry in all {
-                entry.sealer.stop()
+                entry.sealer.finish()
                 do {
                     try entry.collection.close()
                 } catch {
@@ -233,7 +233,7 @@ public final class EmbeddedStore: PointStore {
     /// Closes one collection; it opens again when it is asked for.
     func closeCollection(_ name: String) throws {
         let entry = open.withLock { $0.removeValue(forKey: ByteText(name)) }
-        entry?.sealer.stop()
+        entry?.sealer.finish()
         try entry?.collection.close()
     }
 

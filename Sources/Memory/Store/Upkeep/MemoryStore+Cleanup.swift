@@ -138,8 +138,8 @@ extension MemoryStore {
         try await gate.pass {
             for start in stride(from: 0, to: plan.memories.count, by: 256) {
                 let ids = Array(plan.memories[start..<min(plan.memories.count, start + 256)])
-                try await self.deleteHistory(of: ids)
                 try await self.points.delete(.filter(Chunk.memoriesAndChunks(ids)), in: self.collection)
+                try await self.deleteHistory(of: ids)
             }
             if !plan.chunks.isEmpty { try await self.points.delete(.ids(plan.chunks), in: self.collection) }
             if !plan.versions.isEmpty { try await self.points.delete(.ids(plan.versions), in: self.historyCollection) }

@@ -49,8 +49,8 @@ extension MemoryStore {
                     ScrollRequest(filter: Self.expired(at: now), limit: batchSize, parts: .idOnly), in: self.collection)
                 let ids = page.points.map(\.id)
                 guard !ids.isEmpty else { return 0 }
-                try await self.deleteHistory(of: ids)
                 try await self.points.delete(.filter(Chunk.memoriesAndChunks(ids)), in: self.collection)
+                try await self.deleteHistory(of: ids)
                 return ids.count
             }
             total += deleted
