@@ -5,6 +5,9 @@ import NIOPosix
 import Synchronization
 
 /// A real HTTP server on a free port whose answers a test writes.
+///
+/// A connection ends with its answer: the system may give the port to the next server, whose requests would otherwise
+/// come here over a connection that the client has kept.
 final class HTTPPeer: Sendable {
     struct Request: Sendable {
         let head: HTTPRequestHead
@@ -30,13 +33,15 @@ final class HTTPPeer: Sendable {
 
     final class RequestLog: Sendable {
         let requests = Mutex<[Request]>([])
+        let connections = Mutex<[any Channel]>([])
     }
 
     static func start(_ answer: @escaping @Sendable (Request, Int) -> Answer) async throws -> HTTPPeer {
         let log = RequestLog()
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+                log.connections.withLock { $0.append(channel) }
+                return channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.configureHTTPServerPipeline()
                     try channel.pipeline.syncOperations.addHandler(Responder(log: log, answer: answer))
                 }
@@ -45,7 +50,13 @@ final class HTTPPeer: Sendable {
         return HTTPPeer(channel: channel, log: log)
     }
 
-    func stop() async throws { try await channel.close() }
+    func stop() async throws {
+        try await channel.close()
+        for connection in log.connections.withLock({ $0 }) where connection.isActive {
+            // The client may have closed it meanwhile.
+            try? await connection.close()
+        }
+    }
 
     private final class Responder: ChannelInboundHandler {
         typealias InboundIn = HTTPServerRequestPart
@@ -82,11 +93,13 @@ final class HTTPPeer: Sendable {
             guard let text = answer.body else { return }
             var headers = answer.headers
             headers.replaceOrAdd(name: "content-length", value: String(text.utf8.count))
+            headers.replaceOrAdd(name: "connection", value: "close")
             context.write(
                 wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: answer.status, headers: headers))),
                 promise: nil)
             context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil)
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            let channel = context.channel
+            context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
         }
     }
 }
