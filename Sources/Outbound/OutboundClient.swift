@@ -45,29 +45,40 @@ package final class OutboundClient: Sendable {
     private let logger = Logger(label: "cortex.outbound")
     private let state: Mutex<(breaker: CircuitBreaker, budget: RetryBudget)>
 
-    private static let connectSeconds: Int64 = 3
+    private let connections: HTTPClient
 
-    /// The connections of the whole process, never shut down.
-    private static let connections: HTTPClient = {
-        var configuration = HTTPClient.Configuration(
-            redirectConfiguration: .disallow,
-            timeout: HTTPClient.Configuration.Timeout(connect: .seconds(connectSeconds)))
-        // A connection that cannot be made is told at once; this client tries again itself.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-    }()
+    /// Connections to other servers, of the whole process: they are never shut down.
+    package struct Connections: Sendable {
+        fileprivate let client: HTTPClient
+
+        /// - Parameter connectSeconds: how long a connection may take to be made.
+        package init(connectSeconds: Int64) {
+            var configuration = HTTPClient.Configuration(
+                redirectConfiguration: .disallow,
+                timeout: HTTPClient.Configuration.Timeout(connect: .seconds(connectSeconds)))
+            // A connection that cannot be made is told at once; this client tries again itself.
+            configuration.connectionPool.retryConnectionEstablishment = false
+            client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        }
+
+        /// A host that is not there is told within three seconds.
+        package static let shared = Connections(connectSeconds: 3)
+    }
 
     /// - Parameters:
+    ///   - connections: over which calls are made.
     ///   - sleep: how to wait before another try.
     ///   - jitter: 0 … 1, the part of a pause that is waited.
     ///   - nowSeconds: a clock that never goes back.
     package init(
         policy: RetryPolicy = RetryPolicy(), breaker: CircuitBreaker.Limits = CircuitBreaker.Limits(),
+        connections: Connections = .shared,
         sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
         jitter: @escaping @Sendable () -> Double = { .random(in: 0...1) },
         nowSeconds: @escaping @Sendable () -> Double = { SteadyClock.seconds() }
     ) {
         self.policy = policy
+        self.connections = connections.client
         self.sleep = sleep
         self.jitter = jitter
         self.nowSeconds = nowSeconds
@@ -150,7 +161,7 @@ package final class OutboundClient: Sendable {
 
     private func exchange(_ call: OutboundCall) async throws(OutboundError) -> OutboundAnswer {
         do {
-            let response = try await Self.connections.execute(Self.request(call), timeout: TimeAmount(call.timeout))
+            let response = try await connections.execute(Self.request(call), timeout: TimeAmount(call.timeout))
             let body = try await response.body.collect(upTo: call.mostAnswerBytes)
             return OutboundAnswer(
                 status: Int(response.status.code), body: Array(body.readableBytesView),
@@ -176,7 +187,7 @@ package final class OutboundClient: Sendable {
         guard call.url.hasPrefix("http://") || call.url.hasPrefix("https://") else { throw Self.invalidAddress }
         let response: HTTPClientResponse
         do {
-            response = try await Self.connections.execute(Self.request(call), timeout: TimeAmount(call.timeout))
+            response = try await connections.execute(Self.request(call), timeout: TimeAmount(call.timeout))
         } catch {
             throw Self.failure(error, call)
         }

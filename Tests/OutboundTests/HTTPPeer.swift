@@ -2,7 +2,13 @@ import JSON
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Outbound
 import Synchronization
+
+extension OutboundClient.Connections {
+    /// A busy machine may take its time to connect.
+    static let patient = OutboundClient.Connections(connectSeconds: 3_600)
+}
 
 /// A real HTTP server on a free port whose answers a test writes.
 ///

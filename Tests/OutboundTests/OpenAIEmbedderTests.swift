@@ -25,7 +25,8 @@ struct OpenAIEmbedderTests {
         do {
             try await body(
                 try OpenAIEmbedder(
-                    settings: settings, client: OutboundClient(sleep: pauses.note, jitter: { 1 })),
+                    settings: settings, client: OutboundClient(connections: .patient, sleep: pauses.note, jitter: { 1 })
+                ),
                 service, pauses)
         } catch {
             Issue.record(error)

@@ -16,7 +16,8 @@ struct OutboundClientTests {
         }
         let pauses = Noted()
         let client = OutboundClient(
-            policy: policy, breaker: breaker, sleep: { pause in pauses.list.withLock { $0.append(pause) } },
+            policy: policy, breaker: breaker, connections: .patient,
+            sleep: { pause in pauses.list.withLock { $0.append(pause) } },
             jitter: { 1 }, nowSeconds: now)
         var call = OutboundCall(url: "http://127.0.0.1:\(peer.port)/")
         call.timeout = .seconds(300)
@@ -93,7 +94,8 @@ struct OutboundClientTests {
             let count = Mutex(0)
             var policy = RetryPolicy()
             policy.retriesFailures = retries
-            let client = OutboundClient(policy: policy, sleep: { _ in count.withLock { $0 += 1 } })
+            let client = OutboundClient(
+                policy: policy, connections: .patient, sleep: { _ in count.withLock { $0 += 1 } })
             let error = await #expect(throws: OutboundError.self) {
                 try await client.send(OutboundCall(url: "http://user:secret@127.0.0.1:1/secret?key=secret"))
             }
@@ -115,10 +117,12 @@ struct OutboundClientTests {
         let peer = try await HTTPPeer.start { _, _ in HTTPPeer.Answer(body: String(repeating: "x", count: 101)) }
         var call = OutboundCall(url: "http://127.0.0.1:\(peer.port)/")
         call.mostAnswerBytes = 101
-        let body = try await OutboundClient().send(call).body
+        let body = try await OutboundClient(connections: .patient).send(call).body
         #expect(body.count == 101)
         call.mostAnswerBytes = 100
-        let error = await #expect(throws: OutboundError.self) { try await OutboundClient().send(call) }
+        let error = await #expect(throws: OutboundError.self) {
+            try await OutboundClient(connections: .patient).send(call)
+        }
         #expect(error?.code == .tooLarge)
         try await peer.stop()
     }
